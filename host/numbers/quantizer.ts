@@ -1,0 +1,56 @@
+import { ROUND, type Rounding } from "./round.ts";
+
+/** Uniform quantizer to `bits` bits: QONNX `Quant` / `IntQuant`. Vectors have length 1 (per tensor) or one entry per channel. */
+export interface IntQuantizer {
+  kind: "int";
+  /** Real value of one code step. Multiplies codes: x ≈ (q − zero) · scale. Not zero; may be negative. */
+  scale: Float64Array;
+  /** Integers. */
+  zero: Float64Array;
+  bits: number;
+  signed: boolean;
+  /** Leaves out the lowest signed code, or the highest unsigned one. */
+  narrow: boolean;
+  rounding: Rounding;
+}
+
+/** Sign quantizer to ±1: QONNX `BipolarQuant`, and `Quant` with one signed bit. sign(0) = +1. */
+export interface BipolarQuantizer {
+  kind: "bipolar";
+  scale: Float64Array;
+}
+
+export type Quantizer = IntQuantizer | BipolarQuantizer;
+
+/** Entry of a vector that holds one value for all channels, or one per channel. */
+export function at(vector: Float64Array, channel: number): number {
+  return vector[vector.length === 1 ? 0 : channel]!;
+}
+
+/** Least and greatest code `q`, zero point included (qonnx `min_int`, `max_int`). */
+export function codeRange(quantizer: Quantizer): { min: number; max: number } {
+  if (quantizer.kind === "bipolar") return { min: -1, max: 1 };
+  const { bits, signed, narrow } = quantizer;
+  const half = 2 ** (bits - 1);
+  return signed
+    ? { min: narrow ? 1 - half : -half, max: half - 1 }
+    : { min: 0, max: narrow ? 2 * half - 2 : 2 * half - 1 };
+}
+
+/** Code `q` of a real number: `clamp(round(x / scale + zero))`, or the sign. NaN gives NaN. */
+export function quantize(quantizer: Quantizer, x: number, channel: number): number {
+  if (quantizer.kind === "bipolar") return Number.isNaN(x) ? Number.NaN : x >= 0 ? 1 : -1;
+  const { min, max } = codeRange(quantizer);
+  const q = x / at(quantizer.scale, channel) + at(quantizer.zero, channel);
+  return ROUND[quantizer.rounding](Math.min(Math.max(q, min), max)) + 0; // + 0 turns -0 into 0
+}
+
+/** Zero point of a channel; 0 for bipolar codes. */
+export function zeroPoint(quantizer: Quantizer, channel: number): number {
+  return quantizer.kind === "bipolar" ? 0 : at(quantizer.zero, channel);
+}
+
+/** Real number that a code stands for: `(q − zero) · scale`. */
+export function dequantize(quantizer: Quantizer, q: number, channel: number): number {
+  return (q - zeroPoint(quantizer, channel)) * at(quantizer.scale, channel);
+}

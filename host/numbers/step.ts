@@ -1,0 +1,95 @@
+import { at } from "./quantizer.ts";
+
+/**
+ * One per-element function of a float graph, in float64. Constants have length 1 or one entry per channel.
+ * `rsub` and `rdiv` have the constant on the left: c − x, c / x.
+ */
+export type Step =
+  | { kind: "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "pow" | "min" | "max"; by: Float64Array }
+  | { kind: "relu" }
+  | {
+      kind: "batchnorm";
+      mean: Float64Array;
+      variance: Float64Array;
+      epsilon: number;
+      gamma: Float64Array;
+      beta: Float64Array;
+    };
+
+/** Applies a step to a real number. The order of operations written here is the meaning of the step (design, D7). */
+export function applyStep(step: Step, x: number, channel: number): number {
+  switch (step.kind) {
+    case "add":
+      return x + at(step.by, channel);
+    case "sub":
+      return x - at(step.by, channel);
+    case "rsub":
+      return at(step.by, channel) - x;
+    case "mul":
+      return x * at(step.by, channel);
+    case "div":
+      return x / at(step.by, channel);
+    case "rdiv":
+      return at(step.by, channel) / x;
+    case "pow":
+      return power(x, at(step.by, channel));
+    case "min":
+      return Math.min(x, at(step.by, channel));
+    case "max":
+      return Math.max(x, at(step.by, channel));
+    case "relu":
+      return Math.max(x, 0);
+    case "batchnorm": {
+      const deviation = Math.sqrt(at(step.variance, channel) + step.epsilon);
+      return ((x - at(step.mean, channel)) / deviation) * at(step.gamma, channel) + at(step.beta, channel);
+    }
+  }
+}
+
+export function applySteps(steps: readonly Step[], x: number, channel: number): number {
+  for (const step of steps) x = applyStep(step, x, channel);
+  return x;
+}
+
+/**
+ * x ^ exponent. Square roots and small integer powers are exact roundings and products, the same on every machine;
+ * `Math.pow` serves the rest.
+ */
+export function power(x: number, exponent: number): number {
+  if (exponent === 0.5) return Math.sqrt(x);
+  if (exponent === -0.5) return 1 / Math.sqrt(x);
+  if (Number.isInteger(exponent) && Math.abs(exponent) <= 16) {
+    let product = 1;
+    for (let i = 0; i < Math.abs(exponent); i++) product *= x;
+    return exponent < 0 ? 1 / product : product;
+  }
+  return x ** exponent;
+}
+
+/**
+ * Direction of a step over all real numbers: +1 never falls, −1 never rises, 0 constant, undefined neither.
+ * Correctly rounded float64 operations keep it.
+ */
+export function direction(step: Step, channel: number): 1 | -1 | 0 | undefined {
+  switch (step.kind) {
+    case "add":
+    case "sub":
+    case "min":
+    case "max":
+    case "relu":
+      return 1;
+    case "rsub":
+      return -1;
+    case "mul":
+    case "div":
+      return Math.sign(at(step.by, channel)) as 1 | -1 | 0;
+    case "batchnorm":
+      return Math.sign(at(step.gamma, channel)) as 1 | -1 | 0;
+    case "pow": {
+      const exponent = at(step.by, channel);
+      return exponent > 0 && exponent <= 16 && exponent % 2 === 1 ? 1 : undefined;
+    }
+    case "rdiv":
+      return undefined;
+  }
+}

@@ -1,0 +1,154 @@
+import type { Quantizer } from "./numbers/quantizer.ts";
+import type { Step } from "./numbers/step.ts";
+
+/**
+ * What a blob holds, unpacked: the result of lowering, the input of the blob writer and of the reference.
+ * `reference/` defines what a program computes; `blob/FORMAT.md` says how it is stored.
+ */
+export interface Program {
+  modelId: bigint; // u64
+  modelVersion: number; // u32
+  /** Rows (samples of a batch) that one invocation may have at most. */
+  maxRows: number;
+  arena: Arena;
+  tensors: Tensor[];
+  ops: Op[];
+  /** Indices into `tensors`. */
+  inputs: number[];
+  outputs: number[];
+  /** For hosts; devices skip it. */
+  description?: Description;
+  selfTest?: SelfTest;
+}
+
+/** Activation memory: `fixed + perRow · rows` bytes, each a multiple of 16. */
+export interface Arena {
+  fixed: number;
+  perRow: number;
+}
+
+/** Element of an activation: one bit for ±1 (bit 1 is −1), one byte for a code; i16 and f32 only as inputs; i32 for accumulators and indices. */
+export type ActivationDtype = "bit" | "u8" | "i8" | "i16" | "i32" | "f32";
+
+/** An activation: `rows` rows of `channels` elements, at byte `fixed + perRow · rows` of the arena. */
+export interface Tensor {
+  dtype: ActivationDtype;
+  channels: number;
+  fixed: number;
+  perRow: number;
+}
+
+/** Signed codes: ±1; −1, 0, 1; −2…1; −4…3; −8…7; −128…127. */
+export type WeightDtype = "binary" | "ternary" | "int2" | "int3" | "int4" | "int8";
+
+interface OpBase {
+  /** Indices into `tensors`. */
+  input: number;
+  output: number;
+}
+
+/** code = table[element], for u8 and i8 elements (i8 counts from −128 at entry 0). The same table for all channels. */
+export interface LookupOp extends OpBase {
+  kind: "lookup";
+  /** 256 codes, each in the range of the output's dtype. */
+  table: Int16Array;
+}
+
+/** code = post(element), for integer elements, or for f32 elements in the order of their bits (`reference/order.ts`). */
+export interface QuantizeOp extends OpBase {
+  kind: "quantize";
+  post: Thresholds | Requantize;
+}
+
+/** acc[m] = Σ_k weights[m, k] · input[k], then `post`; without a post the accumulators are the output. */
+export interface DenseOp extends OpBase {
+  kind: "dense";
+  dtype: WeightDtype;
+  /** (outputs, inputs), row-major. */
+  weights: Int8Array;
+  post?: Thresholds | Requantize;
+}
+
+/** Index of the greatest score, the first among equals: score[m] = acc[m] · multiplier[m] + offset[m] in 64 bits; without scores, of the greatest accumulator. */
+export interface ArgmaxOp extends OpBase {
+  kind: "argmax";
+  scores?: { multiplier: Int32Array; offset: BigInt64Array };
+}
+
+export type Op = LookupOp | QuantizeOp | DenseOp | ArgmaxOp;
+
+/**
+ * code = base + #{j < ups: x ≥ steps[j]} − #{j ≥ ups: x ≥ steps[j]}.
+ * `ups` steps rise and the others fall; each of the two groups is sorted. Unused steps are 2^31 − 1, which no accumulator reaches.
+ */
+export interface Thresholds {
+  kind: "thresholds";
+  /** 1 (all channels share one record) or the number of channels. */
+  records: number;
+  /** Steps per record. */
+  count: number;
+  base: Int16Array; // (records)
+  ups: Uint16Array; // (records)
+  steps: Int32Array; // (records, count)
+}
+
+/** code = clamp((x · multiplier + offset) / 2^shift, lo, hi), rounded to −∞ or half to even, computed in 64 bits. */
+export interface Requantize {
+  kind: "requantize";
+  /** 1 (all channels share one record) or the number of channels. */
+  records: number;
+  multiplier: Int32Array; // (records)
+  offset: BigInt64Array; // (records)
+  shift: Uint8Array; // (records), 0 … 62
+  lo: number;
+  hi: number;
+  rounding: "floor" | "half-even";
+}
+
+/** What the numbers at the ends of a program mean, and where the model came from. Stored as JSON. */
+export interface Description {
+  name: string;
+  source: { format: string; file: string; bytes: number; sha256: string };
+  /** Name and version of the converter, and what it chose. */
+  converter: { version: string; choices: Record<string, string | number | boolean> };
+  inputs: InputDescription[];
+  outputs: OutputDescription[];
+  /** One entry per tensor: the graph value that it holds, for `verify`; null for elements of an input that still wait for their quantizer. */
+  tensors: (TensorDescription | null)[];
+}
+
+/** Tensor element + offset = code − zero point of the graph's quantizer (or accumulator of its dense node). One number per tensor or per channel. */
+export interface TensorDescription {
+  value: string;
+  offset: number[];
+}
+
+/** Real input x (f32) → steps → quantizer → codes. An integer element e stands for x = f32(e / divide). */
+export interface InputDescription {
+  name: string;
+  shape: number[];
+  divide: number;
+  steps: Step[];
+  quantizer: Quantizer;
+  /** Tensor that holds the codes. A host may write codes there and start after the op that fills it. */
+  codes: number;
+}
+
+/** Element of an output tensor → what the checkpoint's output is. */
+export interface OutputDescription {
+  name: string;
+  shape: number[];
+  kind: "scores" | "codes" | "index";
+  /** scores: score[c] = f32(steps((acc[c] + offset[c]) · scale[c])), then softmax over the row if set. codes: (code + offset) · scale through the steps. */
+  offset: number[];
+  scale: number[];
+  steps: Step[];
+  softmax: boolean;
+  classes?: string[];
+}
+
+/** Golden pairs: what the program computes for some inputs. Rows are packed without padding, in the order of the input and output tables. */
+export interface SelfTest {
+  inputs: Uint8Array[];
+  outputs: Uint8Array[];
+}
