@@ -51,8 +51,9 @@ describe("ONNX messages", () => {
   });
 
   it.runIf(existsSync(TFC))("of TFC_1W1A.onnx survive a second trip", () => {
-    const decoded = decodeModel(readFileSync(TFC));
-    expect(decodeModel(encodeModel(decoded))).toEqual(decoded);
+    const once = encodeModel(decodeModel(readFileSync(TFC)));
+    const twice = encodeModel(decodeModel(once));
+    expect(Buffer.compare(once, twice)).toBe(0);
   });
 
   it.each([
