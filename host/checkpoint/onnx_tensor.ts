@@ -1,4 +1,5 @@
 import { CheckpointError } from "../errors.ts";
+import { MAX_AXES } from "./onnx_call.ts";
 import { DATA_LOCATION, DATA_TYPE, type TensorProto } from "./onnx_proto.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -82,6 +83,7 @@ export function readTensor(proto: TensorProto, name: string): Tensor & { integer
 
 /** Number of elements. Each factor and the product stay below 2^53, so nothing is lost. */
 function checkedProduct(dims: readonly number[], where: string): number {
+  if (dims.length > MAX_AXES) throw new CheckpointError(`${where}: ${dims.length} axes, expected at most ${MAX_AXES}`);
   let product = 1;
   for (const size of dims) {
     product *= size;

@@ -1,0 +1,252 @@
+import { CheckpointError, type Unsupported, UnsupportedError } from "../errors.ts";
+import { inputsWithoutQuantizer, unsupportedIn } from "../graph/check.ts";
+import type { Graph, GraphInput, Node } from "../graph/graph.ts";
+import type { Quantizer } from "../numbers/quantizer.ts";
+import { attributesOf, type Call, Refusal, type Sink, shapeText, type Value } from "./onnx_call.ts";
+import { OPS } from "./onnx_ops.ts";
+import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from "./onnx_proto.ts";
+import { readTensor } from "./onnx_tensor.ts";
+import { elements } from "./tensor.ts";
+
+export interface ImportOptions {
+  /** Quantizer of the input, for checkpoints that have none before their first layer. */
+  inputQuantizer?: Quantizer;
+}
+
+export interface Checkpoint {
+  graph: Graph;
+  /** Sentences for people: what was found that is worth a look. */
+  notes: string[];
+  /** Name and version of the tool that wrote the file, as far as it says. */
+  producer: string;
+}
+
+/** ONNX's own operators and QONNX's quantizers, under all names that exporters have used. */
+const DOMAINS = ["", "ai.onnx", "onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"];
+/** The first operator set in which constants broadcast as in numpy. */
+const MIN_OPSET = 7;
+/** A dense network has a few hundred. */
+const MAX_NODES = 1 << 14;
+/** Elements of one row: a constant per channel takes 8 MiB here. */
+const MAX_CHANNELS = 1 << 20;
+/** Elements of constants that folding may read or make: 1 GiB, some ten times the weights of the largest dense network that fits a device. */
+const MAX_ELEMENTS = 1 << 27;
+
+/** Reads a QONNX or ONNX file into a graph. Throws `CheckpointError` for a bad file, `UnsupportedError` for what this version cannot do. */
+export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint {
+  const model = decodeModel(bytes);
+  const { graph, reasons, notes } = walk(model);
+  if (options.inputQuantizer) quantizeInputs(graph, options.inputQuantizer);
+  const all = [...reasons, ...unsupportedIn(graph)];
+  if (all.length > 0) throw new UnsupportedError(all);
+  return { graph, notes, producer: [model.producer_name, model.producer_version].filter(Boolean).join(" ") };
+}
+
+function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
+  const file = model.graph;
+  if (!file) throw new CheckpointError("model: no graph, expected an ONNX file with one");
+  const opset = opsetOf(model);
+  const { nodes: live, read } = liveNodes(file);
+
+  const names = new Set(file.node.flatMap((node) => [...node.input, ...node.output]));
+  const values = new Map<string, Value>();
+  const sink: Sink = { nodes: [], notes: [], fresh: freshNames(names), spend: spendUpTo(MAX_ELEMENTS) };
+  const reasons: Unsupported[] = [];
+
+  const initializers = new Map(file.initializer.map((tensor) => [tensor.name ?? "", tensor]));
+  const inputs = readInputs(file, initializers, read);
+  for (const input of inputs) values.set(input.name, { kind: "data", ...input, value: input.name });
+
+  const valueOf = (name: string, reader: string): Value => {
+    const known = values.get(name) ?? readInitializer(initializers.get(name), name, sink);
+    if (!known) throw new CheckpointError(`${reader} reads "${name}", which nothing before it defines`);
+    values.set(name, known);
+    return known;
+  };
+
+  for (const { node, index } of live) {
+    const opType = node.op_type ?? "";
+    const call: Call = {
+      name: node.name || `${opType}_${index}`,
+      opType,
+      opset,
+      inputs: node.input.map((name) => (name ? valueOf(name, `${opType} "${node.name}"`) : undefined)),
+      attributes: attributesOf(node, `${opType} "${node.name}"`),
+      output: node.output[0] ?? "",
+      sink,
+    };
+    const known = DOMAINS.includes(node.domain ?? "") && Object.hasOwn(OPS, opType) ? OPS[opType] : undefined;
+    let result: Value = { kind: "broken" };
+    try {
+      const extra = node.output.slice(1).find((name) => name && read.has(name));
+      if (!known) throw new Refusal(`op type unknown here${node.domain && ` (domain ${node.domain})`}`, supportedOps());
+      if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
+      if (!call.inputs.some((value) => value?.kind === "broken")) result = known(call);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { why, instead } = error;
+      reasons.push({ node: call.name, op: opType, shape: shapeOf(call, node, file), why, instead });
+    }
+    for (const [i, name] of node.output.entries()) {
+      if (values.has(name) || initializers.has(name)) throw new CheckpointError(`value "${name}" is defined twice`);
+      if (name) values.set(name, i === 0 ? result : { kind: "broken" });
+    }
+  }
+
+  const outputs = file.output.map(({ name = "" }) => ({ name, value: valueOf(name, "the graph") }));
+  const graph = finish(file.name ?? "", inputs, sink.nodes, outputs);
+  return { graph, reasons, notes: sink.notes };
+}
+
+function opsetOf(model: ModelProto): number {
+  const own = model.opset_import.find(({ domain = "" }) => domain === "" || domain === "ai.onnx");
+  const version = own?.version ?? MIN_OPSET;
+  if (version < MIN_OPSET) throw new CheckpointError(`model: operator set ${version}, expected ${MIN_OPSET} or newer`);
+  return version;
+}
+
+/** Nodes that an output depends on, in the order of the file, and all value names that they read. */
+function liveNodes(file: GraphProto): { nodes: { node: NodeProto; index: number }[]; read: Set<string> } {
+  if (file.node.length > MAX_NODES) {
+    throw new CheckpointError(`model.graph: ${file.node.length} nodes, expected at most ${MAX_NODES}`);
+  }
+  const read = new Set(file.output.map(({ name = "" }) => name));
+  const nodes: { node: NodeProto; index: number }[] = [];
+  for (let index = file.node.length - 1; index >= 0; index--) {
+    const node = file.node[index]!;
+    if (!node.output.some((name) => read.has(name))) continue;
+    for (const name of node.input) read.add(name);
+    nodes.unshift({ node, index });
+  }
+  return { nodes, read };
+}
+
+interface FileInput extends GraphInput {
+  dims: number[];
+  batch: number | undefined;
+}
+
+/** Inputs of the network that are read. Old files list their constants as inputs too. */
+function readInputs(
+  file: GraphProto,
+  initializers: ReadonlyMap<string, TensorProto>,
+  read: ReadonlySet<string>,
+): FileInput[] {
+  const inputs: FileInput[] = [];
+  for (const { name = "", type } of file.input) {
+    if (initializers.has(name) || !read.has(name)) continue;
+    const where = `input "${name}"`;
+    if (inputs.some((input) => input.name === name)) throw new CheckpointError(`${where} is defined twice`);
+    const sizes = type?.tensor_type?.shape?.dim.map((dim) => dim.dim_value);
+    if (!sizes || sizes.length === 0 || sizes.length > 8) {
+      throw new CheckpointError(
+        `${where}: no shape, or one of ${sizes?.length} axes, expected the batch and 1 to 7 more`,
+      );
+    }
+    // One axis alone is a row without a batch, if its size is known; else the first axis is the batch.
+    const batchless = sizes.length === 1 && sizes[0] !== undefined;
+    const [batch, ...rest] = batchless ? [undefined, ...sizes] : sizes;
+    const shape = rest.map((size) => size ?? 0);
+    const channels = elements(shape);
+    if (!(shape.every((size) => size > 0) && channels <= MAX_CHANNELS)) {
+      throw new CheckpointError(
+        `${where}: shape [${sizes.map((size) => size ?? "?")}], expected fixed sizes after the batch and at most ${MAX_CHANNELS} elements`,
+      );
+    }
+    inputs.push({ name, shape, dims: batchless ? shape : [Number.NaN, ...shape], batch: batch || undefined });
+  }
+  if (inputs.length === 0) throw new CheckpointError("model.graph: no output depends on an input");
+  return inputs;
+}
+
+function readInitializer(tensor: TensorProto | undefined, name: string, sink: Sink): Value | undefined {
+  if (!tensor) return undefined;
+  const constant = readTensor(tensor, name);
+  sink.spend(constant.data.length);
+  return { kind: "constant", name, ...constant };
+}
+
+function freshNames(taken: Set<string>): Sink["fresh"] {
+  return (wish) => {
+    while (taken.has(wish)) wish += "_";
+    taken.add(wish);
+    return wish;
+  };
+}
+
+function spendUpTo(limit: number): Sink["spend"] {
+  let spent = 0;
+  return (elements) => {
+    spent += elements;
+    if (!(spent <= limit)) throw new CheckpointError(`model: its constants have more than ${limit} elements`);
+  };
+}
+
+/** Shape of what a refused node reads or, failing that, of what the file says that it gives. */
+function shapeOf(call: Call, node: NodeProto, file: GraphProto): string {
+  const first = call.inputs.find((value) => value !== undefined);
+  if (first && first.kind !== "broken") return shapeText(first.dims);
+  const info = [...file.value_info, ...file.output].find(({ name }) => name === node.output[0]);
+  const dims = info?.type?.tensor_type?.shape?.dim.map(({ dim_value, dim_param }) => dim_value ?? dim_param ?? "?");
+  return dims ? `[${dims.join(", ")}]` : "";
+}
+
+function supportedOps(): string {
+  return `one of ${Object.keys(OPS).join(", ")}`;
+}
+
+/** Drops nodes that nothing reads, and lets values carry the names of the outputs that they are. */
+function finish(
+  name: string,
+  inputs: readonly FileInput[],
+  walked: readonly Node[],
+  outputs: readonly { name: string; value: Value }[],
+): Graph {
+  if (outputs.length === 0) throw new CheckpointError("model.graph: no outputs");
+  const renamed = new Map<string, string>();
+  const read = new Set<string>();
+  for (const { name, value } of outputs) {
+    if (value.kind === "constant")
+      throw new CheckpointError(`output "${name}" is a constant, expected it to depend on an input`);
+    if (value.kind === "broken") continue; // its reason is on the list
+    read.add(value.value);
+    const isInput = inputs.some((input) => input.name === value.value);
+    if (!isInput && !renamed.has(value.value)) renamed.set(value.value, name);
+  }
+  const nodes: Node[] = [];
+  for (const node of walked.toReversed()) {
+    if (!read.has(node.output)) continue;
+    read.add(node.input);
+    nodes.unshift(node);
+  }
+  const rename = (value: string): string => renamed.get(value) ?? value;
+  return {
+    name,
+    inputs: inputs.map(({ name, shape }) => ({ name, shape })),
+    nodes: nodes.map((node) => ({ ...node, input: rename(node.input), output: rename(node.output) })),
+    outputs: outputs.flatMap(({ value }) => (value.kind === "data" ? [rename(value.value)] : [])),
+  };
+}
+
+/** Puts the quantizer that the caller declares right after each input that has none. */
+function quantizeInputs(graph: Graph, quantizer: Quantizer): void {
+  const open = inputsWithoutQuantizer(graph);
+  if (open.size === 0) {
+    throw new CheckpointError(
+      "an input quantizer was declared, but the checkpoint already has a quantizer after each input",
+    );
+  }
+  const taken = new Set([...graph.inputs.map((input) => input.name), ...graph.nodes.map((node) => node.output)]);
+  const fresh = freshNames(taken);
+  const quantized = new Map([...open].map((name) => [name, fresh(`${name}_quantized`)]));
+  const rename = (value: string): string => quantized.get(value) ?? value;
+  const readers = graph.nodes.map((node) => ({ ...node, input: rename(node.input) }));
+  const added = graph.inputs
+    .filter((input) => open.has(input.name))
+    .map(({ name: input, shape }): Node => {
+      const output = rename(input);
+      return { op: "quantize", name: output, input, output, channels: elements(shape), quantizer };
+    });
+  graph.nodes = [...added, ...readers];
+  graph.outputs = graph.outputs.map(rename);
+}

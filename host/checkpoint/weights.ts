@@ -1,0 +1,73 @@
+import type { Weights } from "../graph/graph.ts";
+import { type Constant, Refusal } from "./onnx_call.ts";
+
+/** The module multiplies int8 codes at most. */
+const CODE_MIN = -128;
+const CODE_MAX = 127;
+
+/** Share of zeros above which a person should look at a tensor. */
+const MANY_ZEROS = 0.6;
+
+/** Weights of a dense layer from a constant of shape (M, K), and what is worth saying about them. */
+export function weightsOf(constant: Constant): { weights: Weights; notes: string[] } {
+  const [outputs, inputs] = constant.dims as [number, number];
+  const { name } = constant;
+  const { codes, scale, found, bits } = constant.grid
+    ? quantized(constant.grid, inputs, name)
+    : bare(constant.data, outputs, inputs, name);
+  const outside = codes.findIndex((code) => !(code >= CODE_MIN && code <= CODE_MAX));
+  if (outside >= 0) {
+    throw new Refusal(
+      `weight code ${codes[outside]} at index ${outside} of "${name}" is outside ${CODE_MIN}…${CODE_MAX}`,
+      "weights of at most 8 bits, whose codes minus zero point fit int8",
+    );
+  }
+
+  const notes: string[] = [];
+  if (found === "bare")
+    notes.push(`"${name}" has no quantizer; its values are −s, 0 and +s, so they are taken as they are`);
+  const zeros = codes.reduce((count, code) => count + (code === 0 ? 1 : 0), 0) / codes.length;
+  if (zeros === 1) notes.push(`"${name}" is all zero`);
+  else if (zeros > MANY_ZEROS) notes.push(`${Math.round(zeros * 100)} % of "${name}" are zero`);
+
+  const weights: Weights = { name, outputs, inputs, codes: Int32Array.from(codes), scale: shortest(scale), found };
+  if (bits !== undefined) weights.bits = bits;
+  return { weights, notes };
+}
+
+type Coded = Pick<Weights, "found" | "bits"> & { codes: Float64Array; scale: Float64Array };
+
+function quantized(grid: NonNullable<Constant["grid"]>, inputs: number, name: string): Coded {
+  const scale = grid.scale.filter((_, i) => i % inputs === 0);
+  const differs = grid.scale.findIndex((s, i) => s !== scale[Math.floor(i / inputs)]);
+  if (differs >= 0) {
+    throw new Refusal(
+      `the scale of "${name}" changes along the input axis (output ${Math.floor(differs / inputs)}, input ${differs % inputs})`,
+      "one scale per tensor or per output channel",
+    );
+  }
+  return { codes: grid.codes, scale, found: grid.latent ? "latent" : "on-grid", bits: grid.bits };
+}
+
+/** Float weights that are −s, 0 or +s, with one s per output channel, need no quantizer: nothing is lost. */
+function bare(data: Float64Array, outputs: number, inputs: number, name: string): Coded {
+  const largest = data.reduce((most, x) => Math.max(most, Math.abs(x)), 0) || 1;
+  const scale = new Float64Array(outputs);
+  for (let m = 0; m < outputs; m++) {
+    scale[m] =
+      data.subarray(m * inputs, (m + 1) * inputs).reduce((most, x) => Math.max(most, Math.abs(x)), 0) || largest;
+  }
+  const codes = data.map((x, i) => x / scale[Math.floor(i / inputs)]!);
+  if (!codes.every((code) => code === 0 || Math.abs(code) === 1)) {
+    throw new Refusal(
+      `its weights "${name}" are float numbers without a quantizer`,
+      "a Quant or BipolarQuant node between the weights and this node (in Brevitas: a quantized layer)",
+    );
+  }
+  return { codes, scale, found: "bare" };
+}
+
+/** One entry where all are equal. */
+export function shortest(vector: Float64Array): Float64Array {
+  return vector.every((x) => x === vector[0]) ? vector.slice(0, 1) : vector;
+}

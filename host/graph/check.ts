@@ -1,0 +1,89 @@
+import type { Unsupported } from "../errors.ts";
+import type { DenseNode, Graph, Node, QuantizeNode } from "./graph.ts";
+
+/** Nodes of a graph by the value that they define. */
+export function producers(graph: Graph): Map<string, Node> {
+  return new Map(graph.nodes.map((node) => [node.output, node]));
+}
+
+/** Where a value comes from, back through per-element steps, softmax and argmax. `steps` counts from the value. */
+export interface Origin {
+  /** Undefined where it is an input of the graph. */
+  node: QuantizeNode | DenseNode | undefined;
+  /** The node's value, or the input. */
+  value: string;
+  between: Node[];
+}
+
+export function originOf(value: string, producer: ReadonlyMap<string, Node>): Origin {
+  const between: Node[] = [];
+  for (;;) {
+    const node = producer.get(value);
+    if (!node || node.op === "quantize" || node.op === "dense") return { node, value, between };
+    between.push(node);
+    value = node.input;
+  }
+}
+
+/** Inputs that reach a dense layer or an output without a quantizer on the way. */
+export function inputsWithoutQuantizer(graph: Graph): Set<string> {
+  const producer = producers(graph);
+  const read = [...graph.outputs, ...graph.nodes.filter((node) => node.op === "dense").map((node) => node.input)];
+  const origins = read.map((value) => originOf(value, producer));
+  return new Set(origins.filter((origin) => !origin.node).map((origin) => origin.value));
+}
+
+/** Rules that lowering counts on, and what breaks them. A graph without reasons here is one that `Graph` describes. */
+export function unsupportedIn(graph: Graph): Unsupported[] {
+  const producer = producers(graph);
+  const reasons: Unsupported[] = [];
+  const refuse = (node: Node, why: string, instead: string): void => {
+    reasons.push({ node: node.name, op: node.op, shape: `[${node.channels}]`, why, instead });
+  };
+  for (const node of graph.nodes) {
+    const before = producer.get(node.input);
+    if (before?.op === "softmax" || before?.op === "argmax") {
+      refuse(node, `it reads the ${before.op} "${before.name}"`, `${before.op} only before an output`);
+    } else if (node.op === "dense") {
+      const [why, instead] = denseProblem(originOf(node.input, producer)) ?? [];
+      if (why && instead) refuse(node, why, instead);
+    }
+  }
+  for (const output of graph.outputs) {
+    const last = producer.get(output);
+    if (last && !originOf(output, producer).node)
+      refuse(last, "no quantizer between the input and this output", DECLARE_INPUT);
+  }
+  return reasons;
+}
+
+/** What `tern convert` offers where a checkpoint does not quantize its input. */
+const DECLARE_INPUT =
+  "a Quant node after the input, or the option --input-quant scale=…,zero=…,bits=…,signed|unsigned, which declares one";
+
+/** The input of a dense layer must be codes times one scale. */
+function denseProblem({ node, between }: Origin): [why: string, instead: string] | undefined {
+  if (!node) return ["no quantizer between the network's input and this layer", DECLARE_INPUT];
+  if (node.op === "dense") {
+    return [`no quantizer between layer "${node.name}" and this one`, "a Quant or BipolarQuant node between them"];
+  }
+  const blocker = between.findLast((step) => !keepsCodes(step));
+  if (blocker) {
+    return [
+      `"${blocker.name}" between quantizer "${node.name}" and this layer is more than one scale`,
+      "it before the quantizer",
+    ];
+  }
+  if (node.quantizer.scale.length > 1) {
+    return [`quantizer "${node.name}" has one scale per feature`, "one scale for all features that a layer sums up"];
+  }
+  return undefined;
+}
+
+/** Turns codes times a scale into codes times a scale. */
+function keepsCodes(node: Node): boolean {
+  if (node.op !== "step") return false;
+  const { step } = node;
+  if (step.kind === "relu") return true;
+  return (step.kind === "mul" || step.kind === "div") && step.by.length === 1 && step.by[0] !== 0;
+}
