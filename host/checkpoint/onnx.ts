@@ -2,7 +2,7 @@ import { CheckpointError, type Unsupported, UnsupportedError } from "../errors.t
 import { inputsWithoutQuantizer, unsupportedIn } from "../graph/check.ts";
 import type { Graph, GraphInput, Node } from "../graph/graph.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
-import { attributesOf, type Call, Refusal, type Sink, shapeText, type Value } from "./onnx_call.ts";
+import { attributesOf, type Call, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./onnx_call.ts";
 import { OPS } from "./onnx_ops.ts";
 import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from "./onnx_proto.ts";
 import { readTensor } from "./onnx_tensor.ts";
@@ -55,9 +55,9 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
 
   const initializers = new Map(file.initializer.map((tensor) => [tensor.name ?? "", tensor]));
   const inputs = readInputs(file, initializers, read);
-  for (const input of inputs) values.set(input.name, { kind: "data", ...input, value: input.name });
+  for (const { name, dims, batch } of inputs) values.set(name, { kind: "data", value: name, dims, batch });
 
-  const valueOf = (name: string, reader: string): Value => {
+  const lookUp = (name: string, reader: string): Value => {
     const known = values.get(name) ?? readInitializer(initializers.get(name), name, sink);
     if (!known) throw new CheckpointError(`${reader} reads "${name}", which nothing before it defines`);
     values.set(name, known);
@@ -70,7 +70,7 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
       name: node.name || `${opType}_${index}`,
       opType,
       opset,
-      inputs: node.input.map((name) => (name ? valueOf(name, `${opType} "${node.name}"`) : undefined)),
+      inputs: node.input.map((name) => (name ? lookUp(name, `${opType} "${node.name}"`) : undefined)),
       attributes: attributesOf(node, `${opType} "${node.name}"`),
       output: node.output[0] ?? "",
       sink,
@@ -79,7 +79,8 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
     let result: Value = { kind: "broken" };
     try {
       const extra = node.output.slice(1).find((name) => name && read.has(name));
-      if (!known) throw new Refusal(`op type unknown here${node.domain && ` (domain ${node.domain})`}`, supportedOps());
+      if (!known)
+        throw new Refusal(`no such op here${node.domain ? ` (domain "${node.domain}")` : ""}`, advice(opType));
       if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
       if (!call.inputs.some((value) => value?.kind === "broken")) result = known(call);
     } catch (error) {
@@ -93,7 +94,7 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
     }
   }
 
-  const outputs = file.output.map(({ name = "" }) => ({ name, value: valueOf(name, "the graph") }));
+  const outputs = file.output.map(({ name = "" }) => ({ name, value: lookUp(name, "the graph") }));
   const graph = finish(file.name ?? "", inputs, sink.nodes, outputs);
   return { graph, reasons, notes: sink.notes };
 }
@@ -115,7 +116,7 @@ function liveNodes(file: GraphProto): { nodes: { node: NodeProto; index: number 
   for (let index = file.node.length - 1; index >= 0; index--) {
     const node = file.node[index]!;
     if (!node.output.some((name) => read.has(name))) continue;
-    for (const name of node.input) read.add(name);
+    for (const name of node.input) if (name) read.add(name); // "" is an operand left out
     nodes.unshift({ node, index });
   }
   return { nodes, read };
@@ -138,9 +139,9 @@ function readInputs(
     const where = `input "${name}"`;
     if (inputs.some((input) => input.name === name)) throw new CheckpointError(`${where} is defined twice`);
     const sizes = type?.tensor_type?.shape?.dim.map((dim) => dim.dim_value);
-    if (!sizes || sizes.length === 0 || sizes.length > 8) {
+    if (!sizes || sizes.length === 0 || sizes.length > MAX_AXES) {
       throw new CheckpointError(
-        `${where}: no shape, or one of ${sizes?.length} axes, expected the batch and 1 to 7 more`,
+        `${where}: no shape, or one of ${sizes?.length} axes, expected the batch and 1 to ${MAX_AXES - 1} more`,
       );
     }
     // One axis alone is a row without a batch, if its size is known; else the first axis is the batch.
@@ -153,7 +154,12 @@ function readInputs(
         `${where}: shape [${sizes.map((size) => size ?? "?")}], expected fixed sizes after the batch and at most ${MAX_CHANNELS} elements`,
       );
     }
-    inputs.push({ name, shape, dims: batchless ? shape : [Number.NaN, ...shape], batch: batch || undefined });
+    inputs.push({
+      name,
+      shape,
+      dims: batchless ? shape : [Number.NaN, ...shape],
+      batch: batch && batch > 0 ? batch : undefined,
+    });
   }
   if (inputs.length === 0) throw new CheckpointError("model.graph: no output depends on an input");
   return inputs;
@@ -191,8 +197,24 @@ function shapeOf(call: Call, node: NodeProto, file: GraphProto): string {
   return dims ? `[${dims.join(", ")}]` : "";
 }
 
-function supportedOps(): string {
-  return `one of ${Object.keys(OPS).join(", ")}`;
+const NO_CONVOLUTIONS = "dense layers: this version has no convolutions and pooling";
+const INSTEAD: Record<string, string> = {
+  Conv: NO_CONVOLUTIONS,
+  ConvTranspose: NO_CONVOLUTIONS,
+  MaxPool: NO_CONVOLUTIONS,
+  AveragePool: NO_CONVOLUTIONS,
+  GlobalAveragePool: NO_CONVOLUTIONS,
+  LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
+  Sigmoid: "HardTanh, Clip or Relu",
+  Tanh: "HardTanh, Clip or Relu",
+  QuantizeLinear: "Quant of QONNX (in Brevitas: export_qonnx)",
+  DequantizeLinear: "Quant of QONNX (in Brevitas: export_qonnx)",
+  MultiThreshold: "the QONNX file from before FINN's transformations",
+};
+
+function advice(opType: string): string {
+  if (Object.hasOwn(INSTEAD, opType)) return INSTEAD[opType]!;
+  return "what a dense network needs: MatMul, Gemm, Quant, BipolarQuant, BatchNormalization, Relu, Clip, arithmetic with constants";
 }
 
 /** Drops nodes that nothing reads, and lets values carry the names of the outputs that they are. */

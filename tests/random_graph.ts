@@ -1,0 +1,391 @@
+import {
+  type AttributeValue,
+  floatTensor,
+  int64Tensor,
+  model,
+  node,
+  valueInfo,
+} from "../host/checkpoint/onnx_build.ts";
+import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../host/checkpoint/onnx_proto.ts";
+import { random } from "./random.ts";
+
+/** One word of bits, one byte, and each side of those edges. */
+const WIDTHS = [1, 2, 7, 8, 9, 15, 16, 31, 32, 33, 63, 64, 65, 70];
+const ROUNDINGS = ["ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "round", "Floor"];
+const DOMAINS = ["onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"];
+const OPSETS = [9, 11, 13];
+
+/** A low-bit dense network as other tools write them: the same op set, every option drawn from the seed. */
+export function randomOnnx(seed: number): Uint8Array {
+  const next = random(seed);
+  const file = new Writer(next);
+  const layers = 1 + file.below(4);
+  const inputs = file.pick(WIDTHS);
+  const flat = file.input(inputs);
+  let x = file.firstQuantizer(flat);
+  let width = inputs;
+  for (let layer = 0; layer < layers; layer++) {
+    const outputs = file.pick(WIDTHS);
+    x = file.dense(x, width, outputs);
+    width = outputs;
+    if (layer < layers - 1) x = file.activation(file.between(x, width));
+  }
+  return file.finish(file.ending(x, width), seed);
+}
+
+interface QuantOptions {
+  scale: string;
+  zero: number;
+  bits: number;
+  signed: boolean;
+  narrow: boolean;
+  rounding: string;
+}
+
+/** A graph under construction: every method adds nodes and gives the name of the value they make. */
+class Writer {
+  readonly #next: () => number;
+  readonly #nodes: Draft<NodeProto>[] = [];
+  readonly #initializers: Draft<TensorProto>[] = [];
+  readonly #opset: number;
+  readonly #domain: string;
+  readonly #constantNodes: boolean;
+  readonly #batch: number | string;
+  #inputShape: number[] = [];
+  #count = 0;
+
+  constructor(next: () => number) {
+    this.#next = next;
+    this.#opset = this.pick(OPSETS);
+    this.#domain = this.pick(DOMAINS);
+    this.#constantNodes = this.chance(0.3);
+    this.#batch = this.chance(0.5) ? 1 : "batch";
+  }
+
+  below(limit: number): number {
+    return Math.floor(this.#next() * limit);
+  }
+
+  chance(probability: number): boolean {
+    return this.#next() < probability;
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.below(choices.length)]!;
+  }
+
+  /** Roughly normal: the sum of twelve uniform numbers, less its mean. */
+  normal(): number {
+    let sum = -6;
+    for (let i = 0; i < 12; i++) sum += this.#next();
+    return sum;
+  }
+
+  normals(count: number, mean = 0, deviation = 1): number[] {
+    return Array.from({ length: count }, () => mean + deviation * this.normal());
+  }
+
+  // Plumbing
+
+  name(hint: string): string {
+    return `${hint}_${this.#count++}`;
+  }
+
+  op(opType: string, inputs: string[], attributes: Record<string, AttributeValue> = {}, domain = ""): string {
+    const output = this.name("v");
+    this.#nodes.push(node(opType, inputs, output, attributes, domain));
+    return output;
+  }
+
+  constant(tensor: (name: string) => Draft<TensorProto>): string {
+    if (this.#constantNodes) return this.op("Constant", [], { value: tensor("") });
+    const name = this.name("c");
+    this.#initializers.push(tensor(name));
+    return name;
+  }
+
+  floats(dims: number[], values: number[]): string {
+    return this.constant((name) => floatTensor(name, dims, values));
+  }
+
+  ints(values: number[]): string {
+    return this.constant((name) => int64Tensor(name, [values.length], values));
+  }
+
+  /** One number, as a scalar or as a vector of one. */
+  number(value: number): string {
+    return this.floats(this.pick([[], [1]]), [value]);
+  }
+
+  /** A constant operand for rows of `width` features: one number, or one per feature. */
+  operand(width: number, make: () => number): string {
+    if (this.chance(0.4)) return this.number(make());
+    return this.floats(
+      this.pick([[width], [1, width]]),
+      Array.from({ length: width }, () => make()),
+    );
+  }
+
+  /** A power of two, a ratio of small numbers (ties happen), or any f32 near `size`. */
+  scale(size: number): number {
+    const kind = this.below(3);
+    if (kind === 0) return 2 ** Math.round(Math.log2(size));
+    if (kind === 1) return Math.fround(Math.max(1, Math.round(size * 12)) / 12);
+    return Math.fround(size * (0.5 + this.#next()));
+  }
+
+  quant(x: string, { scale, zero, bits, signed, narrow, rounding }: QuantOptions): string {
+    const attributes = { signed: signed ? 1n : 0n, narrow: narrow ? 1n : 0n, rounding_mode: rounding };
+    const opType = this.#domain === "qonnx.custom_op.general" && this.chance(0.2) ? "IntQuant" : "Quant";
+    return this.op(opType, [x, scale, this.number(zero), this.number(bits)], attributes, this.#domain);
+  }
+
+  bipolar(x: string, scale: string): string {
+    return this.op("BipolarQuant", [x, scale], {}, this.#domain);
+  }
+
+  // Parts of a network
+
+  /** The graph's input, as rows of `width` features. */
+  input(width: number): string {
+    const style = this.below(4);
+    const side = Math.sqrt(width);
+    const picture = Number.isInteger(side) ? [1, side, side] : [width, 1, 1];
+    this.#inputShape = style === 0 ? [width] : picture;
+    if (style === 0) return "x";
+    if (style === 1) return this.op("Flatten", ["x"], { axis: 1n });
+    if (style === 2)
+      return this.op("Reshape", [
+        "x",
+        this.ints(
+          this.pick([
+            [0, -1],
+            [-1, width],
+          ]),
+        ),
+      ]);
+    const size = this.op("Gather", [this.op("Shape", ["x"]), this.constant((name) => int64Tensor(name, [], [0]))], {
+      axis: 0n,
+    });
+    const parts = [this.unsqueeze(size), this.unsqueeze(this.constant((name) => int64Tensor(name, [], [-1])))];
+    return this.op("Reshape", ["x", this.op("Concat", parts, { axis: 0n })]);
+  }
+
+  /** Axes are an attribute before operator set 13, an input since. */
+  unsqueeze(x: string): string {
+    return this.#opset < 13 ? this.op("Unsqueeze", [x], { axes: [0n] }) : this.op("Unsqueeze", [x, this.ints([0])]);
+  }
+
+  firstQuantizer(x: string): string {
+    let y = x;
+    if (this.chance(0.4)) {
+      y = this.op("Mul", [y, this.number(2)]);
+      y = this.op("Sub", [y, this.number(1)]);
+    }
+    return this.quantizeData(y);
+  }
+
+  /** A quantizer with one scale for all features, for values of about unit size. */
+  quantizeData(x: string): string {
+    if (this.chance(0.2)) return this.bipolar(x, this.number(this.scale(1)));
+    const bits = 1 + this.below(8);
+    const signed = bits > 1 && this.chance(0.5);
+    return this.quant(x, {
+      scale: this.number(this.scale(2 / 2 ** (signed ? bits - 1 : bits))),
+      zero: this.chance(0.3) ? this.below(5) - (signed ? 2 : 0) : 0,
+      bits,
+      signed,
+      narrow: bits > 1 && this.chance(0.3),
+      rounding: this.pick(ROUNDINGS),
+    });
+  }
+
+  /** x · W, with weights behind a quantizer and perhaps a bias. */
+  dense(x: string, inputs: number, outputs: number): string {
+    const transposed = this.chance(0.5); // stored as (M, K)
+    const dims = transposed ? [outputs, inputs] : [inputs, outputs];
+    const weights = this.weights(dims, transposed ? 0 : 1);
+    const bias = this.chance(0.5) ? this.bias(outputs) : undefined;
+    if (this.chance(0.4)) {
+      const attributes: Record<string, AttributeValue> = transposed ? { transB: 1n } : {};
+      if (this.chance(0.2)) attributes.alpha = 0.5;
+      if (bias && this.chance(0.2)) attributes.beta = 2;
+      return this.op("Gemm", [x, weights, ...(bias ? [bias] : this.#opset < 11 ? [this.number(0)] : [])], attributes);
+    }
+    const matrix = transposed ? this.op("Transpose", [weights], { perm: [1n, 0n] }) : weights;
+    const product = this.op("MatMul", [x, matrix]);
+    if (!bias) return product;
+    return this.op("Add", this.chance(0.5) ? [product, bias] : [bias, product]);
+  }
+
+  weights(dims: [number, number] | number[], outputAxis: 0 | 1): string {
+    const count = dims[0]! * dims[1]!;
+    const perChannel = this.chance(0.5);
+    const scaleDims = perChannel ? (outputAxis === 0 ? [dims[0]!, 1] : [1, dims[1]!]) : [];
+    const scales = (size: number): string =>
+      this.floats(
+        scaleDims,
+        Array.from({ length: perChannel ? dims[outputAxis]! : 1 }, () => this.scale(size)),
+      );
+    const latent = this.floats(dims, this.normals(count));
+    const kind = this.below(4);
+    if (kind === 0) return this.bipolar(latent, scales(0.5));
+    if (kind === 1) {
+      return this.quant(latent, {
+        scale: scales(0.7),
+        zero: 0,
+        bits: 2,
+        signed: true,
+        narrow: true,
+        rounding: "ROUND",
+      });
+    }
+    if (kind === 2) {
+      const codes = Array.from({ length: count }, () => this.below(3) - 1);
+      const step = this.scale(0.3);
+      if (this.chance(0.5))
+        return this.floats(
+          dims,
+          codes.map((code) => code * step),
+        ); // bare
+      const scale = this.floats([], [step]);
+      return this.quant(
+        this.floats(
+          dims,
+          codes.map((code) => code * step),
+        ),
+        {
+          scale,
+          zero: 0,
+          bits: 2,
+          signed: true,
+          narrow: true,
+          rounding: "ROUND",
+        },
+      );
+    }
+    const bits = 1 + this.below(8);
+    const zero = bits < 8 && this.chance(0.2) ? this.below(3) - 1 : 0;
+    const signed = bits === 8 || (bits > 1 && this.chance(0.8));
+    return this.quant(latent, {
+      scale: scales(2 / 2 ** (bits - 1)),
+      zero,
+      bits,
+      signed,
+      narrow: bits > 1 && this.chance(0.5),
+      rounding: this.pick(ROUNDINGS),
+    });
+  }
+
+  bias(outputs: number): string {
+    const bias = this.floats([outputs], this.normals(outputs));
+    if (this.chance(0.5)) return bias;
+    const bits = this.pick([8, 16, 32]);
+    return this.quant(bias, {
+      scale: this.number(this.scale(2 ** -6)),
+      zero: 0,
+      bits,
+      signed: true,
+      narrow: false,
+      rounding: "ROUND",
+    });
+  }
+
+  /** What stands between a layer's sums and the next quantizer; brings them to about unit size. */
+  between(x: string, width: number): string {
+    let y = x;
+    if (this.chance(0.6)) y = this.norm(y, width);
+    else y = this.op("Mul", [y, this.operand(width, () => this.scale(0.25))]);
+    y = this.pick<(y: string) => string>([
+      (y) => y,
+      (y) => this.op("Relu", [y]),
+      (y) => this.op("Relu", [y]),
+      (y) => this.clip(y),
+      (y) => this.op("HardTanh", [y], { min_val: -1, max_val: 1 }, this.#domain),
+      (y) => this.op("Pow", [y, this.number(2)]),
+      (y) => this.op("Min", [y, this.number(1.5)]),
+      (y) => this.op("Sub", [this.number(1), y]),
+    ])(y);
+    if (this.chance(0.2)) y = this.op("Dropout", [y]);
+    return y;
+  }
+
+  /** Batch norm in one node or four, with negative gammas and, sometimes, zero ones. */
+  norm(x: string, width: number): string {
+    const signs = this.chance(0.5);
+    const zeros = this.chance(0.2);
+    const gamma = this.normals(width, 1, 0.3).map((g) =>
+      zeros && this.chance(0.2) ? 0 : signs && this.chance(0.5) ? -Math.abs(g) : Math.abs(g) + 0.01,
+    );
+    const beta = this.normals(width, 0, 0.5);
+    const mean = this.normals(width, 0, 2);
+    const variance = this.normals(width, 4, 1).map((v) => Math.abs(v) + 0.01);
+    const row = this.chance(0.5) ? [width] : [1, width];
+    if (this.chance(0.6)) {
+      const parameters = [gamma, beta, mean, variance].map((values) => this.floats([width], values));
+      return this.op("BatchNormalization", [x, ...parameters], this.chance(0.5) ? { epsilon: 1e-3 } : {});
+    }
+    let deviation: string;
+    if (this.chance(0.5)) {
+      const shifted = this.op("Add", [this.floats(row, variance), this.number(1e-5)]);
+      deviation = this.chance(0.5) ? this.op("Sqrt", [shifted]) : this.op("Pow", [shifted, this.number(0.5)]);
+    } else deviation = this.floats(row, variance.map(Math.sqrt));
+    const centred = this.op("Sub", [x, this.floats(row, mean)]);
+    const scaled = this.op("Mul", [this.op("Div", [centred, deviation]), this.floats(row, gamma)]);
+    return this.op("Add", [scaled, this.floats(row, beta)]);
+  }
+
+  /** Bounds are attributes before operator set 11, inputs since. */
+  clip(x: string): string {
+    if (this.#opset < 11) return this.op("Clip", [x], { min: -1, max: 1 });
+    const scalar = (value: number): string => this.floats([], [value]);
+    return this.op("Clip", this.chance(0.5) ? [x, scalar(-1), scalar(1)] : [x, "", scalar(1)]);
+  }
+
+  /** A quantizer between layers, perhaps with its scale applied again by hand. */
+  activation(x: string): string {
+    let y = this.quantizeData(x);
+    if (this.chance(0.1)) y = this.op("Mul", [y, this.number(this.scale(2))]);
+    if (this.chance(0.1)) y = this.op("Relu", [y]);
+    if (this.chance(0.1)) y = this.op("Identity", [y]);
+    return y;
+  }
+
+  ending(x: string, width: number): string {
+    const axis = this.pick([1n, -1n]);
+    switch (this.below(8)) {
+      case 0:
+        return x;
+      case 1:
+        return this.op("Add", [x, this.operand(width, () => this.normal())]);
+      case 2:
+        return this.norm(x, width);
+      case 3:
+        return this.op("Relu", [x]);
+      case 4:
+        return this.op("Softmax", [x], { axis });
+      case 5:
+        return this.op("ArgMax", [this.chance(0.3) ? this.op("Softmax", [x], { axis }) : x], {
+          axis,
+          keepdims: this.pick([0n, 1n]),
+        });
+      case 6:
+        return this.bipolar(this.norm(x, width), this.number(1));
+      default:
+        return this.quantizeData(this.between(x, width));
+    }
+  }
+
+  finish(output: string, seed: number): Uint8Array {
+    const graph = {
+      name: `random ${seed}`,
+      node: this.#nodes,
+      initializer: this.#initializers,
+      input: [valueInfo("x", [this.#batch, ...this.#inputShape])],
+      output: [valueInfo(output, [this.#batch, "features"])],
+    };
+    return encodeModel(
+      model(graph, { "": this.#opset, [this.#domain]: 1 }, { name: "littletern tests", version: "0" }),
+    );
+  }
+}
