@@ -378,7 +378,9 @@ function concatOp(call: Call): Value {
   const first = parts[0];
   if (!first) throw new CheckpointError(`Concat "${call.name}": no inputs`);
   const axis = axisOf(call, call.attributes.int("axis") ?? 0, first.dims.length);
-  if (parts.some(({ dims }) => `${dims.with(axis, 0)}` !== `${first.dims.with(axis, 0)}`)) {
+  const joins = ({ dims }: Constant): boolean =>
+    dims.length === first.dims.length && dims.every((size, i) => i === axis || size === first.dims[i]);
+  if (!parts.every(joins)) {
     throw new CheckpointError(`Concat "${call.name}": shapes ${parts.map(({ dims }) => shapeText(dims)).join(", ")}`);
   }
   call.sink.spend(parts.reduce((sum, part) => sum + part.data.length, 0));

@@ -172,7 +172,7 @@ describe("per-element ops become steps", () => {
     ["Unsqueeze", ["q"], { axes: [2n] }, [], 11],
     ["Unsqueeze", ["q", "axes"], {}, [], 13],
     ["Transpose", ["q"], { perm: [0n, 1n] }, [], 13],
-  ])("%s of %j with %j", (opType, inputs, attributes, expected, opset) => {
+  ])("%s of %o with %o", (opType, inputs, attributes, expected, opset) => {
     const training = { name: "training", dims: [], data_type: DATA_TYPE.BOOL, int32_data: [0] };
     const shapes = [
       int64Tensor("open_row", [2], [-1, 3]),
@@ -279,8 +279,8 @@ describe("weights", () => {
     ],
     [
       "transposed behind their quantizer",
-      [quant("wt", "k", "per_row"), node("Transpose", ["k"], "t"), node("MatMul", ["q", "t"], "y")],
-      { scale: [0.5, 0.5].map((s, m) => s + m * 0), found: "on-grid", bits: 4 },
+      [quant("wt_rows", "k", "per_row"), node("Transpose", ["k"], "t"), node("MatMul", ["q", "t"], "y")],
+      { scale: [0.5, 0.25], found: "on-grid", bits: 4 },
     ],
     [
       "with a scale per output channel",
@@ -306,7 +306,8 @@ describe("weights", () => {
     const constants = [
       W,
       WT,
-      floatTensor("per_row", [2, 1], [0.5, 0.5]),
+      floatTensor("per_row", [2, 1], [0.5, 0.25]),
+      floatTensor("wt_rows", [2, 3], [0.5, 0, -0.5, -0.25, 0.25, 0]),
       floatTensor("per_column", [1, 2], [0.5, 0.25]),
       floatTensor("latent", [3, 2], [0.6, -0.3, 0.1, 0.2, -0.4, 0.0]),
     ];
@@ -532,7 +533,7 @@ describe("what is wrong in a file is an error that says where", () => {
       'reads "nowhere", which nothing before it defines',
     ],
     ["a missing operand", { nodes: [node("Add", ["q"], "y")] }, "input 1 is missing"],
-    ["a value defined twice", { nodes: [quant("q", "q")] }, 'value "q" is defined twice'],
+    ["a value defined twice", { nodes: [quant("x", "q")], output: "q" }, 'value "q" is defined twice'],
     [
       "a wrong attribute type",
       { nodes: [node("Gemm", ["q", "w"], "y", { transB: 1.5 })], constants: [W] },

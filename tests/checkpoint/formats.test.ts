@@ -1,0 +1,29 @@
+import { expect, it } from "vitest";
+import { readCheckpoint } from "../../host/checkpoint/index.ts";
+import { CheckpointError } from "../../host/errors.ts";
+
+const text = (s: string): number[] => Array.from(s, (c) => c.charCodeAt(0));
+
+it.each<[string, number[]]>([
+  ["an empty file", []],
+  ["a zip archive", text("PK\x03\x04\x14")],
+  ["a Python pickle", [0x80, 2, 0x63]],
+  ["a GGUF file", text("GGUF\x03\0\0\0")],
+  ["an HDF5 file", text("\x89HDF\r\n\x1a\n\0")],
+  ["a NumPy array", text("\x93NUMPY\x01\0")],
+  ["a safetensors file", [...text("\x40\0\0\0\0\0\0\0"), ...text('{"w":{}}')]],
+  ["a TensorFlow Lite model", [0x1c, 0, 0, 0, ...text("TFL3")]],
+  ["a gzip archive", [0x1f, 0x8b, 8]],
+  ["a pointer of Git LFS", text("version https://git-lfs.github.com/spec/v1\n")],
+  ["an HTML page", text("<!DOCTYPE html><html>")],
+])("%s is named", (format, bytes) => {
+  const read = () => readCheckpoint(Uint8Array.from(bytes));
+  expect(read).toThrow(CheckpointError);
+  expect(read).toThrow(`found ${format}`);
+  expect(read).toThrow("expected ONNX");
+});
+
+it("other bytes are no ONNX file either", () => {
+  expect(() => readCheckpoint(Uint8Array.from(text("hello, world")))).toThrow(CheckpointError);
+  expect(() => readCheckpoint(Uint8Array.of(0x08, 7))).toThrow("no graph");
+});

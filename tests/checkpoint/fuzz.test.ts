@@ -1,0 +1,126 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { readCheckpoint } from "../../host/checkpoint/index.ts";
+import { attribute, floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
+import { OPS } from "../../host/checkpoint/onnx_ops.ts";
+import { type AttributeProto, decodeModel, encodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { TernError } from "../../host/errors.ts";
+import { random } from "../random.ts";
+import { randomOnnx } from "../random_graph.ts";
+
+/** Small, yet with every kind of message, typed and raw tensors, the shape idiom and a folded transpose. */
+const SMALL = encodeModel(
+  model(
+    {
+      name: "small",
+      node: [
+        node("Shape", ["x"], "s"),
+        node("Gather", ["s", "i"], "n", { axis: 0n }),
+        node("Unsqueeze", ["n"], "u", { axes: [0n] }),
+        node("Concat", ["u", "r"], "t", { axis: 0n }),
+        node("Reshape", ["x", "t"], "f"),
+        node("Quant", ["f", "h", "z", "b"], "q", { signed: 1n, narrow: 0n, rounding_mode: "ROUND" }, "onnx.brevitas"),
+        node("BipolarQuant", ["w", "h"], "k", {}, "onnx.brevitas"),
+        node("Transpose", ["k"], "kt", { perm: [1n, 0n] }),
+        node("Gemm", ["q", "kt", "c"], "g", { alpha: 0.5 }),
+        node("BatchNormalization", ["g", "c", "c", "c", "c"], "y"),
+      ],
+      initializer: [
+        int64Tensor("i", [], [0]),
+        int64Tensor("r", [1], [-1]),
+        floatTensor("h", [], [0.5]),
+        floatTensor("z", [], [0]),
+        floatTensor("b", [], [4]),
+        floatTensor("w", [2, 4], [1, -1, 1, -1, -1, 1, -1, 1]),
+        { name: "c", dims: [2], data_type: 1, float_data: [1, 2] },
+      ],
+      input: [valueInfo("x", ["N", 2, 2])],
+      output: [valueInfo("y", ["N", 2])],
+    },
+    { "": 11, "onnx.brevitas": 1 },
+    { name: "tests", version: "1" },
+  ),
+);
+
+/** A file either imports or is refused with a typed error. */
+function survives(bytes: Uint8Array, what: string): void {
+  try {
+    readCheckpoint(bytes);
+  } catch (error) {
+    if (!(error instanceof TernError)) throw new Error(what, { cause: error });
+  }
+}
+
+it("the small file imports", () => {
+  expect(readCheckpoint(SMALL).graph.nodes.map((n) => n.op)).toEqual(["quantize", "dense", "step", "step", "step"]);
+});
+
+it("truncation at every byte is survived", () => {
+  for (let size = 0; size < SMALL.length; size++) survives(SMALL.subarray(0, size), `${size} bytes`);
+});
+
+it("every single bit flip is survived", () => {
+  for (let bit = 0; bit < SMALL.length * 8; bit++) {
+    const bytes = SMALL.slice();
+    bytes[bit >> 3]! ^= 1 << (bit & 7);
+    survives(bytes, `bit ${bit}`);
+  }
+});
+
+it("random bytes are survived, alone and spliced into random graphs", () => {
+  const edit = fc.record({ at: fc.nat(), bytes: fc.uint8Array({ maxLength: 12 }), drop: fc.nat(8) });
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => survives(bytes, "random bytes")));
+  fc.assert(
+    fc.property(fc.nat(50), fc.array(edit, { minLength: 1, maxLength: 4 }), (seed, edits) => {
+      let bytes = randomOnnx(seed);
+      for (const { at, bytes: added, drop } of edits) {
+        const start = at % bytes.length;
+        bytes = Uint8Array.from([...bytes.subarray(0, start), ...added, ...bytes.subarray(start + drop)]);
+      }
+      survives(bytes, `seed ${seed}`);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it("well-formed files that make no sense are survived", () => {
+  const SIZES = [0, 1, -1, 2, 3, 9, 2 ** 20, 2 ** 31, 2 ** 40, 2 ** 53, 2 ** 63];
+  const OPERATORS = Object.keys(OPS);
+  for (let seed = 0; seed < 2000; seed++) {
+    const next = random(seed);
+    const pick = <T>(choices: readonly T[]): T => choices[Math.floor(next() * choices.length)]!;
+    const file = decodeModel(seed % 4 === 0 ? SMALL : randomOnnx(seed % 40));
+    const { node: nodes, initializer, input } = file.graph!;
+    const values = [...nodes.flatMap((n) => n.output), ...initializer.map((t) => t.name!), "x", ""];
+    for (let edits = 1 + Math.floor(next() * 3); edits > 0; edits--) {
+      const n = pick(nodes);
+      const edit = pick([
+        () => (n.op_type = pick(OPERATORS)),
+        () => (n.input[Math.floor(next() * 4)] = pick(values)),
+        () => (n.input = [...n.input, pick(values)]),
+        () => n.input.pop(),
+        () => (n.attribute = pick(nodes).attribute),
+        () =>
+          n.attribute.push({
+            ...attribute(pick(["axis", "axes", "perm", "to"]), BigInt(pick(SIZES))),
+          } as AttributeProto),
+        () => n.attribute.push({ ...attribute(pick(["axes", "perm"]), [BigInt(pick(SIZES)), 0n]) } as AttributeProto),
+        () => initializer.length > 0 && pick(initializer).dims.splice(0, 1, pick(SIZES)),
+        () => (input[0]!.type!.tensor_type!.shape!.dim = [{ dim_value: pick(SIZES) }, { dim_value: pick(SIZES) }]),
+      ]);
+      edit();
+      n.input = Array.from(n.input, (name) => name ?? "");
+    }
+    survives(encodeModel(file), `seed ${seed}`);
+  }
+});
+
+it("what decodes is written back as the same model", () => {
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const bytes = randomOnnx(seed);
+      expect(encodeModel(decodeModel(bytes))).toEqual(bytes);
+    }),
+    { numRuns: 20 },
+  );
+});
