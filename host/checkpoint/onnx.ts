@@ -1,5 +1,5 @@
 import { CheckpointError, type Unsupported, UnsupportedError } from "../errors.ts";
-import { inputsWithoutQuantizer, unsupportedIn } from "../graph/check.ts";
+import { inputsWithoutQuantizer, unsupportedIn } from "./check.ts";
 import type { Graph, GraphInput, Node } from "../graph/graph.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { attributesOf, type Call, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./onnx_call.ts";

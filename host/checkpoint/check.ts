@@ -1,5 +1,5 @@
 import type { Unsupported } from "../errors.ts";
-import type { DenseNode, Graph, Node, QuantizeNode } from "./graph.ts";
+import type { DenseNode, Graph, Node, QuantizeNode } from "../graph/graph.ts";
 
 /** Nodes of a graph by the value that they define. */
 export function producers(graph: Graph): Map<string, Node> {
