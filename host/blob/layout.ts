@@ -18,7 +18,7 @@ export const HEADER = {
   modelId: 16,
   modelVersion: 24,
   headBytes: 28,
-  features: 32,
+  stateBytes: 32,
   partCount: 36,
   tensorCount: 38,
   opCount: 40,
@@ -27,15 +27,16 @@ export const HEADER = {
   maxRows: 44,
   arenaFixed: 48,
   arenaPerRow: 52,
-  stateBytes: 56,
+  opFeatures: 56,
+  dataFeatures: 60,
 } as const;
 
 export const PART = { kind: 0, flags: 2, offset: 4, bytes: 8, crc: 12 } as const;
 export const PART_KIND = { weights: 1, description: 2, selfTest: 3 } as const;
-export const PART_REQUIRED = 1;
+export const REQUIRED = 1; // flag
 
 export const TENSOR = { dtype: 0, channels: 4, fixed: 8, perRow: 12 } as const;
-export const ACTIVATION = { bit: 0, u8: 1, i8: 2, i16: 3, i32: 4, f32: 5 } as const;
+export const ACTIVATION = { bit: 0, u8: 6, i8: 7, i16: 9, f32: 10, i32: 11 } as const;
 
 export const OP = {
   kind: 0,
@@ -45,33 +46,25 @@ export const OP = {
   dtype: 6,
   packing: 7,
   weights: 8,
-  tileChannels: 12,
-  count: 14,
-  lo: 16,
-  hi: 18,
-  rounding: 20,
-  shared: 21,
+  tileBytes: 12,
+  recordsAt: 16,
+  tileChannels: 20,
+  recordStep: 22,
+  count: 24,
+  lo: 26,
+  hi: 28,
+  rounding: 30,
 } as const;
-export const OP_KIND = { lookup: 1, quantize: 2, dense: 3, argmax: 4 } as const;
+export const OP_KIND = { quantize: 1, dense: 2, argmax: 3 } as const;
 export const WEIGHT = { binary: 0, ternary: 1, int2: 2, int3: 3, int4: 4, int8: 5 } as const;
-export const PACKING = { none: 0, sign32: 1, field2: 2, field3: 3, field4: 4, field8: 5 } as const;
-export const POST = { none: 0, thresholds: 1, requantize: 2, scores: 3 } as const;
+export const PACKING = { none: 0, sign32: 1, field2: 2, field3: 3, field4: 4, field8: 8 } as const;
+export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4 } as const;
 export const ROUNDING = { floor: 0, "half-even": 1 } as const;
 
-/** Bit numbers. */
-export const FEATURE = {
-  lookup: 0,
-  quantize: 1,
-  thresholds: 2,
-  requantize: 3,
-  argmax: 4,
-  bitDense: 8,
-  binaryDense: 9,
-  ternaryDense: 10,
-  int3Dense: 11,
-  int4Dense: 12,
-  int8Dense: 13,
-} as const;
+/** Bit numbers of opFeatures beside those of the op kinds. */
+export const OP_FEATURE = { wideInput: 29, bitTensor: 30, i8Tensor: 31 } as const;
+/** Bit of post 0 in dataFeatures; packings count from bit 0. */
+export const POST_BIT = 16;
 
 export const MAX_CHANNELS = 2 ** 20;
 export const MAX_ROWS = 2 ** 20;
