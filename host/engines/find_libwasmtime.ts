@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { EngineError } from "../errors.ts";
 
 /** A file that should be libwasmtime. */
 export interface Found {
+  /** Absolute. */
   path: string;
   /** What led to it, for people. */
   by: string;
@@ -53,7 +54,7 @@ export async function* findLibwasmtime(): AsyncGenerator<Found> {
 
 /** The library at a path that a person gave: the file, or a folder with it. */
 export function namedLibrary(path: string): string {
-  const found = statSync(path, { throwIfNoEntry: false })?.isFile() ? path : libraryIn(path);
+  const found = statSync(path, { throwIfNoEntry: false })?.isFile() ? resolve(path) : libraryIn(path);
   if (found) return found;
   throw new EngineError(
     "missing",
@@ -64,12 +65,12 @@ export function namedLibrary(path: string): string {
 /** The folder of this package: two levels up in the sources, three in dist/. */
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
+  while (!existsSync(join(folder, "package.json")) && folder !== dirname(folder)) folder = dirname(folder);
   return folder;
 }
 
 function libraryIn(folder: string): string | undefined {
-  const paths = LIBRARY_FOLDERS.flatMap((inner) => LIBRARY_NAMES.map((name) => join(folder, inner, name)));
+  const paths = LIBRARY_FOLDERS.flatMap((inner) => LIBRARY_NAMES.map((name) => resolve(folder, inner, name)));
   return paths.find((path) => existsSync(path));
 }
 
@@ -79,7 +80,7 @@ async function pythonPackage(): Promise<string> {
     try {
       // Python imports from its working directory first: not the user's, whatever lies there.
       const options = { cwd: dirname(process.execPath), timeout: 3_000 };
-      const { stdout } = await promisify(execFile)(python, ["-c", WHERE_IS_WASMTIME], options);
+      const { stdout } = await promisify(execFile)(python, ["-X", "utf8", "-c", WHERE_IS_WASMTIME], options);
       return stdout.trim();
     } catch {
       // No such command, or one that does not work: the next.

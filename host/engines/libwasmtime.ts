@@ -64,12 +64,17 @@ const FUNCTIONS = {
 type CFunction = (...args: any[]) => any;
 type Koffi = typeof import("koffi");
 
-/** The library, loaded. */
-export interface Libwasmtime {
+interface Bound {
   koffi: Koffi;
   c: Record<keyof typeof FUNCTIONS, CFunction>;
   /** wasmtime_func_callback_t */
   callback: TypeObject;
+}
+
+/** The library, loaded and known. */
+export interface Libwasmtime extends Bound {
+  /** The major version: the library tells no more. */
+  version: string;
 }
 
 /**
@@ -97,33 +102,35 @@ export const EXTERN_MEMORY = 3;
 export const I32 = 0; // of wasm_valkind_t and wasmtime_valkind_t
 const OUT_OF_FUEL = 11; // of wasmtime_trap_code_t
 
-/**
- * Loads the library at `path`; refuses one whose structs we do not know.
- * Throws EngineError: "missing" where koffi or the library cannot be loaded, "version" where it is another one.
- */
-export async function loadLibwasmtime(path: string): Promise<Libwasmtime & { version: string }> {
+/** koffi, the foreign function interface; it is an optional dependency. */
+export async function loadKoffi(): Promise<Koffi> {
   const koffi = await import("koffi").catch((error: Error) => {
     throw new EngineError("missing", `wasmtime needs the npm package koffi (npm install koffi): ${error.message}`);
   });
   if (koffi.sizeof("void *") !== 8) throw new EngineError("missing", "wasmtime needs a 64-bit platform");
-
-  const lib = bind(koffi, path);
-  const version = versionOf(lib);
-  if (!MEASURED.includes(version)) {
-    const expected = `expected ${MEASURED.join(" or ")} (npm run wasmtime:install fetches one)`;
-    throw new EngineError("version", `${path}: wasmtime ${version}, ${expected}`);
-  }
-  return { ...lib, version };
+  return koffi;
 }
 
-function bind(koffi: Koffi, path: string): Libwasmtime {
+/**
+ * Loads the library at an absolute path; refuses one whose structs we do not know.
+ * Throws EngineError: "missing" where it cannot be loaded, "version" where it is another one.
+ */
+export function loadLibwasmtime(koffi: Koffi, path: string): Libwasmtime {
+  const bound = bind(koffi, path);
+  const version = versionOf(bound);
+  if (MEASURED.includes(version)) return { ...bound, version };
+  const expected = `expected ${MEASURED.join(" or ")} (npm run wasmtime:install fetches one)`;
+  throw new EngineError("version", `${path}: wasmtime ${version}, ${expected}`);
+}
+
+function bind(koffi: Koffi, path: string): Bound {
   let library: LibraryHandle;
   try {
     library = koffi.load(path);
   } catch (error) {
     throw new EngineError("missing", `${path} cannot be loaded: ${(error as Error).message}`);
   }
-  const c = {} as Libwasmtime["c"];
+  const c = {} as Bound["c"];
   for (const [name, type] of Object.entries(FUNCTIONS)) {
     try {
       c[name as keyof typeof FUNCTIONS] = library.func(type.replace("(", `${name}(`));
@@ -132,8 +139,8 @@ function bind(koffi: Koffi, path: string): Libwasmtime {
     }
   }
   // (data, caller, args, args_count, results, results_count) → trap
-  const pointers = ["void *", "void *", "void *", "size_t", "void *", "size_t"];
-  return { koffi, c, callback: koffi.pointer(koffi.proto("void *", pointers)) };
+  const parameters = ["void *", "void *", "void *", "size_t", "void *", "size_t"];
+  return { koffi, c, callback: koffi.pointer(koffi.proto("void *", parameters)) };
 }
 
 /**
@@ -141,7 +148,7 @@ function bind(koffi: Koffi, path: string): Libwasmtime {
  * an ELF header of 64 bytes, then the section ".wasmtime.engine": a byte 0, the version's length, the version.
  * The calls that lead there pass no struct but wasm_byte_vec_t, so they are safe in any version.
  */
-function versionOf(lib: Libwasmtime): string {
+function versionOf(lib: Bound): string {
   const { c } = lib;
   const emptyModule = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
   const module = struct.pointer();
@@ -156,14 +163,14 @@ function versionOf(lib: Libwasmtime): string {
 }
 
 /** Message of a wasmtime_error_t, which is freed. */
-export function takeError(lib: Libwasmtime, error: bigint): string {
+export function takeError(lib: Bound, error: bigint): string {
   const message = takeBytes(lib, (vec) => lib.c.wasmtime_error_message(error, vec));
   lib.c.wasmtime_error_delete(error);
   return causes(message.toString());
 }
 
 /** Message of a wasm_trap_t, which is freed, and whether it was for want of fuel. */
-export function takeTrap(lib: Libwasmtime, trap: bigint): { kind: "trap" | "fuel"; message: string } {
+export function takeTrap(lib: Bound, trap: bigint): { kind: "trap" | "fuel"; message: string } {
   const message = takeBytes(lib, (vec) => lib.c.wasm_trap_message(trap, vec));
   const code = new Uint8Array(1); // wasmtime_trap_code_t
   const coded = lib.c.wasmtime_trap_code(trap, code);
@@ -172,7 +179,7 @@ export function takeTrap(lib: Libwasmtime, trap: bigint): { kind: "trap" | "fuel
 }
 
 /** A copy of the bytes that `fill` puts into a wasm_byte_vec_t, which is freed. */
-function takeBytes({ koffi, c }: Libwasmtime, fill: (vec: BigUint64Array) => void): Buffer {
+function takeBytes({ koffi, c }: Bound, fill: (vec: BigUint64Array) => void): Buffer {
   const vec = struct.vec();
   fill(vec);
   const bytes = Buffer.from(new Uint8Array(koffi.view(vec[1], Number(vec[0]))));

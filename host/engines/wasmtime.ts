@@ -9,6 +9,7 @@ import {
   EXTERN_MEMORY,
   I32,
   type Libwasmtime,
+  loadKoffi,
   loadLibwasmtime,
   struct,
   takeError,
@@ -27,7 +28,7 @@ export interface WasmtimeEngine extends Engine {
  * Throws EngineError: "missing" where there is none, "version" for one whose structs we do not know.
  */
 export async function createWasmtime({ library }: { library?: string } = {}): Promise<WasmtimeEngine> {
-  if (library !== undefined) return open({ path: namedLibrary(library), by: "the caller" });
+  if (library !== undefined) return open({ path: namedLibrary(library), by: "the option library" });
   let refusal: unknown;
   for await (const found of findLibwasmtime()) {
     try {
@@ -43,12 +44,13 @@ export async function createWasmtime({ library }: { library?: string } = {}): Pr
 const engines = new Map<string, WasmtimeEngine>();
 
 async function open(library: Found): Promise<WasmtimeEngine> {
-  const engine = engines.get(library.path) ?? engineOf(await loadLibwasmtime(library.path), library);
+  const koffi = await loadKoffi();
+  const engine = engines.get(library.path) ?? engineOf(loadLibwasmtime(koffi, library.path), library);
   engines.set(library.path, engine);
   return engine;
 }
 
-function engineOf(lib: Libwasmtime & { version: string }, library: Found): WasmtimeEngine {
+function engineOf(lib: Libwasmtime, library: Found): WasmtimeEngine {
   // Counting fuel is compiled into a module, and about doubles its time: two configurations.
   const compilers = { plain: compiler(lib, false), metered: compiler(lib, true) };
   return {
@@ -72,7 +74,7 @@ function compiler(lib: Libwasmtime, countsFuel: boolean) {
   c.wasmtime_config_strategy_set(config, CRANELIFT);
   c.wasmtime_config_cranelift_nan_canonicalization_set(config, true);
   c.wasmtime_config_consume_fuel_set(config, countsFuel);
-  c.wasmtime_config_memory_may_move_set(config, false); // so that a view stays valid when the memory grows
+  c.wasmtime_config_memory_may_move_set(config, false); // so that views stay valid when the memory grows
   const engine: bigint = c.wasm_engine_new_with_config(config);
   const modules = new Map<string, bigint>(); // by hash, oldest first
 
@@ -119,7 +121,7 @@ function start(lib: Libwasmtime, engine: bigint, module: bigint, options: Instan
   const trap = struct.pointer();
   let memory: BigUint64Array; // wasmtime_memory_t
   try {
-    c.wasmtime_store_limiter(store, pagesFor(memoryBytes) * PAGE_BYTES, -1, -1, -1, -1);
+    c.wasmtime_store_limiter(store, pagesFor(memoryBytes) * PAGE_BYTES, -1, 1, 1, 1);
     link();
     memory = memoryOfPlannedSize();
     state = "running";

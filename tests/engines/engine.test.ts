@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import wabt from "wabt";
 import type { Imports, InstantiateOptions } from "../../host/engines/engine.ts";
 import { EngineError, type EngineFailure } from "../../host/errors.ts";
-import { describeEngines } from "../engines.ts";
+import { describeEngines, ENGINES } from "../engines.ts";
 
 const { parseWat } = await wabt();
 
@@ -109,11 +109,11 @@ describeEngines("engine", (engine, { countsFuel, limitsMemory }) => {
     expect(instance.call("grow", 65536)).toBe(-1);
     if (limitsMemory) expect(instance.call("grow", 1)).toBe(-1);
     instance.dispose();
-    await expectFailure("memory", "4295032832 bytes", () =>
-      engine.instantiate(MEMORY, options(65537 * 65536)),
-    );
+    await expectFailure("memory", "4295032832 bytes", () => engine.instantiate(MEMORY, options(65537 * 65536)));
     const two = assemble("", `(memory (export "memory") 2)`);
     await expectFailure("memory", "", () => engine.instantiate(two, options(65536)));
+    const twice = assemble("", `(memory (export "memory") 0) (memory 1)`);
+    if (limitsMemory) await expectFailure("memory", "", () => engine.instantiate(twice, options(65536)));
     const atMostOne = assemble("", `(memory (export "memory") 0 1)`);
     await expectFailure("memory", "131072 bytes", () => engine.instantiate(atMostOne, options(2 * 65536)));
   });
@@ -162,6 +162,25 @@ describeEngines("engine", (engine, { countsFuel, limitsMemory }) => {
     reader.dispose();
     adder.dispose();
   });
+
+  it.each(Object.entries(ENGINES))(
+    "survives a trap that %s has while the import runs",
+    async (_, { engine: inner }) => {
+      if (typeof inner === "string") return;
+      const trapping = await inner.instantiate(TRAPS, options(0));
+      const imports: Imports = {
+        weights_read() {
+          expect(() => trapping.call("load", 0)).toThrow(/out of bounds/);
+          return 5;
+        },
+      };
+      const reader = await engine.instantiate(READER, options(0, { imports }));
+      expect(reader.call("read", 0, 0, 0)).toBe(5);
+      expect(reader.call("read", 0, 0, 0)).toBe(5);
+      reader.dispose();
+      trapping.dispose();
+    },
+  );
 
   it.each<[string, number[], RegExp]>([
     ["load", [65_533], /out of bounds/],
