@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { EngineError } from "../errors.ts";
+import { packageRoot } from "./package_root.ts";
 
 /** A file that should be libwasmtime. */
 export interface Found {
@@ -60,13 +60,6 @@ export function namedLibrary(path: string): string {
     "missing",
     `no libwasmtime at ${path}: expected ${LIBRARY_NAMES.join(" or ")}, or a folder with it`,
   );
-}
-
-/** The folder of this package: two levels up in the sources, three in dist/. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json")) && folder !== dirname(folder)) folder = dirname(folder);
-  return folder;
 }
 
 function libraryIn(folder: string): string | undefined {

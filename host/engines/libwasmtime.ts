@@ -28,7 +28,8 @@ const FUNCTIONS = {
   wasm_functype_delete: "void (void *functype)",
   wasmtime_linker_new: "void *(void *engine)",
   wasmtime_linker_define_func:
-    "void *(void *linker, const char *module, size_t module_length, const char *name, size_t name_length, const void *functype, void *callback, void *data, void *finalizer)",
+    "void *(void *linker, const char *module, size_t module_length, const char *name, size_t name_length, " +
+    "const void *functype, void *callback, void *data, void *finalizer)",
   wasmtime_linker_instantiate_pre: "void *(const void *linker, const void *module, void *pre_out)",
   wasmtime_linker_delete: "void (void *linker)",
   wasmtime_instance_pre_instantiate: "void *(const void *pre, void *context, void *instance_out, void *trap_out)",
@@ -36,8 +37,9 @@ const FUNCTIONS = {
 
   wasmtime_store_new: "void *(void *engine, void *data, void *finalizer)",
   wasmtime_store_context: "void *(void *store)",
-  wasmtime_store_limiter:
-    "void (void *store, int64_t memory_bytes, int64_t table_elements, int64_t instances, int64_t tables, int64_t memories)", // -1: default
+  wasmtime_store_limiter: // -1: no limit of ours
+    "void (void *store, int64_t memory_bytes, int64_t table_elements, int64_t instances, int64_t tables, " +
+    "int64_t memories)",
   wasmtime_store_delete: "void (void *store)",
   wasmtime_context_set_fuel: "void *(void *context, uint64_t fuel)",
 
@@ -45,7 +47,8 @@ const FUNCTIONS = {
     "bool (void *context, const void *instance, const char *name, size_t name_length, void *extern_out)",
   wasmtime_func_type: "void *(const void *context, const void *func)",
   wasmtime_func_call:
-    "void *(void *context, const void *func, const void *args, size_t args_count, void *results, size_t results_count, void *trap_out)",
+    "void *(void *context, const void *func, const void *args, size_t args_count, void *results, " +
+    "size_t results_count, void *trap_out)",
   wasmtime_memory_data: "void *(const void *context, const void *memory)",
   wasmtime_memory_data_size: "size_t (const void *context, const void *memory)",
   wasmtime_memory_grow: "void *(void *context, const void *memory, uint64_t pages, void *pages_before_out)",
@@ -57,7 +60,7 @@ const FUNCTIONS = {
   wasm_trap_message: "void (const void *trap, void *bytes_out)",
   wasm_trap_delete: "void (void *trap)",
   wasm_byte_vec_delete: "void (void *bytes)",
-} as const;
+};
 
 /** Called with values as koffi converts them: pointers are bigint or null, typed arrays are passed by address. */
 // biome-ignore lint/suspicious/noExplicitAny: types are checked by koffi, against the declarations above

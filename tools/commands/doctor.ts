@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defineCommand } from "citty";
-import { packageRoot } from "../../host/engines/find_libwasmtime.ts";
+import { packageRoot } from "../../host/engines/package_root.ts";
 import { v8 } from "../../host/engines/v8.ts";
 import { createWasmtime } from "../../host/engines/wasmtime.ts";
 
