@@ -20,7 +20,7 @@ const NAMES: Record<string, string[]> = {
 };
 const LIBRARY_NAMES = NAMES[process.platform] ?? ["_libwasmtime.so", "libwasmtime.so"];
 
-/** Folders that hold it: itself; "lib" in the C API release; "linux-x86_64", "win32-aarch64", … in the Python package. */
+/** Where in a folder: in itself; "lib" of the C API release; "linux-x86_64", "win32-aarch64", … of the Python package. */
 const MACHINE = process.arch === "arm64" ? "aarch64" : "x86_64";
 const LIBRARY_FOLDERS = [".", "lib", `${process.platform}-${MACHINE}`];
 

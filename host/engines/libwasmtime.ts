@@ -81,8 +81,8 @@ export interface Libwasmtime extends Bound {
 }
 
 /**
- * Major versions in which the structs have the sizes below, measured on 64-bit platforms. (With a wrong size the library
- * aborts the process.) The security fixes published until July 2026 are in all of them.
+ * Major versions in which the structs have the sizes below, measured on 64-bit platforms. (With a wrong size the
+ * library aborts the process.) The security fixes published until July 2026 are in all of them.
  */
 const MEASURED = ["49", "50"];
 
@@ -93,7 +93,7 @@ export const struct = {
   vec: () => new BigUint64Array(2),
   /** wasmtime_instance_t */
   instance: () => new BigUint64Array(2),
-  /** wasmtime_extern_t: the kind in the first byte; wasmtime_func_t in words 1 and 2, or wasmtime_memory_t in 1 to 3. */
+  /** wasmtime_extern_t: the kind in the first byte; wasmtime_func_t in words 1 and 2 or wasmtime_memory_t in 1 to 3. */
   extern: () => new BigUint64Array(4),
   /** wasmtime_val_t[], 32 bytes each: the kind in the first byte, an i32 in bytes 8 to 11. */
   vals: (count: number) => new Int32Array(8 * count),

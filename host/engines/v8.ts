@@ -56,7 +56,7 @@ export const v8: Engine = {
   },
 };
 
-/** Why there is no instance, as ours. V8's own: CompileError, LinkError, TypeError for an import module that we lack. */
+/** Why there is no instance, as ours. V8's are CompileError, LinkError, TypeError for an import module we lack. */
 function refusal(error: Error): EngineError {
   if (error instanceof RangeError) return new EngineError("memory", error.message);
   if (error instanceof WebAssembly.RuntimeError) return new EngineError("trap", `instantiation: ${error.message}`);

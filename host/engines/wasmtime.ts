@@ -17,7 +17,7 @@ import {
 } from "./libwasmtime.ts";
 import { PAGE_BYTES, pagesFor } from "./pages.ts";
 
-/** wasmtime through its C library: Cranelift, canonical NaNs, memory limited to what the host planned, fuel on request. */
+/** wasmtime through its C library: Cranelift, canonical NaNs, memory limited to what was planned, fuel on request. */
 export interface WasmtimeEngine extends Engine {
   readonly library: Found;
 }

@@ -1,5 +1,5 @@
-// Fetches libwasmtime, which the engine "wasmtime" needs: pip downloads the Python package `wasmtime` for this platform,
-// and the shared library inside it goes to .cache/wasmtime/<version>/. Nothing is installed into Python.
+// Fetches libwasmtime, which the engine "wasmtime" needs: pip downloads the Python package `wasmtime` for this
+// platform, and the shared library inside it goes to .cache/wasmtime/<version>/. Nothing is installed into Python.
 // Plain JavaScript, and fflate is imported late, because `npm start` imports this file before anything is installed.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -21,7 +21,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const VERSION = "50.0.1";
 
 /**
- * Per platform: the tag that makes pip choose its wheel, the wheel's sha256, and the size of the library in it in bytes.
+ * Per platform: the tag that makes pip choose its wheel, the wheel's sha256, the library in it and its size in bytes.
  * (`manylinux_2_28_*` tags would make pip choose a wheel without a Linux library.)
  */
 const WHEELS = {
