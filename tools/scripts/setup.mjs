@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
@@ -26,7 +26,7 @@ const SOURCES = [
 /** Written after a build: hash of the sources that it was made from. */
 const BUILT = join(PROJECT, "build", ".sources");
 
-/** Written after a try to fetch libwasmtime, so that a machine without network waits for it once only. */
+/** Written after a try to fetch libwasmtime, with the hash of the script that did: without a network one waits only once. */
 const TRIED = join(PROJECT, ".cache", "wasmtime", "tried");
 
 export async function setup() {
@@ -82,14 +82,22 @@ function hashSources() {
 }
 
 async function fetchWasmtime() {
-  if (existsSync(TRIED)) return;
+  const script = hashFile("tools/scripts/install_wasmtime.mjs"); // it names the version
+  if (existsSync(TRIED) && readFileSync(TRIED, "utf8") === script) return;
+  const offline = process.env.TERN_OFFLINE === "1";
+  if (!offline) step("Fetching libwasmtime, the second engine ...");
   const { installWasmtime } = await import("./install_wasmtime.mjs");
-  step("Fetching libwasmtime, the second engine ...");
   const result = await installWasmtime({ quiet: true });
-  if ("reason" in result) step(`  going on without it: ${result.reason}`);
-  if (process.env.TERN_OFFLINE === "1") return;
-  mkdirSync(join(TRIED, ".."), { recursive: true });
-  writeFileSync(TRIED, `${JSON.stringify(result)}\n`);
+  if ("reason" in result) step(`Going on without libwasmtime: ${result.reason}`);
+  if (offline) return;
+  mkdirSync(dirname(TRIED), { recursive: true });
+  writeFileSync(TRIED, script);
+}
+
+function hashFile(path) {
+  return createHash("sha256")
+    .update(readFileSync(join(PROJECT, path)))
+    .digest("hex");
 }
 
 /** Runs npm, silently unless it fails. */
