@@ -70,11 +70,7 @@ function hashSources() {
     if (statSync(join(PROJECT, path), { throwIfNoEntry: false })?.isDirectory()) {
       for (const name of readdirSync(join(PROJECT, path)).sort()) add(`${path}/${name}`);
     } else if (/\.(ts|mjs|json)$/.test(path) && existsSync(join(PROJECT, path))) {
-      hash.update(`${path}\n`).update(
-        createHash("sha256")
-          .update(readFileSync(join(PROJECT, path)))
-          .digest(),
-      );
+      hash.update(`${path} ${hashFile(path)}\n`);
     }
   };
   SOURCES.forEach(add);
