@@ -32,7 +32,7 @@ if (vitestArguments.length === 0) {
     skipped.length > 0 ? `\nSKIPPED, as the titles say why:\n${skipped.join("\n")}` : "\nNo test was skipped.",
   );
 }
-console.log(failures.length > 0 ? `FAILED: ${failures.join("; ")}.` : "All tests that ran have passed.");
+console.log(failures.length > 0 ? `\nFAILED: ${failures.join("; ")}.` : "\nAll tests that ran have passed.");
 process.exitCode = failures.length > 0 ? 1 : 0;
 
 /** Runs a program out of node_modules; true where it succeeds. */
