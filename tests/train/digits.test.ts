@@ -1,7 +1,13 @@
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import { drawDigit, drawDigits, SIDE } from "../../examples/digits/draw.ts";
+import { decodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { readFile } from "../../tools/files.ts";
+import { readDataset } from "../../tools/train/idx.ts";
 import { mulberry32 } from "../../tools/train/random.ts";
+import { evaluate } from "./evaluate.ts";
+
+const FOLDER = "examples/digits";
 
 it("draws the same digits from the same seed, on every machine", () => {
   const { pixels } = drawDigits(100, mulberry32(1));
@@ -22,4 +28,21 @@ it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])("draws %i in ink on paper, inside the pi
     expect(inked).toBeGreaterThan(SIDE / 2);
     expect(inked).toBeLessThan((SIDE * SIDE) / 2);
   }
+});
+
+it("has written down the digits that seed 1 draws", async () => {
+  const inputs = `${FOLDER}/inputs`;
+  const written = await readDataset(`${inputs}/images-idx3-ubyte.gz`, `${inputs}/labels-idx1-ubyte.gz`);
+  expect(written).toEqual(drawDigits(1000, mulberry32(1)));
+});
+
+it("has a network that reads new digits", async () => {
+  const { graph } = decodeModel(await readFile(`${FOLDER}/digits.onnx`));
+  const { count, pixels, labels } = drawDigits(500, mulberry32(99));
+  let right = 0;
+  for (let i = 0; i < count; i++) {
+    const scores = evaluate(graph!, pixels.subarray(i * SIDE * SIDE, (i + 1) * SIDE * SIDE));
+    if (scores.indexOf(Math.max(...scores)) === labels[i]) right++;
+  }
+  expect(right / count).toBeGreaterThan(0.97);
 });

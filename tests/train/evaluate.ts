@@ -1,17 +1,16 @@
-import { decodeModel, type NodeProto } from "../../host/checkpoint/onnx_proto.ts";
+import type { GraphProto, NodeProto } from "../../host/checkpoint/onnx_proto.ts";
 import { dequantize, type Quantizer, quantize } from "../../host/numbers/quantizer.ts";
 import { applyStep } from "../../host/numbers/step.ts";
 
 /** Runs the kinds of nodes that the trainer writes, on one picture, in float64 and plain loops. */
-export function evaluate(model: Uint8Array, pixels: ArrayLike<number>): Float64Array {
-  const { graph } = decodeModel(model);
+export function evaluate(graph: GraphProto, pixels: ArrayLike<number>): Float64Array {
   const values = new Map<string, Float64Array>([
     ["pixels", Float64Array.from(pixels, (code) => Math.fround(code / 255))],
   ]);
-  for (const { name, raw_data } of graph!.initializer) {
+  for (const { name, raw_data } of graph.initializer) {
     values.set(name!, Float64Array.from(new Float32Array(raw_data!.slice().buffer)));
   }
-  for (const node of graph!.node) {
+  for (const node of graph.node) {
     values.set(
       node.output[0]!,
       run(
