@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { open, readFile as readWhole, rename, rm, stat, writeFile } from "node:fs/promises";
+import { open, readFile as readWhole, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InputError } from "../host/errors.ts";
 
@@ -42,7 +42,7 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
     const stats = await stat(path).catch(() => undefined);
     if (stats?.isDirectory()) throw new InputError(`${path}: is a directory, expected a file to write`);
     if (stats && !stats.isFile()) await writeFile(path, bytes);
-    else await replace(path, bytes);
+    else await replace(stats ? await realpath(path) : path, bytes); // a symbolic link stays, and its file is replaced
   } catch (error) {
     throw asInputError(error, `${path}: cannot be written`);
   }
