@@ -2,7 +2,10 @@ import { numpy as np } from "@jax-js/jax";
 import { binaryWeights, type Quantized, quantizedRelu, signActivation, ternaryWeights } from "./quantizers.ts";
 import type { Random } from "./random.ts";
 
-/** A dense low-bit classifier of 8-bit pictures: (quantized weights → batch norm → quantizer) per layer, the last without the quantizer. */
+/**
+ * A dense low-bit classifier of 8-bit pictures. Each layer: product with quantized weights, batch norm, quantizer; the
+ * last has no quantizer.
+ */
 export interface Architecture {
   /** Shape of one picture: channels, rows, columns. */
   picture: [number, number, number];
@@ -10,7 +13,7 @@ export interface Architecture {
   hidden: number[];
   classes: number;
   weights: "ternary" | "binary";
-  /** Bits of the quantized ReLU between layers, 1 to 8; or ±1. */
+  /** Bits of the quantized ReLU between layers, 1 to 8; "sign" for ±1. */
   activations: number | "sign";
 }
 
@@ -22,6 +25,7 @@ export type Statistics = { mean: np.Array; variance: np.Array };
 
 /** Pixels are real numbers code / 255. */
 export const PIXEL_SCALE = 1 / 255;
+/** Of the batch norm. */
 export const EPSILON = 1e-5;
 const MOMENTUM = 0.9;
 
@@ -103,15 +107,17 @@ function forward(
 ): np.Array {
   const quantizeWeights = weightQuantizer(architecture);
   const activate = activationQuantizer(architecture);
+  const layer = (x: Quantized, i: number) => {
+    const { weights, gamma, beta } = parameters[i]!;
+    return normaliseLayer(dense(x, quantizeWeights(weights)), i)
+      .mul(gamma)
+      .add(beta);
+  };
 
+  const last = parameters.length - 1;
   let x: Quantized = { codes: pixels, scale: np.array(PIXEL_SCALE) };
-  for (const [i, layer] of parameters.entries()) {
-    const sums = dense(x, quantizeWeights(layer.weights));
-    const scores = normaliseLayer(sums, i).mul(layer.gamma).add(layer.beta);
-    if (i === parameters.length - 1) return scores;
-    x = activate(scores);
-  }
-  throw new Error("a network has at least one layer");
+  for (let i = 0; i < last; i++) x = activate(layer(x, i));
+  return layer(x, last);
 }
 
 /** x (N, K) times weights (M, K) transposed: exact integers, scaled once. */

@@ -32,7 +32,7 @@ export interface TrainedLayer {
   outputs: number;
   /** Latent weights (M, K), row-major. */
   weights: Float32Array;
-  /** Of the weights: one number for the tensor. */
+  /** Real value of a weight code, one number for the tensor. */
   scale: number;
   /** Batch norm, M entries each. */
   gamma: Float32Array;
@@ -56,7 +56,10 @@ export interface Progress {
   accuracy: number;
 }
 
-/** Trains a network. The same arguments give the same network. */
+/**
+ * Trains a network. The same arguments give the same network on one version of Node; others may round elsewhere (jax-js
+ * uses fused multiply-add where WebAssembly has it) and end at about the same accuracy.
+ */
 export async function train(
   architecture: Architecture,
   data: Dataset,
