@@ -90,9 +90,9 @@ export function drawDigit(digit: number, random: () => number): Uint8Array {
   const grain = between(0, 24);
 
   return Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
-    const centre: Point = [(i % SIDE) + 0.5, Math.floor(i / SIDE) + 0.5];
+    const [x, y] = [(i % SIDE) + 0.5, Math.floor(i / SIDE) + 0.5]; // centre of the pixel
     let distance = Infinity;
-    for (const segment of segments) distance = Math.min(distance, distanceTo(segment, centre));
+    for (const segment of segments) distance = Math.min(distance, distanceTo(segment, x, y));
     const coverage = clamp(penRadius + 0.5 - distance, 0, 1); // the edge is one pixel wide
     return clamp(Math.round(ink * coverage + between(-grain, grain)), 0, 255);
   });
@@ -124,17 +124,26 @@ function distortion(random: () => number): (point: Point) => Point {
   };
 }
 
-type Segment = [from: Point, to: Point];
+/** A straight piece of a stroke: where it starts, and how far it goes. */
+interface Segment {
+  x: number;
+  y: number;
+  dx: number;
+  dy: number;
+}
 
 function segmentsOf(stroke: Stroke): Segment[] {
-  return stroke.slice(1).map((to, i) => [stroke[i]!, to]);
+  return stroke.slice(1).map(([toX, toY], i) => {
+    const [x, y] = stroke[i]!;
+    return { x, y, dx: toX - x, dy: toY - y };
+  });
 }
 
 /** Distance of a point from the nearest point of a segment. */
-function distanceTo([[ax, ay], [bx, by]]: Segment, [x, y]: Point): number {
-  const [dx, dy] = [bx - ax, by - ay];
-  const along = clamp(((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy), 0, 1);
-  const [restX, restY] = [x - ax - along * dx, y - ay - along * dy];
+function distanceTo({ x, y, dx, dy }: Segment, pointX: number, pointY: number): number {
+  const along = clamp(((pointX - x) * dx + (pointY - y) * dy) / (dx * dx + dy * dy), 0, 1);
+  const restX = pointX - x - along * dx;
+  const restY = pointY - y - along * dy;
   return Math.sqrt(restX * restX + restY * restY);
 }
 
