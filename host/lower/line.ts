@@ -23,6 +23,7 @@ interface Slope {
 }
 
 const MAX_SHIFT = 62;
+const MAX_MULTIPLIER = (1n << 31n) - 1n;
 /** Sums stay below 2^62, so that neither they nor the doubled rest of rounding leave 64 bits. */
 const MAX_SUM = 1n << 62n;
 
@@ -61,14 +62,17 @@ export function fitLine(
   const slopes = slopeInterval(floors, ceilings);
   if (!slopes) return undefined;
   for (let shift = rounding === "floor" ? 0 : 1; shift <= MAX_SHIFT; shift++) {
-    const multiplier = leastMultiplier(slopes.least, shift);
-    if (multiplier >= 1n << 31n) return undefined;
-    if (slopes.most && multiplier > greatestMultiplier(slopes.most, shift)) continue;
-    const offset = leastOffset(floors, ceilings, multiplier, shift);
-    if (offset === undefined) continue;
-    const sums = [runs[0]!.from, runs.at(-1)!.to].map((x) => BigInt(x) * multiplier + offset);
-    if (sums.some((sum) => sum >= MAX_SUM || sum <= -MAX_SUM)) return undefined;
-    return { multiplier: Number(multiplier), offset, shift };
+    const least = leastMultiplier(slopes.least, shift);
+    const most = slopes.most && greatestMultiplier(slopes.most, shift);
+    // Open bounds want two units of room for the offset. Two steps beyond the least slope give that much, so more are in vain.
+    for (let multiplier = least; multiplier <= least + 2n && (most === undefined || multiplier <= most); multiplier++) {
+      if (multiplier > MAX_MULTIPLIER) return undefined;
+      const offset = leastOffset(floors, ceilings, multiplier, shift);
+      if (offset === undefined) continue;
+      const sums = [runs[0]!.from, runs.at(-1)!.to].map((x) => BigInt(x) * multiplier + offset);
+      if (sums.some((sum) => sum >= MAX_SUM || sum <= -MAX_SUM)) return undefined;
+      return { multiplier: Number(multiplier), offset, shift };
+    }
   }
   return undefined;
 }

@@ -91,7 +91,8 @@ export function randomGraph(seed: number): Graph {
   };
 
   const quantizer = (channels: number, scalar: boolean): Quantizer => {
-    const scale = scalar ? Float64Array.of(random.scale()) : vector(channels, () => random.scale());
+    const signed = () => random.scale() * (random.chance(0.1) ? -1 : 1);
+    const scale = scalar ? Float64Array.of(signed()) : vector(channels, signed);
     if (random.chance(0.3)) return { kind: "bipolar", scale };
     const bits = random.int(1, 8);
     const zero = random.chance(0.3) ? vector(channels, () => random.int(-3, 40)) : Float64Array.of(0);
