@@ -27,7 +27,10 @@ export interface Arena {
   perRow: number;
 }
 
-/** Element of an activation: one bit for ±1 (bit 1 is −1), one byte for a code; i16 and f32 only as inputs; i32 for accumulators and indices. */
+/**
+ * Element of an activation: one bit for ±1 (bit 1 is −1), one byte for a code; i16 and f32 only as inputs; i32 for
+ * accumulators and indices. A bit keeps the sign of the code written to it, that of 0 being +1: so one step makes a bit.
+ */
 export type ActivationDtype = "bit" | "u8" | "i8" | "i16" | "i32" | "f32";
 
 /** An activation: `rows` rows of `channels` elements, at byte `fixed + perRow · rows` of the arena. */
