@@ -15,8 +15,8 @@ import {
   Packing,
   Part,
   packingOf,
-  recordBytes,
   REQUIRED,
+  recordBytes,
   rowStride,
   TENSOR_BYTES,
   Tensor,
@@ -46,7 +46,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
   const headBytes = load<u32>(head, Header.headBytes);
   const totalBytes = load<u32>(head, Header.totalBytes);
   if (blobBytes < HEADER_BYTES || load<u32>(head, Header.magic) != MAGIC) return Status.BadMagic;
-  if (load<u32>(head, Header.formatVersion) != (<u32>ABI_VERSION << 16) + FORMAT_VERSION) return Status.BadVersion;
+  if (load<u32>(head, Header.formatVersion) != ((<u32>ABI_VERSION) << 16) + FORMAT_VERSION) return Status.BadVersion;
   if (blobBytes != totalBytes && (!STREAMS || blobBytes != headBytes)) return Status.BadSize;
   if (headBytes > totalBytes) return Status.BadSize;
 
@@ -114,7 +114,8 @@ function checkOp(op: usize, tensorCount: u32): Status {
   let weights: u64 = 0; // bytes of a tile before its records
   if (kind == OpKind.dense) {
     if (!(DATA & (1 << packing))) return Status.Unsupported;
-    if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && packing != Packing.sign32)) sound = false;
+    if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && packing != Packing.sign32))
+      sound = false;
     weights = <u64>tileChannels * weightRowBytes(packingOf(op), inputs);
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = (from & to) == Activation.i32 && channels == 1;

@@ -20,13 +20,13 @@ export const LOOKUP: u32 = 1 << (POST_BIT + Post.lookup);
  * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, posts 0–4), or what
  * `asc --use TERN_OPS=mask --use TERN_DATA=mask` leaves; the rest is not compiled.
  */
-// @ts-ignore: TERN_OPS and TERN_DATA come from the command line
+// @ts-expect-error: TERN_OPS and TERN_DATA come from the command line
 export const OPS: u32 = isDefined(TERN_OPS) ? TERN_OPS : 0xe000000e;
-// @ts-ignore
+// @ts-expect-error
 export const DATA: u32 = isDefined(TERN_DATA) ? TERN_DATA : 0x001f011e;
 
 /** Whether this build can stream weights; one that cannot (`--use TERN_STREAMS=0`) imports nothing. */
-// @ts-ignore
+// @ts-expect-error
 export const STREAMS: bool = isDefined(TERN_STREAMS) ? TERN_STREAMS != 0 : true;
 
 /** The packing of a build that has just one; else 0. */

@@ -1,12 +1,5 @@
 import { ABI_VERSION, Header, Op, OpKind } from "./blob";
-import {
-  arenaBytes,
-  checkHead,
-  largestTile,
-  weightsBytes,
-  weightsCrc,
-  weightsOffset,
-} from "./check";
+import { arenaBytes, checkHead, largestTile, weightsBytes, weightsCrc, weightsOffset } from "./check";
 import { CRC_START, crc32 } from "./crc32";
 import { ARGMAX, DATA, OPS, STREAMS } from "./features";
 import { argmax } from "./ops/argmax";

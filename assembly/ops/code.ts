@@ -24,7 +24,7 @@ function requantize(op: usize, record: usize, x: i32): i32 {
   const shift: i64 = load<u8>(record, 4);
   let product = <i64>x * load<i32>(record) + load<i64>(record, 8);
   if (load<u8>(op, Op.rounding) && shift) {
-    product += (<i64>1 << (shift - 1)) - 1 + ((product >> shift) & 1); // half − 1, or half when the floor is odd
+    product += ((<i64>1) << (shift - 1)) - 1 + ((product >> shift) & 1); // half − 1, or half when the floor is odd
   }
   product >>= shift;
   const lo: i64 = load<i16>(op, Op.lo);

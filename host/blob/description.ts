@@ -1,6 +1,7 @@
 import { BlobError } from "../errors.ts";
-import { type Quantizer, ROUNDINGS } from "../numbers/quantizer.ts";
-import { constants, type Step, STEP_KINDS } from "../numbers/step.ts";
+import type { Quantizer } from "../numbers/quantizer.ts";
+import { ROUNDINGS } from "../numbers/round.ts";
+import { STEP_KINDS, type Step } from "../numbers/step.ts";
 import type { Description, InputDescription, OutputDescription, Program, TensorDescription } from "../program.ts";
 
 /** The description part: JSON, UTF-8. JSON.stringify writes the shortest text that reads back as the same number. */
@@ -34,8 +35,12 @@ export function decodeDescription(bytes: Uint8Array, offset: number, program: Pr
       version: converter.get("version").text(),
       choices: converter.get("choices").choices(),
     })),
-    inputs: root.get("inputs").list(program.inputs.length, (input, i) => readInput(input, channels(program.inputs[i]!), program)),
-    outputs: root.get("outputs").list(program.outputs.length, (output, i) => readOutput(output, channels(program.outputs[i]!))),
+    inputs: root
+      .get("inputs")
+      .list(program.inputs.length, (input, i) => readInput(input, channels(program.inputs[i]!), program)),
+    outputs: root
+      .get("outputs")
+      .list(program.outputs.length, (output, i) => readOutput(output, channels(program.outputs[i]!))),
     tensors: root.get("tensors").list(program.tensors.length, (tensor, i) => readTensor(tensor, channels(i))),
   };
 }
@@ -99,11 +104,6 @@ function readQuantizer(quantizer: Reader, channels: number): Quantizer {
   };
 }
 
-/** Whether every constant of the steps is finite, as JSON requires. */
-export function isFiniteStep(step: Step): boolean {
-  return Object.values(constants(step)).every((vector) => vector.every(Number.isFinite));
-}
-
 type Fail = (path: string, expected: string) => never;
 
 /** A value of untrusted JSON and where it stands. */
@@ -120,7 +120,8 @@ class Reader {
 
   /** A property of an object; undefined where it has none. */
   get(name: string): Reader {
-    if (typeof this.value !== "object" || this.value === null || Array.isArray(this.value)) return this.#fail(this.#path, "an object");
+    if (typeof this.value !== "object" || this.value === null || Array.isArray(this.value))
+      return this.#fail(this.#path, "an object");
     const value = Object.hasOwn(this.value, name) ? (this.value as Record<string, unknown>)[name] : undefined;
     return new Reader(value, `${this.#path}.${name}`, this.#fail);
   }
@@ -161,13 +162,17 @@ class Reader {
   /** One number, or one per channel. */
   numbers(channels: number): number[] {
     const numbers = this.list(undefined, (reader) => reader.number());
-    return numbers.length === 1 || numbers.length === channels ? numbers : this.#fail(this.#path, `1 or ${channels} numbers`);
+    return numbers.length === 1 || numbers.length === channels
+      ? numbers
+      : this.#fail(this.#path, `1 or ${channels} numbers`);
   }
 
   /** Dimensions whose product is the number of channels. */
   shape(channels: number): number[] {
     const shape = this.list(undefined, (reader) => reader.count());
-    return shape.reduce((a, b) => a * b, 1) === channels ? shape : this.#fail(this.#path, `a shape of ${channels} elements`);
+    return shape.reduce((a, b) => a * b, 1) === channels
+      ? shape
+      : this.#fail(this.#path, `a shape of ${channels} elements`);
   }
 
   /** Index of a tensor that holds codes of so many channels. */
@@ -180,7 +185,8 @@ class Reader {
   choices(): Record<string, string | number | boolean> {
     if (typeof this.value !== "object" || this.value === null) return this.#fail(this.#path, "an object");
     for (const name of Object.keys(this.value)) {
-      if (!["string", "number", "boolean"].includes(typeof this.get(name).value)) this.#fail(this.#path, "plain values");
+      if (!["string", "number", "boolean"].includes(typeof this.get(name).value))
+        this.#fail(this.#path, "plain values");
     }
     return { ...this.value } as Record<string, string | number | boolean>;
   }

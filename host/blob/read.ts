@@ -17,18 +17,16 @@ import {
   OP_BYTES,
   OP_KIND,
   PACKING,
-  PART_BYTES,
   PART_KIND,
   POST,
   REQUIRED,
   ROUNDING,
-  TENSOR_BYTES,
   WEIGHT,
 } from "./layout.ts";
 import { WEIGHTS } from "./pack/pack.ts";
 import { decodeSelfTest } from "./self_test.ts";
-import { type Tiling, tilingOf } from "./tiles.ts";
 import { elementBytes, rowStride } from "./tensors.ts";
+import { type Tiling, tilingOf } from "./tiles.ts";
 import { writeBlob } from "./write.ts";
 
 /**
@@ -235,7 +233,8 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
   }
   if (!codes(from)) fail(`input of ${from.dtype}, expected codes`);
   if (post === "none" ? to.dtype !== "i32" : !codes(to)) fail(`post ${post} gives ${to.dtype}`);
-  if (packing !== WEIGHTS[dtype].packing.name) fail(`packing ${packing} of ${dtype}, expected ${WEIGHTS[dtype].packing.name}`);
+  if (packing !== WEIGHTS[dtype].packing.name)
+    fail(`packing ${packing} of ${dtype}, expected ${WEIGHTS[dtype].packing.name}`);
   if (from.dtype === "bit" && dtype !== "binary") fail(`bit × ${dtype}, expected bit × binary`);
   if (post === "lookup" || post === "scores") return fail(`post ${post}, expected none, thresholds or requantize`);
   const made = post === "none" ? undefined : emptyPost(post, records, count, lo, hi, rounding);
@@ -252,7 +251,14 @@ function emptyPost(
   rounding: keyof typeof ROUNDING,
 ): Thresholds | Requantize {
   if (kind === "thresholds") {
-    return { kind, records, count, base: new Int16Array(records), ups: new Uint16Array(records), steps: new Int32Array(0) };
+    return {
+      kind,
+      records,
+      count,
+      base: new Int16Array(records),
+      ups: new Uint16Array(records),
+      steps: new Int32Array(0),
+    };
   }
   const [multiplier, offset, shift] = [new Int32Array(records), new BigInt64Array(records), new Uint8Array(records)];
   return { kind, records, multiplier, offset, shift, lo, hi, rounding };
@@ -275,19 +281,31 @@ function checkHeadSize(header: Header, cursor: Cursor): void {
 }
 
 /** Fills the weights and parameters of an op from its tiles. */
-function readTiles(bytes: Uint8Array, parts: Map<number, Part>, program: Program, at: number, op: Op, weights: number): void {
+function readTiles(
+  bytes: Uint8Array,
+  parts: Map<number, Part>,
+  program: Program,
+  at: number,
+  op: Op,
+  weights: number,
+): void {
   const tiling = tilingOf(program, op);
   if (tiling.tiles === 0) return;
   const part = parts.get(PART_KIND.weights)!;
   const end = weights + tiling.tiles * tiling.tileBytes;
   if (weights < part.offset || end > part.offset + part.bytes) {
     const range = `${part.offset} to ${part.offset + part.bytes}`;
-    throw new BlobError(at + OP.weights, `tiles at bytes ${weights} to ${end}, expected inside the weights part, ${range}`);
+    throw new BlobError(
+      at + OP.weights,
+      `tiles at bytes ${weights} to ${end}, expected inside the weights part, ${range}`,
+    );
   }
   if (op.kind === "dense") op.weights = new Int8Array(tiling.channels * program.tensors[op.input]!.channels);
-  if (op.kind !== "argmax" && op.post?.kind === "thresholds") op.post.steps = new Int32Array(op.post.records * op.post.count);
+  if (op.kind !== "argmax" && op.post?.kind === "thresholds")
+    op.post.steps = new Int32Array(op.post.records * op.post.count);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let tile = 0; tile < tiling.tiles; tile++) readTile(view, weights + tile * tiling.tileBytes, program, op, tiling, tile);
+  for (let tile = 0; tile < tiling.tiles; tile++)
+    readTile(view, weights + tile * tiling.tileBytes, program, op, tiling, tile);
 }
 
 function readTile(view: DataView, at: number, program: Program, op: Op, tiling: Tiling, tile: number): void {
@@ -301,7 +319,8 @@ function readTile(view: DataView, at: number, program: Program, op: Op, tiling: 
       const offset = at + (m - first) * tiling.rowBytes;
       packing.unpack(view, offset, row);
       const bad = row.findIndex((code) => code < min || code > max);
-      if (bad >= 0) throw new BlobError(offset, `${op.dtype} weight [${m}, ${bad}] is ${row[bad]}, expected ${min} to ${max}`);
+      if (bad >= 0)
+        throw new BlobError(offset, `${op.dtype} weight [${m}, ${bad}] is ${row[bad]}, expected ${min} to ${max}`);
     }
   }
   const records = at + tiling.recordsAt;
@@ -357,6 +376,7 @@ function readThresholds(view: DataView, at: number, post: Thresholds, index: num
 function checkCanonical(bytes: Uint8Array, program: Program): void {
   const expected = writeBlob(program);
   for (let at = 8; at < Math.max(bytes.length, expected.length); at++) {
-    if (bytes[at] !== expected[at]) throw new BlobError(at, `not canonical: byte ${bytes[at]}, expected ${expected[at]}`);
+    if (bytes[at] !== expected[at])
+      throw new BlobError(at, `not canonical: byte ${bytes[at]}, expected ${expected[at]}`);
   }
 }

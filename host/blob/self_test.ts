@@ -24,10 +24,16 @@ export function decodeSelfTest(cursor: Cursor, bytes: number, expected: { input:
   const [count, input, output] = [cursor.u32(), cursor.u32(), cursor.u32()];
   cursor.skip(4);
   if (input !== expected.input || output !== expected.output) {
-    throw new BlobError(at, `self-test pairs of ${input} and ${output} bytes, expected ${expected.input} and ${expected.output}`);
+    throw new BlobError(
+      at,
+      `self-test pairs of ${input} and ${output} bytes, expected ${expected.input} and ${expected.output}`,
+    );
   }
   if (bytes !== 16 + count * (input + output)) {
-    throw new BlobError(at, `${count} self-test pairs in ${bytes} bytes, expected ${16 + count * (input + output)} bytes`);
+    throw new BlobError(
+      at,
+      `${count} self-test pairs in ${bytes} bytes, expected ${16 + count * (input + output)} bytes`,
+    );
   }
   const test: SelfTest = { inputs: [], outputs: [] };
   for (let i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
 import type { Op, Program } from "../program.ts";
-import { align16, POST } from "./layout.ts";
+import { align16, type POST } from "./layout.ts";
 import { WEIGHTS } from "./pack/pack.ts";
 
 /** Where the weights and parameter records of an op lie inside its tiles (FORMAT.md, "Tiles"). */

@@ -31,7 +31,9 @@ import { recordsOf, type Tiling, tilingOf } from "./tiles.ts";
 /** A program as a blob (FORMAT.md). Canonical: the same program gives the same bytes. */
 export function writeBlob(program: Program): Uint8Array {
   const tilings = program.ops.map((op) => tilingOf(program, op));
-  const parts = [{ kind: PART_KIND.weights, flags: REQUIRED, bytes: writeWeights(program, tilings) }];
+  const parts: { kind: number; flags: number; bytes: Uint8Array }[] = [
+    { kind: PART_KIND.weights, flags: REQUIRED, bytes: writeWeights(program, tilings) },
+  ];
   if (program.description) {
     parts.push({ kind: PART_KIND.description, flags: 0, bytes: encodeDescription(program.description) });
   }

@@ -68,11 +68,13 @@ export function chainRuns(chain: Chain): Run[][] {
   });
 }
 
-/** Stored codes of all u8 or i8 elements, in the order of a lookup table. Elements that never occur get the nearest one's code. */
+/** Stored codes of all u8 or i8 elements, by their low 8 bits. Elements that never occur get the nearest one's code. */
 export function lookupTable(chain: Chain, dtype: "u8" | "i8"): Int16Array {
-  const first = dtype === "i8" ? -128 : 0;
   const [min, max] = [at(chain.source.min, 0), at(chain.source.max, 0)];
-  return Int16Array.from({ length: 256 }, (_, i) => storedCode(chain, Math.min(Math.max(first + i, min), max), 0));
+  return Int16Array.from({ length: 256 }, (_, byte) => {
+    const element = dtype === "i8" ? (byte << 24) >> 24 : byte;
+    return storedCode(chain, Math.min(Math.max(element, min), max), 0);
+  });
 }
 
 /** Whether one function serves all channels. */

@@ -98,7 +98,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
         tensorOf.set(value, input);
         described[input] = { value, offset: to.offset };
       } else {
-        ops.push({ kind: "lookup", input, output: addTensor(value), table });
+        ops.push({ kind: "quantize", input, output: addTensor(value), post: { kind: "lookup", table } });
       }
       return;
     }
@@ -156,8 +156,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
 }
 
 function isIdentity(table: Int16Array, dtype: "u8" | "i8"): boolean {
-  const first = dtype === "i8" ? -128 : 0;
-  return table.every((code, i) => code === first + i);
+  return table.every((code, byte) => code === (dtype === "i8" ? (byte << 24) >> 24 : byte));
 }
 
 /** What the tensor of every planned value holds, and the accumulators of fused dense nodes. */

@@ -16,6 +16,12 @@ export type Step =
       beta: Float64Array;
     };
 
+/** All kinds of steps. */
+export const STEP_KINDS = [
+  ...(["add", "sub", "rsub", "mul", "div", "rdiv", "pow", "min", "max"] as const),
+  ...(["relu", "batchnorm"] as const),
+] as const;
+
 /** The constants of a step, by name. */
 export function constants(step: Step): Record<string, Float64Array> {
   switch (step.kind) {

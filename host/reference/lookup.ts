@@ -1,4 +1,6 @@
-/** Code of a u8 or i8 element. */
-export function lookup(table: Int16Array, dtype: "u8" | "i8", element: number): number {
-  return table[dtype === "i8" ? element + 128 : element]!;
+import type { Lookup } from "../program.ts";
+
+/** Code of a u8 or i8 element: the entry at its low 8 bits. */
+export function lookup({ table }: Lookup, element: number): number {
+  return table[element & 0xff]!;
 }

@@ -1,4 +1,4 @@
-import type { ActivationDtype, Op, Program, Requantize, Thresholds } from "../program.ts";
+import type { ActivationDtype, Lookup, Op, Program, Requantize, Thresholds } from "../program.ts";
 import { argmax } from "./argmax.ts";
 import { dense } from "./dense.ts";
 import { lookup } from "./lookup.ts";
@@ -37,18 +37,15 @@ export function invoke(
     for (let row = 0; row < rows; row++) {
       const input = tensors[op.input]!.subarray(row * from.channels, (row + 1) * from.channels);
       const output = tensors[op.output]!.subarray(row * to.channels, (row + 1) * to.channels);
-      runOp(op, from.dtype, input, output);
+      runOp(op, input, output);
       for (let c = 0; c < to.channels; c++) output[c] = wrap(to.dtype, output[c]!);
     }
   }
 }
 
 /** Runs an op on one row. */
-function runOp(op: Op, dtype: ActivationDtype, input: Int32Array, output: Int32Array): void {
+function runOp(op: Op, input: Int32Array, output: Int32Array): void {
   switch (op.kind) {
-    case "lookup":
-      for (let c = 0; c < output.length; c++) output[c] = lookup(op.table, dtype as "u8" | "i8", input[c]!);
-      break;
     case "quantize":
       for (let c = 0; c < output.length; c++) output[c] = code(op.post, c, input[c]!);
       break;
@@ -62,8 +59,15 @@ function runOp(op: Op, dtype: ActivationDtype, input: Int32Array, output: Int32A
   }
 }
 
-function code(post: Thresholds | Requantize, channel: number, x: number): number {
-  return post.kind === "thresholds" ? thresholds(post, channel, x) : requantize(post, channel, x);
+function code(post: Thresholds | Requantize | Lookup, channel: number, x: number): number {
+  switch (post.kind) {
+    case "thresholds":
+      return thresholds(post, channel, x);
+    case "requantize":
+      return requantize(post, channel, x);
+    case "lookup":
+      return lookup(post, x);
+  }
 }
 
 /** What a tensor keeps of a code: its low 8 bits, or in a `bit` tensor its sign, with that of 0 positive. */
