@@ -88,6 +88,15 @@ export function sumElements(node: DenseNode, codes: Codes, input: Elements): Ele
   return { dtype: "i32", channels: node.channels, source, offset };
 }
 
+/** Codes as real numbers: code · scale. */
+export function realSource(source: Source, { scale }: Codes): Source {
+  return {
+    ...source,
+    start: (element, channel) => source.start(element, channel) * at(scale, channel),
+    uniform: source.uniform && isScalar(scale),
+  };
+}
+
 /** The index that an argmax writes. */
 export function indexElements(channels: number): Elements {
   const source: Source = {

@@ -4,7 +4,7 @@ import type { ArgmaxNode, StepNode } from "../graph/graph.ts";
 import { at } from "../numbers/quantizer.ts";
 import { applySteps, constants, type Step } from "../numbers/step.ts";
 import type { ArgmaxOp } from "../program.ts";
-import type { Elements } from "./elements.ts";
+import type { Source } from "./chain.ts";
 
 const AFFINE: Step["kind"][] = ["add", "sub", "rsub", "mul", "div", "batchnorm"];
 
@@ -21,14 +21,11 @@ const MAX_POWER = 200;
  */
 export function fixedScores(
   node: ArgmaxNode,
-  { dtype, channels, source }: Elements,
+  channels: number,
+  source: Source,
   steps: readonly StepNode[],
 ): { scores?: ArgmaxOp["scores"]; note?: string } {
   const shape = `[${channels}]`;
-  if (dtype !== "i32") {
-    const [why, instead] = ["it reads codes of a quantizer", "argmax over the sums of the last dense node"];
-    throw new UnsupportedError([{ node: node.name, op: "argmax", shape, why, instead }]);
-  }
   const bent = steps.find(({ step }) => !AFFINE.includes(step.kind));
   if (bent) {
     const [why, instead] = [
