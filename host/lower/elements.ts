@@ -88,13 +88,11 @@ export function sumElements(node: DenseNode, codes: Codes, input: Elements): Ele
   return { dtype: "i32", channels: node.channels, source, offset };
 }
 
-/** Codes as real numbers: code · scale. */
-export function realSource(source: Source, { scale }: Codes): Source {
-  return {
-    ...source,
-    start: (element, channel) => source.start(element, channel) * at(scale, channel),
-    uniform: source.uniform && isScalar(scale),
-  };
+/** Codes that stand for real numbers: code · scale. */
+export function realElements(elements: Elements, { scale }: Codes): Elements {
+  const { start, uniform, ...range } = elements.source;
+  const real = (element: number, channel: number) => start(element, channel) * at(scale, channel);
+  return { ...elements, source: { ...range, start: real, uniform: uniform && isScalar(scale) } };
 }
 
 /** The index that an argmax writes. */

@@ -13,7 +13,7 @@ import {
   indexElements,
   inputElements,
   inputOptions,
-  realSource,
+  realElements,
   sumElements,
 } from "./elements.ts";
 import { type Plan, planTensors } from "./plan.ts";
@@ -125,15 +125,10 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   const addArgmax = (node: ArgmaxNode): void => {
     const { base, steps } = plan.tail(node.input);
     const value = plan.sameCodes(base);
-    const { channels, source } = elements.get(value)!;
-    const baseForm = form.get(base)!;
-    const input = baseForm.kind === "codes" ? addSums(value) : tensorOf.get(value)!;
-    const { scores, note } = fixedScores(
-      node,
-      channels,
-      baseForm.kind === "codes" ? realSource(source, baseForm) : source,
-      steps,
-    );
+    const [sums, baseForm] = [elements.get(value)!, form.get(base)!];
+    const isCodes = baseForm.kind === "codes";
+    const input = isCodes ? addSums(value) : tensorOf.get(value)!;
+    const { scores, note } = fixedScores(node, isCodes ? realElements(sums, baseForm) : sums, steps);
     if (note) notes.push(`"${node.output}": ${note}`);
     ops.push({ kind: "argmax", input, output: addTensor(node.output), ...(scores && { scores }) });
   };

@@ -260,6 +260,23 @@ describe("argmax", () => {
     expect(notes).toHaveLength(1);
   });
 
+  it("keeps ties of channels with equal constants", () => {
+    const steps: Step[] = [
+      { kind: "mul", by: by(0.3) },
+      { kind: "add", by: by(0, 0, 0.1) },
+    ];
+    const b = new Builder();
+    const codes = b.quantize("x", 2, int(8, false, 1, 5)); // stored with an offset, which differs per channel of the sums
+    let value = b.dense(codes, [
+      [1, 3],
+      [3, 1],
+      [1, 0],
+    ]);
+    for (const step of steps) value = b.step(value, 3, step);
+    expectAgreement(b.graph([2], b.argmax(value)), pairs, options);
+    expectAgreement(b.graph([2], b.argmax(value)), Uint8Array.of(7, 7, 255, 255, 6, 6), options);
+  });
+
   it("refuses what bends the scores", () => {
     expect(() => lower(build([1], { kind: "relu" }), OPTIONS)).toThrow(/relu "n2" \[3\]: it stands before argmax "n3"/);
   });
