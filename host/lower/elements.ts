@@ -66,7 +66,7 @@ export function codeElements(name: string, channels: number, { min, max }: Codes
     throw new UnsupportedError([{ node: name, op: "quantize", shape: `[${channels}]`, why, instead }]);
   }
   const plain = unsigned || signed;
-  const offset = plain ? [0] : Array.from(min);
+  const offset = plain ? [0] : compact(min);
   const source: Source = {
     min: plain ? min : Float64Array.of(0),
     max: plain ? max : widths,
