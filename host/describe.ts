@@ -17,7 +17,7 @@ export function scores(output: OutputDescription, elements: Int32Array, rows: nu
   return Float32Array.from(real, (x) => Math.fround(x) + 0); // + 0 turns −0 into 0
 }
 
-/** The elements of tensor `inputs[index].codes` for real inputs `x`, (rows, channels). */
+/** The elements of tensor `inputs[index].codes` for real inputs `x`, (rows, channels), without NaN. */
 export function inputCodes(description: Description, index: number, x: Float32Array, rows: number): Int32Array {
   const { steps, quantizer, codes } = description.inputs[index]!;
   const { offset } = description.tensors[codes]!;

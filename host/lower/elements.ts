@@ -66,7 +66,7 @@ export function codeElements(name: string, channels: number, { min, max }: Codes
     throw new UnsupportedError([{ node: name, op: "quantize", shape: `[${channels}]`, why, instead }]);
   }
   const plain = unsigned || signed;
-  const offset = plain ? [0] : Array.from(min);
+  const offset = plain ? [0] : compact(min);
   const source: Source = {
     min: plain ? min : Float64Array.of(0),
     max: plain ? max : widths,
@@ -86,6 +86,13 @@ export function sumElements(node: DenseNode, codes: Codes, input: Elements): Ele
     uniform: isScalar(offset) && isScalar(scale),
   };
   return { dtype: "i32", channels: node.channels, source, offset };
+}
+
+/** Codes that stand for real numbers: code · scale. */
+export function realElements(elements: Elements, { scale }: Codes): Elements {
+  const { start, uniform, ...range } = elements.source;
+  const real = (element: number, channel: number) => start(element, channel) * at(scale, channel);
+  return { ...elements, source: { ...range, start: real, uniform: uniform && isScalar(scale) } };
 }
 
 /** The index that an argmax writes. */

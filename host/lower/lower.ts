@@ -13,6 +13,7 @@ import {
   indexElements,
   inputElements,
   inputOptions,
+  realElements,
   sumElements,
 } from "./elements.ts";
 import { type Plan, planTensors } from "./plan.ts";
@@ -110,11 +111,26 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     else ops.push({ kind: "quantize", input: tensorOf.get(base)!, output: addTensor(value), post });
   };
 
+  /** Codes as accumulators, which is what an argmax reads: sums of a dense op whose weights are the identity. */
+  const addSums = (codes: string): number => {
+    const { channels, offset } = elements.get(codes)!;
+    const output = tensors.push({ dtype: "i32", channels }) - 1;
+    described.push({ value: codes, offset });
+    const weights = Int8Array.from({ length: channels ** 2 }, (_, i) => (i % (channels + 1) === 0 ? 1 : 0));
+    const dtype = channels === 1 ? "binary" : "ternary";
+    ops.push({ kind: "dense", input: tensorOf.get(codes)!, output, dtype, weights });
+    return output;
+  };
+
   const addArgmax = (node: ArgmaxNode): void => {
     const { base, steps } = plan.tail(node.input);
-    const { scores, note } = fixedScores(node, elements.get(base)!, steps);
+    const value = plan.sameCodes(base);
+    const [sums, baseForm] = [elements.get(value)!, form.get(base)!];
+    const isCodes = baseForm.kind === "codes";
+    const input = isCodes ? addSums(value) : tensorOf.get(value)!;
+    const { scores, note } = fixedScores(node, isCodes ? realElements(sums, baseForm) : sums, steps);
     if (note) notes.push(`"${node.output}": ${note}`);
-    ops.push({ kind: "argmax", input: tensorOf.get(base)!, output: addTensor(node.output), ...(scores && { scores }) });
+    ops.push({ kind: "argmax", input, output: addTensor(node.output), ...(scores && { scores }) });
   };
 
   // Inputs and their codes come first, so that a host may write codes and start behind these ops.

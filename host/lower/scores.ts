@@ -16,50 +16,54 @@ const MAX_POWER = 200;
 
 /**
  * Scores of an argmax in integers. The steps between the accumulators and the argmax must be affine; their slopes and
- * offsets become fixed point with one power of two, as fine as 32-bit multipliers and 62-bit sums allow. No scores where the
- * accumulators themselves have the order of the scores.
+ * offsets become fixed point with one power of two, as fine as 32-bit multipliers and 62-bit sums allow. Equal accumulators
+ * of like channels keep equal scores. No scores where the accumulators themselves have the order of the scores.
  */
 export function fixedScores(
   node: ArgmaxNode,
-  { dtype, channels, source }: Elements,
+  { channels, source, offset }: Elements,
   steps: readonly StepNode[],
 ): { scores?: ArgmaxOp["scores"]; note?: string } {
   const shape = `[${channels}]`;
-  if (dtype !== "i32") {
-    const [why, instead] = ["it reads codes of a quantizer", "argmax over the sums of the last dense node"];
-    throw new UnsupportedError([{ node: node.name, op: "argmax", shape, why, instead }]);
-  }
   const bent = steps.find(({ step }) => !AFFINE.includes(step.kind));
   if (bent) {
-    const [why, instead] = [
-      `it stands before argmax "${node.name}" and is not affine`,
-      "scores as output, without argmax",
-    ];
+    const why = `it stands before argmax "${node.name}" and is not affine`;
+    const instead = "scores as output, without argmax";
     throw new UnsupportedError([{ node: bent.name, op: bent.step.kind, shape, why, instead }]);
   }
 
   const chain = steps.map(({ step }) => step);
-  const lines = Array.from({ length: channels }, (_, c) => {
-    const [min, max] = [at(source.min, c), at(source.max, c)];
-    const score = (acc: number) => applySteps(chain, source.start(acc, c), c);
-    const slope = max > min ? (score(max) - score(min)) / (max - min) : 0;
-    return { slope, offset: score(min) - slope * min, reach: Math.max(Math.abs(min), Math.abs(max)) };
-  });
-  const bad = lines.findIndex(({ slope, offset }) => !Number.isFinite(slope) || !Number.isFinite(offset));
+  const score = (acc: number, c: number) => applySteps(chain, source.start(acc - at(offset, c), c), c);
+  const each = Array.from({ length: channels }, (_, c) => c);
+  const reach = Math.max(
+    1,
+    ...each.flatMap((c) => [source.min, source.max].map((end) => Math.abs(at(end, c) + at(offset, c)))),
+  );
+  const lines = each.map((c) => ({
+    slope: (score(reach, c) - score(-reach, c)) / (2 * reach),
+    intercept: score(0, c),
+    offset: at(offset, c),
+  }));
+  const bad = lines.findIndex(({ slope, intercept }) => !Number.isFinite(slope + intercept));
   if (bad >= 0) {
-    const [why, instead] = [`the scores of channel ${bad} are not finite`, "finite constants"];
-    throw new UnsupportedError([{ node: node.name, op: "argmax", shape, why, instead }]);
+    const why = `the scores of channel ${bad} are not finite`;
+    throw new UnsupportedError([{ node: node.name, op: "argmax", shape, why, instead: "finite constants" }]);
   }
-  if (source.uniform && chain.every(isUniformStep) && lines.every(({ slope }) => slope > 0)) return {};
+  if (source.uniform && chain.every(isUniformStep) && lines[0]!.slope > 0) return {};
 
   const steepest = Math.max(...lines.map(({ slope }) => Math.abs(slope)));
-  const greatest = Math.max(...lines.map(({ slope, offset, reach }) => Math.abs(slope) * reach + Math.abs(offset)));
+  const greatest = Math.max(...lines.map(({ slope, intercept }) => Math.abs(slope) * reach + Math.abs(intercept)));
   let power = MAX_POWER;
   while (steepest * 2 ** power > MAX_MULTIPLIER || greatest * 2 ** power > MAX_SUM) power--;
+  const fixed = lines.map((line) => ({ ...line, multiplier: Math.round(line.slope * 2 ** power) }));
   return {
     scores: {
-      multiplier: Int32Array.from(lines, ({ slope }) => Math.round(slope * 2 ** power)),
-      offset: BigInt64Array.from(lines, ({ offset }) => BigInt(Math.round(offset * 2 ** power))),
+      multiplier: Int32Array.from(fixed, ({ multiplier }) => multiplier),
+      offset: BigInt64Array.from(
+        fixed,
+        ({ multiplier, offset, intercept }) =>
+          BigInt(multiplier) * BigInt(offset) + BigInt(Math.round(intercept * 2 ** power)),
+      ),
     },
     note: `fixed-point scores with slopes in units of 2^-${power}; classes that nearly tie may change places`,
   };

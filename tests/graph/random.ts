@@ -151,12 +151,15 @@ export function randomGraph(seed: number): Graph {
   }
   const last = random.int(1, 4);
   const end = steps(dense(codes, channels, last), last);
-  switch (random.int(0, 3)) {
+  switch (random.int(0, 4)) {
     case 0:
       outputs.push(add({ op: "softmax" }, end, last));
       break;
     case 1:
       outputs.push(add({ op: "quantize", quantizer: quantizer(last, false) }, end, last));
+      break;
+    case 2:
+      outputs.push(add({ op: "argmax" }, end, 1));
       break;
     default:
       outputs.push(end);
