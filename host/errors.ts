@@ -32,6 +32,15 @@ export class UnsupportedError extends TernError {
   }
 }
 
+/** A graph that breaks the rules of `graph/graph.ts`. */
+export class GraphError extends TernError {
+  override name = "GraphError";
+
+  constructor(graph: string, where: string, message: string) {
+    super(`graph "${graph}", ${where}: ${message}`);
+  }
+}
+
 /** A blob that breaks FORMAT.md. `offset` is the byte at which it does. */
 export class BlobError extends TernError {
   override name = "BlobError";

@@ -27,7 +27,10 @@ export interface Arena {
   perRow: number;
 }
 
-/** Element of an activation: one bit for ±1 (bit 1 is −1), one byte for a code; i16 and f32 only as inputs; i32 for accumulators and indices. */
+/**
+ * Element of an activation: one bit for ±1 (bit 1 is −1), one byte for a code; i16 and f32 only as inputs; i32 for
+ * accumulators and indices. A bit keeps the sign of the code written to it, that of 0 being +1: so one step makes a bit.
+ */
 export type ActivationDtype = "bit" | "u8" | "i8" | "i16" | "i32" | "f32";
 
 /** An activation: `rows` rows of `channels` elements, at byte `fixed + perRow · rows` of the arena. */
@@ -47,17 +50,11 @@ interface OpBase {
   output: number;
 }
 
-/** code = table[element], for u8 and i8 elements (i8 counts from −128 at entry 0). The same table for all channels. */
-export interface LookupOp extends OpBase {
-  kind: "lookup";
-  /** 256 codes, each in the range of the output's dtype. */
-  table: Int16Array;
-}
-
 /** code = post(element), for integer elements, or for f32 elements in the order of their bits (`reference/order.ts`). */
 export interface QuantizeOp extends OpBase {
   kind: "quantize";
-  post: Thresholds | Requantize;
+  post: Thresholds | Requantize | Lookup;
+  tileChannels?: number;
 }
 
 /** acc[m] = Σ_k weights[m, k] · input[k], then `post`; without a post the accumulators are the output. */
@@ -67,15 +64,18 @@ export interface DenseOp extends OpBase {
   /** (outputs, inputs), row-major. */
   weights: Int8Array;
   post?: Thresholds | Requantize;
+  /** Output channels in a tile; the writer chooses where it is left out. */
+  tileChannels?: number;
 }
 
 /** Index of the greatest score, the first among equals: score[m] = acc[m] · multiplier[m] + offset[m] in 64 bits; without scores, of the greatest accumulator. */
 export interface ArgmaxOp extends OpBase {
   kind: "argmax";
   scores?: { multiplier: Int32Array; offset: BigInt64Array };
+  tileChannels?: number;
 }
 
-export type Op = LookupOp | QuantizeOp | DenseOp | ArgmaxOp;
+export type Op = QuantizeOp | DenseOp | ArgmaxOp;
 
 /**
  * code = base + #{j < ups: x ≥ steps[j]} − #{j ≥ ups: x ≥ steps[j]}.
@@ -103,6 +103,13 @@ export interface Requantize {
   lo: number;
   hi: number;
   rounding: "floor" | "half-even";
+}
+
+/** code = table[low 8 bits of the element], for u8 and i8 elements; the same table for all channels. */
+export interface Lookup {
+  kind: "lookup";
+  /** 256 codes. */
+  table: Int16Array;
 }
 
 /** What the numbers at the ends of a program mean, and where the model came from. Stored as JSON. */

@@ -28,6 +28,6 @@ export interface Instance {
   memory(): Uint8Array;
   /** Calls an export with i32 arguments and an i32 result. */
   call(name: string, ...args: number[]): number;
-  /** Frees what the engine holds. */
+  /** Frees what the engine holds. What memory() gave must not be touched after that: wasmtime's memory is gone. */
   dispose(): void;
 }

@@ -23,7 +23,7 @@ export interface BipolarQuantizer {
 export type Quantizer = IntQuantizer | BipolarQuantizer;
 
 /** Entry of a vector that holds one value for all channels, or one per channel. */
-export function at(vector: Float64Array, channel: number): number {
+export function at(vector: ArrayLike<number>, channel: number): number {
   return vector[vector.length === 1 ? 0 : channel]!;
 }
 

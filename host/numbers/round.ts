@@ -2,7 +2,9 @@
  * Rounding of a float64 to an integer. Names and meanings are those of QONNX's `rounding_mode`
  * (qonnx, `custom_op/general/intquant.py`, `resolve_rounding_mode`).
  */
-export type Rounding = "ROUND" | "CEIL" | "FLOOR" | "UP" | "DOWN" | "HALF_UP" | "HALF_DOWN";
+export type Rounding = (typeof ROUNDINGS)[number];
+
+export const ROUNDINGS = ["ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN"] as const;
 
 export const ROUND: Record<Rounding, (x: number) => number> = {
   ROUND: roundHalfEven,

@@ -16,6 +16,24 @@ export type Step =
       beta: Float64Array;
     };
 
+/** All kinds of steps. */
+export const STEP_KINDS = [
+  ...(["add", "sub", "rsub", "mul", "div", "rdiv", "pow", "min", "max"] as const),
+  ...(["relu", "batchnorm"] as const),
+] as const;
+
+/** The constants of a step, by name. */
+export function constants(step: Step): Record<string, Float64Array> {
+  switch (step.kind) {
+    case "relu":
+      return {};
+    case "batchnorm":
+      return { mean: step.mean, variance: step.variance, gamma: step.gamma, beta: step.beta };
+    default:
+      return { operand: step.by };
+  }
+}
+
 /** Applies a step to a real number. The order of operations written here is the meaning of the step (design, D7). */
 export function applyStep(step: Step, x: number, channel: number): number {
   switch (step.kind) {

@@ -1,0 +1,131 @@
+/** Offsets and codes of host/blob/FORMAT.md, in its order, and readers of the tables. `head` is the address of the blob's first byte. */
+
+import { ONLY_PACKING } from "./features";
+
+export const MAGIC: u32 = 0x4e524554;
+export const FORMAT_VERSION: u16 = 1;
+export const ABI_VERSION: u16 = 1;
+
+export const HEADER_BYTES: u32 = 64;
+export const PART_BYTES: u32 = 16;
+export const TENSOR_BYTES: u32 = 16;
+export const OP_BYTES: u32 = 32;
+
+export const MAX_CHANNELS: u32 = 1 << 20;
+export const MAX_ROWS: u32 = 1 << 20;
+
+export enum Header {
+  magic = 0,
+  crc = 4,
+  formatVersion = 8,
+  abiVersion = 10,
+  totalBytes = 12,
+  modelId = 16,
+  modelVersion = 24,
+  headBytes = 28,
+  stateBytes = 32,
+  partCount = 36,
+  tensorCount = 38,
+  opCount = 40,
+  inputCount = 42,
+  outputCount = 43,
+  maxRows = 44,
+  arenaFixed = 48,
+  arenaPerRow = 52,
+  opFeatures = 56,
+  dataFeatures = 60,
+}
+
+export enum Part {
+  kind = 0,
+  flags = 2,
+  offset = 4,
+  bytes = 8,
+  crc = 12,
+}
+/** Bit of a part's kind and flags, read as one u32: who does not know the kind must refuse the blob. */
+export const REQUIRED: u32 = 1 << 16;
+export const WEIGHTS_PART: u32 = REQUIRED | 1;
+
+export enum Tensor {
+  dtype = 0,
+  channels = 4,
+  fixed = 8,
+  perRow = 12,
+}
+/** `dtype >> 1` is log2 of an element's bits; an odd one is signed. */
+export enum Activation {
+  bit = 0,
+  u8 = 6,
+  i8 = 7,
+  i16 = 9,
+  f32 = 10,
+  i32 = 11,
+}
+
+export enum Op {
+  kind = 0,
+  post = 1,
+  input = 2,
+  output = 4,
+  dtype = 6,
+  packing = 7,
+  weights = 8,
+  tileBytes = 12,
+  recordsAt = 16,
+  tileChannels = 20,
+  recordStep = 22,
+  count = 24,
+  lo = 26,
+  hi = 28,
+  rounding = 30,
+}
+export enum OpKind {
+  quantize = 1,
+  dense = 2,
+  argmax = 3,
+}
+/** Words of fields of as many bits. */
+export enum Packing {
+  none = 0,
+  sign32 = 1,
+  field2 = 2,
+  field3 = 3,
+  field4 = 4,
+  field8 = 8,
+}
+export enum Post {
+  none = 0,
+  thresholds = 1,
+  requantize = 2,
+  lookup = 3,
+  scores = 4,
+}
+
+export function dtypeOf(tensor: usize): i32 {
+  return load<u8>(tensor, Tensor.dtype);
+}
+
+/** Bytes from one row of a tensor to the next, a multiple of 16. At most 2^22 for the dtypes that exist. */
+export function rowStride(tensor: usize): u32 {
+  const bits = load<u32>(tensor, Tensor.channels) << (load<u8>(tensor, Tensor.dtype) >> 1);
+  return ((bits + 127) >> 7) << 4;
+}
+
+/** Packing of a dense op; a constant in a build that has only one. */
+export function packingOf(op: usize): i32 {
+  return ONLY_PACKING ? ONLY_PACKING : load<u8>(op, Op.packing);
+}
+
+/** Bytes of an output channel's weights: u32 words of as many whole fields as fit. `packing` is not `none`. */
+export function weightRowBytes(packing: u32, inputs: u32): u32 {
+  const lanes = 32 / packing;
+  return ((inputs + lanes - 1) / lanes) << 2;
+}
+
+/** Bytes of a parameter record. */
+export function recordBytes(op: usize): u32 {
+  const post: i32 = load<u8>(op, Op.post);
+  if (post == Post.thresholds) return 4 + ((<u32>load<u16>(op, Op.count)) << 2);
+  return post == Post.lookup ? 256 : post ? 16 : 0;
+}

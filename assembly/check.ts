@@ -1,0 +1,138 @@
+import {
+  ABI_VERSION,
+  Activation,
+  dtypeOf,
+  FORMAT_VERSION,
+  HEADER_BYTES,
+  Header,
+  MAGIC,
+  MAX_CHANNELS,
+  MAX_ROWS,
+  OP_BYTES,
+  Op,
+  OpKind,
+  PART_BYTES,
+  Packing,
+  Part,
+  packingOf,
+  REQUIRED,
+  recordBytes,
+  rowStride,
+  TENSOR_BYTES,
+  Tensor,
+  WEIGHTS_PART,
+  weightRowBytes,
+} from "./blob";
+import { CRC_START, crc32 } from "./crc32";
+import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, STREAMS, WIDE_INPUT } from "./features";
+import { inputOf, outputOf, setTables } from "./regions";
+import { Status } from "./status";
+
+/** What `checkHead` learns: the weights part (0 bytes: none), and the largest tile. */
+export let weightsOffset: u32 = 0;
+export let weightsBytes: u32 = 0;
+export let weightsCrc: u32 = 0;
+export let largestTile: u32 = 0;
+
+/** Rows that are to be run, and the size of the arena then. */
+let rows: u64 = 0;
+export let arenaBytes: u64 = 0;
+
+/**
+ * Proves everything about the head that memory safety needs, for up to `maxRows` rows (FORMAT.md, "Limits").
+ * Sums and products are 64-bit and cannot overflow: channels and rows are at most 2^20, all other factors below 2^32.
+ */
+export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
+  const headBytes = load<u32>(head, Header.headBytes);
+  const totalBytes = load<u32>(head, Header.totalBytes);
+  if (blobBytes < HEADER_BYTES || load<u32>(head, Header.magic) != MAGIC) return Status.BadMagic;
+  if (load<u32>(head, Header.formatVersion) != ((<u32>ABI_VERSION) << 16) + FORMAT_VERSION) return Status.BadVersion;
+  if (blobBytes != totalBytes && (!STREAMS || blobBytes != headBytes)) return Status.BadSize;
+  if (headBytes > totalBytes) return Status.BadSize;
+
+  const tensorCount: u32 = load<u16>(head, Header.tensorCount);
+  let at = head + HEADER_BYTES;
+  const tensors = at + load<u16>(head, Header.partCount) * PART_BYTES;
+  const ops = tensors + tensorCount * TENSOR_BYTES;
+  const ports = ops + load<u16>(head, Header.opCount) * OP_BYTES;
+  const end = ports + ((load<u8>(head, Header.inputCount) + load<u8>(head, Header.outputCount)) << 1);
+  if (head + headBytes != ((end + 19) & ~15)) return Status.BadHead;
+  if (~crc32(CRC_START, head + 8, headBytes - 12) != load<u32>(head + headBytes - 4)) return Status.BadChecksum;
+
+  const missing = (load<u32>(head, Header.opFeatures) & ~OPS) | (load<u32>(head, Header.dataFeatures) & ~DATA);
+  if (missing | load<u32>(head, Header.stateBytes)) return Status.Unsupported; // no op has state yet
+  if (maxRows - 1 >= min(load<u32>(head, Header.maxRows), MAX_ROWS)) return Status.BadRows; // also 0 rows
+  rows = maxRows;
+  arenaBytes = load<u32>(head, Header.arenaFixed) + load<u32>(head, Header.arenaPerRow) * rows;
+
+  weightsBytes = 0;
+  for (; at < tensors; at += PART_BYTES) {
+    const kind = load<u32>(at, Part.kind); // and flags
+    if (kind == WEIGHTS_PART) {
+      weightsOffset = load<u32>(at, Part.offset);
+      weightsBytes = load<u32>(at, Part.bytes);
+      weightsCrc = load<u32>(at, Part.crc);
+      if (<u64>weightsOffset + weightsBytes > totalBytes) return Status.BadPart;
+    } else if (kind & REQUIRED) return Status.Unsupported;
+  }
+  setTables(tensors, ops);
+  for (; at < ops; at += TENSOR_BYTES) {
+    const dtype: u32 = load<u8>(at, Tensor.dtype);
+    if (dtype >= 32 || !((DTYPES >> dtype) & 1)) return Status.Unsupported;
+    if (!fits(at)) return Status.BadTensor;
+  }
+  largestTile = 0;
+  for (; at < ports; at += OP_BYTES) {
+    const status = checkOp(at, tensorCount);
+    if (status) return status;
+  }
+  return STREAMS && weightsBytes && !largestTile ? Status.BadPart : Status.Ok; // unread weights: no buffer to check them in
+}
+
+/** Whether a tensor lies inside the arena; at fewer rows it ends earlier. */
+function fits(tensor: usize): bool {
+  if (load<u32>(tensor, Tensor.channels) - 1 >= MAX_CHANNELS) return false;
+  const perRow: u64 = load<u32>(tensor, Tensor.perRow);
+  return load<u32>(tensor, Tensor.fixed) + (perRow + rowStride(tensor)) * rows <= arenaBytes;
+}
+
+/** Proves that an op's dtypes agree, that this build computes it, and that its tiles lie inside the weights part. */
+function checkOp(op: usize, tensorCount: u32): Status {
+  if (load<u16>(op, Op.input) >= tensorCount || load<u16>(op, Op.output) >= tensorCount) return Status.BadOp;
+  const from = dtypeOf(inputOf(op));
+  const to = dtypeOf(outputOf(op));
+  const inputs = load<u32>(inputOf(op), Tensor.channels);
+  let channels = load<u32>(outputOf(op), Tensor.channels);
+  const kind: u32 = load<u8>(op, Op.kind);
+  const post: u32 = load<u8>(op, Op.post);
+  const packing: u32 = load<u8>(op, Op.packing);
+  if ((kind | packing | post) >= 16) return Status.Unsupported; // no feature bit stands for it
+  if (!(DATA & (1 << (POST_BIT + post))) || !(OPS & (1 << kind))) return Status.Unsupported;
+
+  const tileChannels: u32 = load<u16>(op, Op.tileChannels);
+  let sound = post ? to <= Activation.i8 : to == Activation.i32;
+  let weights: u64 = 0; // bytes of a tile before its records
+  if (kind == OpKind.dense) {
+    if (!(DATA & (1 << packing))) return Status.Unsupported;
+    if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && packing != Packing.sign32))
+      sound = false;
+    weights = <u64>tileChannels * weightRowBytes(packingOf(op), inputs);
+  } else if (OPS & ARGMAX && kind == OpKind.argmax) {
+    sound = (from & to) == Activation.i32 && channels == 1;
+    channels = inputs;
+  } else {
+    if (!(OPS & WIDE_INPUT) && from > Activation.i8) return Status.Unsupported;
+    if (!post || (OPS & BIT_TENSOR && from == Activation.bit) || inputs != channels) sound = false;
+  }
+
+  const tileBytes = load<u32>(op, Op.tileBytes);
+  const recordsAt = load<u32>(op, Op.recordsAt);
+  const records = recordsAt + <u64>load<u16>(op, Op.recordStep) * (tileChannels - 1) + recordBytes(op); // where they end
+  if (!sound || !tileChannels || weights > recordsAt || records > tileBytes) return Status.BadOp;
+  const offset = load<u32>(op, Op.weights);
+  const end = offset + <u64>tileBytes * ((channels + tileChannels - 1) / tileChannels);
+  const tiled = !(OPS & ARGMAX) || tileBytes; // an argmax without scores has no tiles
+  if (tiled && (offset < weightsOffset || end > <u64>weightsOffset + weightsBytes)) return Status.BadOp;
+  if (STREAMS) largestTile = max(largestTile, tileBytes);
+  return Status.Ok;
+}

@@ -1,0 +1,41 @@
+import { Activation, OpKind, Packing, Post } from "./blob";
+
+/**
+ * Bits of the header's `opFeatures` and `dataFeatures` (FORMAT.md), and of the export `features`.
+ * opFeatures: bit k for op kind k, and three for dtypes. dataFeatures: bit p for packing p, bit 16 + p for post p.
+ */
+export const QUANTIZE: u32 = 1 << OpKind.quantize;
+export const ARGMAX: u32 = 1 << OpKind.argmax;
+export const WIDE_INPUT: u32 = 1 << 29;
+export const BIT_TENSOR: u32 = 1 << 30;
+export const SIGNED_INPUT: u32 = 1 << 31;
+
+export const POST_BIT: u32 = 16;
+export const SIGN32: u32 = 1 << Packing.sign32;
+export const THRESHOLDS: u32 = 1 << (POST_BIT + Post.thresholds);
+export const REQUANTIZE: u32 = 1 << (POST_BIT + Post.requantize);
+export const LOOKUP: u32 = 1 << (POST_BIT + Post.lookup);
+
+/**
+ * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, posts 0–4), or what
+ * `asc --use TERN_OPS=mask --use TERN_DATA=mask` leaves; the rest is not compiled.
+ */
+// @ts-expect-error: TERN_OPS and TERN_DATA come from the command line
+export const OPS: u32 = isDefined(TERN_OPS) ? TERN_OPS : 0xe000000e;
+// @ts-expect-error
+export const DATA: u32 = isDefined(TERN_DATA) ? TERN_DATA : 0x001f011e;
+
+/** Whether this build can stream weights; one that cannot (`--use TERN_STREAMS=0`) imports nothing. */
+// @ts-expect-error
+export const STREAMS: bool = isDefined(TERN_STREAMS) ? TERN_STREAMS != 0 : true;
+
+/** The packing of a build that has just one; else 0. */
+export const ONLY_PACKING: u32 = (DATA & 0xffff) == 1 << Packing.field2 ? Packing.field2 : 0;
+
+/** Bit d is set for every dtype d of this build. */
+export const DTYPES: u32 =
+  (1 << Activation.u8) |
+  (1 << Activation.i32) |
+  (OPS & BIT_TENSOR ? 1 << Activation.bit : 0) |
+  (OPS & SIGNED_INPUT ? 1 << Activation.i8 : 0) |
+  (OPS & WIDE_INPUT ? (1 << Activation.i16) | (1 << Activation.f32) : 0);

@@ -1,0 +1,93 @@
+import { ABI_VERSION, Header, Op, OpKind } from "./blob";
+import { arenaBytes, checkHead, largestTile, weightsBytes, weightsCrc, weightsOffset } from "./check";
+import { CRC_START, crc32 } from "./crc32";
+import { ARGMAX, DATA, OPS, STREAMS } from "./features";
+import { argmax } from "./ops/argmax";
+import { layer } from "./ops/layer";
+import { opAt, setRegions, setRows } from "./regions";
+import { Status } from "./status";
+import { resident, streamed, tile } from "./weights";
+
+/** Rows that the open model may run; 0: none is open. */
+let openRows: u32 = 0;
+let opCount: u32 = 0;
+
+export function abi_version(): i32 {
+  return ABI_VERSION;
+}
+
+/** What this build can do: FORMAT.md's opFeatures (0) or dataFeatures (1). */
+export function features(word: u32): i32 {
+  return word ? DATA : OPS;
+}
+
+/** Bytes of scratch memory that `open` will need, or −status. `blobBytes` tells resident from streamed, as in `open`. */
+export function plan(blob: usize, blobBytes: u32, rows: u32): i32 {
+  openRows = 0;
+  const status = checkHead(blob, blobBytes, rows);
+  if (status) return -status;
+  const bytes: i32 = scratchBytes(blob, blobBytes);
+  return bytes < 0 ? -Status.BadMemory : bytes;
+}
+
+/**
+ * Proves the blob at `blob` and takes `workBytes` bytes at `work`, behind the blob, for arena and scratch, in this order.
+ * `blobBytes` is the size of the blob (resident weights), or of its head alone (streamed weights).
+ */
+export function open(blob: usize, blobBytes: u32, work: usize, workBytes: u32, rows: u32): Status {
+  openRows = 0;
+  const status = checkHead(blob, blobBytes, rows);
+  if (status) return status;
+
+  if (arenaBytes + scratchBytes(blob, blobBytes) > workBytes) return Status.BadMemory;
+  if (work < blob || work - blob < blobBytes || work + workBytes < work) return Status.BadMemory; // overlap, wrap
+  setRegions(work);
+  if (STREAMS && blobBytes == load<u32>(blob, Header.headBytes)) streamed(work + <usize>arenaBytes);
+  else resident(blob);
+  const read = checkWeights();
+  if (read) return read;
+  opCount = load<u16>(blob, Header.opCount);
+  openRows = rows;
+  return Status.Ok;
+}
+
+/** Runs ops firstOp … endOp − 1 on `rows` rows. */
+export function invoke(firstOp: u32, endOp: u32, rows: u32): Status {
+  if (!openRows) return Status.NotOpen;
+  if (rows - 1 >= openRows) return Status.BadRows; // also 0 rows
+  if (endOp > opCount) return Status.BadRange;
+  setRows(rows);
+  for (; firstOp < endOp; firstOp++) {
+    const status = run(opAt(firstOp));
+    if (status) return status;
+  }
+  return Status.Ok;
+}
+
+/** Zeroes the state, of which no op of this version has any. */
+export function reset(): Status {
+  return openRows ? Status.Ok : Status.NotOpen;
+}
+
+function run(op: usize): Status {
+  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
+}
+
+/** Room for the largest tile if weights are streamed. */
+function scratchBytes(blob: usize, blobBytes: u32): u32 {
+  return STREAMS && blobBytes == load<u32>(blob, Header.headBytes) ? largestTile : 0;
+}
+
+/** Compares the checksum of the weights, read tile by tile. */
+function checkWeights(): Status {
+  let crc = CRC_START;
+  let at: u32 = 0;
+  do {
+    const bytes = STREAMS ? min(weightsBytes - at, largestTile) : weightsBytes;
+    const data = tile(weightsOffset + at, bytes);
+    if (STREAMS && !data) return Status.ReadFailed;
+    crc = crc32(crc, data, bytes);
+    at += bytes;
+  } while (STREAMS && at < weightsBytes);
+  return ~crc == weightsCrc ? Status.Ok : Status.BadChecksum;
+}

@@ -1,0 +1,49 @@
+import { OP_BYTES, Op, rowStride, TENSOR_BYTES, Tensor } from "./blob";
+
+/** Addresses of the tensor and op tables in the head. */
+let tensors: usize = 0;
+let ops: usize = 0;
+
+/** Address of the arena. */
+export let arena: usize = 0;
+
+/** Rows of the current invocation. */
+export let rows: u32 = 0;
+
+export function setTables(tensorTable: usize, opTable: usize): void {
+  tensors = tensorTable;
+  ops = opTable;
+}
+
+export function setRegions(arenaAddress: usize): void {
+  arena = arenaAddress;
+}
+
+export function setRows(count: u32): void {
+  rows = count;
+}
+
+export function opAt(index: u32): usize {
+  return ops + index * OP_BYTES;
+}
+
+/** Record of the tensor that an op reads. */
+export function inputOf(op: usize): usize {
+  return tensors + load<u16>(op, Op.input) * TENSOR_BYTES;
+}
+
+/** Record of the tensor that an op writes. */
+export function outputOf(op: usize): usize {
+  return tensors + load<u16>(op, Op.output) * TENSOR_BYTES;
+}
+
+/** Address of the first row of a tensor. */
+export function firstRow(tensor: usize): usize {
+  return arena + load<u32>(tensor, Tensor.fixed) + load<u32>(tensor, Tensor.perRow) * rows;
+}
+
+/** Zeroes all rows of a tensor. */
+export function clearTensor(tensor: usize): void {
+  let at = firstRow(tensor);
+  for (const end = at + rowStride(tensor) * rows; at < end; at += 8) store<u64>(at, 0);
+}

@@ -1,0 +1,153 @@
+import { elementBytes, rowStride } from "./blob/tensors.ts";
+import type { Engine, Instance } from "./engines/engine.ts";
+import { EngineError } from "./errors.ts";
+import type { Program, Tensor } from "./program.ts";
+import { invoke } from "./reference/model.ts";
+import { orderKey } from "./reference/order.ts";
+import { STATUS } from "./status.ts";
+
+/** Something that runs a program's ops: the module in an engine, or the reference. Tensors are (rows, channels), row-major. */
+export interface Backend {
+  /** "reference", or the engine's name. */
+  readonly name: string;
+  /** Rows that it has memory for. */
+  readonly maxRows: number;
+  write(tensor: number, elements: ArrayLike<number>, rows: number): void;
+  /** Elements of a tensor; ±1 for bits. Meaningful until an op reuses its memory. */
+  read(tensor: number, rows: number): Int32Array;
+  /** Runs the ops firstOp … endOp − 1. */
+  invoke(firstOp: number, endOp: number, rows: number): void;
+  dispose(): void;
+}
+
+/** The definition: plain loops over `program`. */
+export function referenceBackend(program: Program, maxRows = program.maxRows): Backend {
+  const tensors = program.tensors.map(({ channels }) => new Int32Array(maxRows * channels));
+  return {
+    name: "reference",
+    maxRows,
+    write: (tensor, elements) => {
+      const isFloat = program.tensors[tensor]!.dtype === "f32";
+      tensors[tensor]!.set(isFloat ? Array.from(elements, orderKey) : elements);
+    },
+    read: (tensor, rows) => tensors[tensor]!.slice(0, rows * program.tensors[tensor]!.channels),
+    invoke: (firstOp, endOp, rows) => invoke(program, tensors, rows, firstOp, endOp),
+    dispose: () => {},
+  };
+}
+
+export interface ModuleOptions {
+  /** Bytes of tern.wasm. */
+  module: Uint8Array;
+  blob: Uint8Array;
+  engine: Engine;
+  /** Where the weights lie while the module runs: in its memory, or outside, read tile by tile. */
+  weights: "resident" | "streaming";
+  /** Rows to have memory for. */
+  maxRows: number;
+  /** Units of work that one call may use (engine.ts). */
+  fuel?: number | undefined;
+  /** Where streamed weights come from; the blob if not given. Returns 0, or another number when it cannot read. */
+  flash?: (offset: number, bytes: number) => Uint8Array | undefined;
+}
+
+/** Address of the blob: any multiple of 16 will do. */
+const BLOB_AT = 16;
+
+/** The module, opened on a blob that `readBlob` has read as `program`. Memory (ABI.md): blob or head, then arena, then scratch. */
+export async function moduleBackend(program: Program, options: ModuleOptions): Promise<Backend> {
+  const { blob, engine, maxRows } = options;
+  const headBytes = new DataView(blob.buffer, blob.byteOffset).getUint32(28, true);
+  const image = options.weights === "resident" ? blob : blob.subarray(0, headBytes);
+  const flash = options.flash ?? ((offset, bytes) => blob.subarray(offset, offset + bytes));
+  const imports = {
+    weights_read(memory: Uint8Array, destination: number, offset: number, bytes: number): number {
+      const data = flash(offset, bytes);
+      if (data?.length !== bytes || destination + bytes > memory.length) return 1;
+      memory.set(data, destination);
+      return 0;
+    },
+  };
+  const start = async (memoryBytes: number): Promise<Instance> => {
+    const fuel = options.fuel === undefined ? {} : { fuel: options.fuel };
+    const instance = await engine.instantiate(options.module, { memoryBytes, imports, ...fuel });
+    instance.memory().set(image, BLOB_AT);
+    return instance;
+  };
+
+  const arena = BLOB_AT + image.length;
+  const planner = await start(arena);
+  const scratchBytes = planner.call("plan", BLOB_AT, image.length, maxRows);
+  planner.dispose();
+  if (scratchBytes < 0) throw failed("plan", -scratchBytes);
+  const workBytes = program.arena.fixed + program.arena.perRow * maxRows + scratchBytes;
+  const instance = await start(arena + workBytes);
+  const call = (name: string, ...args: number[]): void => {
+    const status = instance.call(name, ...args);
+    if (status !== 0) throw failed(name, status);
+  };
+  call("open", BLOB_AT, image.length, arena, workBytes, maxRows);
+
+  const at = ({ fixed, perRow }: Tensor, rows: number) => arena + fixed + perRow * rows;
+  return {
+    name: engine.name,
+    maxRows,
+    write(index, elements, rows) {
+      const tensor = program.tensors[index]!;
+      const memory = instance.memory();
+      for (let row = 0; row < rows; row++) {
+        const slot = memory.subarray(at(tensor, rows) + row * rowStride(tensor)).subarray(0, rowStride(tensor));
+        slot.fill(0);
+        encodeRow(slot, tensor, elements, row * tensor.channels);
+      }
+    },
+    read(index, rows) {
+      const tensor = program.tensors[index]!;
+      const memory = instance.memory();
+      const elements = new Int32Array(rows * tensor.channels);
+      for (let row = 0; row < rows; row++) {
+        const slot = memory.subarray(at(tensor, rows) + row * rowStride(tensor)).subarray(0, elementBytes(tensor));
+        decodeRow(slot, tensor, elements, row * tensor.channels);
+      }
+      return elements;
+    },
+    invoke: (firstOp, endOp, rows) => call("invoke", firstOp, endOp, rows),
+    dispose: () => instance.dispose(),
+  };
+}
+
+function failed(name: string, status: number): EngineError {
+  return new EngineError("status", `${name} returned status ${status}, ${STATUS[status] ?? "unknown"}`);
+}
+
+/** Elements from `elements[first]` on → bytes of a row. */
+export function encodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements: ArrayLike<number>, first = 0): void {
+  const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
+  for (let c = 0; c < channels; c++) {
+    const element = elements[first + c]!;
+    if (dtype === "bit") row[c >> 3]! |= (element < 0 ? 1 : 0) << (c & 7);
+    else if (dtype === "u8" || dtype === "i8") row[c] = element;
+    else if (dtype === "i16") view.setInt16(2 * c, element, true);
+    else if (dtype === "i32") view.setInt32(4 * c, element, true);
+    else view.setFloat32(4 * c, element, true);
+  }
+}
+
+/** Bytes of a row → elements from `elements[first]` on; an f32 as its order key, as in the reference. */
+export function decodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements: Int32Array, first = 0): void {
+  const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
+  for (let c = 0; c < channels; c++) {
+    elements[first + c] =
+      dtype === "bit"
+        ? 1 - 2 * ((row[c >> 3]! >> (c & 7)) & 1)
+        : dtype === "u8"
+          ? row[c]!
+          : dtype === "i8"
+            ? view.getInt8(c)
+            : dtype === "i16"
+              ? view.getInt16(2 * c, true)
+              : dtype === "i32"
+                ? view.getInt32(4 * c, true)
+                : orderKey(view.getFloat32(4 * c, true));
+  }
+}

@@ -1,0 +1,382 @@
+import { crc32 } from "../crc32.ts";
+import { Cursor } from "../cursor.ts";
+import { BlobError } from "../errors.ts";
+import type { ActivationDtype, Op, Program, Requantize, Tensor, Thresholds, WeightDtype } from "../program.ts";
+import { decodeDescription } from "./description.ts";
+import {
+  ABI_VERSION,
+  ACTIVATION,
+  align16,
+  FORMAT_VERSION,
+  HEADER,
+  HEADER_BYTES,
+  MAGIC,
+  MAX_CHANNELS,
+  MAX_ROWS,
+  OP,
+  OP_BYTES,
+  OP_KIND,
+  PACKING,
+  PART_KIND,
+  POST,
+  REQUIRED,
+  ROUNDING,
+  WEIGHT,
+} from "./layout.ts";
+import { WEIGHTS } from "./pack/pack.ts";
+import { decodeSelfTest } from "./self_test.ts";
+import { elementBytes, rowStride } from "./tensors.ts";
+import { type Tiling, tilingOf } from "./tiles.ts";
+import { writeBlob } from "./write.ts";
+
+/**
+ * Reads an untrusted blob (FORMAT.md). Throws BlobError with the byte at which it breaks the format.
+ * The last check writes the program again: whatever this reader did not look at must be what a writer makes.
+ */
+export function readBlob(bytes: Uint8Array): Program {
+  const cursor = new Cursor(bytes, (offset, message) => new BlobError(offset, message));
+  const header = readHeader(cursor, bytes);
+  const parts = readParts(cursor, header.partCount);
+  const tensors = Array.from({ length: header.tensorCount }, () => readTensor(cursor, header));
+  const ops = Array.from({ length: header.opCount }, () => readOp(cursor, tensors));
+  const port = () => index(cursor, "tensor", tensors.length);
+  const program: Program = {
+    modelId: header.modelId,
+    modelVersion: header.modelVersion,
+    maxRows: header.maxRows,
+    arena: { fixed: header.arenaFixed, perRow: header.arenaPerRow },
+    tensors,
+    ops: ops.map(({ op }) => op),
+    inputs: Array.from({ length: header.inputCount }, port),
+    outputs: Array.from({ length: header.outputCount }, port),
+  };
+  checkHeadSize(header, cursor);
+  for (const { at, op, weights } of ops) readTiles(bytes, parts, program, at, op, weights);
+  const description = parts.get(PART_KIND.description);
+  if (description) {
+    cursor.seek(description.offset);
+    program.description = decodeDescription(cursor.bytes(description.bytes), description.offset, program);
+  }
+  const selfTest = parts.get(PART_KIND.selfTest);
+  if (selfTest) {
+    cursor.seek(selfTest.offset);
+    const size = (ports: number[]) => ports.reduce((sum, t) => sum + elementBytes(tensors[t]!), 0);
+    const expected = { input: size(program.inputs), output: size(program.outputs) };
+    program.selfTest = decodeSelfTest(cursor, selfTest.bytes, expected);
+  }
+  checkCanonical(bytes, program);
+  return program;
+}
+
+interface Header {
+  headBytes: number;
+  modelId: bigint;
+  modelVersion: number;
+  partCount: number;
+  tensorCount: number;
+  opCount: number;
+  inputCount: number;
+  outputCount: number;
+  maxRows: number;
+  arenaFixed: number;
+  arenaPerRow: number;
+}
+
+function readHeader(cursor: Cursor, bytes: Uint8Array): Header {
+  if (bytes.length < HEADER_BYTES) throw new BlobError(0, `${bytes.length} bytes, expected at least ${HEADER_BYTES}`);
+  expectAt(cursor, "magic", cursor.u32(), MAGIC);
+  const crc = cursor.u32();
+  expectAt(cursor, "format version", cursor.u16(), FORMAT_VERSION);
+  expectAt(cursor, "ABI version", cursor.u16(), ABI_VERSION);
+  expectAt(cursor, "size", cursor.u32(), bytes.length);
+  expectAt(cursor, "checksum of the blob", crc, crc32(bytes.subarray(8)));
+  const [modelId, modelVersion, headBytes] = [cursor.u64(), cursor.u32(), cursor.u32()];
+  expectAt(cursor, "bytes of state", cursor.u32(), 0);
+  const [partCount, tensorCount, opCount] = [cursor.u16(), cursor.u16(), cursor.u16()];
+  const [inputCount, outputCount, maxRows] = [cursor.u8(), cursor.u8(), cursor.u32()];
+  const [arenaFixed, arenaPerRow] = [cursor.u32(), cursor.u32()];
+  cursor.skip(8); // features: compared when the program is written again
+  if (inputCount === 0) throw new BlobError(HEADER.inputCount, "no inputs, expected at least 1");
+  if (outputCount === 0) throw new BlobError(HEADER.outputCount, "no outputs, expected at least 1");
+  if (maxRows < 1 || maxRows > MAX_ROWS) {
+    throw new BlobError(HEADER.maxRows, `up to ${maxRows} rows, expected 1 to ${MAX_ROWS}`);
+  }
+  if (arenaFixed % 16 || arenaPerRow % 16) {
+    throw new BlobError(HEADER.arenaFixed, `arena of ${arenaFixed} + ${arenaPerRow} per row, expected multiples of 16`);
+  }
+  return {
+    headBytes,
+    modelId,
+    modelVersion,
+    partCount,
+    tensorCount,
+    opCount,
+    inputCount,
+    outputCount,
+    maxRows,
+    arenaFixed,
+    arenaPerRow,
+  };
+}
+
+/** Throws if the field that was just read is not what it must be. */
+function expectAt(cursor: Cursor, what: string, found: number, expected: number): void {
+  if (found !== expected) {
+    throw new BlobError(cursor.offset, `${what} 0x${found.toString(16)}, expected 0x${expected.toString(16)}`);
+  }
+}
+
+/** An index into a table of `count` entries. */
+function index(cursor: Cursor, table: string, count: number): number {
+  const at = cursor.offset;
+  const found = cursor.u16();
+  if (found >= count) throw new BlobError(at, `${table} ${found}, but there are ${count}`);
+  return found;
+}
+
+/** The name of a code in one of layout.ts's tables. */
+function nameOf<Name extends string>(table: Record<Name, number>, code: number, at: number, what: string): Name {
+  const name = (Object.keys(table) as Name[]).find((key) => table[key] === code);
+  if (name === undefined) throw new BlobError(at, `${what} ${code}, expected one of ${JSON.stringify(table)}`);
+  return name;
+}
+
+interface Part {
+  offset: number;
+  bytes: number;
+}
+
+/** The known parts by kind. Their order and padding are compared when the program is written again. */
+function readParts(cursor: Cursor, count: number): Map<number, Part> {
+  const parts = new Map<number, Part>();
+  for (let i = 0; i < count; i++) {
+    const at = cursor.offset;
+    const [kind, flags, offset, bytes] = [cursor.u16(), cursor.u16(), cursor.u32(), cursor.u32()];
+    const crc = cursor.u32();
+    const next = cursor.offset;
+    cursor.seek(offset);
+    expectAt(cursor, `checksum of part ${i}`, crc, crc32(cursor.bytes(bytes)));
+    cursor.seek(next);
+    if (Object.values<number>(PART_KIND).includes(kind)) parts.set(kind, { offset, bytes });
+    else if (flags & REQUIRED) throw new BlobError(at, `part of unknown kind ${kind} is required`);
+  }
+  if (!parts.has(PART_KIND.weights)) throw new BlobError(HEADER_BYTES, "no weights part");
+  return parts;
+}
+
+function readTensor(cursor: Cursor, header: Header): Tensor {
+  const at = cursor.offset;
+  const dtype = nameOf<ActivationDtype>(ACTIVATION, cursor.u8(), at, "activation dtype");
+  cursor.skip(3);
+  const tensor: Tensor = { dtype, channels: cursor.u32(), fixed: cursor.u32(), perRow: cursor.u32() };
+  if (tensor.channels < 1 || tensor.channels > MAX_CHANNELS) {
+    throw new BlobError(at, `tensor of ${tensor.channels} channels, expected 1 to ${MAX_CHANNELS}`);
+  }
+  if (tensor.fixed % 16 || tensor.perRow % 16) {
+    throw new BlobError(at, `tensor at ${tensor.fixed} + ${tensor.perRow} per row, expected multiples of 16`);
+  }
+  // Both sides are linear in rows, so the two ends prove what lies between. All products stay below 2^53.
+  for (const rows of [1, header.maxRows]) {
+    const end = tensor.fixed + (tensor.perRow + rowStride(tensor)) * rows;
+    const arena = header.arenaFixed + header.arenaPerRow * rows;
+    if (end > arena) throw new BlobError(at, `tensor ends at byte ${end} of an arena of ${arena} with ${rows} rows`);
+  }
+  return tensor;
+}
+
+/** An op without what its tiles hold, and where it was read and where they begin. */
+function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weights: number } {
+  const at = cursor.offset;
+  const kind = nameOf(OP_KIND, cursor.u8(), at, "op");
+  const post = nameOf(POST, cursor.u8(), at + OP.post, "post");
+  const [input, output] = [index(cursor, "tensor", tensors.length), index(cursor, "tensor", tensors.length)];
+  const dtype = nameOf<WeightDtype>(WEIGHT, cursor.u8(), at + OP.dtype, "weight dtype");
+  const packing = nameOf(PACKING, cursor.u8(), at + OP.packing, "packing");
+  const weights = cursor.u32();
+  cursor.skip(8); // tileBytes, recordsAt
+  const tileChannels = cursor.u16();
+  const recordStep = cursor.u16();
+  const count = cursor.u16();
+  const [lo, hi] = [cursor.i16(), cursor.i16()];
+  const rounding = nameOf(ROUNDING, cursor.u8(), at + OP.rounding, "rounding");
+  cursor.seek(at + OP_BYTES);
+
+  const fail = (message: string): never => {
+    throw new BlobError(at, `${kind}: ${message}`);
+  };
+  if (tileChannels === 0) fail("tiles of 0 channels, expected at least 1");
+  const [from, to] = [tensors[input]!, tensors[output]!];
+  const codes = (tensor: Tensor) => ["bit", "u8", "i8"].includes(tensor.dtype);
+  if (overlap(from, to)) fail(`tensors ${input} and ${output} overlap`);
+  if (kind === "argmax") {
+    if (from.dtype !== "i32" || to.dtype !== "i32" || to.channels !== 1) {
+      fail(`${from.dtype} → ${to.dtype} × ${to.channels}, expected i32 → i32 × 1`);
+    }
+    if (post !== "none" && post !== "scores") fail(`post ${post}, expected none or scores`);
+    const scores = { multiplier: new Int32Array(from.channels), offset: new BigInt64Array(from.channels) };
+    const op: Op = { kind, input, output, ...(post === "scores" && { scores, tileChannels }) };
+    return { at, op, weights };
+  }
+  const records = recordStep === 0 ? 1 : to.channels;
+  if (kind === "quantize") {
+    if (from.dtype === "bit" || !codes(to)) fail(`${from.dtype} → ${to.dtype}, expected integers → codes`);
+    if (from.channels !== to.channels) fail(`${from.channels} → ${to.channels} channels, expected equal ones`);
+    if (from.dtype === "f32" && post !== "thresholds") fail(`post ${post} of an f32, expected thresholds`);
+    if (post === "lookup") {
+      if (from.dtype !== "u8" && from.dtype !== "i8") fail(`lookup of ${from.dtype}, expected u8 or i8`);
+      const op: Op = { kind, input, output, post: { kind: post, table: new Int16Array(256) }, tileChannels };
+      return { at, op, weights };
+    }
+    if (post !== "thresholds" && post !== "requantize") return fail(`post ${post}, expected one that makes codes`);
+    const op: Op = { kind, input, output, post: emptyPost(post, records, count, lo, hi, rounding), tileChannels };
+    return { at, op, weights };
+  }
+  if (!codes(from)) fail(`input of ${from.dtype}, expected codes`);
+  if (post === "none" ? to.dtype !== "i32" : !codes(to)) fail(`post ${post} gives ${to.dtype}`);
+  if (packing !== WEIGHTS[dtype].packing.name)
+    fail(`packing ${packing} of ${dtype}, expected ${WEIGHTS[dtype].packing.name}`);
+  if (from.dtype === "bit" && dtype !== "binary") fail(`bit × ${dtype}, expected bit × binary`);
+  if (post === "lookup" || post === "scores") return fail(`post ${post}, expected none, thresholds or requantize`);
+  const made = post === "none" ? undefined : emptyPost(post, records, count, lo, hi, rounding);
+  const op: Op = { kind, input, output, dtype, weights: new Int8Array(0), ...(made && { post: made }), tileChannels };
+  return { at, op, weights };
+}
+
+function emptyPost(
+  kind: "thresholds" | "requantize",
+  records: number,
+  count: number,
+  lo: number,
+  hi: number,
+  rounding: keyof typeof ROUNDING,
+): Thresholds | Requantize {
+  if (kind === "thresholds") {
+    return {
+      kind,
+      records,
+      count,
+      base: new Int16Array(records),
+      ups: new Uint16Array(records),
+      steps: new Int32Array(0),
+    };
+  }
+  const [multiplier, offset, shift] = [new Int32Array(records), new BigInt64Array(records), new Uint8Array(records)];
+  return { kind, records, multiplier, offset, shift, lo, hi, rounding };
+}
+
+/** Whether two tensors share a byte, at one row or at many. */
+function overlap(a: Tensor, b: Tensor): boolean {
+  const shared = (rows: number) => {
+    const [startA, startB] = [a.fixed + a.perRow * rows, b.fixed + b.perRow * rows];
+    return startA < startB + rowStride(b) * rows && startB < startA + rowStride(a) * rows;
+  };
+  return shared(1) || shared(MAX_ROWS);
+}
+
+function checkHeadSize(header: Header, cursor: Cursor): void {
+  const expected = align16(cursor.offset + 4);
+  if (header.headBytes !== expected) {
+    throw new BlobError(HEADER.headBytes, `head of ${header.headBytes} bytes, expected ${expected}`);
+  }
+}
+
+/** Fills the weights and parameters of an op from its tiles. */
+function readTiles(
+  bytes: Uint8Array,
+  parts: Map<number, Part>,
+  program: Program,
+  at: number,
+  op: Op,
+  weights: number,
+): void {
+  const tiling = tilingOf(program, op);
+  if (tiling.tiles === 0) return;
+  const part = parts.get(PART_KIND.weights)!;
+  const end = weights + tiling.tiles * tiling.tileBytes;
+  if (weights < part.offset || end > part.offset + part.bytes) {
+    const range = `${part.offset} to ${part.offset + part.bytes}`;
+    throw new BlobError(
+      at + OP.weights,
+      `tiles at bytes ${weights} to ${end}, expected inside the weights part, ${range}`,
+    );
+  }
+  if (op.kind === "dense") op.weights = new Int8Array(tiling.channels * program.tensors[op.input]!.channels);
+  if (op.kind !== "argmax" && op.post?.kind === "thresholds")
+    op.post.steps = new Int32Array(op.post.records * op.post.count);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let tile = 0; tile < tiling.tiles; tile++)
+    readTile(view, weights + tile * tiling.tileBytes, program, op, tiling, tile);
+}
+
+function readTile(view: DataView, at: number, program: Program, op: Op, tiling: Tiling, tile: number): void {
+  const first = tile * tiling.tileChannels;
+  const last = Math.min(first + tiling.tileChannels, tiling.channels);
+  if (op.kind === "dense") {
+    const inputs = op.weights.length / tiling.channels;
+    const { packing, min, max } = WEIGHTS[op.dtype];
+    for (let m = first; m < last; m++) {
+      const row = op.weights.subarray(m * inputs, (m + 1) * inputs);
+      const offset = at + (m - first) * tiling.rowBytes;
+      packing.unpack(view, offset, row);
+      const bad = row.findIndex((code) => code < min || code > max);
+      if (bad >= 0)
+        throw new BlobError(offset, `${op.dtype} weight [${m}, ${bad}] is ${row[bad]}, expected ${min} to ${max}`);
+    }
+  }
+  const records = at + tiling.recordsAt;
+  if (tiling.recordStep > 0) {
+    for (let m = first; m < last; m++) readRecord(view, records + (m - first) * tiling.recordStep, program, op, m);
+  } else if (tiling.recordBytes > 0) readRecord(view, records, program, op, 0);
+}
+
+/** Record `index` of an op's parameters. */
+function readRecord(view: DataView, at: number, program: Program, op: Op, index: number): void {
+  if (op.kind === "argmax") {
+    op.scores!.multiplier[index] = view.getInt32(at, true);
+    op.scores!.offset[index] = view.getBigInt64(at + 8, true);
+    return;
+  }
+  switch (op.post?.kind) {
+    case "thresholds":
+      readThresholds(view, at, op.post, index);
+      break;
+    case "requantize": {
+      op.post.multiplier[index] = view.getInt32(at, true);
+      op.post.offset[index] = view.getBigInt64(at + 8, true);
+      op.post.shift[index] = view.getUint8(at + 4);
+      if (op.post.shift[index]! > 62) throw new BlobError(at + 4, `shift ${op.post.shift[index]}, expected 0 to 62`);
+      break;
+    }
+    case "lookup": {
+      const unsigned = program.tensors[op.output]!.dtype === "u8";
+      for (let entry = 0; entry < 256; entry++) {
+        op.post.table[entry] = unsigned ? view.getUint8(at + entry) : view.getInt8(at + entry);
+      }
+      break;
+    }
+  }
+}
+
+function readThresholds(view: DataView, at: number, post: Thresholds, index: number): void {
+  const { count, steps } = post;
+  post.base[index] = view.getInt16(at, true);
+  const ups = view.getUint16(at + 2, true);
+  if (ups > count) throw new BlobError(at + 2, `${ups} rising steps of ${count}`);
+  post.ups[index] = ups;
+  for (let j = 0; j < count; j++) {
+    const step = view.getInt32(at + 4 + 4 * j, true);
+    if (j > 0 && j !== ups && step < steps[index * count + j - 1]!) {
+      throw new BlobError(at + 4 + 4 * j, `step ${step} below the one before, ${steps[index * count + j - 1]}`);
+    }
+    steps[index * count + j] = step;
+  }
+}
+
+/** Whatever is not needed to read a blob (padding, order, features) must be what the writer makes of its program. */
+function checkCanonical(bytes: Uint8Array, program: Program): void {
+  const expected = writeBlob(program);
+  for (let at = 8; at < Math.max(bytes.length, expected.length); at++) {
+    if (bytes[at] !== expected[at])
+      throw new BlobError(at, `not canonical: byte ${bytes[at]}, expected ${expected[at]}`);
+  }
+}

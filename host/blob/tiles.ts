@@ -1,0 +1,74 @@
+import type { Op, Program } from "../program.ts";
+import { align16, type POST } from "./layout.ts";
+import { WEIGHTS } from "./pack/pack.ts";
+
+/** Where the weights and parameter records of an op lie inside its tiles (FORMAT.md, "Tiles"). */
+export interface Tiling {
+  /** Output channels of the op, and of a tile. */
+  channels: number;
+  tileChannels: number;
+  tiles: number;
+  tileBytes: number;
+  /** Bytes of a channel's weights; 0 for ops without. */
+  rowBytes: number;
+  recordsAt: number;
+  /** 0 where one record serves all channels. */
+  recordStep: number;
+  recordBytes: number;
+}
+
+/** Tiles are filled up to this many bytes: a streaming device holds one of them in RAM. A single channel may need more. */
+const TILE_BYTES = 2048;
+
+/** The tiling of an op; chooses `tileChannels` if the op leaves that open. */
+export function tilingOf(program: Program, op: Op): Tiling {
+  const inputs = program.tensors[op.input]!.channels;
+  const channels = op.kind === "argmax" ? inputs : program.tensors[op.output]!.channels;
+  const rowBytes = op.kind === "dense" ? WEIGHTS[op.dtype].packing.rowBytes(inputs) : 0;
+  const { post, recordBytes, records } = recordsOf(op);
+  const shared = records === 1;
+  if (post === "none" && rowBytes === 0) {
+    return { channels, tileChannels: 1, tiles: 0, tileBytes: 0, rowBytes, recordsAt: 0, recordStep: 0, recordBytes };
+  }
+  const tileChannels = op.tileChannels ?? chooseTileChannels(channels, rowBytes + (shared ? 0 : recordBytes));
+  const recordsAt = align16(tileChannels * rowBytes);
+  const recordStep = shared ? 0 : recordBytes;
+  const tileBytes = align16(recordsAt + recordStep * (tileChannels - 1) + recordBytes);
+  return {
+    channels,
+    tileChannels,
+    tiles: Math.ceil(channels / tileChannels),
+    tileBytes,
+    rowBytes,
+    recordsAt,
+    recordStep,
+    recordBytes,
+  };
+}
+
+/** The post of an op, the size of its records and how many there are: 1 (shared) or one per channel. */
+export function recordsOf(op: Op): { post: keyof typeof POST; recordBytes: number; records: number } {
+  if (op.kind === "argmax") {
+    return op.scores
+      ? { post: "scores", recordBytes: 16, records: op.scores.multiplier.length }
+      : { post: "none", recordBytes: 0, records: 1 };
+  }
+  switch (op.post?.kind) {
+    case undefined:
+      return { post: "none", recordBytes: 0, records: 1 };
+    case "thresholds":
+      return { post: "thresholds", recordBytes: 4 + 4 * op.post.count, records: op.post.records };
+    case "requantize":
+      return { post: "requantize", recordBytes: 16, records: op.post.records };
+    case "lookup":
+      return { post: "lookup", recordBytes: 256, records: 1 };
+  }
+}
+
+/** As many channels as fill a tile, in multiples of 8, spread evenly over the tiles; all of them where they need no bytes. */
+function chooseTileChannels(channels: number, bytesPerChannel: number): number {
+  if (bytesPerChannel === 0) return Math.min(channels, 0xffff);
+  const most = Math.max(8, Math.floor(TILE_BYTES / bytesPerChannel / 8) * 8);
+  const tiles = Math.ceil(channels / Math.min(most, 0xfff8));
+  return Math.min(channels, Math.ceil(channels / tiles / 8) * 8);
+}

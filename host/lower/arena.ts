@@ -1,0 +1,67 @@
+import type { ActivationDtype, Arena, Op, Tensor } from "../program.ts";
+
+/** Rows of tensors start at multiples of this many bytes, the width of a vector register. */
+const ALIGNMENT = 16;
+
+const BITS: Record<ActivationDtype, number> = { bit: 1, u8: 8, i8: 8, i16: 16, i32: 32, f32: 32 };
+
+/** A tensor that has no place yet. */
+export type Unplaced = Pick<Tensor, "dtype" | "channels">;
+
+/** Bytes that one row of a tensor takes in the arena. */
+export function rowBytes({ dtype, channels }: Unplaced): number {
+  return Math.ceil(Math.ceil((channels * BITS[dtype]) / 8) / ALIGNMENT) * ALIGNMENT;
+}
+
+/**
+ * Gives each tensor `perRow` bytes of the arena from the op that writes it to the last op that reads it: inputs from the
+ * start, outputs to the end. Largest first, each into the smallest gap that holds it.
+ */
+export function planArena(
+  tensors: readonly Unplaced[],
+  ops: readonly Op[],
+  inputs: readonly number[],
+  outputs: readonly number[],
+): { arena: Arena; tensors: Tensor[] } {
+  const lives = lifetimes(tensors.length, ops, inputs, outputs);
+  const bytes = tensors.map(rowBytes);
+  const start: number[] = [];
+  const placed: number[] = [];
+  const largestFirst = tensors.map((_, t) => t).sort((a, b) => bytes[b]! - bytes[a]! || a - b);
+  for (const t of largestFirst) {
+    const neighbours = placed
+      .filter((other) => lives[other]!.first <= lives[t]!.last && lives[t]!.first <= lives[other]!.last)
+      .sort((a, b) => start[a]! - start[b]!);
+    let end = 0;
+    let best: { start: number; size: number } | undefined;
+    for (const other of neighbours) {
+      const size = start[other]! - end;
+      if (size >= bytes[t]! && (!best || size < best.size)) best = { start: end, size };
+      end = Math.max(end, start[other]! + bytes[other]!);
+    }
+    start[t] = best?.start ?? end;
+    placed.push(t);
+  }
+  return {
+    arena: { fixed: 0, perRow: Math.max(...tensors.map((_, t) => start[t]! + bytes[t]!)) },
+    tensors: tensors.map(({ dtype, channels }, t) => ({ dtype, channels, fixed: 0, perRow: start[t]! })),
+  };
+}
+
+/** First and last op, both included, during which each tensor holds something; −1 is before the first op. */
+export function lifetimes(
+  tensors: number,
+  ops: readonly Op[],
+  inputs: readonly number[],
+  outputs: readonly number[],
+): { first: number; last: number }[] {
+  const lives = Array.from({ length: tensors }, () => ({ first: ops.length, last: -1 }));
+  for (const t of inputs) lives[t]!.first = -1;
+  ops.forEach((op, i) => {
+    lives[op.output]!.first = Math.min(lives[op.output]!.first, i);
+    lives[op.output]!.last = Math.max(lives[op.output]!.last, i);
+    lives[op.input]!.last = Math.max(lives[op.input]!.last, i);
+  });
+  for (const t of outputs) lives[t]!.last = ops.length;
+  return lives;
+}

@@ -1,0 +1,63 @@
+import { UnsupportedError } from "../errors.ts";
+import type { DenseNode, Weights } from "../graph/graph.ts";
+import { at } from "../numbers/quantizer.ts";
+import type { WeightDtype } from "../program.ts";
+
+/** Codes that each dtype holds, the smallest dtype first. */
+const RANGES: [WeightDtype, number, number][] = [
+  ["ternary", -1, 1],
+  ["int2", -2, 1],
+  ["int3", -4, 3],
+  ["int4", -8, 7],
+  ["int8", -128, 127],
+];
+
+/** Accumulators lie below the mark of unused thresholds, 2^31 − 1. */
+const MAX_ACCUMULATOR = 2 ** 31 - 2;
+
+export function isBinary({ codes }: Weights): boolean {
+  return codes.every((code) => code === 1 || code === -1);
+}
+
+/** The smallest dtype that holds all weights of a node. */
+export function weightDtype({ name, weights }: DenseNode): WeightDtype {
+  const { outputs, inputs, codes } = weights;
+  if (isBinary(weights)) return "binary";
+  const range = RANGES.find(([, min, max]) => codes.every((code) => code >= min && code <= max));
+  if (range) return range[0];
+  const why = `the codes of its weights "${weights.name}" leave −128 … 127`;
+  const instead = "weights of at most 8 bits, signed";
+  throw new UnsupportedError([{ node: name, op: "dense", shape: `[${outputs}, ${inputs}]`, why, instead }]);
+}
+
+/** Proven least and greatest accumulator of each output channel, for stored codes from `min` to `max`. */
+export function accumulatorRange(
+  { name, weights }: DenseNode,
+  min: Float64Array,
+  max: Float64Array,
+): { min: Float64Array; max: Float64Array } {
+  const { outputs: M, inputs: K, codes } = weights;
+  const range = { min: new Float64Array(M), max: new Float64Array(M) };
+  for (let m = 0; m < M; m++) {
+    for (let k = 0; k < K; k++) {
+      const w = codes[m * K + k]!;
+      range.min[m]! += w * at(w > 0 ? min : max, k);
+      range.max[m]! += w * at(w > 0 ? max : min, k);
+    }
+    if (range.min[m]! < -(2 ** 31) || range.max[m]! > MAX_ACCUMULATOR) {
+      const why = `output channel ${m} sums to ${range.min[m]} … ${range.max[m]}, beyond 32 bits`;
+      const instead = "fewer bits or fewer inputs";
+      throw new UnsupportedError([{ node: name, op: "dense", shape: `[${M}, ${K}]`, why, instead }]);
+    }
+  }
+  return range;
+}
+
+/** What is missing from the accumulators of stored codes: Σ_k weights[m, k] · offset[k]. */
+export function accumulatorOffset({ outputs: M, inputs: K, codes }: Weights, offset: readonly number[]): number[] {
+  return Array.from({ length: M }, (_, m) => {
+    let sum = 0;
+    for (let k = 0; k < K; k++) sum += codes[m * K + k]! * at(offset, k);
+    return sum;
+  });
+}

@@ -1,0 +1,206 @@
+import { checkGraph } from "../graph/check.ts";
+import { type Codes, type Form, forms } from "../graph/form.ts";
+import type { ArgmaxNode, DenseNode, Graph } from "../graph/graph.ts";
+import type { Description, Op, Program, Requantize, TensorDescription, Thresholds } from "../program.ts";
+import { planArena, type Unplaced } from "./arena.ts";
+import { type Chain, isUniform, lookupTable } from "./chain.ts";
+import { weightDtype } from "./dense.ts";
+import { describeInput, describeOutput } from "./description.ts";
+import {
+  codeElements,
+  type Elements,
+  type InputOptions,
+  indexElements,
+  inputElements,
+  inputOptions,
+  realElements,
+  sumElements,
+} from "./elements.ts";
+import { type Plan, planTensors } from "./plan.ts";
+import { makePost } from "./post.ts";
+import { Reasons } from "./reasons.ts";
+import { fixedScores } from "./scores.ts";
+
+export interface LowerOptions {
+  /** Elements of all inputs. Without it, pictures (three axes or more) are u8 / 255, others f32. */
+  input?: InputOptions;
+  /** 64 if not given. */
+  maxRows?: number;
+  modelId: bigint;
+  modelVersion: number;
+  /** For the description; the name is the graph's if not given. */
+  name?: string;
+  source: Description["source"];
+  converter: Description["converter"];
+  classes?: string[];
+}
+
+const DEFAULT_MAX_ROWS = 64;
+
+export interface Lowered {
+  program: Program & { description: Description };
+  /** For people: choices that cost something. */
+  notes: string[];
+}
+
+/**
+ * Graph → program. What stands between an integer and the next code is one function of one integer per channel, and it is
+ * evaluated on integers to find its steps: so program and graph agree by construction. Same graph and options, same program.
+ * Throws UnsupportedError with all that stands in the way.
+ */
+export function lower(graph: Graph, options: LowerOptions): Lowered {
+  checkGraph(graph);
+  const form = forms(graph);
+  const plan = planTensors(graph, form);
+  const elements = describeElements(graph, form, plan, options.input);
+
+  const tensors: Unplaced[] = [];
+  const described: (TensorDescription | null)[] = [];
+  const tensorOf = new Map<string, number>();
+  const ops: Op[] = [];
+  const notes: string[] = [];
+  const inputs = new Set(graph.inputs.map(({ name }) => name));
+  const outputs = graph.outputs.map((name) => describeOutput(name, plan, form, elements, options.classes));
+
+  const addTensor = (value: string): number => {
+    const { dtype, channels, offset } = elements.get(value)!;
+    const index = tensors.push({ dtype, channels }) - 1;
+    tensorOf.set(value, index);
+    described.push(inputs.has(value) ? null : { value, offset });
+    return index;
+  };
+
+  const addDense = (node: DenseNode, output: string, post?: Thresholds | Requantize): void => {
+    ops.push({
+      kind: "dense",
+      input: tensorOf.get(plan.sameCodes(node.input))!,
+      output: addTensor(output),
+      dtype: weightDtype(node),
+      weights: Int8Array.from(node.weights.codes),
+      ...(post && { post }),
+    });
+  };
+
+  /** The op that makes codes: from the tensor before them, or at the end of a dense node. */
+  const addCodes = (value: string): void => {
+    const { base, links } = plan.chain(value);
+    const [from, to] = [elements.get(base)!, elements.get(value)!];
+    const chain: Chain = { channels: to.channels, source: from.source, links, offset: to.offset };
+
+    if ((from.dtype === "u8" || from.dtype === "i8") && isUniform(chain)) {
+      const input = tensorOf.get(base)!;
+      const table = lookupTable(chain, from.dtype);
+      if (
+        inputs.has(base) &&
+        !outputs.some((output) => output.value === value) &&
+        from.dtype === to.dtype &&
+        isIdentity(table, from.dtype)
+      ) {
+        tensorOf.set(value, input);
+        described[input] = { value, offset: to.offset };
+      } else {
+        ops.push({ kind: "quantize", input, output: addTensor(value), post: { kind: "lookup", table } });
+      }
+      return;
+    }
+
+    const { post, note } = makePost(chain, from.dtype, to.dtype);
+    if (note) notes.push(`"${value}": ${note}`);
+    const node = plan.definer(base);
+    if (node?.op === "dense" && !plan.sums.has(base)) addDense(node, value, post);
+    else ops.push({ kind: "quantize", input: tensorOf.get(base)!, output: addTensor(value), post });
+  };
+
+  /** Codes as accumulators, which is what an argmax reads: sums of a dense op whose weights are the identity. */
+  const addSums = (codes: string): number => {
+    const { channels, offset } = elements.get(codes)!;
+    const output = tensors.push({ dtype: "i32", channels }) - 1;
+    described.push({ value: codes, offset });
+    const weights = Int8Array.from({ length: channels ** 2 }, (_, i) => (i % (channels + 1) === 0 ? 1 : 0));
+    const dtype = channels === 1 ? "binary" : "ternary";
+    ops.push({ kind: "dense", input: tensorOf.get(codes)!, output, dtype, weights });
+    return output;
+  };
+
+  const addArgmax = (node: ArgmaxNode): void => {
+    const { base, steps } = plan.tail(node.input);
+    const value = plan.sameCodes(base);
+    const [sums, baseForm] = [elements.get(value)!, form.get(base)!];
+    const isCodes = baseForm.kind === "codes";
+    const input = isCodes ? addSums(value) : tensorOf.get(value)!;
+    const { scores, note } = fixedScores(node, isCodes ? realElements(sums, baseForm) : sums, steps);
+    if (note) notes.push(`"${node.output}": ${note}`);
+    ops.push({ kind: "argmax", input, output: addTensor(node.output), ...(scores && { scores }) });
+  };
+
+  // Inputs and their codes come first, so that a host may write codes and start behind these ops.
+  const reasons = new Reasons();
+  const first = graph.inputs.map(({ name }) => [...plan.codes].find((codes) => plan.chain(codes).base === name)!);
+  for (const { name } of graph.inputs) addTensor(name);
+  for (const codes of first) reasons.collect(() => addCodes(codes));
+  for (const node of plan.nodes) {
+    if (node.op === "dense" && plan.sums.has(node.output)) addDense(node, node.output);
+    if (node.op === "argmax") reasons.collect(() => addArgmax(node));
+    if (plan.codes.has(node.output) && !first.includes(node.output)) reasons.collect(() => addCodes(node.output));
+  }
+  reasons.throwIfAny();
+
+  const description: Description = {
+    name: options.name ?? graph.name,
+    source: options.source,
+    converter: options.converter,
+    inputs: graph.inputs.map((input, i) => {
+      const { divide } = inputOptions(input, options.input);
+      return describeInput(input, divide, plan.chain(first[i]!).links, tensorOf.get(first[i]!)!);
+    }),
+    outputs: outputs.map(({ output }) => output),
+    tensors: described,
+  };
+  const inputTensors = graph.inputs.map(({ name }) => tensorOf.get(name)!);
+  const outputTensors = outputs.map(({ value }) => tensorOf.get(value)!);
+  const program = {
+    modelId: options.modelId,
+    modelVersion: options.modelVersion,
+    maxRows: options.maxRows ?? DEFAULT_MAX_ROWS,
+    ...planArena(tensors, ops, inputTensors, outputTensors),
+    ops,
+    inputs: inputTensors,
+    outputs: outputTensors,
+    description,
+  };
+  return { program, notes };
+}
+
+function isIdentity(table: Int16Array, dtype: "u8" | "i8"): boolean {
+  return table.every((code, byte) => code === (dtype === "i8" ? (byte << 24) >> 24 : byte));
+}
+
+/** What the tensor of every planned value holds, and the accumulators of fused dense nodes. */
+function describeElements(
+  graph: Graph,
+  form: Map<string, Form>,
+  plan: Plan,
+  input: InputOptions | undefined,
+): Map<string, Elements> {
+  const elements = new Map<string, Elements>();
+  const reasons = new Reasons();
+  for (const graphInput of graph.inputs) {
+    elements.set(graphInput.name, inputElements(graphInput, inputOptions(graphInput, input)));
+  }
+  for (const node of plan.nodes) {
+    const { output: value, channels } = node;
+    if (plan.codes.has(value)) {
+      reasons.collect(() =>
+        elements.set(value, codeElements(node.name, channels, form.get(value) as Codes, plan.bits.has(value))),
+      );
+    }
+    const codes = elements.get(plan.sameCodes(node.input));
+    if (node.op === "dense") reasons.collect(() => weightDtype(node));
+    if (node.op === "dense" && codes) {
+      reasons.collect(() => elements.set(value, sumElements(node, form.get(node.input) as Codes, codes)));
+    }
+    if (node.op === "argmax") elements.set(value, indexElements(plan.definer(node.input)!.channels));
+  }
+  reasons.throwIfAny();
+  return elements;
+}

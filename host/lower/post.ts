@@ -1,0 +1,113 @@
+import { UnsupportedError } from "../errors.ts";
+import type { ActivationDtype, Requantize, Thresholds } from "../program.ts";
+import { requantize } from "../reference/requantize.ts";
+import { type Chain, chainRuns } from "./chain.ts";
+import { fitLine } from "./line.ts";
+import type { Run } from "./runs.ts";
+
+/** Marks a step that no integer reaches. */
+const UNUSED = 2 ** 31 - 1;
+/** Up to here thresholds take no more than the 16 bytes per channel of a line. */
+const CHEAP_STEPS = 3;
+/** The number of rising steps is stored in 16 bits. */
+const MAX_STEPS = 2 ** 16 - 1;
+
+/**
+ * What makes the codes of a chain: thresholds where they are few, else a line if every channel has one that is proven equal,
+ * else thresholds. Elements of f32 are not evenly spaced, so no line fits them. The note says what the choice costs.
+ */
+export function makePost(
+  chain: Chain,
+  from: ActivationDtype,
+  to: ActivationDtype,
+): { post: Thresholds | Requantize; note?: string } {
+  const channels = to === "bit" ? signs(chainRuns(chain)) : chainRuns(chain);
+  const steps = Math.max(...channels.map(stepCount));
+  if (steps > MAX_STEPS) {
+    const { node } = chain.links.at(-1)!;
+    const why = `its codes rise and fall ${steps} times`;
+    const instead = `at most ${MAX_STEPS} steps`;
+    throw new UnsupportedError([{ node: node.name, op: node.op, shape: `[${node.channels}]`, why, instead }]);
+  }
+  if (steps <= CHEAP_STEPS || from === "f32") return { post: thresholds(channels) };
+  const exact = line(channels, "floor") ?? line(channels, "half-even");
+  if (exact) return { post: exact };
+  const post = thresholds(channels);
+  const bytes = 4 * post.records * (post.count - CHEAP_STEPS);
+  return {
+    post,
+    note: `no multiplier gives its codes exactly; ${post.count} thresholds per channel take ${bytes} bytes more`,
+  };
+}
+
+/** A bit keeps the sign of its code, so −1 and 0 make −1 and +1 with one step. */
+function signs(channels: Run[][]): Run[][] {
+  return channels.map((runs) => runs.map((run) => ({ ...run, code: Math.min(run.code, 0) })));
+}
+
+/** Units by which the codes of a channel rise or fall. */
+export function stepCount(runs: readonly Run[]): number {
+  return runs.reduce((sum, run, i) => (i === 0 ? 0 : sum + Math.abs(run.code - runs[i - 1]!.code)), 0);
+}
+
+/** The runs as thresholds: a step of the code by n is n equal steps. */
+export function thresholds(channels: readonly Run[][]): Thresholds {
+  const count = Math.max(1, ...channels.map(stepCount));
+  const records = share(
+    channels.map((runs) => {
+      const ups: number[] = [];
+      const downs: number[] = [];
+      runs.forEach((run, i) => {
+        const rise = i === 0 ? 0 : run.code - runs[i - 1]!.code;
+        for (let n = 0; n < Math.abs(rise); n++) (rise > 0 ? ups : downs).push(run.from);
+      });
+      const unused = new Array<number>(count - ups.length - downs.length).fill(UNUSED);
+      return { base: runs[0]!.code, ups: ups.length, steps: [...ups, ...downs, ...unused] };
+    }),
+  );
+  return {
+    kind: "thresholds",
+    records: records.length,
+    count,
+    base: Int16Array.from(records, ({ base }) => base),
+    ups: Uint16Array.from(records, ({ ups }) => ups),
+    steps: Int32Array.from(records.flatMap(({ steps }) => steps)),
+  };
+}
+
+/** The runs as one line per channel; undefined unless every channel has one. */
+export function line(channels: readonly Run[][], rounding: Requantize["rounding"]): Requantize | undefined {
+  const codes = channels.flatMap((runs) => runs.map(({ code }) => code));
+  const lo = codes.reduce((a, b) => Math.min(a, b));
+  const hi = codes.reduce((a, b) => Math.max(a, b));
+  const lines = [];
+  for (const runs of channels) {
+    const fit = fitLine(runs, lo, hi, rounding);
+    if (!fit) return undefined;
+    lines.push(fit);
+  }
+  const records = share(lines);
+  const post: Requantize = {
+    kind: "requantize",
+    records: records.length,
+    multiplier: Int32Array.from(records, ({ multiplier }) => multiplier),
+    offset: BigInt64Array.from(records, ({ offset }) => offset),
+    shift: Uint8Array.from(records, ({ shift }) => shift),
+    lo,
+    hi,
+    rounding,
+  };
+  // The proof: a rounded line is monotone, so a run is right when both its ends are.
+  const exact = channels.every((runs, c) =>
+    runs.every(({ from, to, code }) => requantize(post, c, from) === code && requantize(post, c, to) === code),
+  );
+  return exact ? post : undefined;
+}
+
+/** One record for all channels if all are equal. */
+function share<Record extends object>(records: Record[]): Record[] {
+  const text = ({ ...record }: Record) =>
+    JSON.stringify(record, (_, value) => (typeof value === "bigint" ? `${value}` : value));
+  const first = text(records[0]!);
+  return records.every((record) => text(record) === first) ? [records[0]!] : records;
+}

@@ -1,0 +1,25 @@
+import { type Unsupported, UnsupportedError } from "../errors.ts";
+
+/** Gathers what cannot be converted, so that a person sees all of it at once. */
+export class Reasons {
+  private readonly list: Unsupported[] = [];
+
+  /** Runs a part of the work; what it refuses is kept for later. */
+  collect(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+      this.list.push(...error.reasons);
+    }
+  }
+
+  add(...reasons: Unsupported[]): void {
+    this.list.push(...reasons);
+  }
+
+  /** Throws UnsupportedError if anything was refused. */
+  throwIfAny(): void {
+    if (this.list.length > 0) throw new UnsupportedError(this.list);
+  }
+}

@@ -1,0 +1,63 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { createWasmtime, type WasmtimeEngine } from "../../host/engines/wasmtime.ts";
+import type { EngineFailure } from "../../host/errors.ts";
+import { ENGINES } from "../engines.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tern-wasmtime-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => vi.unstubAllEnvs());
+
+const textFile = join(folder, "libwasmtime.so");
+writeFileSync(textFile, "not a library\n");
+const { sharedObjects } = process.report.getReport() as { sharedObjects: string[] };
+const libc = sharedObjects.find((path) => /libc\.so|libSystem|kernel32/i.test(path))!;
+
+describe("createWasmtime", () => {
+  it.each<[string, string, EngineFailure, RegExp]>([
+    ["a path with nothing", join(folder, "nothing"), "missing", /no libwasmtime at .*nothing/],
+    ["a folder without it", dirname(process.execPath), "missing", /no libwasmtime at/],
+    ["a text file", textFile, "missing", /libwasmtime\.so cannot be loaded/],
+    ["another library", libc, "version", /not the libwasmtime that we know: .*wasm_config_new/],
+  ])("refuses %s", async (_, library, kind, message) => {
+    await expect(createWasmtime({ library })).rejects.toMatchObject({ kind, message: expect.stringMatching(message) });
+  });
+
+  it("takes what TERN_WASMTIME names, and no other", async () => {
+    vi.stubEnv("TERN_WASMTIME", join(folder, "nothing"));
+    await expect(createWasmtime()).rejects.toMatchObject({ kind: "missing" });
+  });
+});
+
+const { engine } = ENGINES.wasmtime!;
+if (typeof engine === "string") console.warn(`SKIPPED finding libwasmtime: ${engine}`);
+describe.skipIf(typeof engine === "string")("createWasmtime, with a library", () => {
+  const { library } = engine as WasmtimeEngine;
+
+  it("gives the same engine for the same library, by file and by folder", async () => {
+    expect(await createWasmtime({ library: library.path })).toBe(engine);
+    expect(await createWasmtime({ library: dirname(library.path) })).toBe(engine);
+  });
+
+  it("finds it in the C API release, and by TERN_WASMTIME", async () => {
+    mkdirSync(join(folder, "release", "lib"), { recursive: true });
+    const path = join(folder, "release", "lib", basename(library.path));
+    symlinkSync(library.path, path);
+    vi.stubEnv("TERN_WASMTIME", join(folder, "release"));
+    expect((await createWasmtime()).library).toEqual({ path, by: "TERN_WASMTIME" });
+  });
+
+  it("finds it in a Python package, without running that", async () => {
+    const machine = `${process.platform}-${process.arch === "arm64" ? "aarch64" : "x86_64"}`;
+    const inPackage = join(folder, "python", "wasmtime");
+    mkdirSync(join(inPackage, machine), { recursive: true });
+    writeFileSync(join(inPackage, "__init__.py"), "raise SystemExit('this ran')\n");
+    const path = join(inPackage, machine, basename(library.path));
+    symlinkSync(library.path, path);
+    vi.stubEnv("TERN_WASMTIME", "");
+    vi.stubEnv("PYTHONPATH", join(folder, "python"));
+    expect((await createWasmtime()).library).toEqual({ path, by: "the Python package wasmtime" });
+  });
+});

@@ -1,0 +1,168 @@
+import type { Graph, Node, Weights } from "../../host/graph/graph.ts";
+import type { IntQuantizer, Quantizer } from "../../host/numbers/quantizer.ts";
+import type { Rounding } from "../../host/numbers/round.ts";
+import type { Step } from "../../host/numbers/step.ts";
+
+/** Random numbers from a seed (mulberry32). */
+export class Random {
+  private state: number;
+
+  constructor(seed: number) {
+    this.state = seed | 0;
+  }
+
+  /** In [0, 1). */
+  unit(): number {
+    this.state = (this.state + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  /** Integer from min to max. */
+  int(min: number, max: number): number {
+    return min + Math.floor(this.unit() * (max - min + 1));
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.int(0, choices.length - 1)]!;
+  }
+
+  chance(p: number): boolean {
+    return this.unit() < p;
+  }
+
+  /** A positive scale: a power of two, which makes ties, or anything. */
+  scale(): number {
+    return this.chance(0.5) ? 2 ** this.int(-6, 2) : 0.01 + this.unit();
+  }
+}
+
+const ROUNDINGS: Rounding[] = ["ROUND", "ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN"];
+const WEIGHT_RANGES: [number, number][] = [
+  [-1, 1],
+  [-2, 1],
+  [-4, 3],
+  [-8, 7],
+  [-128, 127],
+];
+
+/** A small dense network with everything that a graph may hold: per-channel constants, zero points, negative scales, branches. */
+export function randomGraph(seed: number): Graph {
+  const random = new Random(seed);
+  const nodes: Node[] = [];
+  const vector = (channels: number, value: () => number) =>
+    Float64Array.from({ length: random.chance(0.5) ? 1 : channels }, value);
+  const add = (node: { op: Node["op"] } & Partial<Node>, input: string, channels: number): string => {
+    const output = `${node.op}${nodes.length}`;
+    nodes.push({ name: `node ${nodes.length}`, input, output, channels, ...node } as Node);
+    return output;
+  };
+
+  const step = (channels: number): Step => {
+    const real = () => (random.chance(0.1) ? 0 : (random.unit() - 0.4) * 4);
+    const factor = () => random.scale() * (random.chance(0.25) ? -1 : 1);
+    switch (random.int(0, 6)) {
+      case 0:
+        return { kind: "relu" };
+      case 1:
+        return { kind: random.pick(["add", "sub", "rsub"]), by: vector(channels, real) };
+      case 2:
+        return { kind: random.pick(["mul", "div"]), by: vector(channels, factor) };
+      case 3:
+        return { kind: random.pick(["min", "max"]), by: vector(channels, real) };
+      case 4:
+        return { kind: "pow", by: Float64Array.of(random.pick([1, 2, 3])) };
+      default:
+        return {
+          kind: "batchnorm",
+          mean: vector(channels, real),
+          variance: vector(channels, () => random.unit() * 3),
+          epsilon: 1e-5,
+          gamma: vector(channels, () => (random.chance(0.1) ? 0 : factor())),
+          beta: vector(channels, real),
+        };
+    }
+  };
+
+  const steps = (value: string, channels: number): string => {
+    for (let n = random.int(0, 3); n > 0; n--) value = add({ op: "step", step: step(channels) }, value, channels);
+    return value;
+  };
+
+  const quantizer = (channels: number, scalar: boolean): Quantizer => {
+    const signed = () => random.scale() * (random.chance(0.1) ? -1 : 1);
+    const scale = scalar ? Float64Array.of(signed()) : vector(channels, signed);
+    if (random.chance(0.3)) return { kind: "bipolar", scale };
+    const bits = random.int(1, 8);
+    const zero = random.chance(0.3) ? vector(channels, () => random.int(-3, 40)) : Float64Array.of(0);
+    const int: IntQuantizer = {
+      kind: "int",
+      scale,
+      zero,
+      bits,
+      signed: random.chance(0.5),
+      narrow: random.chance(0.3),
+      rounding: random.pick(ROUNDINGS),
+    };
+    return int;
+  };
+
+  /** Codes of one scale, as a dense node reads them. */
+  const quantize = (value: string, channels: number): string => {
+    if (random.chance(0.15)) value = add({ op: "quantize", quantizer: quantizer(channels, false) }, value, channels);
+    let codes = add({ op: "quantize", quantizer: quantizer(channels, true) }, value, channels);
+    if (random.chance(0.2)) codes = add({ op: "step", step: { kind: "relu" } }, codes, channels);
+    if (random.chance(0.2)) {
+      const by = Float64Array.of(random.pick([0.5, -1, 3]));
+      codes = add({ op: "step", step: { kind: random.pick(["mul", "div"]), by } }, codes, channels);
+    }
+    return codes;
+  };
+
+  const dense = (codes: string, inputs: number, outputs: number): string => {
+    const [min, max] = random.pick(WEIGHT_RANGES);
+    const binary = random.chance(0.3);
+    const weights: Weights = {
+      name: `weights${nodes.length}`,
+      outputs,
+      inputs,
+      codes: Int32Array.from({ length: outputs * inputs }, () =>
+        binary ? random.pick([-1, 1]) : random.int(min, max),
+      ),
+      scale: vector(outputs, () => random.scale() * (random.chance(0.2) ? -1 : 1)),
+      found: "latent",
+    };
+    return add({ op: "dense", weights }, codes, outputs);
+  };
+
+  const inputChannels = random.int(1, 6);
+  const shape = random.chance(0.5) ? [1, 1, inputChannels] : [inputChannels];
+  const outputs: string[] = [];
+  let channels = inputChannels;
+  let codes = quantize(steps("x", channels), channels);
+  for (let layers = random.int(1, 3); layers > 0; layers--) {
+    const width = random.int(1, 5);
+    const sums = dense(codes, channels, width);
+    if (random.chance(0.2)) outputs.push(steps(dense(codes, channels, 3), 3));
+    if (random.chance(0.2)) outputs.push(steps(quantize(steps(sums, width), width), width));
+    codes = quantize(steps(sums, width), width);
+    channels = width;
+  }
+  const last = random.int(1, 4);
+  const end = steps(dense(codes, channels, last), last);
+  switch (random.int(0, 4)) {
+    case 0:
+      outputs.push(add({ op: "softmax" }, end, last));
+      break;
+    case 1:
+      outputs.push(add({ op: "quantize", quantizer: quantizer(last, false) }, end, last));
+      break;
+    case 2:
+      outputs.push(add({ op: "argmax" }, end, 1));
+      break;
+    default:
+      outputs.push(end);
+  }
+  return { name: `random ${seed}`, inputs: [{ name: "x", shape }], nodes, outputs };
+}

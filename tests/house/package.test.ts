@@ -1,0 +1,61 @@
+import { builtinModules } from "node:module";
+import ts from "typescript";
+import { expect, it } from "vitest";
+import { projectFiles, read } from "./project_files.ts";
+
+const PACKAGE = JSON.parse(read("package.json"));
+const LOCK = JSON.parse(read("package-lock.json")).packages[""];
+
+/** Small, pure and kept up. One more needs a reason that is worth it to everybody who installs this. */
+const DEPENDENCIES = ["@assemblyscript/loader", "@bufbuild/protobuf", "citty", "fflate"];
+const OPTIONAL = ["koffi"];
+
+it("depends on nothing else", () => {
+  expect(Object.keys(PACKAGE.dependencies).sort()).toEqual(DEPENDENCIES);
+  expect(Object.keys(PACKAGE.optionalDependencies)).toEqual(OPTIONAL);
+});
+
+it("pins exact versions, and package-lock.json has the same", () => {
+  for (const group of ["dependencies", "optionalDependencies", "devDependencies"]) {
+    for (const version of Object.values(PACKAGE[group])) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(LOCK[group]).toEqual(PACKAGE[group]);
+  }
+});
+
+it("imports in what it ships only what it depends on", () => {
+  const shipped = projectFiles().filter(
+    (path) => /^(host|tools)\/.*\.ts$/.test(path) && !path.startsWith("tools/train/"),
+  );
+  const imported = shipped.flatMap((path) => ts.preProcessFile(read(path), true, true).importedFiles);
+  const packages = imported
+    .map(({ fileName }) => fileName)
+    .filter((name) => !name.startsWith(".") && !name.startsWith("node:") && !builtinModules.includes(name))
+    .map((name) => name.match(/^(@[^/]+\/)?[^/]+/)![0]);
+  expect(packages.filter((name) => ![...DEPENDENCIES, ...OPTIONAL].includes(name))).toEqual([]);
+});
+
+it("runs no script when installed", () => {
+  for (const script of ["preinstall", "install", "postinstall", "prepare"])
+    expect(PACKAGE.scripts).not.toHaveProperty(script);
+});
+
+it("ships what its entries point to", () => {
+  const entries: string[] = [PACKAGE.bin.tern, ...Object.values<{ default: string } | string>(PACKAGE.exports)].map(
+    (entry) => (typeof entry === "string" ? entry : entry.default),
+  );
+  const files = projectFiles();
+  for (const entry of entries) {
+    const path = entry.replace(/^\.\//, "");
+    const ships = PACKAGE.files.some((pattern: string) =>
+      pattern.includes("*")
+        ? path.startsWith(pattern.split("*")[0]!)
+        : path.startsWith(`${pattern}/`) || path === pattern,
+    );
+    expect(ships, `"files" in package.json holds ${path}`).toBe(true);
+    if (path.startsWith("dist/")) expect(files).toContain(path.replace(/^dist\/(.*)\.js$/, "$1.ts"));
+  }
+});
+
+it("has an entry for its version in CHANGELOG.md", () => {
+  expect(read("CHANGELOG.md")).toContain(`\n## ${PACKAGE.version}`);
+});

@@ -1,0 +1,44 @@
+import { expect } from "vitest";
+import { inputCodes, scores } from "../../host/describe.ts";
+import { evaluate } from "../../host/graph/evaluate.ts";
+import type { Graph } from "../../host/graph/graph.ts";
+import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.ts";
+import { type Elements, runReference } from "../../host/reference/model.ts";
+
+export const OPTIONS: LowerOptions = {
+  modelId: 1n,
+  modelVersion: 1,
+  source: { format: "test", file: "test", bytes: 0, sha256: "" },
+  converter: { version: "0", choices: {} },
+};
+
+/** Lowers a graph and holds the program against it: equal codes and accumulators in every tensor, equal outputs in every bit. */
+export function expectAgreement(graph: Graph, elements: Elements, options: Partial<LowerOptions> = {}): Lowered {
+  const lowered = lower(graph, { ...OPTIONS, ...options });
+  const { program } = lowered;
+  const { description } = program;
+  const input = program.tensors[program.inputs[0]!]!;
+  const rows = elements.length / input.channels;
+  const x = Float32Array.from(elements, (element) => Math.fround(element / description.inputs[0]!.divide));
+
+  const traced = new Map<string, Float64Array>();
+  const expected = evaluate(graph, [x], rows, (value, integers) => traced.set(value, integers));
+  const { tensors } = runReference(program, [elements], rows);
+
+  description.tensors.forEach((described, t) => {
+    if (!described) return;
+    const { channels } = program.tensors[t]!;
+    const codes = Array.from(
+      tensors[t]!,
+      (e, i) => e + described.offset[described.offset.length === 1 ? 0 : i % channels]!,
+    );
+    expect(codes, `${graph.name}, tensor ${t}: ${described.value}`).toEqual(Array.from(traced.get(described.value)!));
+  });
+  program.outputs.forEach((t, i) => {
+    const found = scores(description.outputs[i]!, tensors[t]!, rows);
+    expect(new Uint32Array(found.buffer), `${graph.name}, output ${i}`).toEqual(new Uint32Array(expected[i]!.buffer));
+  });
+  const codes = description.inputs[0]!.codes;
+  expect(inputCodes(description, 0, x, rows)).toEqual(tensors[codes]);
+  return lowered;
+}

@@ -1,0 +1,173 @@
+import { describe, expect, it } from "vitest";
+import type { Requantize, Thresholds } from "../../host/program.ts";
+import { argmax } from "../../host/reference/argmax.ts";
+import { dense } from "../../host/reference/dense.ts";
+import { lookup } from "../../host/reference/lookup.ts";
+import { fromOrderKey, orderKey } from "../../host/reference/order.ts";
+import { requantize } from "../../host/reference/requantize.ts";
+import { thresholds } from "../../host/reference/thresholds.ts";
+
+const UNUSED = 2 ** 31 - 1;
+
+describe("order keys", () => {
+  const ascending = [
+    -Infinity,
+    -3.4028234663852886e38,
+    -1,
+    -1.401298464324817e-45,
+    -0,
+    0,
+    1.401298464324817e-45,
+    1,
+    2,
+    Infinity,
+  ];
+
+  it("sort as the floats do", () => {
+    const keys = ascending.map(orderKey);
+    expect(keys).toEqual([...keys].sort((a, b) => a - b));
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it("lie next to each other around zero", () => {
+    expect([-1.401298464324817e-45, -0, 0, 1.401298464324817e-45].map(orderKey)).toEqual([-2, -1, 0, 1]);
+  });
+
+  it("turn back into the float", () => {
+    for (const x of ascending) expect(Object.is(fromOrderKey(orderKey(x)), x)).toBe(true);
+  });
+});
+
+describe("lookup", () => {
+  const table = Int16Array.from({ length: 256 }, (_, byte) => byte - 100);
+
+  it.each([
+    ["u8", 0, -100],
+    ["u8", 255, 155],
+    ["i8", -128, 28],
+    ["i8", 0, -100],
+    ["i8", -1, 155],
+  ] as const)("%s element %i gives %i", (_, element, code) => {
+    expect(lookup({ kind: "lookup", table }, element)).toBe(code);
+  });
+});
+
+describe("thresholds", () => {
+  // Record 0 rises at −2 and 5; record 1 falls at 0 and twice at 3; record 2 rises at 1, falls at 9.
+  const post: Thresholds = {
+    kind: "thresholds",
+    records: 3,
+    count: 3,
+    base: Int16Array.of(0, 7, -1),
+    ups: Uint16Array.of(2, 0, 1),
+    steps: Int32Array.of(-2, 5, UNUSED, 0, 3, 3, 1, 9, UNUSED),
+  };
+
+  it.each([
+    [0, -(2 ** 31), 0],
+    [0, -3, 0],
+    [0, -2, 1],
+    [0, 4, 1],
+    [0, 5, 2],
+    [0, UNUSED - 1, 2],
+    [1, -1, 7],
+    [1, 0, 6],
+    [1, 3, 4],
+    [2, 0, -1],
+    [2, 1, 0],
+    [2, 9, -1],
+  ])("record %i at %i gives %i", (channel, x, code) => {
+    expect(thresholds(post, channel, x)).toBe(code);
+  });
+
+  it("serves all channels from one record", () => {
+    expect(thresholds({ ...post, records: 1 }, 2, -2)).toBe(1);
+  });
+});
+
+describe("requantize", () => {
+  const post = (multiplier: number, offset: bigint, shift: number, rounding: Requantize["rounding"]): Requantize => ({
+    kind: "requantize",
+    records: 1,
+    multiplier: Int32Array.of(multiplier),
+    offset: BigInt64Array.of(offset),
+    shift: Uint8Array.of(shift),
+    lo: -8,
+    hi: 7,
+    rounding,
+  });
+
+  it.each([
+    // x, floor(x / 4), half-even(x / 4)
+    [-100, -8, -8],
+    [-10, -3, -2], // −2.5
+    [-7, -2, -2],
+    [-6, -2, -2], // −1.5
+    [-2, -1, 0], // −0.5
+    [-1, -1, 0],
+    [0, 0, 0],
+    [2, 0, 0], // 0.5
+    [3, 0, 1],
+    [6, 1, 2], // 1.5
+    [10, 2, 2], // 2.5
+    [100, 7, 7],
+  ])("%i / 4: floor %i, half to even %i", (x, floor, even) => {
+    expect(requantize(post(1, 0n, 2, "floor"), 0, x)).toBe(floor);
+    expect(requantize(post(1, 0n, 2, "half-even"), 0, x)).toBe(even);
+    expect(requantize(post(-1, 0n, 2, "half-even"), 0, -x)).toBe(even);
+  });
+
+  it("does not round without a shift", () => {
+    for (const rounding of ["floor", "half-even"] as const) {
+      expect([-3, 0, 5].map((x) => requantize(post(1, 1n, 0, rounding), 0, x))).toEqual([-2, 1, 6]);
+    }
+  });
+
+  it("keeps 62-bit sums exact", () => {
+    const most = 2 ** 31 - 1;
+    expect(requantize(post(most, 0n, 62, "floor"), 0, most)).toBe(0); // just below 2^62
+    expect(requantize(post(most, 2n ** 32n - 1n, 62, "floor"), 0, most)).toBe(1); // exactly 2^62
+    expect(requantize(post(most, 2n ** 32n - 2n, 62, "floor"), 0, most)).toBe(0);
+    expect(requantize(post(most, 0n, 62, "half-even"), 0, -most)).toBe(-1);
+  });
+
+  it("wraps to 64 bits", () => {
+    expect(requantize(post(1, 2n ** 63n - 1n, 62, "floor"), 0, 1)).toBe(-2);
+  });
+});
+
+describe("dense", () => {
+  it("sums products", () => {
+    const acc = new Int32Array(2);
+    dense(Int8Array.of(1, -1, 0, 127, -128, 3), Int32Array.of(255, 7, -128), acc);
+    expect([...acc]).toEqual([248, 255 * 127 - 7 * 128 - 3 * 128]);
+  });
+
+  it("wraps to 32 bits", () => {
+    const K = 66_052; // 66,052 · 255 · −128 lies just below −2^31
+    const acc = new Int32Array(1);
+    dense(new Int8Array(K).fill(-128), new Int32Array(K).fill(255), acc);
+    expect(acc[0]).toBe(((K * 255 * -128) % 2 ** 32) + 2 ** 32);
+  });
+});
+
+describe("argmax", () => {
+  it.each([
+    [[3], 0],
+    [[1, 5, 5, 2], 1],
+    [[-7, -7], 0],
+    [[-(2 ** 31), 2 ** 31 - 1], 1],
+  ])("of %j is %i", (acc, index) => {
+    expect(argmax(undefined, Int32Array.from(acc))).toBe(index);
+  });
+
+  it("compares scores in 64 bits", () => {
+    const scores = {
+      multiplier: Int32Array.of(2 ** 31 - 1, -2, 0),
+      offset: BigInt64Array.of(0n, 2n ** 62n, 2n ** 62n - 2n),
+    };
+    expect(argmax(scores, Int32Array.of(2 ** 31 - 1, 0, 0))).toBe(1);
+    expect(argmax(scores, Int32Array.of(2 ** 31 - 1, 2, 0))).toBe(2);
+    expect(argmax(scores, Int32Array.of(-1, 2 ** 31 - 1, 9))).toBe(2);
+  });
+});

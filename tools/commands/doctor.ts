@@ -1,0 +1,122 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { defineCommand } from "citty";
+import { packageRoot } from "../../host/engines/package_root.ts";
+import { v8 } from "../../host/engines/v8.ts";
+import { createWasmtime } from "../../host/engines/wasmtime.ts";
+
+/** Something that Little Tern uses where it is. */
+export interface Part {
+  name: string;
+  /** Version, path: what identifies it. Null where it is missing. */
+  found: string | null;
+  /** What it is good for. */
+  use: string;
+  /** How to get it. */
+  get: string;
+}
+
+export interface DoctorReport {
+  host: Part[];
+  engines: Part[];
+  variants: Part[];
+  data: Part[];
+}
+
+/** What is here of all that Little Tern can use, and how to get the rest. */
+export async function doctor(): Promise<DoctorReport> {
+  return {
+    host: [node(), pip(), terminal()],
+    engines: [
+      { name: "v8", found: v8.version, use: "runs models, here and in browsers", get: "comes with Node" },
+      await wasmtime(),
+    ],
+    variants: [
+      variant("scalar", "runs in every engine and on every device"),
+      variant("simd", "the same, faster, where there is SIMD128"),
+      variant("relaxed", "the same, faster still, where there is relaxed SIMD"),
+    ],
+    data: [
+      data("mnist", "t10k-images-idx3-ubyte.gz", "eval and training on the official digits"),
+      data("qonnx", "TFC_1W1A.onnx", "a checkpoint that others trained, for tests"),
+    ],
+  };
+}
+
+/** The report as lines for people. */
+export function formatReport(report: DoctorReport): string {
+  const sections = Object.entries(report).map(([title, parts]) => [title, ...parts.map(format)].join("\n"));
+  return sections.join("\n\n");
+}
+
+function format({ name, found, use, get }: Part): string {
+  if (found !== null) return `  ok       ${name.padEnd(8)}  ${found}`;
+  return `  missing  ${name.padEnd(8)}  good for: ${use}\n${" ".repeat(21)}get it: ${get}`;
+}
+
+function node(): Part {
+  const { node } = process.versions;
+  const [major, minor] = node.split(".").map(Number) as [number, number];
+  const suffices = major > 20 || (major === 20 && minor >= 19);
+  const found = suffices ? node : null;
+  return { name: "node", found, use: "everything", get: `20.19 or newer, instead of ${node}` };
+}
+
+function pip(): Part {
+  const part: Part = { name: "pip", found: null, use: "fetching libwasmtime", get: "install Python 3 with pip" };
+  for (const python of ["python3", "python"]) {
+    try {
+      const text = execFileSync(python, ["-m", "pip", "--version"], {
+        encoding: "utf8",
+        stdio: "pipe",
+        timeout: 20_000,
+      });
+      return { ...part, found: text.split(" ")[1] ?? "" }; // "pip 23.2.1 from …"
+    } catch {
+      // Not by this name.
+    }
+  }
+  return part;
+}
+
+function terminal(): Part {
+  const { stdout } = process;
+  const found = stdout.isTTY
+    ? `${stdout.columns} columns, ${2 ** stdout.getColorDepth()} colours`
+    : "none: plain output";
+  return { name: "terminal", found, use: "pictures and progress", get: "do not redirect the output" };
+}
+
+async function wasmtime(): Promise<Part> {
+  const use = "proof that a second engine gives the same bits; servers";
+  try {
+    const { version, library } = await createWasmtime();
+    return { name: "wasmtime", found: `${version} (${library.path}, by ${library.by})`, use, get: "" };
+  } catch (error) {
+    return { name: "wasmtime", found: null, use, get: (error as Error).message };
+  }
+}
+
+function variant(name: string, use: string): Part {
+  const found = pathIfThere(join(packageRoot(), "build", `${name}.wasm`));
+  return { name, found, use, get: "npm run build:wasm, in a version that has it" };
+}
+
+function data(name: string, file: string, use: string): Part {
+  const folder = resolve(process.env.TERN_DATA ?? join(packageRoot(), "../shared/data"), name);
+  return { name, found: pathIfThere(join(folder, file)), use, get: `put ${file} into ${folder}, or set TERN_DATA` };
+}
+
+function pathIfThere(path: string): string | null {
+  return existsSync(path) ? path : null;
+}
+
+export default defineCommand({
+  meta: { name: "doctor", description: "Say what is here of engines, variants and data, and how to get the rest" },
+  args: { json: { type: "boolean", description: "Print the report as JSON" } },
+  async run({ args }) {
+    const report = await doctor();
+    console.log(args.json ? JSON.stringify(report, null, 2) : formatReport(report));
+  },
+});

@@ -1,0 +1,25 @@
+// Compiles every target of asconfig.json and prints how large each module is beside its ceiling.
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+
+/** Bytes that a module may have, and what it holds. tests/module/size.test.ts keeps them. */
+export const CEILINGS = {
+  scalar: { bytes: 6 * 1024, holds: "all ops, scalar kernels" },
+  ternary_mlp: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
+};
+
+export async function buildWasm() {
+  mkdirSync("build", { recursive: true });
+  const { targets } = JSON.parse(readFileSync("asconfig.json", "utf8"));
+  for (const [target, { outFile }] of Object.entries(targets)) {
+    const { error, stderr } = await asc.main(["--config", "asconfig.json", "--target", target]);
+    if (error) throw new Error(`asc, target ${target}: ${error.message}\n${stderr}`);
+    const { bytes, holds } = CEILINGS[target];
+    const size = statSync(outFile).size;
+    console.log(`${outFile.padEnd(24)}${String(size).padStart(6)} of ${bytes} bytes   ${holds}`);
+    if (size > bytes) throw new Error(`${outFile} has ${size} bytes, its ceiling is ${bytes}`);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildWasm();
