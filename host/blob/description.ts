@@ -2,7 +2,7 @@ import { BlobError } from "../errors.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { ROUNDINGS } from "../numbers/round.ts";
 import { STEP_KINDS, type Step } from "../numbers/step.ts";
-import type { Description, InputDescription, OutputDescription, Program, TensorDescription } from "../program.ts";
+import type { Description, InputDescription, OpDescription, OutputDescription, Program, TensorDescription } from "../program.ts";
 
 /** The description part: JSON, UTF-8. JSON.stringify writes the shortest text that reads back as the same number. */
 export function encodeDescription(description: Description): Uint8Array {
@@ -41,6 +41,7 @@ export function decodeDescription(bytes: Uint8Array, offset: number, program: Pr
     outputs: root
       .get("outputs")
       .list(program.outputs.length, (output, i) => readOutput(output, channels(program.outputs[i]!))),
+    ops: root.get("ops").list(program.ops.length, readOp),
     tensors: root.get("tensors").list(program.tensors.length, (tensor, i) => readTensor(tensor, channels(i))),
   };
 }
@@ -68,6 +69,11 @@ function readOutput(output: Reader, channels: number): OutputDescription {
     softmax: output.get("softmax").flag(),
     ...(classes.value !== undefined && { classes: classes.list(undefined, (name) => name.text()) }),
   };
+}
+
+function readOp(op: Reader): OpDescription {
+  const weights = op.get("weights");
+  return { node: op.get("node").text(), ...(weights.value !== undefined && { weights: weights.text() }) };
 }
 
 function readTensor(tensor: Reader, channels: number): TensorDescription | null {

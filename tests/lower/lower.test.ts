@@ -77,7 +77,7 @@ describe("inputs", () => {
   it("a picture is u8 / 255, other inputs are f32", () => {
     const b = new Builder();
     const y = b.dense(b.quantize("x", 1, int(8, true, 0.01)), [[1]]);
-    expect(listing(lower(b.graph([1, 1, 1], y), OPTIONS).program)).toEqual(["lookup u8 → i8", "dense binary i8 → i32"]);
+    expect(listing(lower(b.graph([1, 1, 1], y), OPTIONS).program)).toEqual(["quantize lookup u8 → i8", "dense binary i8 → i32"]);
     expect(listing(lower(b.graph([1], y), OPTIONS).program)[0]).toBe("quantize thresholds f32 → i8");
   });
 
@@ -92,7 +92,7 @@ describe("inputs", () => {
   it("codes that are an output have a tensor of their own", () => {
     const b = new Builder();
     const graph = b.graph([1], b.quantize("x", 1, int(8, false, 1 / 255)));
-    expect(listing(expectAgreement(graph, every, U8).program)).toEqual(["lookup u8 → u8"]);
+    expect(listing(expectAgreement(graph, every, U8).program)).toEqual(["quantize lookup u8 → u8"]);
   });
 
   it("constants per channel need thresholds or lines", () => {

@@ -1,0 +1,13 @@
+/** Uniform random numbers in [0, 1). */
+export type Random = () => number;
+
+/** Tommy Ettinger's mulberry32: 32 bits of state, the same numbers on every machine. */
+export function mulberry32(seed: number): Random {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let z = Math.imul(state ^ (state >>> 15), state | 1);
+    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
+    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
