@@ -98,12 +98,8 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     if ((from.dtype === "u8" || from.dtype === "i8") && isUniform(chain)) {
       const input = tensorOf.get(base)!;
       const table = lookupTable(chain, from.dtype);
-      if (
-        inputs.has(base) &&
-        !outputs.some((output) => output.value === value) &&
-        from.dtype === to.dtype &&
-        isIdentity(table, from.dtype)
-      ) {
+      const unchanged = from.dtype === to.dtype && isIdentity(table, from.dtype);
+      if (unchanged && inputs.has(base) && !outputs.some((output) => output.value === value)) {
         tensorOf.set(value, input);
         described[input] = { value, offset: to.offset };
       } else {
@@ -181,6 +177,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   return { program, notes };
 }
 
+/** Whether a lookup table gives every element as it is. */
 function isIdentity(table: Int16Array, dtype: "u8" | "i8"): boolean {
   return table.every((code, byte) => code === (dtype === "i8" ? (byte << 24) >> 24 : byte));
 }

@@ -95,6 +95,15 @@ describe("inputs", () => {
     expect(listing(expectAgreement(graph, every, U8).program)).toEqual(["quantize lookup u8 → u8"]);
   });
 
+  it("an element stands for the f32 next to its quotient", () => {
+    const b = new Builder();
+    const least = by(Math.fround(1 / 255)); // a little more than 1 / 255
+    const graph = b.graph([1], b.quantize(b.step("x", 1, { kind: "sub", by: least }), 1, SIGN));
+    const op = expectAgreement(graph, every, U8).program.ops[0]!;
+    if (op.kind !== "lookup") expect.fail();
+    expect([...op.table.slice(0, 3)]).toEqual([-1, 1, 1]);
+  });
+
   it("constants per channel need thresholds or lines", () => {
     const b = new Builder();
     const x = b.step("x", 2, { kind: "mul", by: by(1, -0.7) });
