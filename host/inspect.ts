@@ -66,7 +66,7 @@ export async function inspect(blob: Uint8Array, module: Uint8Array, engine: Engi
 function layerOf(program: Program, index: number): Layer {
   const op = program.ops[index]!;
   const [input, output] = [program.tensors[op.input]!, program.tensors[op.output]!];
-  const { tiles, tileBytes, rowBytes } = tilingOf(program, op);
+  const { tiles, tileBytes } = tilingOf(program, op);
   const dense = op.kind === "dense";
   return {
     name: program.description?.ops[index]?.node ?? "",
@@ -74,10 +74,10 @@ function layerOf(program: Program, index: number): Layer {
     input: `${input.channels} × ${input.dtype}`,
     output: `${output.channels} × ${output.dtype}`,
     weights: dense ? op.dtype : "",
-    weightBits: dense ? Number(WEIGHTS[op.dtype].packing.name.replace(/\D+/, "").replace("32", "1")) : 0,
+    weightBits: dense ? WEIGHTS[op.dtype].packing.bits : 0,
     macs: dense ? input.channels * output.channels : 0,
     post: postText(program, index),
-    bytes: tiles * tileBytes + 0 * rowBytes,
+    bytes: tiles * tileBytes,
   };
 }
 

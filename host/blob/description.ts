@@ -4,10 +4,19 @@ import { ROUNDINGS } from "../numbers/round.ts";
 import { STEP_KINDS, type Step } from "../numbers/step.ts";
 import type { Description, InputDescription, OpDescription, OutputDescription, Program, TensorDescription } from "../program.ts";
 
-/** The description part: JSON, UTF-8. JSON.stringify writes the shortest text that reads back as the same number. */
+/**
+ * The description part: JSON in UTF-8, without spaces, names in alphabetical order. A number is the shortest text that reads back as
+ * the same float64, as JSON.stringify writes it; an infinite one is "Infinity" or "-Infinity".
+ */
 export function encodeDescription(description: Description): Uint8Array {
-  const text = JSON.stringify(description, (_, value) => (value instanceof Float64Array ? Array.from(value) : value));
-  return new TextEncoder().encode(text);
+  return new TextEncoder().encode(JSON.stringify(description, canonical));
+}
+
+function canonical(_: string, value: unknown): unknown {
+  if (value instanceof Float64Array) return Array.from(value);
+  if (value === Infinity || value === -Infinity) return String(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Reads and checks a description of `program`, which lies at byte `offset` of the blob. */
@@ -152,6 +161,7 @@ class Reader {
   }
 
   number(): number {
+    if (this.value === "Infinity" || this.value === "-Infinity") return Number(this.value);
     return typeof this.value === "number" ? this.value : this.#fail(this.#path, "a number");
   }
 
