@@ -70,8 +70,8 @@ function denseProblem({ node, between }: Origin): [why: string, instead: string]
   const blocker = between.findLast((step) => !keepsCodes(step));
   if (blocker) {
     return [
-      `"${blocker.name}" between quantizer "${node.name}" and this layer is more than one scale`,
-      "it before the quantizer",
+      `"${blocker.name}", between quantizer "${node.name}" and this layer, does more than scale`,
+      "that node before the quantizer",
     ];
   }
   if (node.quantizer.scale.length > 1) {

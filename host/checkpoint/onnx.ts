@@ -36,7 +36,7 @@ const MAX_ELEMENTS = 1 << 27;
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint {
   const model = decodeModel(bytes);
   const { graph, reasons, notes } = walk(model);
-  if (options.inputQuantizer) quantizeInputs(graph, options.inputQuantizer);
+  if (options.inputQuantizer) quantizeInputs(graph, options.inputQuantizer, reasons.length > 0);
   const all = [...reasons, ...unsupportedIn(graph)];
   if (all.length > 0) throw new UnsupportedError(all);
   return { graph, notes, producer: [model.producer_name, model.producer_version].filter(Boolean).join(" ") };
@@ -94,6 +94,11 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
     }
   }
 
+  const idle = file.node.length - live.length;
+  if (idle > 0) sink.notes.push(`${idle} of ${file.node.length} nodes serve no output and are left out`);
+  for (const { name = "" } of file.input) {
+    if (!values.has(name) && !initializers.has(name)) sink.notes.push(`input "${name}" is not used`);
+  }
   const outputs = file.output.map(({ name = "" }) => ({ name, value: lookUp(name, "the graph") }));
   const graph = finish(file.name ?? "", inputs, sink.nodes, outputs);
   return { graph, reasons, notes: sink.notes };
@@ -232,8 +237,8 @@ function finish(
       throw new CheckpointError(`output "${name}" is a constant, expected it to depend on an input`);
     if (value.kind === "broken") continue; // its reason is on the list
     read.add(value.value);
-    const isInput = inputs.some((input) => input.name === value.value);
-    if (!isInput && !renamed.has(value.value)) renamed.set(value.value, name);
+    const named = [...inputs, ...outputs].some((end) => end.name === value.value);
+    if (!named && !renamed.has(value.value)) renamed.set(value.value, name);
   }
   const nodes: Node[] = [];
   for (const node of walked.toReversed()) {
@@ -250,10 +255,10 @@ function finish(
   };
 }
 
-/** Puts the quantizer that the caller declares right after each input that has none. */
-function quantizeInputs(graph: Graph, quantizer: Quantizer): void {
+/** Puts the quantizer that the caller declares right after each input that has none. `partial`: some nodes were refused. */
+function quantizeInputs(graph: Graph, quantizer: Quantizer, partial: boolean): void {
   const open = inputsWithoutQuantizer(graph);
-  if (open.size === 0) {
+  if (open.size === 0 && !partial) {
     throw new CheckpointError(
       "an input quantizer was declared, but the checkpoint already has a quantizer after each input",
     );
