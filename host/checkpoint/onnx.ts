@@ -29,10 +29,16 @@ const MIN_OPSET = 7;
 const MAX_NODES = 1 << 14;
 /** Elements of one row: a constant per channel takes 8 MiB here. */
 const MAX_CHANNELS = 1 << 20;
-/** Elements of constants that folding may read or make: 1 GiB, some ten times the weights of the largest dense network that fits a device. */
+/**
+ * Elements of constants that folding may read or make, 8 bytes each. A weight costs about ten on its way from the file
+ * through a quantizer and a transpose, so this allows ten million weights; devices hold a tenth of that.
+ */
 const MAX_ELEMENTS = 1 << 27;
 
-/** Reads a QONNX or ONNX file into a graph. Throws `CheckpointError` for a bad file, `UnsupportedError` for what this version cannot do. */
+/**
+ * Reads a QONNX or ONNX file into a graph. Throws `CheckpointError` for a bad file and `UnsupportedError`, with all
+ * reasons, for what this version cannot convert.
+ */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint {
   const model = decodeModel(bytes);
   const { graph, reasons, notes } = walk(model);
@@ -42,6 +48,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Chec
   return { graph, notes, producer: [model.producer_name, model.producer_version].filter(Boolean).join(" ") };
 }
 
+/** Goes through the nodes in the order of the file: data become graph nodes, constants and shapes are folded. */
 function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
   const file = model.graph;
   if (!file) throw new CheckpointError("model: no graph, expected an ONNX file with one");
@@ -75,14 +82,9 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
       output: node.output[0] ?? "",
       sink,
     };
-    const known = DOMAINS.includes(node.domain ?? "") && Object.hasOwn(OPS, opType) ? OPS[opType] : undefined;
     let result: Value = { kind: "broken" };
     try {
-      const extra = node.output.slice(1).find((name) => name && read.has(name));
-      if (!known)
-        throw new Refusal(`no such op here${node.domain ? ` (domain "${node.domain}")` : ""}`, advice(opType));
-      if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
-      if (!call.inputs.some((value) => value?.kind === "broken")) result = known(call);
+      result = convert(call, node, read);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const { why, instead } = error;
@@ -102,6 +104,15 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
   const outputs = file.output.map(({ name = "" }) => ({ name, value: lookUp(name, "the graph") }));
   const graph = finish(file.name ?? "", inputs, sink.nodes, outputs);
   return { graph, reasons, notes: sink.notes };
+}
+
+/** What a node's first output is; broken, without a reason of its own, where an operand is. */
+function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlySet<string>): Value {
+  const op = DOMAINS.includes(domain) && Object.hasOwn(OPS, call.opType) ? OPS[call.opType] : undefined;
+  if (!op) throw new Refusal(`no such op here${domain ? ` (domain "${domain}")` : ""}`, advice(call.opType));
+  const extra = output.slice(1).find((name) => name && read.has(name));
+  if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
+  return call.inputs.some((value) => value?.kind === "broken") ? { kind: "broken" } : op(call);
 }
 
 function opsetOf(model: ModelProto): number {
