@@ -496,6 +496,7 @@ describe("what cannot be converted is refused", () => {
     ["a scale per feature", [quant("x", "p", "per_feature"), node("MatMul", ["p", "w"], "y")], "one scale per feature"],
     ["no quantizer", [node("MatMul", ["x", "w"], "y")], "--input-quant"],
     ["no quantizer at all", [node("Relu", ["x"], "y")], "--input-quant"],
+    ["an output that is the input", [node("Identity", ["x"], "y")], "--input-quant"],
     ["transA", [node("Gemm", ["q", "w"], "y", { transA: 1n })], "transA is set"],
     [
       "training",
