@@ -2,20 +2,21 @@ import type { Unsupported } from "../errors.ts";
 import type { DenseNode, Graph, Node, QuantizeNode } from "../graph/graph.ts";
 
 /** Nodes of a graph by the value that they define. */
-export function producers(graph: Graph): Map<string, Node> {
+function producers(graph: Graph): Map<string, Node> {
   return new Map(graph.nodes.map((node) => [node.output, node]));
 }
 
-/** Where a value comes from, back through per-element steps, softmax and argmax. `steps` counts from the value. */
-export interface Origin {
+/** Where a value comes from, back through per-element steps, softmax and argmax. */
+interface Origin {
   /** Undefined where it is an input of the graph. */
   node: QuantizeNode | DenseNode | undefined;
   /** The node's value, or the input. */
   value: string;
+  /** The nodes passed, the last one first. */
   between: Node[];
 }
 
-export function originOf(value: string, producer: ReadonlyMap<string, Node>): Origin {
+function originOf(value: string, producer: ReadonlyMap<string, Node>): Origin {
   const between: Node[] = [];
   for (;;) {
     const node = producer.get(value);
@@ -50,9 +51,15 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
     }
   }
   for (const output of graph.outputs) {
-    const last = producer.get(output);
-    if (last && !originOf(output, producer).node)
-      refuse(last, "no quantizer between the input and this output", DECLARE_INPUT);
+    if (originOf(output, producer).node) continue;
+    const { name: node, op } = producer.get(output) ?? { name: output, op: "output" };
+    reasons.push({
+      node,
+      op,
+      shape: "",
+      why: "no quantizer between the input and this output",
+      instead: DECLARE_INPUT,
+    });
   }
   return reasons;
 }
@@ -70,8 +77,8 @@ function denseProblem({ node, between }: Origin): [why: string, instead: string]
   const blocker = between.findLast((step) => !keepsCodes(step));
   if (blocker) {
     return [
-      `"${blocker.name}" between quantizer "${node.name}" and this layer is more than one scale`,
-      "it before the quantizer",
+      `"${blocker.name}", between quantizer "${node.name}" and this layer, does more than scale`,
+      "that node before the quantizer",
     ];
   }
   if (node.quantizer.scale.length > 1) {
