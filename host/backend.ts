@@ -2,9 +2,9 @@ import { HEADER } from "./blob/layout.ts";
 import { elementBytes, rowStride } from "./blob/tensors.ts";
 import type { Engine, Instance } from "./engines/engine.ts";
 import { EngineError } from "./errors.ts";
+import { orderKey } from "./numbers/order.ts";
 import type { Program, Tensor } from "./program.ts";
 import { invoke } from "./reference/model.ts";
-import { orderKey } from "./reference/order.ts";
 import { STATUS } from "./status.ts";
 
 /** Something that runs a program's ops: the module in an engine, or the reference. Tensors are (rows, channels), row-major. */

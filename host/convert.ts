@@ -83,7 +83,13 @@ function goldenPairs(program: Program): SelfTest {
     });
     const outputs = session.run(inputs);
     test.inputs.push(packRows(program, program.inputs, inputs));
-    test.outputs.push(packRows(program, program.outputs, outputs.map(({ elements }) => elements)));
+    test.outputs.push(
+      packRows(
+        program,
+        program.outputs,
+        outputs.map(({ elements }) => elements),
+      ),
+    );
   }
   return test;
 }

@@ -1,10 +1,10 @@
+import { planScratch } from "./backend.ts";
+import { WEIGHTS } from "./blob/pack/pack.ts";
 import { readBlob } from "./blob/read.ts";
 import { recordsOf, tilingOf } from "./blob/tiles.ts";
 import { headBytesOf } from "./blob/write.ts";
-import { planScratch } from "./backend.ts";
 import type { Engine } from "./engines/engine.ts";
 import type { Program } from "./program.ts";
-import { WEIGHTS } from "./blob/pack/pack.ts";
 
 /** One op of a blob, for people. */
 export interface Layer {
@@ -52,7 +52,8 @@ export async function inspect(blob: Uint8Array, module: Uint8Array, engine: Engi
   const memory: Memory[] = [];
   for (const rows of new Set([1, program.maxRows])) {
     const arena = program.arena.fixed + program.arena.perRow * rows;
-    const scratch = async (weights: "resident" | "streaming") => planScratch({ module, blob, engine, weights, maxRows: rows });
+    const scratch = async (weights: "resident" | "streaming") =>
+      planScratch({ module, blob, engine, weights, maxRows: rows });
     memory.push({
       rows,
       resident: { flash: blob.length, ram: arena + (await scratch("resident")) },

@@ -50,7 +50,7 @@ interface OpBase {
   output: number;
 }
 
-/** code = post(element), for integer elements, or for f32 elements in the order of their bits (`reference/order.ts`). */
+/** code = post(element), for integer elements, or for f32 elements in the order of their bits (`numbers/order.ts`). */
 export interface QuantizeOp extends OpBase {
   kind: "quantize";
   post: Thresholds | Requantize | Lookup;

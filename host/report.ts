@@ -1,7 +1,7 @@
+import { WEIGHTS } from "./blob/pack/pack.ts";
 import { tilingOf } from "./blob/tiles.ts";
 import type { Graph, Weights } from "./graph/graph.ts";
 import type { Program, WeightDtype } from "./program.ts";
-import { WEIGHTS } from "./blob/pack/pack.ts";
 
 /** What a converter found in a weight tensor, and what it made of it. */
 export interface WeightsReport {
@@ -41,7 +41,11 @@ export function weightsReport(program: Program, graph: Graph): WeightsReport[] {
       packing: WEIGHTS[op.dtype].packing.name,
       zeros: share((code) => code === 0),
       negatives: share((code) => code < 0),
-      scale: { min: scale.reduce((a, b) => Math.min(a, b)), max: scale.reduce((a, b) => Math.max(a, b)), perChannel: scale.length > 1 },
+      scale: {
+        min: scale.reduce((a, b) => Math.min(a, b)),
+        max: scale.reduce((a, b) => Math.max(a, b)),
+        perChannel: scale.length > 1,
+      },
       bytes: tiles * tileBytes,
     };
   });

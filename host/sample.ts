@@ -1,6 +1,6 @@
+import { fromOrderKey } from "./numbers/order.ts";
 import { mulberry32 } from "./numbers/random.ts";
 import type { Program } from "./program.ts";
-import { fromOrderKey } from "./reference/order.ts";
 import type { InputRows } from "./session.ts";
 
 /**
@@ -43,8 +43,10 @@ function floatEdges(program: Program, input: number): number[][] {
     const floats = Array.from(keys).flatMap((key) => [fromOrderKey(key - 1), fromOrderKey(key)]);
     const finite = floats.filter(Number.isFinite).sort((a, b) => a - b);
     const [least = -1, greatest = 1] = [finite[0], finite.at(-1)];
-    return [Math.fround(Math.min(least * 2, least / 2) - 1), ...finite, Math.fround(Math.max(greatest * 2, greatest / 2) + 1)].filter(
-      Number.isFinite,
-    );
+    return [
+      Math.fround(Math.min(least * 2, least / 2) - 1),
+      ...finite,
+      Math.fround(Math.max(greatest * 2, greatest / 2) + 1),
+    ].filter(Number.isFinite);
   });
 }

@@ -1,9 +1,9 @@
 import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
 import { InputError } from "./errors.ts";
 import { evaluate } from "./graph/evaluate.ts";
+import { orderKey } from "./numbers/order.ts";
 import { parseQuantizer } from "./numbers/quantizer_text.ts";
 import type { Program } from "./program.ts";
-import { orderKey } from "./reference/order.ts";
 import type { InputRows, Session } from "./session.ts";
 
 /** The first place where a blob and its checkpoint differ. */
@@ -66,7 +66,8 @@ export function verify(options: VerifyOptions): Verification {
       if (differences.has(name)) continue;
       const check = checkRows(session, expected, chunk, rows);
       compared += check.compared;
-      if (check.difference) differences.set(name, { session: name, ...check.difference, sample: first + check.difference.sample });
+      if (check.difference)
+        differences.set(name, { session: name, ...check.difference, sample: first + check.difference.sample });
     }
     options.onProgress?.(first + rows);
   }
@@ -105,7 +106,12 @@ function expectedOf({ graph }: Checkpoint, program: Program, inputs: readonly In
 type Found = Omit<Difference, "session">;
 
 /** Compares all that a session computes for some rows with what it should. */
-function checkRows(session: Session, expected: Expected, inputs: readonly InputRows[], rows: number): { compared: number; difference?: Found } {
+function checkRows(
+  session: Session,
+  expected: Expected,
+  inputs: readonly InputRows[],
+  rows: number,
+): { compared: number; difference?: Found } {
   const { program } = session;
   const { tensors, outputs } = program.description!;
   let compared = 0;

@@ -2,7 +2,14 @@ import { BlobError } from "../errors.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { ROUNDINGS } from "../numbers/round.ts";
 import { STEP_KINDS, type Step } from "../numbers/step.ts";
-import type { Description, InputDescription, OpDescription, OutputDescription, Program, TensorDescription } from "../program.ts";
+import type {
+  Description,
+  InputDescription,
+  OpDescription,
+  OutputDescription,
+  Program,
+  TensorDescription,
+} from "../program.ts";
 
 /**
  * The description part: JSON in UTF-8, without spaces, names in alphabetical order. A number is the shortest text that reads back as

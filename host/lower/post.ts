@@ -1,6 +1,6 @@
 import { UnsupportedError } from "../errors.ts";
+import { requantize } from "../numbers/requantize.ts";
 import type { ActivationDtype, Requantize, Thresholds } from "../program.ts";
-import { requantize } from "../reference/requantize.ts";
 import { type Chain, chainRuns } from "./chain.ts";
 import { fitLine } from "./line.ts";
 import type { Run } from "./runs.ts";

@@ -46,10 +46,7 @@ describe("random", () => {
       backend.write(program.inputs[0]!, elements, rows);
       program.ops.forEach((op, i) => {
         backend.invoke(i, i + 1, rows);
-        expect(
-          backend.read(op.output, rows),
-          `op ${i}`,
-        ).toEqual(expected[op.output]!);
+        expect(backend.read(op.output, rows), `op ${i}`).toEqual(expected[op.output]!);
       });
     }
   });
