@@ -1,14 +1,11 @@
-import { encodeRow, referenceBackend } from "./backend.ts";
-import { elementBytes } from "./blob/tensors.ts";
 import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
 import type { InputOptions } from "./lower/elements.ts";
 import { lower } from "./lower/lower.ts";
 import { parseQuantizer } from "./numbers/quantizer_text.ts";
-import type { Program, SelfTest } from "./program.ts";
+import type { Program } from "./program.ts";
 import { type WeightsReport, weightsReport } from "./report.ts";
-import { sampleInputs } from "./sample.ts";
-import { Session } from "./session.ts";
+import { goldenPairs } from "./self_test.ts";
 import { VERSION } from "./version.ts";
 
 export interface ConvertOptions {
@@ -36,9 +33,6 @@ export interface Conversion {
   /** Sentences for people: choices, costs, and what smells. */
   notes: string[];
 }
-
-/** Golden pairs that a blob carries for devices. */
-const SELF_TEST_PAIRS = 2;
 
 /**
  * Checkpoint → blob: import → quantize → lower → write. The same bytes and options give the same blob on any machine.
@@ -69,39 +63,6 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     weights,
     notes: [...checkpoint.notes, ...notes],
   };
-}
-
-/** What the reference computes for a few inputs, one row each. */
-function goldenPairs(program: Program): SelfTest {
-  const session = new Session(program, referenceBackend(program));
-  const test: SelfTest = { inputs: [], outputs: [] };
-  const samples = sampleInputs(program, SELF_TEST_PAIRS + 2);
-  for (let row = 2; row < SELF_TEST_PAIRS + 2; row++) {
-    const inputs = samples.map((rows, i) => {
-      const { channels } = program.tensors[program.inputs[i]!]!;
-      return rows.subarray(row * channels, (row + 1) * channels);
-    });
-    const outputs = session.run(inputs);
-    test.inputs.push(packRows(program, program.inputs, inputs));
-    test.outputs.push(
-      packRows(
-        program,
-        program.outputs,
-        outputs.map(({ elements }) => elements),
-      ),
-    );
-  }
-  return test;
-}
-
-/** One row of each tensor, without padding behind the elements. */
-function packRows(program: Program, tensors: number[], rows: ArrayLike<number>[]): Uint8Array {
-  const parts = tensors.map((index, i) => {
-    const bytes = new Uint8Array(elementBytes(program.tensors[index]!));
-    encodeRow(bytes, program.tensors[index]!, rows[i]!);
-    return bytes;
-  });
-  return Uint8Array.from(parts.flatMap((part) => Array.from(part)));
 }
 
 async function sha256(bytes: Uint8Array): Promise<DataView> {
