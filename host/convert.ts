@@ -1,5 +1,7 @@
 import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
+import { classCount } from "./describe.ts";
+import { InputError } from "./errors.ts";
 import type { InputOptions } from "./lower/elements.ts";
 import { lower } from "./lower/lower.ts";
 import { parseQuantizer } from "./numbers/quantizer_text.ts";
@@ -21,6 +23,7 @@ export interface ConvertOptions {
   inputQuantizer?: string;
   /** Rows that one invocation may have; 64 if not given. */
   maxRows?: number;
+  /** Names of the classes, one for each. */
   classes?: string[];
 }
 
@@ -36,7 +39,8 @@ export interface Conversion {
 
 /**
  * Checkpoint → blob: import → quantize → lower → write. The same bytes and options give the same blob on any machine.
- * Throws CheckpointError for a bad file, and UnsupportedError with everything that stands in the way.
+ * Throws CheckpointError for a bad file, UnsupportedError with everything that stands in the way, and InputError for
+ * options that do not fit the model.
  */
 export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
@@ -54,6 +58,7 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     ...(maxRows !== undefined && { maxRows }),
     ...(classes && { classes }),
   });
+  checkClasses(program, classes);
   const complete: Program = { ...program, selfTest: goldenPairs(program) };
   const weights = weightsReport(complete, checkpoint.graph);
   return {
@@ -63,6 +68,12 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     weights,
     notes: [...checkpoint.notes, ...notes],
   };
+}
+
+function checkClasses(program: Program, classes: string[] | undefined): void {
+  const counts = program.outputs.map((_, i) => classCount(program, i));
+  const odd = counts.find((count) => classes && classes.length !== count);
+  if (odd !== undefined) throw new InputError(`found ${classes!.length} class names, expected ${odd}`);
 }
 
 async function sha256(bytes: Uint8Array): Promise<DataView> {

@@ -1,10 +1,9 @@
 #!/usr/bin/env node
-import { stripVTControlCharacters } from "node:util";
-import { type CommandDef, defineCommand, renderUsage, runCommand, type SubCommandsDef } from "citty";
+import { type ArgsDef, type CommandDef, type CommandMeta, runCommand, type SubCommandsDef } from "citty";
 import { TernError } from "../host/errors.ts";
 import { VERSION } from "../host/version.ts";
-import { colourBits } from "./terminal/colours.ts";
-import { checkArguments, UsageError } from "./usage.ts";
+import { formatTable } from "./terminal/table.ts";
+import { checkArguments, formatUsage, UsageError } from "./usage.ts";
 
 const COMMANDS: SubCommandsDef = {
   convert: () => import("./commands/convert.ts").then((module) => module.default),
@@ -15,31 +14,44 @@ const COMMANDS: SubCommandsDef = {
   doctor: () => import("./commands/doctor.ts").then((module) => module.default),
 };
 
-const TERN = defineCommand({
-  meta: { name: "tern", version: VERSION, description: "Low-bit neural networks wherever WebAssembly runs" },
-  subCommands: COMMANDS,
-});
-
 /** Exit codes beside 0: a wrong model, a failed proof or a bad file; and a wrong command line. */
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
 async function main([name, ...rawArgs]: string[]): Promise<void> {
   if (name === "--version" || name === "-v") return console.log(VERSION);
-  if (name === "--help" || name === "-h") return console.log(await usage(TERN));
-  if (name === undefined) throw new UsageError(`missing command\n\n${await usage(TERN)}`);
+  if (name === "--help" || name === "-h") return console.log(await formatCommands());
+  if (name === undefined) throw new UsageError(`missing command\n\n${await formatCommands()}`);
   if (!Object.hasOwn(COMMANDS, name)) {
     throw new UsageError(`unknown command "${name}", expected one of ${Object.keys(COMMANDS).join(", ")}`);
   }
-  const command = await (COMMANDS[name] as () => Promise<CommandDef>)();
-  if (rawArgs.includes("--help") || rawArgs.includes("-h")) return console.log(await usage(command, TERN));
-  checkArguments((command.args ?? {}) as Parameters<typeof checkArguments>[0], rawArgs);
+  const { command, args, description } = await find(name);
+  const asked = rawArgs.slice(0, rawArgs.includes("--") ? rawArgs.indexOf("--") : undefined);
+  if (asked.includes("--help") || asked.includes("-h")) return console.log(formatUsage(name, description, args));
+  checkArguments(args, rawArgs);
   await runCommand(command, { rawArgs });
 }
 
-async function usage(command: CommandDef, parent?: CommandDef): Promise<string> {
-  const text = await renderUsage(command, parent);
-  return colourBits(process.stdout, process.env) === 0 ? stripVTControlCharacters(text) : text;
+/** A command of the table; ours are plain objects, never functions of them as citty allows. */
+async function find(name: string): Promise<{ command: CommandDef; args: ArgsDef; description: string }> {
+  const command = await (COMMANDS[name] as () => Promise<CommandDef>)();
+  const { description = "" } = command.meta as CommandMeta;
+  return { command, args: command.args as ArgsDef, description };
+}
+
+async function formatCommands(): Promise<string> {
+  const lines = await Promise.all(
+    Object.keys(COMMANDS).map(async (name) => [`  ${name}`, (await find(name)).description]),
+  );
+  return [
+    `Little Tern ${VERSION}: low-bit neural networks wherever WebAssembly runs`,
+    "",
+    "usage: tern COMMAND …",
+    "",
+    ...formatTable("ll", lines),
+    "",
+    "tern COMMAND --help says more about each; tern --version prints the version",
+  ].join("\n");
 }
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -15,7 +15,7 @@ export const SESSION_ARGS = {
     type: "enum" as const,
     options: WEIGHTS,
     default: "resident" as const,
-    description: "Where the weights lie meanwhile",
+    description: "Where the weights lie",
   },
 };
 

@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { ArgsDef } from "citty";
+import { formatTable } from "./terminal/table.ts";
 
 /** A command line that makes no sense. The command ends with exit code 2. */
 export class UsageError extends Error {
@@ -42,10 +43,35 @@ function parseStrictly(args: string[], options: NonNullable<ParseArgsConfig["opt
   }
 }
 
-/** A whole number of at least 1. Undefined stays. */
-export function countOption(name: string, text: string | undefined): number | undefined {
+/** A whole number from 1 on. Undefined stays. */
+export function countOption(name: string, text: string | undefined, max = 2 ** 32 - 1): number | undefined {
   if (text === undefined) return undefined;
   const count = Number(text);
-  if (/^\d+$/.test(text) && count >= 1 && count < 2 ** 32) return count;
-  throw new UsageError(`--${name} "${text}", expected a whole number from 1 to 4294967295`);
+  if (/^\d+$/.test(text) && count >= 1 && count <= max) return count;
+  throw new UsageError(`--${name} "${text}", expected a whole number from 1 to ${max}`);
+}
+
+/** What `tern NAME --help` prints. */
+export function formatUsage(name: string, description: string, definitions: ArgsDef): string {
+  const positional: string[][] = [];
+  const options: string[][] = [["  -h, --help", "Print this"]];
+  for (const [key, definition] of Object.entries(definitions)) {
+    const about = definition.description ?? "";
+    if (definition.type === "positional") {
+      positional.push([`  ${key.toUpperCase()}`, about]);
+      continue;
+    }
+    const value = definition.type === "enum" ? definition.options?.join("|") : definition.valueHint;
+    const short = "alias" in definition && definition.alias ? `-${definition.alias}, ` : "    ";
+    const note = definition.required ? " (required)" : definition.default ? ` (else ${definition.default})` : "";
+    options.push([`  ${short}--${key}${value ? ` ${value}` : ""}`, about + note]);
+  }
+  const words = positional.map(([word]) => word!.trim());
+  const head = [`tern ${name}: ${description}`, "", `usage: tern ${[name, ...words].join(" ")} [options]`, ""];
+  return [
+    ...head,
+    ...formatTable("ll", positional),
+    ...(positional.length > 0 ? [""] : []),
+    ...formatTable("ll", options),
+  ].join("\n");
 }

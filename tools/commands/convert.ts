@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
+import { MAX_ROWS } from "../../host/blob/layout.ts";
 import { type Conversion, type ConvertOptions, convert, type Inspection, inspect, v8 } from "../../host/index.ts";
 import { readModule } from "../../host/node.ts";
-import { parseQuantizer } from "../../host/numbers/quantizer_text.ts";
+import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
 import { countOption, UsageError } from "../usage.ts";
@@ -43,10 +44,9 @@ function formatWeights({ program, layers }: Inspection, weights: Conversion["wei
     const range =
       scale.min === scale.max ? formatScale(scale.min) : `${formatScale(scale.min)} … ${formatScale(scale.max)}`;
     return [
-      `${name}  ${shape.join(" × ")}`,
-      `  ${was}${bits ? `, ${plural(bits, "bit")}` : ""} → ${dtype}, packed as ${packing}`,
-      `  ${formatShare(zeros)} zero, ${formatShare(negatives)} negative, × ${range} ${per}`,
-      `  then ${named[i]!.post || "accumulators, as they are"}; ${formatCount(bytes)} bytes`,
+      `${name}, ${shape.join(" × ")}: ${was}${bits ? `, ${plural(bits, "bit")}` : ""} → ${dtype}, packed as ${packing}`,
+      `  ${formatShare(zeros)} zero, ${formatShare(negatives)} negative; × ${range} ${per}; ` +
+        `${named[i]!.post || "sums as they are"}; ${formatCount(bytes)} bytes`,
     ];
   });
 }
@@ -68,7 +68,7 @@ interface Args {
 
 function optionsOf(args: Args): ConvertOptions {
   const modelVersion = countOption("model-version", args["model-version"]);
-  const maxRows = countOption("max-rows", args["max-rows"]);
+  const maxRows = countOption("max-rows", args["max-rows"], MAX_ROWS);
   const input = inputOption(args);
   const inputQuantizer = quantizerOption(args["input-quant"]);
   const classes = args.classes?.split(",").map((name) => name.trim());
@@ -109,8 +109,8 @@ export default defineCommand({
     divide: { type: "string", valueHint: "N", description: "An element e stands for e / N" },
     "input-quant": {
       type: "string",
-      valueHint: "scale=…,zero=…,bits=…,signed|unsigned",
-      description: "Quantizer of the input, where the checkpoint has none",
+      valueHint: "Q",
+      description: `Quantizer: ${QUANTIZER_FORM}`,
     },
     "max-rows": { type: "string", valueHint: "N", description: "Rows that may run at once, else 64" },
     classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },

@@ -1,4 +1,5 @@
 import { defineCommand } from "citty";
+import { classCount } from "../../host/describe.ts";
 import type { Output, Program, Session } from "../../host/index.ts";
 import { readFile } from "../files.ts";
 import { readLabels, readSamples, type Samples } from "../samples.ts";
@@ -57,11 +58,9 @@ export function answer({ scores, shape }: Output, row: number, rows: number): nu
   return own.indexOf(own.reduce((a, b) => Math.max(a, b)));
 }
 
-function classNames({ tensors, outputs, ops, description }: Program): string[] {
-  const output = outputs[0]!;
-  const op = ops.find((each) => each.output === output);
-  const count = tensors[op?.kind === "argmax" ? op.input : output]!.channels;
-  return Array.from({ length: count }, (_, c) => description?.outputs[0]?.classes?.[c] ?? String(c));
+function classNames(program: Program): string[] {
+  const names = program.description?.outputs[0]?.classes;
+  return Array.from({ length: classCount(program, 0) }, (_, c) => names?.[c] ?? String(c));
 }
 
 export function formatAccuracy({ samples, right, accuracy, ms }: Evaluation): string {
@@ -99,12 +98,12 @@ export default defineCommand({
   meta: { name: "eval", description: "Measure how often a blob is right on labelled samples" },
   args: {
     model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
-    images: { type: "string", required: true, valueHint: "file", description: "Samples: idx or .npy, or in gzip" },
+    images: { type: "string", required: true, valueHint: "file", description: "Samples: .npy or idx" },
     labels: {
       type: "string",
       required: true,
       valueHint: "file",
-      description: "Their classes: idx or .npy, or in gzip",
+      description: "Their classes: .npy or idx",
     },
     limit: { type: "string", valueHint: "N", description: "Take only the first N samples" },
     ...SESSION_ARGS,

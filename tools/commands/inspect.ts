@@ -6,7 +6,7 @@ import { formatShape } from "../inputs/shape.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 
 export default defineCommand({
-  meta: { name: "inspect", description: "Show the layers of a blob, and the memory that it needs to the byte" },
+  meta: { name: "inspect", description: "Show a blob's layers, and to the byte what memory it needs" },
   args: {
     model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
     json: { type: "boolean", description: "Print the result as JSON" },
@@ -56,9 +56,11 @@ export function formatEnds({ program }: Inspection): string[] {
     const described = description?.outputs[i];
     if (!described) return `output   [${channels}]: ${dtype}`;
     const { name, shape, kind, softmax, classes } = described;
-    const what = { scores: "scores", codes: "scores from codes", index: "index of the best class" }[kind];
-    const names = classes ? `, ${classes.join(" ")}` : "";
-    return `output   ${name} ${formatShape(shape)}: ${what} (${dtype})${softmax ? ", softmax" : ""}${names}`;
+    const what = { scores: `scores from ${dtype} sums`, codes: `scores from ${dtype} codes`, index: "best class" }[
+      kind
+    ];
+    const names = classes ? `; ${classes.join(", ")}` : "";
+    return `output   ${name} ${formatShape(shape)}: ${what}${softmax ? ", softmax" : ""}${names}`;
   });
   return [...inputs, ...outputs];
 }
@@ -66,14 +68,13 @@ export function formatEnds({ program }: Inspection): string[] {
 function formatLayers({ layers }: Inspection): string[] {
   const rows = layers.map((layer) => [
     layer.name,
-    layer.op,
+    layer.weights ? `${layer.weightBits}-bit ${layer.weights}` : layer.op,
     `${layer.input} → ${layer.output}`,
-    layer.weights && `${layer.weights} (${plural(layer.weightBits, "bit")})`,
     layer.macs > 0 ? formatCount(layer.macs) : "",
     layer.post,
     formatCount(layer.bytes),
   ]);
-  return formatTable("llllrlr", [["layer", "op", "in → out", "weights", "MACs", "then", "bytes"], ...rows]);
+  return formatTable("lllrlr", [["layer", "op", "in → out", "MACs", "then", "bytes"], ...rows]);
 }
 
 /** What the whole blob costs: bytes of its parts, multiply-accumulates, RAM. */

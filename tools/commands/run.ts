@@ -1,12 +1,21 @@
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
-import { type Inspection, inspect, type Output, type Program, type Session, v8 } from "../../host/index.ts";
+import {
+  type Inspection,
+  inspect,
+  type Output,
+  type OutputDescription,
+  type Program,
+  type Session,
+  v8,
+} from "../../host/index.ts";
 import { readModule } from "../../host/node.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
 import { openSession, SESSION_ARGS } from "../sessions.ts";
-import { colourBits } from "../terminal/colours.ts";
+import { placeBeside } from "../terminal/beside.ts";
+import { type ColourBits, colourBits } from "../terminal/colours.ts";
 import { drawPicture } from "../terminal/picture.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
@@ -26,7 +35,7 @@ export default defineCommand({
     input: {
       type: "positional",
       required: true,
-      description: ".npy (one sample or a batch), idx or PNG, or one of these in gzip",
+      description: "Samples: .npy, idx or PNG, also in gzip",
     },
     out: { type: "string", alias: "o", valueHint: "out.npy", description: "Write the outputs of all rows to a file" },
     ...SESSION_ARGS,
@@ -54,7 +63,10 @@ export default defineCommand({
     }
     if (args.out === undefined) {
       const shown = args.all ? samples.rows : Math.min(samples.rows, SHOWN_ROWS);
-      for (let row = 0; row < shown; row++) console.log(formatRow(session.program, samples, outputs, row).join("\n"));
+      for (let row = 0; row < shown; row++) {
+        if (samples.rows > 1) console.log(`row ${row}`);
+        console.log(`${formatRow(session.program, samples, outputs, row).join("\n")}\n`);
+      }
       if (shown < samples.rows) console.log(`${plural(samples.rows - shown, "more row")}: --all shows them`);
     }
     if (profile) console.log(formatProfile(profile, samples.rows).join("\n"));
@@ -88,20 +100,28 @@ function toJson({ name, shape, scores, elements }: Output) {
   return { name, shape, scores: Array.from(scores), elements: Array.from(elements) };
 }
 
-/** The picture of a row, if it is one, and what came out. */
+/** The picture of a row, if it is one, and what came out; side by side where the screen is wide enough. */
 export function formatRow(program: Program, samples: Samples, outputs: Output[], row: number): string[] {
   const colours = colourBits(process.stdout, process.env);
-  const picture = pictureOf(samples, row);
-  const scores = outputs.flatMap((output, i) => {
-    const { kind, classes } = program.description?.outputs[i] ?? {};
-    const channels = output.scores.length / samples.rows;
-    const own = output.scores.subarray(row * channels, (row + 1) * channels);
+  const results = outputs.flatMap((output, i) => {
     const title = outputs.length > 1 ? [`${output.name}:`] : [];
-    if (kind === "index") return [...title, `class ${classes?.[own[0]!] ?? own[0]}`];
-    return [...title, ...drawScores(own, colours, classes)];
+    return [...title, ...formatOutput(output, program.description?.outputs[i], row, samples.rows, colours)];
   });
-  const title = samples.rows > 1 ? [`row ${row}`] : [];
-  return [...title, ...(picture ? drawPicture(picture, colours) : []), ...scores, ""];
+  const picture = pictureOf(samples, row);
+  return picture ? placeBeside(drawPicture(picture, colours), Math.min(picture.width, 80), results) : results;
+}
+
+function formatOutput(
+  { scores }: Output,
+  description: OutputDescription | undefined,
+  row: number,
+  rows: number,
+  colours: ColourBits,
+): string[] {
+  const channels = scores.length / rows;
+  const own = scores.subarray(row * channels, (row + 1) * channels);
+  if (description?.kind !== "index") return drawScores(own, colours, description?.classes);
+  return [`class ${description.classes?.[own[0]!] ?? own[0]}`];
 }
 
 /** Time and work of one op for all rows. */

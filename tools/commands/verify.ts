@@ -75,7 +75,7 @@ function formatDifference({ what, value, sample, channel, found, expected }: Dif
 export default defineCommand({
   meta: {
     name: "verify",
-    description: "Prove that a blob computes what its checkpoint computes, in every engine here",
+    description: "Prove that a blob computes what its checkpoint computes",
   },
   args: {
     model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
@@ -84,7 +84,7 @@ export default defineCommand({
     limit: {
       type: "string",
       valueHint: "N",
-      description: `Take N samples, else all of the file, or ${SAMPLES} seeded ones`,
+      description: `Take N samples, else all, or ${SAMPLES} seeded ones`,
     },
     json: { type: "boolean", description: "Print the result as JSON" },
   },
