@@ -71,12 +71,15 @@ const missing = [TFC, MNIST_IMAGES!, MNIST_LABELS!].filter((file) => !existsSync
 if (missing.length > 0) console.warn(`SKIPPED the official MNIST test: no ${missing.join(", ")}`);
 
 describe(`a published checkpoint (needs ${TFC} and MNIST, or TERN_DATA)`, () => {
-  it.skipIf(missing.length > 0)("is right on 92.96 % of the official MNIST test, and proven on its first 500", () => {
-    const tfc = path("tfc.tern");
-    expect(tern("convert", TFC, "-o", tfc).code).toBe(0);
-    const { stdout } = tern("eval", tfc, "--images", MNIST_IMAGES!, "--labels", MNIST_LABELS!);
-    expect(stdout).toMatch(/^92\.96 % right: 9,296 of 10,000/);
-    const { code } = tern("verify", tfc, TFC, "--inputs", MNIST_IMAGES!, "--limit", "500");
-    expect(code).toBe(0);
-  });
+  it.skipIf(missing.length > 0 && process.env.TERN_REQUIRE_ALL !== "1")(
+    "is right on 92.96 % of the official MNIST test, and proven on its first 500",
+    () => {
+      const tfc = path("tfc.tern");
+      expect(tern("convert", TFC, "-o", tfc).code).toBe(0);
+      const { stdout } = tern("eval", tfc, "--images", MNIST_IMAGES!, "--labels", MNIST_LABELS!);
+      expect(stdout).toMatch(/^92\.96 % right: 9,296 of 10,000/);
+      const { code } = tern("verify", tfc, TFC, "--inputs", MNIST_IMAGES!, "--limit", "500");
+      expect(code).toBe(0);
+    },
+  );
 });

@@ -85,7 +85,7 @@ describe("tern verify", () => {
 
   it.skipIf(process.platform === "win32")("ends at Ctrl-C and leaves nothing behind", async () => {
     const before = readdirSync(folder);
-    const child = startTern("verify", model, DIGITS, "--limit", "200000");
+    const child = startTern("verify", model, DIGITS, "--limit", "65536");
     await setTimeout(1000);
     child.kill("SIGINT");
     const [code, signal] = await once(child, "exit");

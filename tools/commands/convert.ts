@@ -57,28 +57,23 @@ function formatScale(scale: number): string {
 
 /** Options as they stand on the command line. */
 interface Args {
-  name?: string | undefined;
-  "model-version"?: string | undefined;
-  input?: string | undefined;
-  divide?: string | undefined;
-  "input-quant"?: string | undefined;
-  "max-rows"?: string | undefined;
-  classes?: string | undefined;
+  name?: string;
+  "model-version"?: string;
+  input?: string;
+  divide?: string;
+  "input-quant"?: string;
+  "max-rows"?: string;
+  classes?: string;
 }
 
 function optionsOf(args: Args): ConvertOptions {
-  const modelVersion = countOption("model-version", args["model-version"]);
-  const maxRows = countOption("max-rows", args["max-rows"], MAX_ROWS);
-  const input = inputOption(args);
-  const inputQuantizer = quantizerOption(args["input-quant"]);
-  const classes = args.classes?.split(",").map((name) => name.trim());
   return {
-    ...(args.name !== undefined && { name: args.name }),
-    ...(modelVersion && { modelVersion }),
-    ...(maxRows && { maxRows }),
-    ...(input && { input }),
-    ...(inputQuantizer && { inputQuantizer }),
-    ...(classes && { classes }),
+    name: args.name,
+    modelVersion: countOption("model-version", args["model-version"]),
+    input: inputOption(args),
+    inputQuantizer: quantizerOption(args["input-quant"]),
+    maxRows: countOption("max-rows", args["max-rows"], MAX_ROWS),
+    classes: args.classes?.split(",").map((name) => name.trim()),
   };
 }
 

@@ -8,8 +8,9 @@ import { startProgress } from "../terminal/progress.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 import { countOption } from "../usage.ts";
 
-/** Seeded samples where none are given. */
+/** Seeded samples where none are given, and the most of them: all are made at once. */
 const SAMPLES = 256;
+const MAX_SAMPLES = 65_536;
 
 /** What a proof found. */
 export interface Proof extends Verification {
@@ -89,7 +90,12 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    const proof = await prove(args.model, args.checkpoint, args.inputs, countOption("limit", args.limit));
+    const proof = await prove(
+      args.model,
+      args.checkpoint,
+      args.inputs,
+      countOption("limit", args.limit, args.inputs ? undefined : MAX_SAMPLES),
+    );
     console.log(
       args.json ? JSON.stringify({ proven: isProven(proof), ...proof }, null, 2) : formatProof(proof).join("\n"),
     );
