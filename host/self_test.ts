@@ -24,15 +24,22 @@ export function goldenPairs(program: Program): SelfTest {
   return test;
 }
 
-/** Runs the golden pairs that the blob carries and returns the numbers of those that came out wrong. */
-export function selfTest(session: Session): number[] {
-  const { program } = session;
-  const { inputs, outputs } = program.selfTest ?? { inputs: [], outputs: [] };
-  const isRight = (pair: number) => {
-    const found = packOutputs(session, unpackInputs(program, inputs[pair]!));
+export interface SelfTestResult {
+  /** Golden pairs that the blob carries. */
+  pairs: number;
+  /** Numbers of those whose outputs came out wrong. */
+  wrong: number[];
+}
+
+/** Runs the golden pairs that a blob carries. */
+export function selfTest(session: Session): SelfTestResult {
+  const { inputs, outputs } = session.program.selfTest ?? { inputs: [], outputs: [] };
+  const isRight = (input: Uint8Array, pair: number) => {
+    const found = packOutputs(session, unpackInputs(session.program, input));
     return found.every((byte, i) => byte === outputs[pair]![i]);
   };
-  return Array.from(inputs.keys()).filter((pair) => !isRight(pair));
+  const wrong = Array.from(inputs.keys()).filter((pair) => !isRight(inputs[pair]!, pair));
+  return { pairs: inputs.length, wrong };
 }
 
 function packOutputs(session: Session, inputs: InputRows[]): Uint8Array {

@@ -10,7 +10,7 @@ import type { InputRows, Session } from "./session.ts";
 export interface Difference {
   /** Session that differs: engine and where its weights lie. */
   session: string;
-  /** "codes", "accumulators" or "scores". */
+  /** "codes", "accumulators", "index" (of an argmax) or "scores". */
   what: string;
   /** Name of the graph's value. */
   value: string;
@@ -128,7 +128,7 @@ function checkRows(
     });
     if (at >= 0) {
       difference = {
-        what: dtype === "i32" ? "accumulators" : "codes",
+        what: dtype !== "i32" ? "codes" : isIndex(program, tensor) ? "index" : "accumulators",
         value: described.value,
         sample: firstRow + Math.floor(at / channels),
         channel: at % channels,
@@ -154,6 +154,10 @@ function checkRows(
     };
   });
   return { compared, ...(difference && { difference }) };
+}
+
+function isIndex({ ops }: Program, tensor: number): boolean {
+  return ops.some(({ kind, output }) => kind === "argmax" && output === tensor);
 }
 
 function offsetOf(offset: readonly number[], channel: number): number {

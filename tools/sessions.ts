@@ -1,4 +1,4 @@
-import { load, loadReference, type Session, v8 } from "../host/index.ts";
+import { EngineError, load, loadReference, type Session, v8 } from "../host/index.ts";
 import { createWasmtime, readModule } from "../host/node.ts";
 
 /** What can run a blob, and where its weights lie meanwhile: words of the command line. */
@@ -37,6 +37,7 @@ export async function openAll(blob: Uint8Array): Promise<{ sessions: Record<stri
   try {
     engines.push(await createWasmtime());
   } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
     missing.push(`wasmtime: ${(error as Error).message}`);
   }
   const module = await readModule();

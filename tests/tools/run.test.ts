@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { readBlob } from "../../host/blob/read.ts";
+import { writeBlob } from "../../host/blob/write.ts";
 import { convert } from "../../host/convert.ts";
 import { loadReference } from "../../host/session.ts";
 import { readNpy, writeNpy } from "../../tools/inputs/npy.ts";
@@ -129,6 +131,24 @@ describe("tern run", () => {
     expect(await run("codes")).toMatchObject({ shape: [2, 3], dtype: "i8", data: Int8Array.of(0, 7, 4, -2, -2, 0) });
     expect(await run("index")).toMatchObject({ shape: [2], dtype: "i32", data: Int32Array.of(1, 2) });
     expect(tern("run", path("index.tern"), batch).stdout).toBe("row 0\nclass 1\n\nrow 1\nclass 2\n\n");
+  });
+
+  it("writes and shows several outputs", async () => {
+    const both = put("both.tern", await smallBlob("both"));
+    const sample = put("sample.npy", writeNpy({ shape: [4], dtype: "f32", data: Float32Array.of(1, 2, 3, 0) }));
+    expect(tern("run", both, sample, "-o", path("both.npy")).code).toBe(0);
+    expect(readScores("both.0.npy")).toMatchObject({ shape: [1, 3], dtype: "f32", data: Float32Array.of(0, 5, 2) });
+    expect(readScores("both.1.npy")).toMatchObject({ shape: [1, 3], dtype: "i8", data: Int8Array.of(0, 7, 4) });
+    expect(tern("run", both, sample).stdout).toMatch(/^sums:\n0 .*\n1 .*<\n2 .*\ny:\n0 .*\n1 .*<\n2 .*\n\n$/);
+  });
+
+  it("runs a blob without description or self-test", async () => {
+    const { description: _, selfTest: __, ...program } = readBlob(await digitsBlob());
+    const bare = put("bare.tern", writeBlob(program));
+    expect(tern("run", bare, TEN, "-o", path("bare.npy")).code).toBe(0);
+    expect(readScores("bare.npy")).toMatchObject({ shape: [10, 10], dtype: "i32" });
+    expect(tern("run", bare, TEN).code).toBe(0);
+    expect(tern("inspect", bare).stdout).toMatch(/^model {4}without a description, version 1/);
   });
 
   it("reads i8 and i16 for models that take them, and u8 pictures as value / 255 for models of real numbers", async () => {

@@ -61,10 +61,10 @@ export async function digitsBlob(options: ConvertOptions = {}): Promise<Uint8Arr
 }
 
 /**
- * A checkpoint: x (N, 4) → 4-bit codes → ternary 4-3 → what `end` says: sums, 4-bit codes, or the index of the greatest.
+ * A checkpoint: x (N, 4) → 4-bit codes → ternary 4-3 → what `end` says: sums, 4-bit codes, the index of the greatest, or sums and codes.
  * "sigmoid" cannot be converted.
  */
-export function smallCheckpoint(end: "scores" | "codes" | "index" | "sigmoid"): Uint8Array {
+export function smallCheckpoint(end: "scores" | "codes" | "index" | "both" | "sigmoid"): Uint8Array {
   const quant = (x: string, y: string) =>
     node(
       "Quant",
@@ -76,9 +76,11 @@ export function smallCheckpoint(end: "scores" | "codes" | "index" | "sigmoid"): 
   const ends = {
     scores: [],
     codes: [quant("sums", "y")],
+    both: [quant("sums", "y")],
     index: [node("ArgMax", ["sums"], "y", { axis: 1n, keepdims: 0n })],
     sigmoid: [node("Sigmoid", ["sums"], "s"), quant("s", "y")],
   };
+  const outputs = { scores: ["sums"], codes: ["y"], index: ["y"], both: ["sums", "y"], sigmoid: ["y"] };
   const graph = {
     name: "small",
     node: [quant("x", "q"), node("MatMul", ["q", "w"], "sums"), ...ends[end]],
@@ -89,11 +91,14 @@ export function smallCheckpoint(end: "scores" | "codes" | "index" | "sigmoid"): 
       floatTensor("w", [4, 3], [1, 0, -1, 1, 1, 0, -1, 1, 1, 0, -1, 1]),
     ],
     input: [valueInfo("x", ["N", 4])],
-    output: [valueInfo(end === "scores" ? "sums" : "y", [])],
+    output: outputs[end].map((name) => valueInfo(name, [])),
   };
   return encodeModel(model(graph, { "": 13, "qonnx.custom_op.general": 1 }, { name: "tests", version: "1" }));
 }
 
-export async function smallBlob(end: "scores" | "codes" | "index", options: ConvertOptions = {}): Promise<Uint8Array> {
+export async function smallBlob(
+  end: "scores" | "codes" | "index" | "both",
+  options: ConvertOptions = {},
+): Promise<Uint8Array> {
   return (await convert(smallCheckpoint(end), { file: "small.onnx", ...options })).blob;
 }

@@ -26,7 +26,7 @@ describe("tern verify", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^256 samples, 37,888 numbers compared in each of [35] sessions:\n/);
     for (const name of ["reference", "v8 resident", "v8 streaming"])
-      expect(stdout).toMatch(new RegExp(`^  ${name} +equal$`, "m"));
+      expect(stdout).toMatch(new RegExp(`^  ${name} +equal +self-test: 2 of 2 right$`, "m"));
     expect(stdout).toMatch(/\nThe blob computes what the checkpoint computes\.\n$/);
   });
 
@@ -52,7 +52,8 @@ describe("tern verify", () => {
   it("finds one changed weight, in every session, and says where", async () => {
     const { code, stdout } = tern("verify", put("forged.tern", await forged()), DIGITS, "--inputs", IMAGES);
     expect(code).toBe(1);
-    const differences = stdout.match(/differs in codes "[^"]+", sample \d+, channel 5: found \d, expected \d/g)!;
+    expect(stdout).toMatch(/^ {2}v8 streaming +differs +self-test: [012] of 2 right$/m);
+    const differences = stdout.match(/: codes "[^"]+", sample \d+, channel 5: found \d, expected \d$/gm)!;
     expect(new Set(differences).size).toBe(1);
     expect(stdout).toMatch(/\nNOT PROVEN\.\n$/);
     const json = JSON.parse(
@@ -60,6 +61,28 @@ describe("tern verify", () => {
     );
     expect(json.proven).toBe(false);
     expect(json.differences[0]).toMatchObject({ what: "codes", channel: 5 });
+  });
+
+  it("finds a forged argmax", async () => {
+    const program = readBlob(await smallBlob("index"));
+    const argmax = program.ops.at(-1)!;
+    if (argmax.kind !== "argmax") throw new Error("no argmax");
+    argmax.scores = { multiplier: Int32Array.of(1, 1, -1), offset: BigInt64Array.of(0n, 0n, 0n) };
+    const blob = put("forged_index.tern", writeBlob(program));
+    const { code, stdout } = tern("verify", blob, put("index.onnx", smallCheckpoint("index")));
+    expect(stdout).toMatch(/^reference: index "y", sample \d+, channel 0: found [012], expected [012]$/m);
+    expect(code).toBe(1);
+  });
+
+  it("needs the names that a description gives", async () => {
+    const { description: _, ...program } = readBlob(await smallBlob("scores"));
+    const { code, stderr } = tern(
+      "verify",
+      put("bare.tern", writeBlob(program)),
+      put("s.onnx", smallCheckpoint("scores")),
+    );
+    expect(stderr).toBe("tern: the blob has no description, so its tensors cannot be named\n");
+    expect(code).toBe(1);
   });
 
   it("warns of a checkpoint that the blob was not made from", async () => {
@@ -98,14 +121,13 @@ describe("selfTest", () => {
   it.each(["scores", "codes", "index"] as const)("passes on what the converter wrote: %s", async (end) => {
     for (const input of [{ dtype: "i16" as const }, { dtype: "f32" as const }, { dtype: "u8" as const, divide: 16 }]) {
       const session = loadReference(await smallBlob(end, { input }));
-      expect(session.program.selfTest!.inputs).toHaveLength(2);
-      expect(selfTest(session)).toEqual([]);
+      expect(selfTest(session)).toEqual({ pairs: 2, wrong: [] });
     }
   });
 
   it("finds a pair whose output is not what the blob computes", async () => {
     const program = readBlob(await digitsBlob());
     program.selfTest!.outputs[1]![0]! ^= 1;
-    expect(selfTest(loadReference(writeBlob(program)))).toEqual([1]);
+    expect(selfTest(loadReference(writeBlob(program)))).toEqual({ pairs: 2, wrong: [1] });
   });
 });

@@ -5,6 +5,7 @@ import { type Conversion, type ConvertOptions, convert, type Inspection, inspect
 import { readModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
+import { printResult } from "../terminal/print.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
 import { countOption, UsageError } from "../usage.ts";
 import { formatEnds, formatTotals } from "./inspect.ts";
@@ -116,13 +117,11 @@ export default defineCommand({
     if (resolve(args.out) === resolve(args.checkpoint)) throw new UsageError("--out is the checkpoint itself");
     const converted = await convertFile(args.checkpoint, args.out, options);
     const { inspection, weights, notes } = converted;
-    if (args.json) {
-      const { layers, memory, macs, blobBytes, headBytes } = inspection;
-      console.log(
-        JSON.stringify({ out: args.out, blobBytes, headBytes, macs, weights, layers, memory, notes }, null, 2),
-      );
-    } else {
-      console.log([`${args.checkpoint} → ${args.out}`, "", ...formatConversion(converted)].join("\n"));
-    }
+    const { layers, memory, macs, blobBytes, headBytes } = inspection;
+    printResult(args.json, { out: args.out, blobBytes, headBytes, macs, weights, layers, memory, notes }, () => [
+      `${args.checkpoint} → ${args.out}`,
+      "",
+      ...formatConversion(converted),
+    ]);
   },
 });

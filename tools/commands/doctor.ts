@@ -5,6 +5,7 @@ import { defineCommand } from "citty";
 import { packageRoot } from "../../host/engines/package_root.ts";
 import { v8 } from "../../host/engines/v8.ts";
 import { createWasmtime } from "../../host/engines/wasmtime.ts";
+import { printResult } from "../terminal/print.ts";
 
 /** Something that Little Tern uses where it is. */
 export interface Part {
@@ -117,6 +118,6 @@ export default defineCommand({
   args: { json: { type: "boolean", description: "Print the report as JSON" } },
   async run({ args }) {
     const report = await doctor();
-    console.log(args.json ? JSON.stringify(report, null, 2) : formatReport(report));
+    printResult(args.json, report, () => [formatReport(report)]);
   },
 });

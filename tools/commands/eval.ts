@@ -4,6 +4,7 @@ import type { Output, Program, Session } from "../../host/index.ts";
 import { readFile } from "../files.ts";
 import { readLabels, readSamples, type Samples } from "../samples.ts";
 import { openSession, SESSION_ARGS } from "../sessions.ts";
+import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { formatCount, formatShare, formatTable } from "../terminal/table.ts";
 import { countOption } from "../usage.ts";
@@ -113,6 +114,6 @@ export default defineCommand({
     const limit = countOption("limit", args.limit);
     const session = await openSession(await readFile(args.model), args);
     const evaluation = await evaluate(session, args.images, args.labels, limit);
-    console.log(args.json ? JSON.stringify(evaluation, null, 2) : formatEvaluation(evaluation).join("\n"));
+    printResult(args.json, evaluation, () => formatEvaluation(evaluation));
   },
 });

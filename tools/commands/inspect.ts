@@ -3,6 +3,7 @@ import { type Inspection, inspect, v8 } from "../../host/index.ts";
 import { readModule } from "../../host/node.ts";
 import { readFile } from "../files.ts";
 import { formatShape } from "../inputs/shape.ts";
+import { printResult } from "../terminal/print.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 
 export default defineCommand({
@@ -13,7 +14,7 @@ export default defineCommand({
   },
   async run({ args }) {
     const inspection = await inspect(await readFile(args.model), await readModule(), v8);
-    console.log(args.json ? JSON.stringify(toJson(inspection), null, 2) : formatInspection(inspection).join("\n"));
+    printResult(args.json, toJson(inspection), () => formatInspection(inspection));
   },
 });
 

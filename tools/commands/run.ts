@@ -1,32 +1,23 @@
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
-import {
-  type Inspection,
-  inspect,
-  type Output,
-  type OutputDescription,
-  type Program,
-  type Session,
-  v8,
-} from "../../host/index.ts";
+import { inspect, type Output, type OutputDescription, type Program, type Session, v8 } from "../../host/index.ts";
 import { readModule } from "../../host/node.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
+import { formatProfile, profileOf } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
 import { openSession, SESSION_ARGS } from "../sessions.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
 import { drawPicture } from "../terminal/picture.ts";
+import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
-import { formatCount, formatShare, formatTable, plural } from "../terminal/table.ts";
+import { plural } from "../terminal/table.ts";
 import { UsageError } from "../usage.ts";
 
 /** Rows that are shown where --all does not ask for more. */
 const SHOWN_ROWS = 10;
-
-/** A profile repeats a run until it took so long, so that short runs can be told from noise. */
-const PROFILE_MS = 300;
 
 export default defineCommand({
   meta: { name: "run", description: "Run a blob on inputs" },
@@ -55,21 +46,11 @@ export default defineCommand({
         await writeFileAtomic(path, writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)));
       }
     }
-    if (args.json) {
-      console.log(
-        JSON.stringify({ engine: session.engine, rows: samples.rows, outputs: outputs.map(toJson), profile }, null, 2),
-      );
-      return;
-    }
-    if (args.out === undefined) {
-      const shown = args.all ? samples.rows : Math.min(samples.rows, SHOWN_ROWS);
-      for (let row = 0; row < shown; row++) {
-        if (samples.rows > 1) console.log(`row ${row}`);
-        console.log(`${formatRow(session.program, samples, outputs, row).join("\n")}\n`);
-      }
-      if (shown < samples.rows) console.log(`${plural(samples.rows - shown, "more row")}: --all shows them`);
-    }
-    if (profile) console.log(formatProfile(profile, samples.rows).join("\n"));
+    const { engine, program } = session;
+    printResult(args.json, { engine, rows: samples.rows, outputs: outputs.map(toJson), profile }, () => [
+      ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
+      ...(profile ? formatProfile(profile, samples.rows) : []),
+    ]);
   },
 });
 
@@ -100,6 +81,16 @@ function toJson({ name, shape, scores, elements }: Output) {
   return { name, shape, scores: Array.from(scores), elements: Array.from(elements) };
 }
 
+function formatRows(program: Program, samples: Samples, outputs: Output[], limit: number): string[] {
+  const shown = Array.from({ length: Math.min(samples.rows, limit) }, (_, row) => [
+    ...(samples.rows > 1 ? [`row ${row}`] : []),
+    ...formatRow(program, samples, outputs, row),
+    "",
+  ]);
+  const more = samples.rows - shown.length;
+  return [...shown.flat(), ...(more > 0 ? [`${plural(more, "more row")}: --all shows them`] : [])];
+}
+
 /** The picture of a row, if it is one, and what came out; side by side where the screen is wide enough. */
 export function formatRow(program: Program, samples: Samples, outputs: Output[], row: number): string[] {
   const colours = colourBits(process.stdout, process.env);
@@ -122,39 +113,4 @@ function formatOutput(
   const own = scores.subarray(row * channels, (row + 1) * channels);
   if (description?.kind !== "index") return drawScores(own, colours, description?.classes);
   return [`class ${description.classes?.[own[0]!] ?? own[0]}`];
-}
-
-/** Time and work of one op for all rows. */
-interface Profile {
-  name: string;
-  op: string;
-  ms: number;
-  macs: number;
-}
-
-/** Mean times over runs that come after a first one: by then V8 has compiled what runs. */
-function profileOf(session: Session, { elements, rows }: Samples, { layers }: Inspection): Profile[] {
-  const profile = new Float64Array(layers.length);
-  let runs = 0;
-  for (const start = performance.now(); runs === 0 || performance.now() - start < PROFILE_MS; runs++) {
-    session.run(elements, { profile });
-  }
-  return layers.map(({ name, op, macs }, i) => ({ name, op, ms: profile[i]! / runs, macs: macs * rows }));
-}
-
-function formatProfile(profile: Profile[], rows: number): string[] {
-  const total = profile.reduce((sum, { ms, macs }) => ({ ms: sum.ms + ms, macs: sum.macs + macs }), { ms: 0, macs: 0 });
-  const line = (name: string, op: string, ms: number, macs: number) => [
-    name,
-    op,
-    ms.toFixed(3),
-    formatShare(ms / total.ms),
-    macs > 0 ? formatCount(macs) : "",
-    macs > 0 ? `${formatCount(Math.round(macs / ms / 1000))} M/s` : "",
-  ];
-  return formatTable("llrrrr", [
-    [`op, ${plural(rows, "row")}`, "", "ms", "share", "MACs", "MACs per second"],
-    ...profile.map(({ name, op, ms, macs }) => line(name, op, ms, macs)),
-    line("all", "", total.ms, total.macs),
-  ]);
 }

@@ -1,9 +1,18 @@
 import { createHash } from "node:crypto";
 import { defineCommand } from "citty";
-import { type Difference, readBlob, sampleInputs, selfTest, type Verification, verify } from "../../host/index.ts";
+import {
+  type Difference,
+  readBlob,
+  type SelfTestResult,
+  sampleInputs,
+  selfTest,
+  type Verification,
+  verify,
+} from "../../host/index.ts";
 import { readFile } from "../files.ts";
 import { readSamples } from "../samples.ts";
 import { openAll } from "../sessions.ts";
+import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 import { countOption } from "../usage.ts";
@@ -14,8 +23,8 @@ const MAX_SAMPLES = 65_536;
 
 /** What a proof found. */
 export interface Proof extends Verification {
-  /** Per session: the golden pairs of the blob that it got wrong. */
-  selfTest: Record<string, number[]>;
+  /** What each session made of the golden pairs that the blob carries. */
+  selfTest: Record<string, SelfTestResult>;
   /** Engines that are not here, and why. */
   missing: string[];
 }
@@ -50,27 +59,28 @@ export async function prove(model: string, checkpoint: string, inputs?: string, 
 /** Whether nothing differs; and nothing is missing, where TERN_REQUIRE_ALL=1 asks for that. */
 export function isProven({ differences, selfTest, missing }: Proof): boolean {
   const complete = missing.length === 0 || process.env.TERN_REQUIRE_ALL !== "1";
-  return complete && differences.length === 0 && Object.values(selfTest).every((wrong) => wrong.length === 0);
+  return complete && differences.length === 0 && Object.values(selfTest).every(({ wrong }) => wrong.length === 0);
 }
 
 export function formatProof(proof: Proof): string[] {
   const lines = proof.sessions.map((name) => {
-    const difference = proof.differences.find(({ session }) => session === name);
-    const wrong = proof.selfTest[name]!;
-    const found = difference ? formatDifference(difference) : "equal";
-    return [`  ${name}`, wrong.length > 0 ? `${found}; self-test pair ${wrong.join(", ")} wrong` : found];
+    const differs = proof.differences.some(({ session }) => session === name);
+    const { pairs, wrong } = proof.selfTest[name]!;
+    const right = `self-test: ${pairs - wrong.length} of ${pairs} right`;
+    return [`  ${name}`, differs ? "differs" : "equal", pairs > 0 ? right : ""];
   });
   return [
     `${plural(proof.samples, "sample")}, ${formatCount(proof.compared)} numbers compared in each of ${plural(lines.length, "session")}:`,
-    ...formatTable("ll", lines),
+    ...formatTable("lll", lines),
+    ...proof.differences.map(formatDifference),
     ...proof.missing.map((why) => `  missing: ${why}`),
     ...(proof.sameSource ? [] : ["warning: the blob was made from another file than this checkpoint"]),
     isProven(proof) ? "The blob computes what the checkpoint computes." : "NOT PROVEN.",
   ];
 }
 
-function formatDifference({ what, value, sample, channel, found, expected }: Difference): string {
-  return `differs in ${what} "${value}", sample ${sample}, channel ${channel}: found ${found}, expected ${expected}`;
+function formatDifference({ session, what, value, sample, channel, found, expected }: Difference): string {
+  return `${session}: ${what} "${value}", sample ${sample}, channel ${channel}: found ${found}, expected ${expected}`;
 }
 
 export default defineCommand({
@@ -90,15 +100,9 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    const proof = await prove(
-      args.model,
-      args.checkpoint,
-      args.inputs,
-      countOption("limit", args.limit, args.inputs ? undefined : MAX_SAMPLES),
-    );
-    console.log(
-      args.json ? JSON.stringify({ proven: isProven(proof), ...proof }, null, 2) : formatProof(proof).join("\n"),
-    );
+    const limit = countOption("limit", args.limit, args.inputs ? undefined : MAX_SAMPLES);
+    const proof = await prove(args.model, args.checkpoint, args.inputs, limit);
+    printResult(args.json, { proven: isProven(proof), ...proof }, () => formatProof(proof));
     if (!isProven(proof)) process.exitCode = 1;
   },
 });

@@ -1,0 +1,41 @@
+import type { Inspection, Session } from "../host/index.ts";
+import type { Samples } from "./samples.ts";
+import { formatCount, formatShare, formatTable, plural } from "./terminal/table.ts";
+
+/** A profile repeats a run until it took so long, so that short runs can be told from noise. */
+const PROFILE_MS = 300;
+
+/** Time and work of one op for all rows. */
+export interface Profile {
+  name: string;
+  op: string;
+  ms: number;
+  macs: number;
+}
+
+/** Mean times over runs that come after a first one: by then V8 has compiled what runs. */
+export function profileOf(session: Session, { elements, rows }: Samples, { layers }: Inspection): Profile[] {
+  const profile = new Float64Array(layers.length);
+  let runs = 0;
+  for (const start = performance.now(); runs === 0 || performance.now() - start < PROFILE_MS; runs++) {
+    session.run(elements, { profile });
+  }
+  return layers.map(({ name, op, macs }, i) => ({ name, op, ms: profile[i]! / runs, macs: macs * rows }));
+}
+
+export function formatProfile(profile: Profile[], rows: number): string[] {
+  const total = profile.reduce((sum, { ms, macs }) => ({ ms: sum.ms + ms, macs: sum.macs + macs }), { ms: 0, macs: 0 });
+  const line = (name: string, op: string, ms: number, macs: number) => [
+    name,
+    op,
+    ms.toFixed(3),
+    formatShare(ms / total.ms),
+    macs > 0 ? formatCount(macs) : "",
+    macs > 0 ? `${formatCount(Math.round(macs / ms / 1000))} M/s` : "",
+  ];
+  return formatTable("llrrrr", [
+    [`op, ${plural(rows, "row")}`, "", "ms", "share", "MACs", "MACs per second"],
+    ...profile.map(({ name, op, ms, macs }) => line(name, op, ms, macs)),
+    line("all", "", total.ms, total.macs),
+  ]);
+}
