@@ -204,6 +204,7 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
   const fail = (message: string): never => {
     throw new BlobError(at, `${kind}: ${message}`);
   };
+  if (post === "requantize" && lo > hi) fail(`codes from ${lo} to ${hi}`);
   if (tileChannels === 0) fail("tiles of 0 channels, expected at least 1");
   const [from, to] = [tensors[input]!, tensors[output]!];
   const codes = (tensor: Tensor) => ["bit", "u8", "i8"].includes(tensor.dtype);
