@@ -3,14 +3,19 @@ import { join } from "node:path";
 import type { Engine } from "../host/engines/engine.ts";
 import { describeEngines } from "./engines.ts";
 
+const PROJECT = join(import.meta.dirname, "..");
+
+/** Everything that is built: the variants, and builds that leave things out. */
+export const TARGETS = Object.keys(JSON.parse(readFileSync(join(PROJECT, "asconfig.json"), "utf8")).targets);
+
 /** Every variant of the module (assembly/kernels/README.md), by its name: suites loop over it. */
 export const VARIANTS: Record<string, Uint8Array> = { scalar: moduleNamed("scalar") };
 
 /** The bytes of a target of asconfig.json. */
 export function moduleNamed(target: string): Uint8Array {
-  const path = join(import.meta.dirname, "..", "build", `${target}.wasm`);
+  const path = join(PROJECT, "build", `${target}.wasm`);
   if (!existsSync(path)) throw new Error(`no ${path}: \`npm run build:wasm\` makes it`);
-  return readFileSync(path);
+  return new Uint8Array(readFileSync(path)); // a copy, since small files share an ArrayBuffer
 }
 
 /** `suite` once per engine and variant. */

@@ -12,7 +12,9 @@ export interface Machine {
   reset(): number;
   /** What the import reads from. Undefined: it fails. */
   flash: Uint8Array | undefined;
-  /** Calls of the import so far, each of its arguments. */
+  /** Which read fails, counted in `reads`. */
+  failAt: number | undefined;
+  /** Calls of the import so far: their arguments. */
   reads: [destination: number, offset: number, bytes: number][];
 }
 
@@ -20,6 +22,7 @@ export async function machine(engine: Engine, module: Uint8Array, memoryBytes = 
   const imports = {
     weights_read(memory: Uint8Array, destination: number, offset: number, bytes: number): number {
       made.reads.push([destination, offset, bytes]);
+      if (made.failAt === made.reads.length - 1) return 1;
       if (!made.flash || offset + bytes > made.flash.length) return 1;
       memory.set(made.flash.subarray(offset, offset + bytes), destination); // a RangeError past the end of memory
       return 0;
@@ -34,6 +37,7 @@ export async function machine(engine: Engine, module: Uint8Array, memoryBytes = 
     invoke: (...args) => instance.call("invoke", ...args),
     reset: () => instance.call("reset"),
     flash: undefined,
+    failAt: undefined,
     reads: [],
   };
   return made;
