@@ -25,7 +25,7 @@ import {
   weightRowBytes,
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
-import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, STREAMS, WIDE_INPUT } from "./features";
+import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, SCORES, STREAMS, WIDE_INPUT } from "./features";
 import { inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 
@@ -44,7 +44,8 @@ export let arenaBytes: u64 = 0;
  * Sums and products are 64-bit and cannot overflow: channels and rows are at most 2^20, all other factors below 2^32.
  */
 export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
-  if (blobBytes < HEADER_BYTES || load<u32>(head, Header.magic) != MAGIC) return Status.BadMagic;
+  if (blobBytes < HEADER_BYTES) return Status.BadSize;
+  if (load<u32>(head, Header.magic) != MAGIC) return Status.BadMagic;
   if (load<u32>(head, Header.formatVersion) != ((<u32>ABI_VERSION) << 16) + FORMAT_VERSION) return Status.BadVersion;
   const headBytes = load<u32>(head, Header.headBytes);
   const totalBytes = load<u32>(head, Header.totalBytes);
@@ -112,7 +113,7 @@ function checkOp(op: usize, tensorCount: u32): Status {
   if (!(DATA & (1 << (POST_BIT + post))) || !(OPS & (1 << kind))) return Status.Unsupported;
 
   const tileChannels: u32 = load<u16>(op, Op.tileChannels);
-  const scored = OPS & ARGMAX && post == Post.scores; // an argmax
+  const scored = DATA & SCORES && post == Post.scores; // an argmax
   let sound = post ? to <= Activation.i8 && !scored : to == Activation.i32;
   let weights: u64 = 0; // bytes of a tile before its records
   if (kind == OpKind.dense) {

@@ -15,6 +15,7 @@ export const SIGN32: u32 = 1 << Packing.sign32;
 export const THRESHOLDS: u32 = 1 << (POST_BIT + Post.thresholds);
 export const REQUANTIZE: u32 = 1 << (POST_BIT + Post.requantize);
 export const LOOKUP: u32 = 1 << (POST_BIT + Post.lookup);
+export const SCORES: u32 = 1 << (POST_BIT + Post.scores);
 
 /**
  * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, posts 0–4), or what

@@ -1,9 +1,10 @@
+import { HEADER } from "./blob/layout.ts";
 import { elementBytes, rowStride } from "./blob/tensors.ts";
 import type { Engine, Instance } from "./engines/engine.ts";
 import { EngineError } from "./errors.ts";
+import { orderKey } from "./numbers/order.ts";
 import type { Program, Tensor } from "./program.ts";
 import { invoke } from "./reference/model.ts";
-import { orderKey } from "./reference/order.ts";
 import { STATUS } from "./status.ts";
 
 /** Something that runs a program's ops: the module in an engine, or the reference. Tensors are (rows, channels), row-major. */
@@ -47,18 +48,22 @@ export interface ModuleOptions {
   maxRows: number;
   /** Units of work that one call may use (engine.ts). */
   fuel?: number | undefined;
-  /** Where streamed weights come from; the blob if not given. Returns 0, or another number when it cannot read. */
+  /** Where streamed weights come from; the blob if not given. Returns fewer bytes, or none, when it cannot read. */
   flash?: (offset: number, bytes: number) => Uint8Array | undefined;
 }
 
 /** Address of the blob: any multiple of 16 will do. */
 const BLOB_AT = 16;
 
-/** The module, opened on a blob that `readBlob` has read as `program`. Memory (ABI.md): blob or head, then arena, then scratch. */
-export async function moduleBackend(program: Program, options: ModuleOptions): Promise<Backend> {
-  const { blob, engine, maxRows } = options;
-  const headBytes = new DataView(blob.buffer, blob.byteOffset).getUint32(28, true);
-  const image = options.weights === "resident" ? blob : blob.subarray(0, headBytes);
+/** What the module sees of a blob: all of it, or its head. */
+function imageOf({ blob, weights }: ModuleOptions): Uint8Array {
+  const headBytes = new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.headBytes, true);
+  return weights === "resident" ? blob : blob.subarray(0, headBytes);
+}
+
+/** The module in an engine, with the blob's image and `workBytes` bytes behind it in its memory. */
+async function start(options: ModuleOptions, image: Uint8Array, workBytes: number): Promise<Instance> {
+  const { blob, engine, module, fuel } = options;
   const flash = options.flash ?? ((offset, bytes) => blob.subarray(offset, offset + bytes));
   const imports = {
     weights_read(memory: Uint8Array, destination: number, offset: number, bytes: number): number {
@@ -68,20 +73,29 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
       return 0;
     },
   };
-  const start = async (memoryBytes: number): Promise<Instance> => {
-    const fuel = options.fuel === undefined ? {} : { fuel: options.fuel };
-    const instance = await engine.instantiate(options.module, { memoryBytes, imports, ...fuel });
-    instance.memory().set(image, BLOB_AT);
-    return instance;
-  };
+  const memoryBytes = BLOB_AT + image.length + workBytes;
+  const instance = await engine.instantiate(module, { memoryBytes, imports, ...(fuel !== undefined && { fuel }) });
+  instance.memory().set(image, BLOB_AT);
+  return instance;
+}
 
+/** Bytes of scratch memory that the module needs for a blob. */
+export async function planScratch(options: ModuleOptions): Promise<number> {
+  const image = imageOf(options);
+  const instance = await start(options, image, 0);
+  const bytes = instance.call("plan", BLOB_AT, image.length, options.maxRows);
+  instance.dispose();
+  if (bytes < 0) throw failed("plan", -bytes);
+  return bytes;
+}
+
+/** The module, opened on a blob that `readBlob` has read as `program`. Memory (ABI.md): blob or head, then arena, then scratch. */
+export async function moduleBackend(program: Program, options: ModuleOptions): Promise<Backend> {
+  const { engine, maxRows } = options;
+  const image = imageOf(options);
   const arena = BLOB_AT + image.length;
-  const planner = await start(arena);
-  const scratchBytes = planner.call("plan", BLOB_AT, image.length, maxRows);
-  planner.dispose();
-  if (scratchBytes < 0) throw failed("plan", -scratchBytes);
-  const workBytes = program.arena.fixed + program.arena.perRow * maxRows + scratchBytes;
-  const instance = await start(arena + workBytes);
+  const workBytes = program.arena.fixed + program.arena.perRow * maxRows + (await planScratch(options));
+  const instance = await start(options, image, workBytes);
   const call = (name: string, ...args: number[]): void => {
     const status = instance.call(name, ...args);
     if (status !== 0) throw failed(name, status);

@@ -50,7 +50,7 @@ interface OpBase {
   output: number;
 }
 
-/** code = post(element), for integer elements, or for f32 elements in the order of their bits (`reference/order.ts`). */
+/** code = post(element), for integer elements, or for f32 elements in the order of their bits (`numbers/order.ts`). */
 export interface QuantizeOp extends OpBase {
   kind: "quantize";
   post: Thresholds | Requantize | Lookup;
@@ -120,8 +120,16 @@ export interface Description {
   converter: { version: string; choices: Record<string, string | number | boolean> };
   inputs: InputDescription[];
   outputs: OutputDescription[];
+  /** One entry per op. */
+  ops: OpDescription[];
   /** One entry per tensor: the graph value that it holds, for `verify`; null for elements of an input that still wait for their quantizer. */
   tensors: (TensorDescription | null)[];
+}
+
+/** The checkpoint's name of the node that an op computes, and of its weight tensor. */
+export interface OpDescription {
+  node: string;
+  weights?: string;
 }
 
 /** Tensor element + offset = code − zero point of the graph's quantizer (or accumulator of its dense node). One number per tensor or per channel. */

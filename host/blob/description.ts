@@ -2,12 +2,28 @@ import { BlobError } from "../errors.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { ROUNDINGS } from "../numbers/round.ts";
 import { STEP_KINDS, type Step } from "../numbers/step.ts";
-import type { Description, InputDescription, OutputDescription, Program, TensorDescription } from "../program.ts";
+import type {
+  Description,
+  InputDescription,
+  OpDescription,
+  OutputDescription,
+  Program,
+  TensorDescription,
+} from "../program.ts";
 
-/** The description part: JSON, UTF-8. JSON.stringify writes the shortest text that reads back as the same number. */
+/**
+ * The description part: JSON in UTF-8, without spaces, names in alphabetical order. A number is the shortest text that reads back as
+ * the same float64, as JSON.stringify writes it; an infinite one is "Infinity" or "-Infinity".
+ */
 export function encodeDescription(description: Description): Uint8Array {
-  const text = JSON.stringify(description, (_, value) => (value instanceof Float64Array ? Array.from(value) : value));
-  return new TextEncoder().encode(text);
+  return new TextEncoder().encode(JSON.stringify(description, canonical));
+}
+
+function canonical(_: string, value: unknown): unknown {
+  if (value instanceof Float64Array) return Array.from(value);
+  if (value === Infinity || value === -Infinity) return String(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Reads and checks a description of `program`, which lies at byte `offset` of the blob. */
@@ -41,6 +57,7 @@ export function decodeDescription(bytes: Uint8Array, offset: number, program: Pr
     outputs: root
       .get("outputs")
       .list(program.outputs.length, (output, i) => readOutput(output, channels(program.outputs[i]!))),
+    ops: root.get("ops").list(program.ops.length, readOp),
     tensors: root.get("tensors").list(program.tensors.length, (tensor, i) => readTensor(tensor, channels(i))),
   };
 }
@@ -68,6 +85,11 @@ function readOutput(output: Reader, channels: number): OutputDescription {
     softmax: output.get("softmax").flag(),
     ...(classes.value !== undefined && { classes: classes.list(undefined, (name) => name.text()) }),
   };
+}
+
+function readOp(op: Reader): OpDescription {
+  const weights = op.get("weights");
+  return { node: op.get("node").text(), ...(weights.value !== undefined && { weights: weights.text() }) };
 }
 
 function readTensor(tensor: Reader, channels: number): TensorDescription | null {
@@ -146,6 +168,7 @@ class Reader {
   }
 
   number(): number {
+    if (this.value === "Infinity" || this.value === "-Infinity") return Number(this.value);
     return typeof this.value === "number" ? this.value : this.#fail(this.#path, "a number");
   }
 

@@ -17,7 +17,7 @@ const SIGNATURES: readonly { format: string; offset: number; bytes: readonly num
   { format: "a pointer of Git LFS, not the file itself", offset: 0, bytes: ascii("version https://git-lfs") },
   { format: "an HTML page", offset: 0, bytes: ascii("<!DOCTYPE html") },
   { format: "an HTML page", offset: 0, bytes: ascii("<html") },
-  { format: "a safetensors file", offset: 8, bytes: ascii('{"') }, // after its length
+  { format: "a safetensors file", offset: 4, bytes: ascii('\0\0\0\0{"') }, // JSON after its length, a u64
   { format: "JSON text", offset: 0, bytes: ascii("{") },
 ];
 

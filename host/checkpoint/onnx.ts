@@ -1,7 +1,7 @@
 import { CheckpointError, type Unsupported, UnsupportedError } from "../errors.ts";
 import type { Graph, GraphInput, Node } from "../graph/graph.ts";
+import { inputsWithoutQuantizer, unsupportedIn } from "../graph/supported.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
-import { inputsWithoutQuantizer, unsupportedIn } from "./check.ts";
 import { attributesOf, type Call, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./onnx_call.ts";
 import { OPS } from "./onnx_ops.ts";
 import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from "./onnx_proto.ts";
@@ -29,19 +29,26 @@ const MIN_OPSET = 7;
 const MAX_NODES = 1 << 14;
 /** Elements of one row: a constant per channel takes 8 MiB here. */
 const MAX_CHANNELS = 1 << 20;
-/** Elements of constants that folding may read or make: 1 GiB, some ten times the weights of the largest dense network that fits a device. */
+/**
+ * Elements of constants that folding may read or make, 8 bytes each. A weight costs about ten on its way from the file
+ * through a quantizer and a transpose, so this allows ten million weights; devices hold a tenth of that.
+ */
 const MAX_ELEMENTS = 1 << 27;
 
-/** Reads a QONNX or ONNX file into a graph. Throws `CheckpointError` for a bad file, `UnsupportedError` for what this version cannot do. */
+/**
+ * Reads a QONNX or ONNX file into a graph. Throws `CheckpointError` for a bad file and `UnsupportedError`, with all
+ * reasons, for what this version cannot convert.
+ */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint {
   const model = decodeModel(bytes);
   const { graph, reasons, notes } = walk(model);
-  if (options.inputQuantizer) quantizeInputs(graph, options.inputQuantizer);
+  if (options.inputQuantizer) quantizeInputs(graph, options.inputQuantizer, reasons.length > 0);
   const all = [...reasons, ...unsupportedIn(graph)];
   if (all.length > 0) throw new UnsupportedError(all);
   return { graph, notes, producer: [model.producer_name, model.producer_version].filter(Boolean).join(" ") };
 }
 
+/** Goes through the nodes in the order of the file: data become graph nodes, constants and shapes are folded. */
 function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
   const file = model.graph;
   if (!file) throw new CheckpointError("model: no graph, expected an ONNX file with one");
@@ -75,14 +82,9 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
       output: node.output[0] ?? "",
       sink,
     };
-    const known = DOMAINS.includes(node.domain ?? "") && Object.hasOwn(OPS, opType) ? OPS[opType] : undefined;
     let result: Value = { kind: "broken" };
     try {
-      const extra = node.output.slice(1).find((name) => name && read.has(name));
-      if (!known)
-        throw new Refusal(`no such op here${node.domain ? ` (domain "${node.domain}")` : ""}`, advice(opType));
-      if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
-      if (!call.inputs.some((value) => value?.kind === "broken")) result = known(call);
+      result = convert(call, node, read);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const { why, instead } = error;
@@ -94,9 +96,23 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
     }
   }
 
+  const idle = file.node.length - live.length;
+  if (idle > 0) sink.notes.push(`${idle} of ${file.node.length} nodes serve no output and are left out`);
+  for (const { name = "" } of file.input) {
+    if (!values.has(name) && !initializers.has(name)) sink.notes.push(`input "${name}" is not used`);
+  }
   const outputs = file.output.map(({ name = "" }) => ({ name, value: lookUp(name, "the graph") }));
   const graph = finish(file.name ?? "", inputs, sink.nodes, outputs);
   return { graph, reasons, notes: sink.notes };
+}
+
+/** What a node's first output is; broken, without a reason of its own, where an operand is. */
+function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlySet<string>): Value {
+  const op = DOMAINS.includes(domain) && Object.hasOwn(OPS, call.opType) ? OPS[call.opType] : undefined;
+  if (!op) throw new Refusal(`no such op here${domain ? ` (domain "${domain}")` : ""}`, advice(call.opType));
+  const extra = output.slice(1).find((name) => name && read.has(name));
+  if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
+  return call.inputs.some((value) => value?.kind === "broken") ? { kind: "broken" } : op(call);
 }
 
 function opsetOf(model: ModelProto): number {
@@ -232,8 +248,8 @@ function finish(
       throw new CheckpointError(`output "${name}" is a constant, expected it to depend on an input`);
     if (value.kind === "broken") continue; // its reason is on the list
     read.add(value.value);
-    const isInput = inputs.some((input) => input.name === value.value);
-    if (!isInput && !renamed.has(value.value)) renamed.set(value.value, name);
+    const named = [...inputs, ...outputs].some((end) => end.name === value.value);
+    if (!named && !renamed.has(value.value)) renamed.set(value.value, name);
   }
   const nodes: Node[] = [];
   for (const node of walked.toReversed()) {
@@ -250,10 +266,10 @@ function finish(
   };
 }
 
-/** Puts the quantizer that the caller declares right after each input that has none. */
-function quantizeInputs(graph: Graph, quantizer: Quantizer): void {
+/** Puts the quantizer that the caller declares right after each input that has none. `partial`: some nodes were refused. */
+function quantizeInputs(graph: Graph, quantizer: Quantizer, partial: boolean): void {
   const open = inputsWithoutQuantizer(graph);
-  if (open.size === 0) {
+  if (open.size === 0 && !partial) {
     throw new CheckpointError(
       "an input quantizer was declared, but the checkpoint already has a quantizer after each input",
     );

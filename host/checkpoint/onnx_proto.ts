@@ -106,6 +106,8 @@ export const DATA_TYPE = {
   BFLOAT16: 16,
   UINT4: 21,
   INT4: 22,
+  UINT2: 25,
+  INT2: 26,
 } as const;
 
 /** `TensorProto.DataLocation`. */

@@ -5,7 +5,7 @@ import type { Tensor } from "./tensor.ts";
 
 interface ElementType {
   name: string;
-  bits: 4 | 8 | 16 | 32 | 64;
+  bits: 2 | 4 | 8 | 16 | 32 | 64;
   integer: boolean;
   /** Element `i` of `raw_data`. */
   raw: (view: DataView, i: number) => number;
@@ -42,9 +42,11 @@ const ELEMENT_TYPES: Record<number, ElementType> = {
     ...integer("INT64", 64, (view, i) => Number(view.getBigInt64(i * 8, true))),
     list: "int64_data",
   },
-  // Two elements per byte, the first in the low half. Entries of `int32_data` are such bytes too.
-  [DATA_TYPE.UINT4]: integer("UINT4", 4, (view, i) => nibble(view.getUint8(i >> 1), i)),
-  [DATA_TYPE.INT4]: integer("INT4", 4, (view, i) => (nibble(view.getUint8(i >> 1), i) ^ 8) - 8),
+  // Several elements per byte, the first in the lowest bits. Entries of `int32_data` are such bytes too.
+  [DATA_TYPE.UINT4]: integer("UINT4", 4, (view, i) => bitField(view, i, 4)),
+  [DATA_TYPE.INT4]: integer("INT4", 4, (view, i) => (bitField(view, i, 4) ^ 8) - 8),
+  [DATA_TYPE.UINT2]: integer("UINT2", 2, (view, i) => bitField(view, i, 2)),
+  [DATA_TYPE.INT2]: integer("INT2", 2, (view, i) => (bitField(view, i, 2) ^ 2) - 2),
 };
 
 function float(
@@ -106,15 +108,17 @@ function readRaw(bytes: Uint8Array, type: ElementType, count: number, where: str
 
 function readList(proto: TensorProto, type: ElementType, count: number, where: string): Float64Array {
   const list = proto[type.list];
-  if (type.bits === 4) return readRaw(Uint8Array.from(list), type, count, where);
+  if (type.bits < 8) return readRaw(Uint8Array.from(list), type, count, where);
   if (list.length !== count) {
     throw new CheckpointError(`${where}: ${list.length} entries in ${type.list}, expected ${count} × ${type.name}`);
   }
   return type.entry ? Float64Array.from(list, type.entry) : Float64Array.from(list);
 }
 
-function nibble(byte: number, i: number): number {
-  return i % 2 === 0 ? byte & 15 : byte >> 4;
+/** Element `i` of an array of `bits`-bit elements; 2 or 4. */
+function bitField(view: DataView, i: number, bits: number): number {
+  const perByte = 8 / bits;
+  return (view.getUint8(Math.floor(i / perByte)) >> ((i % perByte) * bits)) & (2 ** bits - 1);
 }
 
 /** IEEE binary16: 1 sign, 5 exponent, 10 fraction bits. */

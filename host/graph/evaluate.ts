@@ -82,12 +82,12 @@ function evaluateElements(node: ElementNode, from: Form, to: Form, input: Float6
 function sumProducts({ weights }: DenseNode, codes: Float64Array, sums: Float64Array): void {
   const { outputs: M, inputs: K } = weights;
   const w = Float64Array.from(weights.codes);
-  for (let i = 0; i < sums.length; i++) {
-    const row = Math.floor(i / M) * K;
-    const channel = (i % M) * K;
-    let sum = 0;
-    for (let k = 0; k < K; k++) sum += w[channel + k]! * codes[row + k]!;
-    sums[i] = sum;
+  for (let row = 0; row < sums.length / M; row++) {
+    for (let m = 0; m < M; m++) {
+      let sum = 0;
+      for (let k = 0; k < K; k++) sum += w[m * K + k]! * codes[row * K + k]!;
+      sums[row * M + m] = sum;
+    }
   }
 }
 

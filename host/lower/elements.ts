@@ -2,9 +2,9 @@ import { InputError, UnsupportedError } from "../errors.ts";
 import { rowSize } from "../graph/check.ts";
 import { accumulatorScale, type Codes, scalar } from "../graph/form.ts";
 import type { DenseNode, GraphInput } from "../graph/graph.ts";
+import { fromOrderKey, orderKey } from "../numbers/order.ts";
 import { at } from "../numbers/quantizer.ts";
 import type { ActivationDtype } from "../program.ts";
-import { fromOrderKey, orderKey } from "../reference/order.ts";
 import type { Source } from "./chain.ts";
 import { accumulatorOffset, accumulatorRange } from "./dense.ts";
 

@@ -8,22 +8,23 @@ export interface Line {
   shift: number;
 }
 
-/** The line stays above (a floor) or below (a ceiling) this level at x. Levels count half codes; `closed` allows equality. */
+/** At x the line stays above (a floor) or below (a ceiling) this level. Levels count half codes; `closed` allows equality. */
 interface Bound {
   x: number;
   level: number;
   closed: boolean;
 }
 
-/** A slope n / d in half codes per unit of x; d > 0. */
+/** Slope n / d, in half codes per unit of x; d > 0. */
 interface Slope {
   n: number;
   d: number;
-  closed: boolean;
 }
 
 const MAX_SHIFT = 62;
 const MAX_MULTIPLIER = (1n << 31n) - 1n;
+/** Beyond every multiplier without a shift. */
+const STEEPEST: Slope = { n: 2 ** 32, d: 1 };
 /** Sums stay below 2^62, so that neither they nor the doubled rest of rounding leave 64 bits. */
 const MAX_SUM = 1n << 62n;
 
@@ -59,14 +60,14 @@ export function fitLine(
     .map(({ to, code }) => reach(to, code + 1))
     .map((bound) => ({ ...bound, closed: !bound.closed }));
 
-  const slopes = slopeInterval(floors, ceilings);
-  if (!slopes) return undefined;
+  const { least, most } = slopeInterval(floors, ceilings);
+  if (compare(least, most) > 0) return undefined;
   for (let shift = rounding === "floor" ? 0 : 1; shift <= MAX_SHIFT; shift++) {
-    const least = leastMultiplier(slopes.least, shift);
-    const most = slopes.most && greatestMultiplier(slopes.most, shift);
-    // Open bounds want two units of room for the offset. Two steps beyond the least slope give that much, so more are in vain.
-    for (let multiplier = least; multiplier <= least + 2n && (most === undefined || multiplier <= most); multiplier++) {
-      if (multiplier > MAX_MULTIPLIER) return undefined;
+    const [first, last] = multipliers(least, most, shift);
+    // Each unit of the multiplier beyond the least slope gives the offset at least one unit of room. Open bounds need no more
+    // than two, and the least slope itself may be excluded: so of wider intervals, four multipliers are enough to try.
+    const end = [last, first + 3n, MAX_MULTIPLIER].reduce((a, b) => (b < a ? b : a));
+    for (let multiplier = first; multiplier <= end; multiplier++) {
       const offset = leastOffset(floors, ceilings, multiplier, shift);
       if (offset === undefined) continue;
       const sums = [runs[0]!.from, runs.at(-1)!.to].map((x) => BigInt(x) * multiplier + offset);
@@ -77,32 +78,17 @@ export function fitLine(
   return undefined;
 }
 
-/** Slopes of all lines above the floors and below the ceilings; undefined if there is none. Runs rise, so `least` exists. */
-function slopeInterval(floors: Bound[], ceilings: Bound[]): { least: Slope; most?: Slope } | undefined {
-  let least: Slope = { n: 0, d: 1, closed: false };
-  let most: Slope | undefined;
+/** Slopes that leave some offset between every floor and every ceiling: floor − a · x_floor ≤ ceiling − a · x_ceiling. */
+function slopeInterval(floors: readonly Bound[], ceilings: readonly Bound[]): { least: Slope; most: Slope } {
+  let least: Slope = { n: 0, d: 1 };
+  let most: Slope = STEEPEST;
   for (const floor of floors) {
     for (const ceiling of ceilings) {
-      // floor − a · x_floor ≤ ceiling − a · x_ceiling; runs are disjoint or, in one run, from ≤ to
-      const closed = floor.closed && ceiling.closed;
-      const d = ceiling.x - floor.x;
       const n = ceiling.level - floor.level;
-      if (d > 0) {
-        if (!most || compare({ n, d, closed }, most) < 0 || (compare({ n, d, closed }, most) === 0 && !closed)) {
-          most = { n, d, closed };
-        }
-      } else if (d < 0) {
-        const slope = { n: -n, d: -d, closed };
-        const order = compare(slope, least);
-        if (order > 0 || (order === 0 && !closed)) least = slope;
-      } else if (n < 0 || (n === 0 && !closed)) {
-        return undefined;
-      }
+      const d = ceiling.x - floor.x; // 0 only within a run, where n = 2 bounds nothing
+      if (d > 0 && compare({ n, d }, most) < 0) most = { n, d };
+      if (d < 0 && compare({ n: -n, d: -d }, least) > 0) least = { n: -n, d: -d };
     }
-  }
-  if (most) {
-    const order = compare(least, most);
-    if (order > 0 || (order === 0 && !(least.closed && most.closed))) return undefined;
   }
   return { least, most };
 }
@@ -112,24 +98,20 @@ function compare(a: Slope, b: Slope): number {
   return Math.sign(a.n * b.d - b.n * a.d);
 }
 
-/** The least integer m with m / 2^shift above the slope; n ≥ 0. */
-function leastMultiplier({ n, d, closed }: Slope, shift: number): bigint {
-  const numerator = BigInt(n) << BigInt(shift);
-  const denominator = BigInt(2 * d);
-  const floor = numerator / denominator;
-  return closed && floor * denominator === numerator ? floor : floor + 1n;
-}
-
-/** The greatest integer m with m / 2^shift below the slope; n ≥ 0. */
-function greatestMultiplier({ n, d, closed }: Slope, shift: number): bigint {
-  const numerator = BigInt(n) << BigInt(shift);
-  const denominator = BigInt(2 * d);
-  const floor = numerator / denominator;
-  return closed || floor * denominator !== numerator ? floor : floor - 1n;
+/** First and last integer m with least ≤ 2m / 2^shift ≤ most; slopes are not negative here. */
+function multipliers(least: Slope, most: Slope, shift: number): [bigint, bigint] {
+  const scaled = ({ n }: Slope) => BigInt(n) << BigInt(shift);
+  const halves = ({ d }: Slope) => BigInt(2 * d);
+  return [(scaled(least) + halves(least) - 1n) / halves(least), scaled(most) / halves(most)];
 }
 
 /** The least offset that keeps the line above the floors, if it is also below the ceilings. */
-function leastOffset(floors: Bound[], ceilings: Bound[], multiplier: bigint, shift: number): bigint | undefined {
+function leastOffset(
+  floors: readonly Bound[],
+  ceilings: readonly Bound[],
+  multiplier: bigint,
+  shift: number,
+): bigint | undefined {
   const gap = ({ x, level }: Bound) => ((BigInt(level) << BigInt(shift)) >> 1n) - BigInt(x) * multiplier;
   let least = gap(floors[0]!);
   for (const floor of floors) {

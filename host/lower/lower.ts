@@ -1,7 +1,7 @@
 import { checkGraph } from "../graph/check.ts";
 import { type Codes, type Form, forms } from "../graph/form.ts";
 import type { ArgmaxNode, DenseNode, Graph } from "../graph/graph.ts";
-import type { Description, Op, Program, Requantize, TensorDescription, Thresholds } from "../program.ts";
+import type { Description, Op, OpDescription, Program, Requantize, TensorDescription, Thresholds } from "../program.ts";
 import { planArena, type Unplaced } from "./arena.ts";
 import { type Chain, isUniform, lookupTable } from "./chain.ts";
 import { weightDtype } from "./dense.ts";
@@ -58,6 +58,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   const described: (TensorDescription | null)[] = [];
   const tensorOf = new Map<string, number>();
   const ops: Op[] = [];
+  const names: OpDescription[] = [];
   const notes: string[] = [];
   const inputs = new Set(graph.inputs.map(({ name }) => name));
   const outputs = graph.outputs.map((name) => describeOutput(name, plan, form, elements, options.classes));
@@ -70,15 +71,21 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     return index;
   };
 
+  const addOp = (op: Op, name: OpDescription): void => {
+    ops.push(op);
+    names.push(name);
+  };
+
   const addDense = (node: DenseNode, output: string, post?: Thresholds | Requantize): void => {
-    ops.push({
+    const op: Op = {
       kind: "dense",
       input: tensorOf.get(plan.sameCodes(node.input))!,
       output: addTensor(output),
       dtype: weightDtype(node),
       weights: Int8Array.from(node.weights.codes),
       ...(post && { post }),
-    });
+    };
+    addOp(op, { node: node.name, weights: node.weights.name });
   };
 
   /** The op that makes codes: from the tensor before them, or at the end of a dense node. */
@@ -86,20 +93,17 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     const { base, links } = plan.chain(value);
     const [from, to] = [elements.get(base)!, elements.get(value)!];
     const chain: Chain = { channels: to.channels, source: from.source, links, offset: to.offset };
+    const quantizes = { node: links.at(-1)!.node.name };
 
     if ((from.dtype === "u8" || from.dtype === "i8") && isUniform(chain)) {
       const input = tensorOf.get(base)!;
       const table = lookupTable(chain, from.dtype);
-      if (
-        inputs.has(base) &&
-        !outputs.some((output) => output.value === value) &&
-        from.dtype === to.dtype &&
-        isIdentity(table, from.dtype)
-      ) {
+      const unchanged = from.dtype === to.dtype && isIdentity(table, from.dtype);
+      if (unchanged && inputs.has(base) && !outputs.some((output) => output.value === value)) {
         tensorOf.set(value, input);
         described[input] = { value, offset: to.offset };
       } else {
-        ops.push({ kind: "quantize", input, output: addTensor(value), post: { kind: "lookup", table } });
+        addOp({ kind: "quantize", input, output: addTensor(value), post: { kind: "lookup", table } }, quantizes);
       }
       return;
     }
@@ -108,17 +112,17 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     if (note) notes.push(`"${value}": ${note}`);
     const node = plan.definer(base);
     if (node?.op === "dense" && !plan.sums.has(base)) addDense(node, value, post);
-    else ops.push({ kind: "quantize", input: tensorOf.get(base)!, output: addTensor(value), post });
+    else addOp({ kind: "quantize", input: tensorOf.get(base)!, output: addTensor(value), post }, quantizes);
   };
 
   /** Codes as accumulators, which is what an argmax reads: sums of a dense op whose weights are the identity. */
-  const addSums = (codes: string): number => {
+  const addSums = (codes: string, node: ArgmaxNode): number => {
     const { channels, offset } = elements.get(codes)!;
     const output = tensors.push({ dtype: "i32", channels }) - 1;
     described.push({ value: codes, offset });
     const weights = Int8Array.from({ length: channels ** 2 }, (_, i) => (i % (channels + 1) === 0 ? 1 : 0));
     const dtype = channels === 1 ? "binary" : "ternary";
-    ops.push({ kind: "dense", input: tensorOf.get(codes)!, output, dtype, weights });
+    addOp({ kind: "dense", input: tensorOf.get(codes)!, output, dtype, weights }, { node: node.name });
     return output;
   };
 
@@ -127,10 +131,11 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     const value = plan.sameCodes(base);
     const [sums, baseForm] = [elements.get(value)!, form.get(base)!];
     const isCodes = baseForm.kind === "codes";
-    const input = isCodes ? addSums(value) : tensorOf.get(value)!;
+    const input = isCodes ? addSums(value, node) : tensorOf.get(value)!;
     const { scores, note } = fixedScores(node, isCodes ? realElements(sums, baseForm) : sums, steps);
     if (note) notes.push(`"${node.output}": ${note}`);
-    ops.push({ kind: "argmax", input, output: addTensor(node.output), ...(scores && { scores }) });
+    const op: Op = { kind: "argmax", input, output: addTensor(node.output), ...(scores && { scores }) };
+    addOp(op, { node: node.name });
   };
 
   // Inputs and their codes come first, so that a host may write codes and start behind these ops.
@@ -154,6 +159,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
       return describeInput(input, divide, plan.chain(first[i]!).links, tensorOf.get(first[i]!)!);
     }),
     outputs: outputs.map(({ output }) => output),
+    ops: names,
     tensors: described,
   };
   const inputTensors = graph.inputs.map(({ name }) => tensorOf.get(name)!);
@@ -171,6 +177,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   return { program, notes };
 }
 
+/** Whether a lookup table gives every element as it is. */
 function isIdentity(table: Int16Array, dtype: "u8" | "i8"): boolean {
   return table.every((code, byte) => code === (dtype === "i8" ? (byte << 24) >> 24 : byte));
 }

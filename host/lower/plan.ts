@@ -45,11 +45,8 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   const nodes = liveNodes(graph);
   const ends = [...outputSources(graph)].map((value) => tail(value).base);
   const firsts = nodes.filter((node) => node.op === "quantize" && isInput(tail(node.input).base));
-  refuseInputs(
-    graph,
-    firsts.map((node) => tail(node.input).base),
-    ends,
-  );
+  const quantized = firsts.map((node) => tail(node.input).base);
+  refuseInputs(graph, quantized, ends);
 
   const codes = new Set([
     ...firsts.map((node) => node.output),

@@ -1,6 +1,6 @@
 import { UnsupportedError } from "../errors.ts";
+import { requantize } from "../numbers/requantize.ts";
 import type { ActivationDtype, Requantize, Thresholds } from "../program.ts";
-import { requantize } from "../reference/requantize.ts";
 import { type Chain, chainRuns } from "./chain.ts";
 import { fitLine } from "./line.ts";
 import type { Run } from "./runs.ts";
@@ -46,7 +46,7 @@ function signs(channels: Run[][]): Run[][] {
 }
 
 /** Units by which the codes of a channel rise or fall. */
-export function stepCount(runs: readonly Run[]): number {
+function stepCount(runs: readonly Run[]): number {
   return runs.reduce((sum, run, i) => (i === 0 ? 0 : sum + Math.abs(run.code - runs[i - 1]!.code)), 0);
 }
 

@@ -14,10 +14,6 @@ export class Reasons {
     }
   }
 
-  add(...reasons: Unsupported[]): void {
-    this.list.push(...reasons);
-  }
-
   /** Throws UnsupportedError if anything was refused. */
   throwIfAny(): void {
     if (this.list.length > 0) throw new UnsupportedError(this.list);

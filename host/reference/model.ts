@@ -1,9 +1,9 @@
+import { orderKey } from "../numbers/order.ts";
+import { requantize } from "../numbers/requantize.ts";
 import type { ActivationDtype, Lookup, Op, Program, Requantize, Thresholds } from "../program.ts";
 import { argmax } from "./argmax.ts";
 import { dense } from "./dense.ts";
 import { lookup } from "./lookup.ts";
-import { orderKey } from "./order.ts";
-import { requantize } from "./requantize.ts";
 import { thresholds } from "./thresholds.ts";
 
 /** Elements of a program's input: Uint8Array for u8, Int8Array for i8, Int16Array for i16, Float32Array for f32. */

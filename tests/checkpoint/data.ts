@@ -6,5 +6,7 @@ const DATA = process.env.TERN_DATA ?? fileURLToPath(new URL("../../../shared/dat
 /** Published QONNX file of a 784-64-64-64-10 network with 1-bit weights and activations (Brevitas example, via FINN). */
 export const TFC = `${DATA}/qonnx/TFC_1W1A.onnx`;
 
-if (!existsSync(TFC))
-  console.warn(`SKIPPED: tests on ${TFC}, which is absent. Set TERN_DATA to the folder of the data.`);
+/** For titles of tests that are skipped without it. */
+export const NEEDS_TFC = `needs ${TFC} (or TERN_DATA)`;
+
+if (!existsSync(TFC)) console.warn(`SKIPPED: what ${NEEDS_TFC}`);

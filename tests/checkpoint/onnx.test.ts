@@ -382,7 +382,40 @@ describe("ends", () => {
 
   it("nodes that no output needs are dropped, whatever they are", () => {
     const nodes = [quant("x", "q"), node("Conv", ["q", "one"], "unused"), node("Relu", ["q"], "unread")];
-    expect(importOnnx(file({ nodes, output: "q" })).graph.nodes).toHaveLength(1);
+    const { graph, notes } = importOnnx(file({ nodes, output: "q" }));
+    expect(graph.nodes).toHaveLength(1);
+    expect(notes).toEqual(["2 of 3 nodes serve no output and are left out"]);
+  });
+
+  it("several inputs and outputs, and values with several readers, are kept", () => {
+    const shape = ["N", 3];
+    const graph = {
+      name: "two",
+      node: [
+        quant("a", "qa"),
+        quant("b", "qb"),
+        node("MatMul", ["qa", "w"], "ya"),
+        node("MatMul", ["qb", "w"], "yb"),
+        node("Relu", ["qa"], "r"),
+        node("Identity", ["ya"], "same"),
+        node("Identity", ["r"], "renamed"),
+      ],
+      initializer: [...CONSTANTS, W],
+      // Old files list their constants as inputs too; "idle" has no reader.
+      input: [valueInfo("w", [3, 2]), valueInfo("a", shape), valueInfo("b", shape), valueInfo("idle", shape)],
+      output: ["same", "ya", "yb", "renamed"].map((name) => valueInfo(name, [])),
+    };
+    const imported = importOnnx(encodeModel(model(graph, { "": 13, [QONNX]: 1 }, { name: "tests", version: "1" })));
+    expect(imported.graph.inputs.map(({ name }) => name)).toEqual(["a", "b"]);
+    expect(imported.graph.outputs).toEqual(["ya", "ya", "yb", "renamed"]);
+    expect(imported.graph.nodes.map(({ input, output }) => `${input} ${output}`)).toEqual([
+      "a qa",
+      "b qb",
+      "qa ya",
+      "qb yb",
+      "qa renamed",
+    ]);
+    expect(imported.notes.at(-1)).toBe('input "idle" is not used');
   });
 });
 
@@ -458,11 +491,12 @@ describe("what cannot be converted is refused", () => {
     [
       "an offset into a layer",
       [node("Add", ["q", "half"], "a"), node("MatMul", ["a", "w"], "y")],
-      "more than one scale",
+      "does more than scale",
     ],
     ["a scale per feature", [quant("x", "p", "per_feature"), node("MatMul", ["p", "w"], "y")], "one scale per feature"],
     ["no quantizer", [node("MatMul", ["x", "w"], "y")], "--input-quant"],
     ["no quantizer at all", [node("Relu", ["x"], "y")], "--input-quant"],
+    ["an output that is the input", [node("Identity", ["x"], "y")], "--input-quant"],
     ["transA", [node("Gemm", ["q", "w"], "y", { transA: 1n })], "transA is set"],
     [
       "training",
@@ -610,6 +644,8 @@ describe("element types", () => {
     ["INT32", raw(DATA_TYPE.INT32, [3], 1, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 0, 1, 0, 0), [1, -2, 256]],
     ["INT4", raw(DATA_TYPE.INT4, [3], 0xf7, 0x08), [7, -1, -8]],
     ["UINT4", raw(DATA_TYPE.UINT4, [3], 0xf7, 0x08), [7, 15, 8]],
+    ["INT2", raw(DATA_TYPE.INT2, [3], 0b00_10_11_01), [1, -1, -2]],
+    ["UINT2", raw(DATA_TYPE.UINT2, [3], 0b00_10_11_01), [1, 3, 2]],
     ["INT64", int64Tensor("c", [3], [1, -2, 3]), [1, -2, 3]],
     [
       "FLOAT16 listed",

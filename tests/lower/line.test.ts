@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fitLine, type Line } from "../../host/lower/line.ts";
 import { type Run, runs } from "../../host/lower/runs.ts";
+import { requantize } from "../../host/numbers/requantize.ts";
 import { ROUND } from "../../host/numbers/round.ts";
 import type { Requantize } from "../../host/program.ts";
-import { requantize } from "../../host/reference/requantize.ts";
 
 type Rounding = Requantize["rounding"];
 

@@ -77,7 +77,10 @@ describe("inputs", () => {
   it("a picture is u8 / 255, other inputs are f32", () => {
     const b = new Builder();
     const y = b.dense(b.quantize("x", 1, int(8, true, 0.01)), [[1]]);
-    expect(listing(lower(b.graph([1, 1, 1], y), OPTIONS).program)).toEqual(["lookup u8 → i8", "dense binary i8 → i32"]);
+    expect(listing(lower(b.graph([1, 1, 1], y), OPTIONS).program)).toEqual([
+      "quantize lookup u8 → i8",
+      "dense binary i8 → i32",
+    ]);
     expect(listing(lower(b.graph([1], y), OPTIONS).program)[0]).toBe("quantize thresholds f32 → i8");
   });
 
@@ -92,7 +95,16 @@ describe("inputs", () => {
   it("codes that are an output have a tensor of their own", () => {
     const b = new Builder();
     const graph = b.graph([1], b.quantize("x", 1, int(8, false, 1 / 255)));
-    expect(listing(expectAgreement(graph, every, U8).program)).toEqual(["lookup u8 → u8"]);
+    expect(listing(expectAgreement(graph, every, U8).program)).toEqual(["quantize lookup u8 → u8"]);
+  });
+
+  it("an element stands for the f32 next to its quotient", () => {
+    const b = new Builder();
+    const least = by(Math.fround(1 / 255)); // a little more than 1 / 255
+    const graph = b.graph([1], b.quantize(b.step("x", 1, { kind: "sub", by: least }), 1, SIGN));
+    const op = expectAgreement(graph, every, U8).program.ops[0]!;
+    if (op.kind !== "quantize" || op.post.kind !== "lookup") expect.fail();
+    expect([...op.post.table.slice(0, 3)]).toEqual([-1, 1, 1]);
   });
 
   it("constants per channel need thresholds or lines", () => {
@@ -316,7 +328,7 @@ describe("refusals", () => {
     [
       "an input without a quantizer",
       (b) => [b.step("x", 2, { kind: "relu" })],
-      /input "x" \[2\]: no quantizer reads it.*--input-quant/,
+      /no quantizer between the input and this output.*--input-quant/,
     ],
     [
       "an input with two",

@@ -4,10 +4,10 @@ import { formOf } from "../../host/graph/form.ts";
 import { type Chain, chainRuns, type Link, storedCode } from "../../host/lower/chain.ts";
 import { line, makePost, thresholds } from "../../host/lower/post.ts";
 import type { Quantizer } from "../../host/numbers/quantizer.ts";
+import { requantize } from "../../host/numbers/requantize.ts";
 import { ROUND, type Rounding } from "../../host/numbers/round.ts";
 import type { Step } from "../../host/numbers/step.ts";
 import type { Requantize, Thresholds } from "../../host/program.ts";
-import { requantize } from "../../host/reference/requantize.ts";
 import { thresholds as referenceThresholds } from "../../host/reference/thresholds.ts";
 
 const by = (...values: number[]) => Float64Array.from(values);

@@ -6,15 +6,15 @@ import type { Elements } from "../../host/reference/model.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { expectAgreement } from "./agree.ts";
 
-const ROWS = 64;
+const ROWS = 256;
 
-/** Rows of elements that reach both ends of the dtype. */
+/** Elements among which are all of the dtype, or its ends. */
 function elements(dtype: InputDtype, count: number, random: Random): Elements {
   switch (dtype) {
     case "u8":
-      return Uint8Array.from({ length: count }, (_, i) => [0, 255][i] ?? random.int(0, 255));
+      return Uint8Array.from({ length: count }, (_, i) => (i < 256 ? i : random.int(0, 255)));
     case "i8":
-      return Int8Array.from({ length: count }, (_, i) => [-128, 127][i] ?? random.int(-128, 127));
+      return Int8Array.from({ length: count }, (_, i) => (i < 256 ? i - 128 : random.int(-128, 127)));
     case "i16":
       return Int16Array.from({ length: count }, (_, i) => [-32768, 32767][i] ?? random.int(-32768, 32767));
     case "f32":

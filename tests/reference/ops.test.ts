@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { fromOrderKey, orderKey } from "../../host/numbers/order.ts";
+import { requantize } from "../../host/numbers/requantize.ts";
 import type { Requantize, Thresholds } from "../../host/program.ts";
 import { argmax } from "../../host/reference/argmax.ts";
 import { dense } from "../../host/reference/dense.ts";
 import { lookup } from "../../host/reference/lookup.ts";
-import { fromOrderKey, orderKey } from "../../host/reference/order.ts";
-import { requantize } from "../../host/reference/requantize.ts";
 import { thresholds } from "../../host/reference/thresholds.ts";
 
 const UNUSED = 2 ** 31 - 1;

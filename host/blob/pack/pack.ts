@@ -5,17 +5,20 @@ import { packSigns, signBytes, unpackSigns } from "./signs.ts";
 /** How the K weights of one output channel are stored, and back. */
 export interface Packing {
   name: "sign32" | "field2" | "field3" | "field4" | "field8";
+  /** Bits of a weight. */
+  bits: number;
   /** Bytes of a channel with `inputs` weights, a multiple of 4. */
   rowBytes(inputs: number): number;
   pack(view: DataView, offset: number, codes: Int8Array): void;
   unpack(view: DataView, offset: number, codes: Int8Array): void;
 }
 
-const SIGN32: Packing = { name: "sign32", rowBytes: signBytes, pack: packSigns, unpack: unpackSigns };
+const SIGN32: Packing = { name: "sign32", bits: 1, rowBytes: signBytes, pack: packSigns, unpack: unpackSigns };
 
 function fields(name: Packing["name"], bits: number): Packing {
   return {
     name,
+    bits,
     rowBytes: (inputs) => fieldBytes(inputs, bits),
     pack: (view, offset, codes) => packFields(view, offset, codes, bits),
     unpack: (view, offset, codes) => unpackFields(view, offset, codes, bits),

@@ -1,0 +1,113 @@
+import { encodeRow, referenceBackend } from "./backend.ts";
+import { elementBytes } from "./blob/tensors.ts";
+import { writeBlob } from "./blob/write.ts";
+import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
+import type { InputOptions } from "./lower/elements.ts";
+import { lower } from "./lower/lower.ts";
+import { parseQuantizer } from "./numbers/quantizer_text.ts";
+import type { Program, SelfTest } from "./program.ts";
+import { type WeightsReport, weightsReport } from "./report.ts";
+import { sampleInputs } from "./sample.ts";
+import { Session } from "./session.ts";
+import { VERSION } from "./version.ts";
+
+export interface ConvertOptions {
+  /** Name of the checkpoint's file, for people. */
+  file?: string;
+  /** Name of the model; the model id is made from it. The file's name without folder and ending if not given. */
+  name?: string;
+  /** Grows with every release of the model; 1 if not given. */
+  modelVersion?: number;
+  /** Elements of the inputs. Without it, pictures (three axes or more) are u8 / 255, others f32. */
+  input?: InputOptions;
+  /** Quantizer of the inputs, for checkpoints that have none before their first layer: "scale=…,zero=…,bits=…,signed|unsigned". */
+  inputQuantizer?: string;
+  /** Rows that one invocation may have; 64 if not given. */
+  maxRows?: number;
+  classes?: string[];
+}
+
+export interface Conversion {
+  blob: Uint8Array;
+  program: Program;
+  checkpoint: Checkpoint;
+  /** What was found in every weight tensor, and what it became. */
+  weights: WeightsReport[];
+  /** Sentences for people: choices, costs, and what smells. */
+  notes: string[];
+}
+
+/** Golden pairs that a blob carries for devices. */
+const SELF_TEST_PAIRS = 2;
+
+/**
+ * Checkpoint → blob: import → quantize → lower → write. The same bytes and options give the same blob on any machine.
+ * Throws CheckpointError for a bad file, and UnsupportedError with everything that stands in the way.
+ */
+export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
+  const file = options.file?.split(/[\\/]/).at(-1) ?? "";
+  const name = options.name ?? (file.replace(/\.[^.]*$/, "") || "model");
+  const { inputQuantizer, input, maxRows, classes } = options;
+
+  const checkpoint = readCheckpoint(bytes, inputQuantizer ? { inputQuantizer: parseQuantizer(inputQuantizer) } : {});
+  const { program, notes } = lower(checkpoint.graph, {
+    modelId: (await sha256(new TextEncoder().encode(name))).getBigUint64(0, true),
+    modelVersion: options.modelVersion ?? 1,
+    name,
+    source: { format: checkpoint.format, file, bytes: bytes.length, sha256: hex(await sha256(bytes)) },
+    converter: { version: VERSION, choices: { ...(inputQuantizer && { inputQuantizer }) } },
+    ...(input && { input }),
+    ...(maxRows !== undefined && { maxRows }),
+    ...(classes && { classes }),
+  });
+  const complete: Program = { ...program, selfTest: goldenPairs(program) };
+  const weights = weightsReport(complete, checkpoint.graph);
+  return {
+    blob: writeBlob(complete),
+    program: complete,
+    checkpoint,
+    weights,
+    notes: [...checkpoint.notes, ...notes],
+  };
+}
+
+/** What the reference computes for a few inputs, one row each. */
+function goldenPairs(program: Program): SelfTest {
+  const session = new Session(program, referenceBackend(program));
+  const test: SelfTest = { inputs: [], outputs: [] };
+  const samples = sampleInputs(program, SELF_TEST_PAIRS + 2);
+  for (let row = 2; row < SELF_TEST_PAIRS + 2; row++) {
+    const inputs = samples.map((rows, i) => {
+      const { channels } = program.tensors[program.inputs[i]!]!;
+      return rows.subarray(row * channels, (row + 1) * channels);
+    });
+    const outputs = session.run(inputs);
+    test.inputs.push(packRows(program, program.inputs, inputs));
+    test.outputs.push(
+      packRows(
+        program,
+        program.outputs,
+        outputs.map(({ elements }) => elements),
+      ),
+    );
+  }
+  return test;
+}
+
+/** One row of each tensor, without padding behind the elements. */
+function packRows(program: Program, tensors: number[], rows: ArrayLike<number>[]): Uint8Array {
+  const parts = tensors.map((index, i) => {
+    const bytes = new Uint8Array(elementBytes(program.tensors[index]!));
+    encodeRow(bytes, program.tensors[index]!, rows[i]!);
+    return bytes;
+  });
+  return Uint8Array.from(parts.flatMap((part) => Array.from(part)));
+}
+
+async function sha256(bytes: Uint8Array): Promise<DataView> {
+  return new DataView(await crypto.subtle.digest("SHA-256", new Uint8Array(bytes)));
+}
+
+function hex(view: DataView): string {
+  return Array.from(new Uint8Array(view.buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,32 @@
+/** Little Tern as a library. Runs in Node and in browsers; `littletern/node` adds what needs files and native code. */
+export { readBlob } from "./blob/read.ts";
+export { writeBlob } from "./blob/write.ts";
+export { type Conversion, type ConvertOptions, convert } from "./convert.ts";
+export type { Engine, Imports, Instance, InstantiateOptions } from "./engines/engine.ts";
+export { v8 } from "./engines/v8.ts";
+export {
+  BlobError,
+  CheckpointError,
+  EngineError,
+  type EngineFailure,
+  GraphError,
+  InputError,
+  TernError,
+  type Unsupported,
+  UnsupportedError,
+} from "./errors.ts";
+export { type Inspection, inspect, type Layer, type Memory } from "./inspect.ts";
+export type * from "./program.ts";
+export type { WeightsReport } from "./report.ts";
+export { sampleInputs } from "./sample.ts";
+export {
+  type InputRows,
+  type LoadOptions,
+  load,
+  loadReference,
+  type Output,
+  type RunOptions,
+  type Session,
+} from "./session.ts";
+export { type Difference, type Verification, type VerifyOptions, verify } from "./verify.ts";
+export { VERSION } from "./version.ts";

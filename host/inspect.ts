@@ -1,0 +1,92 @@
+import { planScratch } from "./backend.ts";
+import { WEIGHTS } from "./blob/pack/pack.ts";
+import { readBlob } from "./blob/read.ts";
+import { recordsOf, tilingOf } from "./blob/tiles.ts";
+import { headBytesOf } from "./blob/write.ts";
+import type { Engine } from "./engines/engine.ts";
+import type { Program } from "./program.ts";
+
+/** One op of a blob, for people. */
+export interface Layer {
+  /** Name of the checkpoint's node; empty if the blob has no description. */
+  name: string;
+  op: string;
+  /** Channels and dtypes of input and output: "784 × u8". */
+  input: string;
+  output: string;
+  /** Weights: dtype, bits of one in the blob, multiply-accumulates of one row. 0 and "" for ops without. */
+  weights: string;
+  weightBits: number;
+  macs: number;
+  /** Thresholds of a channel, or how codes are made otherwise: "3 steps", "multiplier, half-even", "lookup", "". */
+  post: string;
+  /** Bytes in the blob. */
+  bytes: number;
+}
+
+/** What a device needs, in bytes, to run `rows` rows. */
+export interface Memory {
+  rows: number;
+  /** Weights in place: flash holds the blob, RAM arena and scratch. */
+  resident: { flash: number; ram: number };
+  /** Weights streamed: RAM holds the head and a tile as well. */
+  streaming: { flash: number; ram: number };
+}
+
+export interface Inspection {
+  program: Program;
+  blobBytes: number;
+  headBytes: number;
+  arena: { fixed: number; perRow: number };
+  layers: Layer[];
+  macs: number;
+  memory: Memory[];
+}
+
+/** Describes a blob; the module in `engine` tells the scratch memory that it needs. Throws BlobError. */
+export async function inspect(blob: Uint8Array, module: Uint8Array, engine: Engine): Promise<Inspection> {
+  const program = readBlob(blob);
+  const parts = 1 + (program.description ? 1 : 0) + (program.selfTest ? 1 : 0);
+  const headBytes = headBytesOf(program, parts);
+  const layers = program.ops.map((_, i) => layerOf(program, i));
+  const memory: Memory[] = [];
+  for (const rows of new Set([1, program.maxRows])) {
+    const arena = program.arena.fixed + program.arena.perRow * rows;
+    const scratch = async (weights: "resident" | "streaming") =>
+      planScratch({ module, blob, engine, weights, maxRows: rows });
+    memory.push({
+      rows,
+      resident: { flash: blob.length, ram: arena + (await scratch("resident")) },
+      streaming: { flash: blob.length, ram: headBytes + arena + (await scratch("streaming")) },
+    });
+  }
+  const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
+  return { program, blobBytes: blob.length, headBytes, arena: program.arena, layers, macs, memory };
+}
+
+function layerOf(program: Program, index: number): Layer {
+  const op = program.ops[index]!;
+  const [input, output] = [program.tensors[op.input]!, program.tensors[op.output]!];
+  const { tiles, tileBytes } = tilingOf(program, op);
+  const dense = op.kind === "dense";
+  return {
+    name: program.description?.ops[index]?.node ?? "",
+    op: op.kind,
+    input: `${input.channels} × ${input.dtype}`,
+    output: `${output.channels} × ${output.dtype}`,
+    weights: dense ? op.dtype : "",
+    weightBits: dense ? WEIGHTS[op.dtype].packing.bits : 0,
+    macs: dense ? input.channels * output.channels : 0,
+    post: postText(program, index),
+    bytes: tiles * tileBytes,
+  };
+}
+
+function postText(program: Program, index: number): string {
+  const op = program.ops[index]!;
+  const { post } = recordsOf(op);
+  if (op.kind === "argmax") return post === "scores" ? "scores" : "";
+  if (op.post?.kind === "thresholds") return `${op.post.count} step${op.post.count === 1 ? "" : "s"}`;
+  if (op.post?.kind === "requantize") return `multiplier, ${op.post.rounding}`;
+  return op.post?.kind ?? "";
+}

@@ -1,0 +1,52 @@
+import { WEIGHTS } from "./blob/pack/pack.ts";
+import { tilingOf } from "./blob/tiles.ts";
+import type { Graph, Weights } from "./graph/graph.ts";
+import type { Program, WeightDtype } from "./program.ts";
+
+/** What a converter found in a weight tensor, and what it made of it. */
+export interface WeightsReport {
+  /** Name of the tensor and shape (outputs, inputs). */
+  name: string;
+  shape: [number, number];
+  /** How the checkpoint held it (graph/graph.ts). */
+  found: Weights["found"];
+  /** Bits that the checkpoint declares; undefined for bare weights. */
+  bits: number | undefined;
+  dtype: WeightDtype;
+  packing: string;
+  /** Share of zero and of negative weights, 0 … 1. */
+  zeros: number;
+  negatives: number;
+  /** Least and greatest scale; weight = code · scale. */
+  scale: { min: number; max: number; perChannel: boolean };
+  /** Bytes in the blob, parameters of the channels included. */
+  bytes: number;
+}
+
+/** One report per dense op, in the order of the program. */
+export function weightsReport(program: Program, graph: Graph): WeightsReport[] {
+  return program.ops.flatMap((op, i) => {
+    const name = program.description?.ops[i]?.node;
+    const node = graph.nodes.find((each) => each.op === "dense" && each.name === name);
+    if (op.kind !== "dense" || node?.op !== "dense") return [];
+    const { codes, scale, outputs, inputs, found, bits } = node.weights;
+    const share = (test: (code: number) => boolean) => codes.filter(test).length / codes.length;
+    const { tiles, tileBytes } = tilingOf(program, op);
+    return {
+      name: node.weights.name,
+      shape: [outputs, inputs],
+      found,
+      bits,
+      dtype: op.dtype,
+      packing: WEIGHTS[op.dtype].packing.name,
+      zeros: share((code) => code === 0),
+      negatives: share((code) => code < 0),
+      scale: {
+        min: scale.reduce((a, b) => Math.min(a, b)),
+        max: scale.reduce((a, b) => Math.max(a, b)),
+        perChannel: scale.length > 1,
+      },
+      bytes: tiles * tileBytes,
+    };
+  });
+}

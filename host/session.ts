@@ -1,0 +1,171 @@
+import { type Backend, type ModuleOptions, moduleBackend, referenceBackend } from "./backend.ts";
+import { readBlob } from "./blob/read.ts";
+import { inputCodes, scores } from "./describe.ts";
+import { InputError } from "./errors.ts";
+import type { ActivationDtype, Program } from "./program.ts";
+
+export type LoadOptions = Pick<ModuleOptions, "module" | "blob" | "engine" | "fuel" | "flash"> & {
+  /** "resident" if not given. */
+  weights?: ModuleOptions["weights"];
+  /** Rows that run at a time; larger batches are split. The blob's own limit if not given. */
+  maxRows?: number;
+};
+
+/** Elements of one input, (rows, channels): of the model's own dtype, or real numbers as the checkpoint takes them. */
+export type InputRows = Uint8Array | Int8Array | Int16Array | Float32Array;
+
+/** One output for all rows. */
+export interface Output {
+  name: string;
+  /** Shape of a row. */
+  shape: number[];
+  /** Accumulators, codes or indices as the module left them, (rows, channels). */
+  elements: Int32Array;
+  /** What the checkpoint's output is, (rows, channels). The elements, if the blob has no description. */
+  scores: Float32Array;
+}
+
+export interface RunOptions {
+  /** Gets the time that each op took, in milliseconds, added up. One entry per op. */
+  profile?: Float64Array;
+  /** Is shown what each op wrote: the tensor's index and its elements, (rows, channels), from row `firstRow` of the batch on. */
+  see?: (tensor: number, elements: Int32Array, firstRow: number) => void;
+}
+
+const ARRAYS: Partial<Record<ActivationDtype, new (length: number) => InputRows>> = {
+  u8: Uint8Array,
+  i8: Int8Array,
+  i16: Int16Array,
+  f32: Float32Array,
+};
+
+/**
+ * Opens a blob in an engine. Throws BlobError for a blob that breaks FORMAT.md, EngineError for what the engine or the
+ * module refuses.
+ */
+export async function load(options: LoadOptions): Promise<Session> {
+  const program = readBlob(options.blob);
+  const { weights = "resident", maxRows = program.maxRows } = options;
+  return new Session(program, await moduleBackend(program, { ...options, weights, maxRows }));
+}
+
+/** Opens a blob in the reference: plain loops, no WebAssembly. */
+export function loadReference(blob: Uint8Array): Session {
+  const program = readBlob(blob);
+  return new Session(program, referenceBackend(program));
+}
+
+/** A model that is ready to run. */
+export class Session {
+  readonly program: Program;
+  readonly #backend: Backend;
+
+  constructor(program: Program, backend: Backend) {
+    this.program = program;
+    this.#backend = backend;
+  }
+
+  /** "v8", "wasmtime", "reference". */
+  get engine(): string {
+    return this.#backend.name;
+  }
+
+  /**
+   * Runs all rows of a batch. `inputs` are in the order of the model's inputs; all have as many rows. Real numbers (f32) for
+   * an integer input are quantized here, exactly as the checkpoint does. Throws InputError for what does not fit.
+   */
+  run(inputs: InputRows | readonly InputRows[], options: RunOptions = {}): Output[] {
+    const { program } = this;
+    const list = ArrayBuffer.isView(inputs) ? [inputs] : inputs;
+    const rows = this.#checkInputs(list);
+    const elements = program.outputs.map((tensor) => new Int32Array(rows * program.tensors[tensor]!.channels));
+    for (let first = 0; first < rows; first += this.#backend.maxRows) {
+      const count = Math.min(this.#backend.maxRows, rows - first);
+      this.#runRows(list, first, count, options);
+      program.outputs.forEach((tensor, i) => {
+        elements[i]!.set(this.#backend.read(tensor, count), first * program.tensors[tensor]!.channels);
+      });
+    }
+    return elements.map((output, i) => {
+      const description = program.description?.outputs[i];
+      return {
+        name: description?.name ?? `output ${i}`,
+        shape: description?.shape ?? [output.length / rows],
+        elements: output,
+        scores: description ? scores(description, output, rows) : Float32Array.from(output),
+      };
+    });
+  }
+
+  dispose(): void {
+    this.#backend.dispose();
+  }
+
+  /** Checks all inputs and returns how many rows they have. */
+  #checkInputs(inputs: readonly InputRows[]): number {
+    const { tensors, description } = this.program;
+    if (inputs.length !== this.program.inputs.length) {
+      throw new InputError(`found ${inputs.length} inputs, expected ${this.program.inputs.length}`);
+    }
+    const counts = inputs.map((elements, i) => {
+      const { dtype, channels } = tensors[this.program.inputs[i]!]!;
+      const where = `input "${description?.inputs[i]?.name ?? i}"`;
+      const real = elements instanceof Float32Array;
+      if (!(elements instanceof ARRAYS[dtype]!) && !(real && description)) {
+        throw new InputError(
+          `${where}: found ${elements.constructor.name}, expected ${dtype}${description ? " or f32" : ""}`,
+        );
+      }
+      if (elements.length === 0 || elements.length % channels !== 0) {
+        throw new InputError(`${where}: found ${elements.length} elements, expected a multiple of ${channels}`);
+      }
+      const bad = real ? elements.findIndex((x) => !Number.isFinite(x)) : -1;
+      if (bad >= 0) {
+        const [row, channel] = [Math.floor(bad / channels), bad % channels];
+        throw new InputError(
+          `${where}: found ${elements[bad]} in row ${row}, element ${channel}, expected finite numbers`,
+        );
+      }
+      return elements.length / channels;
+    });
+    const odd = counts.find((rows) => rows !== counts[0]);
+    if (odd !== undefined) throw new InputError(`inputs of ${counts[0]} and ${odd} rows, expected equally many`);
+    return counts[0]!;
+  }
+
+  /** Runs `count` rows from row `first` on, which is at most the backend's maxRows. */
+  #runRows(inputs: readonly InputRows[], first: number, count: number, { profile, see }: RunOptions): void {
+    const { ops, tensors, description } = this.program;
+    const codes = new Map<number, Int32Array>(); // tensors that are written here instead of by their op
+    inputs.forEach((elements, i) => {
+      const tensor = this.program.inputs[i]!;
+      const { dtype, channels } = tensors[tensor]!;
+      const rows = elements.subarray(first * channels, (first + count) * channels);
+      if (elements instanceof ARRAYS[dtype]!) this.#backend.write(tensor, rows, count);
+      else codes.set(description!.inputs[i]!.codes, inputCodes(description!, i, rows as Float32Array, count));
+    });
+    for (const tensor of this.program.inputs) {
+      if (codes.has(tensor)) this.#backend.write(tensor, codes.get(tensor)!, count);
+    }
+
+    let done = 0;
+    const runTo = (end: number) => {
+      if (done < end) this.#backend.invoke(done, end, count);
+      done = end;
+    };
+    ops.forEach(({ output }, i) => {
+      const written = codes.get(output);
+      if (written) {
+        runTo(i);
+        this.#backend.write(output, written, count);
+        done = i + 1;
+      } else if (profile || see) {
+        const start = performance.now();
+        runTo(i + 1);
+        if (profile) profile[i]! += performance.now() - start;
+      }
+      if (see) see(output, this.#backend.read(output, count), first);
+    });
+    runTo(ops.length);
+  }
+}
