@@ -1,6 +1,6 @@
 import { it } from "vitest";
+import { fromOrderKey, orderKey } from "../../host/numbers/order.ts";
 import type { ActivationDtype, Op, QuantizeOp, Requantize } from "../../host/program.ts";
-import { fromOrderKey, orderKey } from "../../host/reference/order.ts";
 import { Random } from "../graph/random.ts";
 import { describeModules } from "../variants.ts";
 import { expectReference } from "./agree.ts";
