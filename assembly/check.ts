@@ -15,7 +15,6 @@ import {
   Packing,
   Part,
   Post,
-  packingOf,
   REQUIRED,
   recordBytes,
   rowStride,
@@ -25,7 +24,7 @@ import {
   weightRowBytes,
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
-import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, SCORES, STREAMS, WIDE_INPUT } from "./features";
+import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, packingOf, SCORES, STREAMS, WIDE_INPUT } from "./features";
 import { inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 
