@@ -175,7 +175,7 @@ describeModules("the ABI", (engine, module) => {
     ["Unsupported", (view) => view.setUint8(OPS + OP.post, 5)],
     ["Unsupported", (view) => view.setUint8(OPS + OP_BYTES + OP.packing, 5)],
     ["BadRows", (view) => view.setUint32(HEADER.maxRows, 0, true)],
-  ])("%s: %s", async (status, change) => {
+  ])("%s, case %#", async (status, change) => {
     const at = await fresh();
     expect(open(at, writeBlob(FIRST))).toBe("Ok");
     for (const way of WAYS) expect(open(at, changed(FIRST, change), { way })).toBe(status);
