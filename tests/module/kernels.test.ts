@@ -1,8 +1,12 @@
 import { expect, it } from "vitest";
+import { WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { rowStride } from "../../host/blob/tensors.ts";
+import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
 import type { ActivationDtype, Op, WeightDtype } from "../../host/program.ts";
 import { Random } from "../graph/random.ts";
 import { describeModules } from "../variants.ts";
 import { expectReference } from "./agree.ts";
+import { machine, seal } from "./machine.ts";
 import { elements, inputsOf, programOf, RANGE, WEIGHT_DTYPES, weights } from "./programs.ts";
 
 /** One lane; the words of 10, 16, 32 (and 4, 8) lanes, two and four of them, and each side of those edges; many. */
@@ -100,4 +104,62 @@ describeModules("kernels", (engine, module) => {
       ]);
     }
   });
+
+  it.each(PAIRS)("%s × %s: what lies behind the last lane does not count", async (dtype, input) => {
+    const at = await machine(engine, module);
+    for (const inputs of INPUTS) {
+      const random = new Random(inputs);
+      const channels = 3;
+      const dense: Op = {
+        kind: "dense",
+        input: 0,
+        output: 1,
+        dtype,
+        weights: weights(dtype, channels * inputs, random),
+      };
+      const program = programOf(
+        [
+          [input, inputs],
+          ["i32", channels],
+        ],
+        [dense],
+      );
+      const blob = writeBlob(program);
+      const headBytes = headBytesOf(program, 1);
+      const row = elements(input, inputs, random);
+      const run = (bytes: Uint8Array, padding: number) => {
+        at.memory().set(bytes, 16);
+        const arena = 16 + bytes.length;
+        expect(at.open(16, bytes.length, arena, program.arena.perRow, 1)).toBe(0);
+        at.memory().fill(padding, arena, arena + program.arena.perRow);
+        const slot = at.memory().subarray(arena, arena + rowStride(program.tensors[0]!));
+        for (let c = 0; c < inputs; c++) {
+          if (input === "bit")
+            slot[c >> 3] = row[c]! < 0 ? slot[c >> 3]! | (1 << (c & 7)) : slot[c >> 3]! & ~(1 << (c & 7));
+          else slot[c] = row[c]!;
+        }
+        expect(at.invoke(0, 1, 1)).toBe(0);
+        return at
+          .memory()
+          .slice(arena + program.tensors[1]!.perRow)
+          .subarray(0, 4 * channels);
+      };
+      expect(run(padded(blob, headBytes, dtype, inputs, channels), 0xff), `${inputs} inputs`).toEqual(run(blob, 0));
+    }
+  });
 });
+
+/** A blob whose first tile has ones in all bits behind the last weight of each channel. */
+function padded(blob: Uint8Array, headBytes: number, dtype: WeightDtype, inputs: number, channels: number): Uint8Array {
+  const { packing } = WEIGHTS[dtype];
+  const lanes = Math.floor(32 / packing.bits);
+  const bytes = blob.slice();
+  for (let channel = 0; channel < channels; channel++) {
+    const row = headBytes + channel * packing.rowBytes(inputs);
+    for (let bit = 0; bit < 8 * packing.rowBytes(inputs); bit++) {
+      const lane = Math.floor((bit % 32) / packing.bits);
+      if (lane >= lanes || (bit >> 5) * lanes + lane >= inputs) bytes[row + (bit >> 3)]! |= 1 << (bit & 7);
+    }
+  }
+  return seal(bytes, headBytes, 1);
+}
