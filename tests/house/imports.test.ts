@@ -13,7 +13,7 @@ const JOINTS = [
 /** What any folder of host/ may import: types and numbers that the stages hand to each other. */
 const SHARED = [
   ...[/^host\/[^/]+\.ts$/, /^host\/numbers\//, /^host\/engines\/engine\.ts$/],
-  /^host\/graph\/(graph|form|check)\.ts$/, // the language of importer, evaluator and lowering
+  /^host\/graph\/(graph|form|check|supported)\.ts$/, // the language of importer, evaluator and lowering
 ];
 
 /** The files of host/ that need Node; all others run in a browser as well. */

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InputError } from "../../host/errors.ts";
+import { mulberry32 } from "../../host/numbers/random.ts";
 import { randomShift } from "../../tools/train/dataset.ts";
 import { readDataset, writeIdx } from "../../tools/train/idx.ts";
-import { mulberry32, shuffled } from "../../tools/train/random.ts";
+import { shuffled } from "../../tools/train/shuffle.ts";
 
 describe("idx files", () => {
   let folder: string;

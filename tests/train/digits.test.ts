@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import { drawDigit, drawDigits, SIDE } from "../../examples/digits/draw.ts";
 import { decodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { mulberry32 } from "../../host/numbers/random.ts";
 import { readFile } from "../../tools/files.ts";
 import { readDataset } from "../../tools/train/idx.ts";
-import { mulberry32 } from "../../tools/train/random.ts";
 import { evaluate } from "./evaluate.ts";
 
 const FOLDER = "examples/digits";

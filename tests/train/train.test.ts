@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { drawDigits, SIDE } from "../../examples/digits/draw.ts";
 import { decodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { mulberry32 } from "../../host/numbers/random.ts";
 import { toQonnx } from "../../tools/train/export.ts";
 import type { Architecture } from "../../tools/train/model.ts";
-import { mulberry32 } from "../../tools/train/random.ts";
 import { accuracy, type Progress, scores, train } from "../../tools/train/train.ts";
 import { evaluate } from "./evaluate.ts";
 

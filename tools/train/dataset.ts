@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "../../host/numbers/random.ts";
 
 /** Grey 8-bit pictures and their classes. */
 export interface Dataset {

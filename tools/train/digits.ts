@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "fflate";
 import { drawDigits, SIDE } from "../../examples/digits/draw.ts";
+import { mulberry32 } from "../../host/numbers/random.ts";
 import { writeFileAtomic } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
 import { writeIdx } from "./idx.ts";
-import { mulberry32 } from "./random.ts";
 import { run } from "./run.ts";
 
 // Trains the network of examples/digits on drawn digits, tests it on others, and draws some inputs to try.

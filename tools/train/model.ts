@@ -1,6 +1,6 @@
 import { numpy as np } from "@jax-js/jax";
+import type { Random } from "../../host/numbers/random.ts";
 import { binaryWeights, type Quantized, quantizedRelu, signActivation, ternaryWeights } from "./quantizers.ts";
-import type { Random } from "./random.ts";
 
 /**
  * A dense low-bit classifier of 8-bit pictures. Each layer: product with quantized weights, batch norm, quantizer; the

@@ -1,4 +1,5 @@
 import { init, jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
+import { mulberry32, type Random } from "../../host/numbers/random.ts";
 import { adam, correctedRate, type Moments, zeroMoments } from "./adam.ts";
 import { type Dataset, picture, randomShift } from "./dataset.ts";
 import {
@@ -13,7 +14,7 @@ import {
   weightQuantizer,
   widths,
 } from "./model.ts";
-import { mulberry32, type Random, shuffled } from "./random.ts";
+import { shuffled } from "./shuffle.ts";
 
 export interface Schedule {
   epochs: number;
