@@ -9,6 +9,8 @@ import type { Picture } from "./terminal/picture.ts";
 /** Samples for a model, out of a file. */
 export interface Samples {
   rows: number;
+  /** Rows that the file has, of which `rows` were asked for. */
+  total: number;
   /** (rows, channels), as `Session.run` takes them. */
   elements: InputRows;
   /** Shape of a sample: as the file has it, and as the model has it. */
@@ -23,13 +25,13 @@ export async function readSamples(path: string, program: Program, limit = Number
   const { dtype, channels } = program.tensors[program.inputs[0]!]!;
   const shape = program.description?.inputs[0]?.shape ?? [channels];
   const input = readInput(await readFile(path), path);
-  const { rows: found, ...fitted } = fitRows(input, shape, path);
-  const rows = Math.min(found, limit);
+  const { rows: total, ...fitted } = fitRows(input, shape, path);
+  const rows = Math.min(total, limit);
   const shapes = [sampleShape(input, channels), shape];
   if (fitted.dtype === "i32") throw new InputError(`${path}: elements are i32, expected ${dtype}`);
   const elements = fitted.data.subarray(0, rows * channels);
   const isPicture = fitted.dtype === "u8" && dtype === "f32";
-  return { rows, shapes, elements: isPicture ? Float32Array.from(elements, (value) => value / 255) : elements };
+  return { rows, total, shapes, elements: isPicture ? Float32Array.from(elements, (value) => value / 255) : elements };
 }
 
 /** Shape of one sample in a file. */

@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
 import { pictureOf, type Samples } from "../../tools/samples.ts";
 
-const samples = (elements: Samples["elements"], ...shapes: number[][]): Samples => ({ rows: 2, elements, shapes });
+const samples = (elements: Samples["elements"], ...shapes: number[][]): Samples => ({
+  rows: 2,
+  total: 2,
+  elements,
+  shapes,
+});
 
 it("sees grey pictures and planes of colour, by the file's shape or else by the model's", () => {
   const grey = Uint8Array.from({ length: 12 }, (_, i) => i);

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { MAX_ROWS } from "../../host/blob/layout.ts";
 import { type Conversion, type ConvertOptions, convert, type Inspection, inspect, v8 } from "../../host/index.ts";
+import type { InputDtype } from "../../host/lower/elements.ts";
 import { readModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
@@ -60,7 +61,7 @@ function formatScale(scale: number): string {
 interface Args {
   name?: string;
   "model-version"?: string;
-  input?: string;
+  input?: InputDtype;
   divide?: string;
   "input-quant"?: string;
   "max-rows"?: string;
@@ -79,9 +80,9 @@ function optionsOf(args: Args): ConvertOptions {
 }
 
 function inputOption({ input, divide }: Args): ConvertOptions["input"] {
-  if (divide === undefined) return input === undefined ? undefined : { dtype: input as "u8" };
+  if (divide === undefined) return input === undefined ? undefined : { dtype: input };
   if (input === undefined) throw new UsageError("--divide needs --input");
-  if (Number.isFinite(Number(divide)) && Number(divide) > 0) return { dtype: input as "u8", divide: Number(divide) };
+  if (Number.isFinite(Number(divide)) && Number(divide) > 0) return { dtype: input, divide: Number(divide) };
   throw new UsageError(`--divide "${divide}", expected a positive number`);
 }
 
@@ -118,10 +119,11 @@ export default defineCommand({
     const converted = await convertFile(args.checkpoint, args.out, options);
     const { inspection, weights, notes } = converted;
     const { layers, memory, macs, blobBytes, headBytes } = inspection;
-    printResult(args.json, { out: args.out, blobBytes, headBytes, macs, weights, layers, memory, notes }, () => [
-      `${args.checkpoint} → ${args.out}`,
-      "",
-      ...formatConversion(converted),
-    ]);
+    const result = { out: args.out, blobBytes, headBytes, macs, weights, layers, memory, notes };
+    printResult(
+      args.json,
+      () => result,
+      () => [`${args.checkpoint} → ${args.out}`, "", ...formatConversion(converted)],
+    );
   },
 });

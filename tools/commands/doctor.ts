@@ -118,6 +118,10 @@ export default defineCommand({
   args: { json: { type: "boolean", description: "Print the report as JSON" } },
   async run({ args }) {
     const report = await doctor();
-    printResult(args.json, report, () => [formatReport(report)]);
+    printResult(
+      args.json,
+      () => report,
+      () => [formatReport(report)],
+    );
   },
 });

@@ -28,10 +28,10 @@ const LISTED_MISTAKES = 10;
 /** Runs a model on the first `limit` pictures of a file and compares its answers with the labels. */
 export async function evaluate(session: Session, images: string, labels: string, limit?: number): Promise<Evaluation> {
   const { program } = session;
-  const samples = await readSamples(images, program);
+  const samples = await readSamples(images, program, limit);
   const names = classNames(program);
-  const expected = await readLabels(labels, samples.rows, names.length);
-  return evaluateRows(session, firstRows(samples, limit), expected, names);
+  const expected = await readLabels(labels, samples.total, names.length);
+  return evaluateRows(session, samples, expected, names);
 }
 
 function evaluateRows(session: Session, samples: Samples, labels: ArrayLike<number>, classes: string[]): Evaluation {
@@ -44,11 +44,6 @@ function evaluateRows(session: Session, samples: Samples, labels: ArrayLike<numb
   for (let row = 0; row < samples.rows; row++) confusion[labels[row]!]![answer(output!, row, samples.rows)]!++;
   const right = confusion.reduce((sum, line, label) => sum + line[label]!, 0);
   return { samples: samples.rows, right, accuracy: right / samples.rows, confusion, classes, ms };
-}
-
-function firstRows(samples: Samples, limit = samples.rows): Samples {
-  const rows = Math.min(samples.rows, limit);
-  return { ...samples, rows, elements: samples.elements.subarray(0, (samples.elements.length / samples.rows) * rows) };
 }
 
 /** Class of a row: the index that an argmax gave, else the first among the greatest scores. */
@@ -114,6 +109,10 @@ export default defineCommand({
     const limit = countOption("limit", args.limit);
     const session = await openSession(await readFile(args.model), args);
     const evaluation = await evaluate(session, args.images, args.labels, limit);
-    printResult(args.json, evaluation, () => formatEvaluation(evaluation));
+    printResult(
+      args.json,
+      () => evaluation,
+      () => formatEvaluation(evaluation),
+    );
   },
 });

@@ -14,7 +14,11 @@ export default defineCommand({
   },
   async run({ args }) {
     const inspection = await inspect(await readFile(args.model), await readModule(), v8);
-    printResult(args.json, toJson(inspection), () => formatInspection(inspection));
+    printResult(
+      args.json,
+      () => toJson(inspection),
+      () => formatInspection(inspection),
+    );
   },
 });
 

@@ -47,10 +47,14 @@ export default defineCommand({
       }
     }
     const { engine, program } = session;
-    printResult(args.json, { engine, rows: samples.rows, outputs: outputs.map(toJson), profile }, () => [
-      ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
-      ...(profile ? formatProfile(profile, samples.rows) : []),
-    ]);
+    printResult(
+      args.json,
+      () => ({ engine, rows: samples.rows, outputs: outputs.map(toJson), profile }),
+      () => [
+        ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
+        ...(profile ? formatProfile(profile, samples.rows) : []),
+      ],
+    );
   },
 });
 

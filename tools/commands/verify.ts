@@ -102,7 +102,11 @@ export default defineCommand({
   async run({ args }) {
     const limit = countOption("limit", args.limit, args.inputs ? undefined : MAX_SAMPLES);
     const proof = await prove(args.model, args.checkpoint, args.inputs, limit);
-    printResult(args.json, { proven: isProven(proof), ...proof }, () => formatProof(proof));
+    printResult(
+      args.json,
+      () => ({ proven: isProven(proof), ...proof }),
+      () => formatProof(proof),
+    );
     if (!isProven(proof)) process.exitCode = 1;
   },
 });
