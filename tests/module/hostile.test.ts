@@ -293,4 +293,21 @@ describeModules("an attacker who recomputes checksums", (engine, module) => {
       );
     });
   });
+
+  // Found by the properties above, or by reading: each once made the module read behind its tiles.
+  it.each<[string, Record<string, number>]>([
+    ["scores of a dense, with the steps of thresholds", { "Op 1, post": 4, "Op 1, count": 255 }],
+    ["scores of a quantize, with the steps of thresholds", { "Op 0, post": 4, "Op 0, count": 255 }],
+    [
+      "an argmax whose channels share the last record of all",
+      { "Op 3, tileChannels": 3, "Op 3, recordStep": 0, "Op 3, tileBytes": 16, "Op 3, weights": -16 },
+    ],
+  ])("%s", (_, changes) => {
+    const target = targetOf(Object.values(SMALL)[0]!);
+    const mutations = Object.entries(changes).map(([where, value]): Mutation => {
+      const field = target.fields.find(({ record, name }) => `${record}, ${name}` === where)!;
+      return { ...field, value: BigInt(value < 0 ? target.blob.length + value : value) };
+    });
+    attackBothWays(at, target, mutations);
+  });
 });

@@ -144,7 +144,10 @@ describeModules("kernels", (engine, module) => {
           .slice(arena + program.tensors[1]!.perRow)
           .subarray(0, 4 * channels);
       };
-      expect(run(padded(blob, headBytes, dtype, inputs, channels), 0xff), `${inputs} inputs`).toEqual(run(blob, 0));
+      const dirty = padded(blob, headBytes, dtype, inputs, channels);
+      const expected = run(blob, 0);
+      expect(run(dirty, 0), `ones behind ${inputs} weights`).toEqual(expected);
+      expect(run(blob, 0xff), `ones behind ${inputs} inputs`).toEqual(expected);
     }
   });
 });
