@@ -83,14 +83,14 @@ interface Header {
 
 function readHeader(cursor: Cursor, bytes: Uint8Array): Header {
   if (bytes.length < HEADER_BYTES) throw new BlobError(0, `${bytes.length} bytes, expected at least ${HEADER_BYTES}`);
-  expectAt(cursor, "magic", cursor.u32(), MAGIC);
+  expectAt(HEADER.magic, "magic", cursor.u32(), MAGIC);
   const crc = cursor.u32();
-  expectAt(cursor, "format version", cursor.u16(), FORMAT_VERSION);
-  expectAt(cursor, "ABI version", cursor.u16(), ABI_VERSION);
-  expectAt(cursor, "size", cursor.u32(), bytes.length);
-  expectAt(cursor, "checksum of the blob", crc, crc32(bytes.subarray(8)));
+  expectAt(HEADER.formatVersion, "format version", cursor.u16(), FORMAT_VERSION);
+  expectAt(HEADER.abiVersion, "ABI version", cursor.u16(), ABI_VERSION);
+  expectAt(HEADER.totalBytes, "size", cursor.u32(), bytes.length);
+  expectAt(HEADER.crc, "checksum of the blob", crc, crc32(bytes.subarray(8)));
   const [modelId, modelVersion, headBytes] = [cursor.u64(), cursor.u32(), cursor.u32()];
-  expectAt(cursor, "bytes of state", cursor.u32(), 0);
+  expectAt(HEADER.stateBytes, "bytes of state", cursor.u32(), 0);
   const [partCount, tensorCount, opCount] = [cursor.u16(), cursor.u16(), cursor.u16()];
   const [inputCount, outputCount, maxRows] = [cursor.u8(), cursor.u8(), cursor.u32()];
   const [arenaFixed, arenaPerRow] = [cursor.u32(), cursor.u32()];
@@ -118,10 +118,10 @@ function readHeader(cursor: Cursor, bytes: Uint8Array): Header {
   };
 }
 
-/** Throws if the field that was just read is not what it must be. */
-function expectAt(cursor: Cursor, what: string, found: number, expected: number): void {
+/** Throws if the field at byte `at` is not what it must be. */
+function expectAt(at: number, what: string, found: number, expected: number): void {
   if (found !== expected) {
-    throw new BlobError(cursor.offset, `${what} 0x${found.toString(16)}, expected 0x${expected.toString(16)}`);
+    throw new BlobError(at, `${what} 0x${found.toString(16)}, expected 0x${expected.toString(16)}`);
   }
 }
 
@@ -158,7 +158,7 @@ function readParts(cursor: Cursor, { partCount, headBytes }: Header): Map<number
     if (kind <= last) throw new BlobError(at, `part of kind ${kind} behind one of ${last}, expected ascending kinds`);
     if (offset !== end) throw new BlobError(at + PART.offset, `part ${i} at byte ${offset}, expected ${end}`);
     cursor.seek(offset);
-    expectAt(cursor, `checksum of part ${i}`, crc, crc32(cursor.bytes(bytes)));
+    expectAt(at + PART.crc, `checksum of part ${i}`, crc, crc32(cursor.bytes(bytes)));
     cursor.seek(next);
     if (flags & REQUIRED && !Object.values<number>(PART_KIND).includes(kind))
       throw new BlobError(at, `part of unknown kind ${kind} is required`);
