@@ -1,7 +1,9 @@
 import { encodeRow, referenceBackend } from "./backend.ts";
+import { MAX_ROWS } from "./blob/layout.ts";
 import { elementBytes } from "./blob/tensors.ts";
 import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
+import { InputError } from "./errors.ts";
 import type { InputOptions } from "./lower/elements.ts";
 import { lower } from "./lower/lower.ts";
 import { parseQuantizer } from "./numbers/quantizer_text.ts";
@@ -42,12 +44,14 @@ const SELF_TEST_PAIRS = 2;
 
 /**
  * Checkpoint → blob: import → quantize → lower → write. The same bytes and options give the same blob on any machine.
- * Throws CheckpointError for a bad file, and UnsupportedError with everything that stands in the way.
+ * Throws CheckpointError for a bad file, UnsupportedError with everything that stands in the way, InputError for a bad option.
  */
 export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
   const name = options.name ?? (file.replace(/\.[^.]*$/, "") || "model");
   const { inputQuantizer, input, maxRows, classes } = options;
+  checkCount("modelVersion", options.modelVersion, 2 ** 32 - 1);
+  checkCount("maxRows", maxRows, MAX_ROWS);
 
   const checkpoint = readCheckpoint(bytes, inputQuantizer ? { inputQuantizer: parseQuantizer(inputQuantizer) } : {});
   const { program, notes } = lower(checkpoint.graph, {
@@ -71,9 +75,14 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
   };
 }
 
+function checkCount(option: string, found: number | undefined, most: number): void {
+  if (found === undefined || (Number.isInteger(found) && found >= 1 && found <= most)) return;
+  throw new InputError(`${option} ${found}, expected 1 to ${most}`);
+}
+
 /** What the reference computes for a few inputs, one row each. */
 function goldenPairs(program: Program): SelfTest {
-  const session = new Session(program, referenceBackend(program));
+  const session = new Session(program, referenceBackend(program, 1));
   const test: SelfTest = { inputs: [], outputs: [] };
   const samples = sampleInputs(program, SELF_TEST_PAIRS + 2);
   for (let row = 2; row < SELF_TEST_PAIRS + 2; row++) {
