@@ -9,7 +9,7 @@ import { verify } from "../../host/verify.ts";
 import { randomOnnx } from "../random_graph.ts";
 import { disposeAll, openSessions } from "../sessions.ts";
 
-const SEEDS = 400;
+const SEEDS = 340;
 const DTYPES: InputDtype[] = ["u8", "i8", "i16", "f32"];
 /** The least input, the greatest, and random ones. */
 const ROWS = 10;
