@@ -1,7 +1,5 @@
 /** Offsets and codes of host/blob/FORMAT.md, in its order, and readers of the tables. `head` is the address of the blob's first byte. */
 
-import { ONLY_PACKING } from "./features";
-
 export const MAGIC: u32 = 0x4e524554;
 export const FORMAT_VERSION: u16 = 1;
 export const ABI_VERSION: u16 = 1;
@@ -110,11 +108,6 @@ export function dtypeOf(tensor: usize): i32 {
 export function rowStride(tensor: usize): u32 {
   const bits = load<u32>(tensor, Tensor.channels) << (load<u8>(tensor, Tensor.dtype) >> 1);
   return ((bits + 127) >> 7) << 4;
-}
-
-/** Packing of a dense op; a constant in a build that has only one. */
-export function packingOf(op: usize): i32 {
-  return ONLY_PACKING ? ONLY_PACKING : load<u8>(op, Op.packing);
 }
 
 /** Bytes of an output channel's weights: u32 words of as many whole fields as fit. `packing` is not `none`. */

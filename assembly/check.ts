@@ -14,7 +14,7 @@ import {
   PART_BYTES,
   Packing,
   Part,
-  packingOf,
+  Post,
   REQUIRED,
   recordBytes,
   rowStride,
@@ -24,11 +24,11 @@ import {
   weightRowBytes,
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
-import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, STREAMS, WIDE_INPUT } from "./features";
+import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, packingOf, SCORES, STREAMS, WIDE_INPUT } from "./features";
 import { inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 
-/** What `checkHead` learns: the weights part (0 bytes: none), and the largest tile. */
+/** What `checkHead` learns: the weights part, and the largest tile. */
 export let weightsOffset: u32 = 0;
 export let weightsBytes: u32 = 0;
 export let weightsCrc: u32 = 0;
@@ -43,10 +43,11 @@ export let arenaBytes: u64 = 0;
  * Sums and products are 64-bit and cannot overflow: channels and rows are at most 2^20, all other factors below 2^32.
  */
 export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
+  if (blobBytes < HEADER_BYTES) return Status.BadSize;
+  if (load<u32>(head, Header.magic) != MAGIC) return Status.BadMagic;
+  if (load<u32>(head, Header.formatVersion) != ((<u32>ABI_VERSION) << 16) + FORMAT_VERSION) return Status.BadVersion;
   const headBytes = load<u32>(head, Header.headBytes);
   const totalBytes = load<u32>(head, Header.totalBytes);
-  if (blobBytes < HEADER_BYTES || load<u32>(head, Header.magic) != MAGIC) return Status.BadMagic;
-  if (load<u32>(head, Header.formatVersion) != ((<u32>ABI_VERSION) << 16) + FORMAT_VERSION) return Status.BadVersion;
   if (blobBytes != totalBytes && (!STREAMS || blobBytes != headBytes)) return Status.BadSize;
   if (headBytes > totalBytes) return Status.BadSize;
 
@@ -65,7 +66,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
   rows = maxRows;
   arenaBytes = load<u32>(head, Header.arenaFixed) + load<u32>(head, Header.arenaPerRow) * rows;
 
-  weightsBytes = 0;
+  weightsOffset = 0;
   for (; at < tensors; at += PART_BYTES) {
     const kind = load<u32>(at, Part.kind); // and flags
     if (kind == WEIGHTS_PART) {
@@ -75,6 +76,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
       if (<u64>weightsOffset + weightsBytes > totalBytes) return Status.BadPart;
     } else if (kind & REQUIRED) return Status.Unsupported;
   }
+  if (!weightsOffset) return Status.BadPart;
   setTables(tensors, ops);
   for (; at < ops; at += TENSOR_BYTES) {
     const dtype: u32 = load<u8>(at, Tensor.dtype);
@@ -110,7 +112,8 @@ function checkOp(op: usize, tensorCount: u32): Status {
   if (!(DATA & (1 << (POST_BIT + post))) || !(OPS & (1 << kind))) return Status.Unsupported;
 
   const tileChannels: u32 = load<u16>(op, Op.tileChannels);
-  let sound = post ? to <= Activation.i8 : to == Activation.i32;
+  const scored = DATA & SCORES && post == Post.scores; // an argmax
+  let sound = post ? to <= Activation.i8 && !scored : to == Activation.i32;
   let weights: u64 = 0; // bytes of a tile before its records
   if (kind == OpKind.dense) {
     if (!(DATA & (1 << packing))) return Status.Unsupported;
@@ -118,7 +121,7 @@ function checkOp(op: usize, tensorCount: u32): Status {
       sound = false;
     weights = <u64>tileChannels * weightRowBytes(packingOf(op), inputs);
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
-    sound = (from & to) == Activation.i32 && channels == 1;
+    sound = (from & to) == Activation.i32 && channels == 1 && (!post || scored);
     channels = inputs;
   } else {
     if (!(OPS & WIDE_INPUT) && from > Activation.i8) return Status.Unsupported;

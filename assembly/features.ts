@@ -1,4 +1,4 @@
-import { Activation, OpKind, Packing, Post } from "./blob";
+import { Activation, Op, OpKind, Packing, Post } from "./blob";
 
 /**
  * Bits of the header's `opFeatures` and `dataFeatures` (FORMAT.md), and of the export `features`.
@@ -15,6 +15,7 @@ export const SIGN32: u32 = 1 << Packing.sign32;
 export const THRESHOLDS: u32 = 1 << (POST_BIT + Post.thresholds);
 export const REQUANTIZE: u32 = 1 << (POST_BIT + Post.requantize);
 export const LOOKUP: u32 = 1 << (POST_BIT + Post.lookup);
+export const SCORES: u32 = 1 << (POST_BIT + Post.scores);
 
 /**
  * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, posts 0–4), or what
@@ -29,8 +30,10 @@ export const DATA: u32 = isDefined(TERN_DATA) ? TERN_DATA : 0x001f011e;
 // @ts-expect-error
 export const STREAMS: bool = isDefined(TERN_STREAMS) ? TERN_STREAMS != 0 : true;
 
-/** The packing of a build that has just one; else 0. */
-export const ONLY_PACKING: u32 = (DATA & 0xffff) == 1 << Packing.field2 ? Packing.field2 : 0;
+/** Packing of a dense op; a constant in a build for ternary weights alone, which makes its kernel smaller. */
+export function packingOf(op: usize): i32 {
+  return (DATA & 0xffff) == 1 << Packing.field2 ? Packing.field2 : load<u8>(op, Op.packing);
+}
 
 /** Bit d is set for every dtype d of this build. */
 export const DTYPES: u32 =

@@ -21,8 +21,12 @@ export interface Backend {
   dispose(): void;
 }
 
+/** Rows that the reference runs at a time, whatever a blob's own limit: it keeps all tensors. */
+const REFERENCE_ROWS = 64;
+
 /** The definition: plain loops over `program`. */
-export function referenceBackend(program: Program, maxRows = program.maxRows): Backend {
+export function referenceBackend(program: Program): Backend {
+  const maxRows = Math.min(program.maxRows, REFERENCE_ROWS);
   const tensors = program.tensors.map(({ channels }) => new Int32Array(maxRows * channels));
   return {
     name: "reference",

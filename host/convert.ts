@@ -1,16 +1,14 @@
-import { encodeRow, referenceBackend } from "./backend.ts";
 import { MAX_ROWS } from "./blob/layout.ts";
-import { elementBytes } from "./blob/tensors.ts";
 import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
+import { classCount } from "./describe.ts";
 import { InputError } from "./errors.ts";
 import type { InputOptions } from "./lower/elements.ts";
 import { lower } from "./lower/lower.ts";
 import { parseQuantizer } from "./numbers/quantizer_text.ts";
-import type { Program, SelfTest } from "./program.ts";
+import type { Program } from "./program.ts";
 import { type WeightsReport, weightsReport } from "./report.ts";
-import { sampleInputs } from "./sample.ts";
-import { Session } from "./session.ts";
+import { goldenPairs } from "./self_test.ts";
 import { VERSION } from "./version.ts";
 
 export interface ConvertOptions {
@@ -26,6 +24,7 @@ export interface ConvertOptions {
   inputQuantizer?: string;
   /** Rows that one invocation may have; 64 if not given. */
   maxRows?: number;
+  /** Names of the classes, one for each. */
   classes?: string[];
 }
 
@@ -39,12 +38,10 @@ export interface Conversion {
   notes: string[];
 }
 
-/** Golden pairs that a blob carries for devices. */
-const SELF_TEST_PAIRS = 2;
-
 /**
  * Checkpoint → blob: import → quantize → lower → write. The same bytes and options give the same blob on any machine.
- * Throws CheckpointError for a bad file, UnsupportedError with everything that stands in the way, InputError for a bad option.
+ * Throws CheckpointError for a bad file, UnsupportedError with everything that stands in the way, and InputError for
+ * options that do not fit the model.
  */
 export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
@@ -64,6 +61,7 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     ...(maxRows !== undefined && { maxRows }),
     ...(classes && { classes }),
   });
+  checkClasses(program, classes);
   const complete: Program = { ...program, selfTest: goldenPairs(program) };
   const weights = weightsReport(complete, checkpoint.graph);
   return {
@@ -80,37 +78,10 @@ function checkCount(option: string, found: number | undefined, most: number): vo
   throw new InputError(`${option} ${found}, expected 1 to ${most}`);
 }
 
-/** What the reference computes for a few inputs, one row each. */
-function goldenPairs(program: Program): SelfTest {
-  const session = new Session(program, referenceBackend(program, 1));
-  const test: SelfTest = { inputs: [], outputs: [] };
-  const samples = sampleInputs(program, SELF_TEST_PAIRS + 2);
-  for (let row = 2; row < SELF_TEST_PAIRS + 2; row++) {
-    const inputs = samples.map((rows, i) => {
-      const { channels } = program.tensors[program.inputs[i]!]!;
-      return rows.subarray(row * channels, (row + 1) * channels);
-    });
-    const outputs = session.run(inputs);
-    test.inputs.push(packRows(program, program.inputs, inputs));
-    test.outputs.push(
-      packRows(
-        program,
-        program.outputs,
-        outputs.map(({ elements }) => elements),
-      ),
-    );
-  }
-  return test;
-}
-
-/** One row of each tensor, without padding behind the elements. */
-function packRows(program: Program, tensors: number[], rows: ArrayLike<number>[]): Uint8Array {
-  const parts = tensors.map((index, i) => {
-    const bytes = new Uint8Array(elementBytes(program.tensors[index]!));
-    encodeRow(bytes, program.tensors[index]!, rows[i]!);
-    return bytes;
-  });
-  return Uint8Array.from(parts.flatMap((part) => Array.from(part)));
+function checkClasses(program: Program, classes: string[] | undefined): void {
+  const counts = program.outputs.map((_, i) => classCount(program, i));
+  const odd = counts.find((count) => classes && classes.length !== count);
+  if (odd !== undefined) throw new InputError(`found ${classes!.length} class names, expected ${odd}`);
 }
 
 async function sha256(bytes: Uint8Array): Promise<DataView> {

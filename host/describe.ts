@@ -1,7 +1,7 @@
 import { at, quantize, zeroPoint } from "./numbers/quantizer.ts";
 import { softmax } from "./numbers/softmax.ts";
 import { applySteps } from "./numbers/step.ts";
-import type { Description, OutputDescription } from "./program.ts";
+import type { Description, OutputDescription, Program } from "./program.ts";
 
 /** What the checkpoint's output is, (rows, channels), for the elements of an output tensor. */
 export function scores(output: OutputDescription, elements: Int32Array, rows: number): Float32Array {
@@ -27,4 +27,10 @@ export function inputCodes(description: Description, index: number, x: Float32Ar
     const q = quantize(quantizer, applySteps(steps, value, c), c);
     return q - zeroPoint(quantizer, c) - at(offset, c);
   });
+}
+
+/** Classes that an output tells apart: its channels, or for an index those that the argmax reads. */
+export function classCount({ tensors, outputs, ops }: Program, index: number): number {
+  const op = ops.find(({ output }) => output === outputs[index]);
+  return tensors[op?.kind === "argmax" ? op.input : outputs[index]!]!.channels;
 }

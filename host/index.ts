@@ -19,6 +19,7 @@ export { type Inspection, inspect, type Layer, type Memory } from "./inspect.ts"
 export type * from "./program.ts";
 export type { WeightsReport } from "./report.ts";
 export { sampleInputs } from "./sample.ts";
+export { selfTest } from "./self_test.ts";
 export {
   type InputRows,
   type LoadOptions,

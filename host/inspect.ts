@@ -18,7 +18,7 @@ export interface Layer {
   weights: string;
   weightBits: number;
   macs: number;
-  /** Thresholds of a channel, or how codes are made otherwise: "3 steps", "multiplier, half-even", "lookup", "". */
+  /** Thresholds of a channel, or how codes are made otherwise: "3 thresholds", "multiplier, half-even", "lookup", "". */
   post: string;
   /** Bytes in the blob. */
   bytes: number;
@@ -86,7 +86,7 @@ function postText(program: Program, index: number): string {
   const op = program.ops[index]!;
   const { post } = recordsOf(op);
   if (op.kind === "argmax") return post === "scores" ? "scores" : "";
-  if (op.post?.kind === "thresholds") return `${op.post.count} step${op.post.count === 1 ? "" : "s"}`;
+  if (op.post?.kind === "thresholds") return `${op.post.count} threshold${op.post.count === 1 ? "" : "s"}`;
   if (op.post?.kind === "requantize") return `multiplier, ${op.post.rounding}`;
   return op.post?.kind ?? "";
 }

@@ -1,4 +1,5 @@
 import type { Quantizer } from "./numbers/quantizer.ts";
+import type { Requantize } from "./numbers/requantize.ts";
 import type { Step } from "./numbers/step.ts";
 
 /**
@@ -92,18 +93,7 @@ export interface Thresholds {
   steps: Int32Array; // (records, count)
 }
 
-/** code = clamp((x · multiplier + offset) / 2^shift, lo, hi), rounded to −∞ or half to even, computed in 64 bits. */
-export interface Requantize {
-  kind: "requantize";
-  /** 1 (all channels share one record) or the number of channels. */
-  records: number;
-  multiplier: Int32Array; // (records)
-  offset: BigInt64Array; // (records)
-  shift: Uint8Array; // (records), 0 … 62
-  lo: number;
-  hi: number;
-  rounding: "floor" | "half-even";
-}
+export type { Requantize };
 
 /** code = table[low 8 bits of the element], for u8 and i8 elements; the same table for all channels. */
 export interface Lookup {

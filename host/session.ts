@@ -30,9 +30,12 @@ export interface RunOptions {
   profile?: Float64Array;
   /** Is shown what each op wrote: the tensor's index and its elements, (rows, channels), from row `firstRow` of the batch on. */
   see?: (tensor: number, elements: Int32Array, firstRow: number) => void;
+  /** Is told how many rows are done. */
+  onProgress?: (rows: number) => void;
 }
 
-const ARRAYS: Partial<Record<ActivationDtype, new (length: number) => InputRows>> = {
+/** The array of an input's elements, by its dtype. */
+export const ARRAYS: Partial<Record<ActivationDtype, new (elements: ArrayLike<number>) => InputRows>> = {
   u8: Uint8Array,
   i8: Int8Array,
   i16: Int16Array,
@@ -88,6 +91,7 @@ export class Session {
       program.outputs.forEach((tensor, i) => {
         elements[i]!.set(this.#backend.read(tensor, count), first * program.tensors[tensor]!.channels);
       });
+      options.onProgress?.(first + count);
     }
     return elements.map((output, i) => {
       const description = program.description?.outputs[i];

@@ -19,7 +19,7 @@ export function argmax(op: usize): Status {
       const last = min<u32>(first + load<u16>(op, Op.tileChannels), channels);
       let record = scored ? tile(offset, tileBytes) : 0;
       if (scored && !record) return Status.ReadFailed;
-      for (record += load<u32>(op, Op.recordsAt); first < last; first++, record += 16) {
+      for (record += load<u32>(op, Op.recordsAt); first < last; first++, record += load<u16>(op, Op.recordStep)) {
         let score: i64 = load<i32>(from + (first << 2));
         if (scored) score = score * load<i32>(record) + load<i64>(record, 8);
         if (score > best || !first) {

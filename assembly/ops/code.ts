@@ -22,14 +22,15 @@ function thresholds(record: usize, count: u32, x: i32): i32 {
 /** clamp((x · multiplier + offset) / 2^shift, lo, hi), rounded to −∞ or half to even */
 function requantize(op: usize, record: usize, x: i32): i32 {
   const shift: i64 = load<u8>(record, 4);
-  let product = <i64>x * load<i32>(record) + load<i64>(record, 8);
-  if (load<u8>(op, Op.rounding) && shift) {
-    product += ((<i64>1) << (shift - 1)) - 1 + ((product >> shift) & 1); // half − 1, or half when the floor is odd
+  const line = <i64>x * load<i32>(record) + load<i64>(record, 8);
+  let code = line >> shift;
+  if (load<u8>(op, Op.rounding)) {
+    const rest = line & (((<i64>1) << shift) - 1);
+    if (<u64>(rest + (code & 1)) > (<u64>1) << (shift - 1)) code++; // 2^63 without a shift: never
   }
-  product >>= shift;
   const lo: i64 = load<i16>(op, Op.lo);
   const hi: i64 = load<i16>(op, Op.hi);
-  return <i32>(product < lo ? lo : product > hi ? hi : product);
+  return <i32>(code < lo ? lo : code > hi ? hi : code);
 }
 
 /** Stores a code as element `channel` of a row of `tensor`. The bits of a row have been cleared. */

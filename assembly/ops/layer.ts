@@ -1,5 +1,5 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, packingOf, rowStride, Tensor, weightRowBytes } from "../blob";
-import { BIT_TENSOR, DATA, OPS, QUANTIZE, SIGN32, SIGNED_INPUT, STREAMS, WIDE_INPUT } from "../features";
+import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor, weightRowBytes } from "../blob";
+import { BIT_TENSOR, DATA, OPS, packingOf, QUANTIZE, SIGN32, SIGNED_INPUT, STREAMS, WIDE_INPUT } from "../features";
 import { fieldCode, signBit, signCode } from "../kernels";
 import { clearTensor, firstRow, inputOf, outputOf, rows } from "../regions";
 import { Status } from "../status";

@@ -17,6 +17,7 @@ import {
   OP_BYTES,
   OP_KIND,
   PACKING,
+  PART,
   PART_KIND,
   POST,
   REQUIRED,
@@ -36,9 +37,8 @@ import { writeBlob } from "./write.ts";
 export function readBlob(bytes: Uint8Array): Program {
   const cursor = new Cursor(bytes, (offset, message) => new BlobError(offset, message));
   const header = readHeader(cursor, bytes);
-  const parts = readParts(cursor, header.partCount);
+  const parts = readParts(cursor, header);
   const tensors = Array.from({ length: header.tensorCount }, () => readTensor(cursor, header));
-  const ops = Array.from({ length: header.opCount }, () => readOp(cursor, tensors));
   const port = () => index(cursor, "tensor", tensors.length);
   const program: Program = {
     modelId: header.modelId,
@@ -46,12 +46,11 @@ export function readBlob(bytes: Uint8Array): Program {
     maxRows: header.maxRows,
     arena: { fixed: header.arenaFixed, perRow: header.arenaPerRow },
     tensors,
-    ops: ops.map(({ op }) => op),
+    ops: readOps(cursor, bytes, header.opCount, tensors, parts.get(PART_KIND.weights)!),
     inputs: Array.from({ length: header.inputCount }, port),
     outputs: Array.from({ length: header.outputCount }, port),
   };
   checkHeadSize(header, cursor);
-  for (const { at, op, weights } of ops) readTiles(bytes, parts, program, at, op, weights);
   const description = parts.get(PART_KIND.description);
   if (description) {
     cursor.seek(description.offset);
@@ -64,7 +63,7 @@ export function readBlob(bytes: Uint8Array): Program {
     const expected = { input: size(program.inputs), output: size(program.outputs) };
     program.selfTest = decodeSelfTest(cursor, selfTest.bytes, expected);
   }
-  checkCanonical(bytes, program);
+  checkCanonical(bytes, program, parts);
   return program;
 }
 
@@ -142,23 +141,29 @@ function nameOf<Name extends string>(table: Record<Name, number>, code: number, 
 }
 
 interface Part {
+  flags: number;
   offset: number;
   bytes: number;
 }
 
-/** The known parts by kind. Their order and padding are compared when the program is written again. */
-function readParts(cursor: Cursor, count: number): Map<number, Part> {
+/** The parts by kind. They ascend and do not overlap, so that all checksums together take one pass. */
+function readParts(cursor: Cursor, { partCount, headBytes }: Header): Map<number, Part> {
   const parts = new Map<number, Part>();
-  for (let i = 0; i < count; i++) {
+  let [last, end] = [0, headBytes];
+  for (let i = 0; i < partCount; i++) {
     const at = cursor.offset;
     const [kind, flags, offset, bytes] = [cursor.u16(), cursor.u16(), cursor.u32(), cursor.u32()];
     const crc = cursor.u32();
     const next = cursor.offset;
+    if (kind <= last) throw new BlobError(at, `part of kind ${kind} behind one of ${last}, expected ascending kinds`);
+    if (offset !== end) throw new BlobError(at + PART.offset, `part ${i} at byte ${offset}, expected ${end}`);
     cursor.seek(offset);
     expectAt(cursor, `checksum of part ${i}`, crc, crc32(cursor.bytes(bytes)));
     cursor.seek(next);
-    if (Object.values<number>(PART_KIND).includes(kind)) parts.set(kind, { offset, bytes });
-    else if (flags & REQUIRED) throw new BlobError(at, `part of unknown kind ${kind} is required`);
+    if (flags & REQUIRED && !Object.values<number>(PART_KIND).includes(kind))
+      throw new BlobError(at, `part of unknown kind ${kind} is required`);
+    parts.set(kind, { flags, offset, bytes });
+    [last, end] = [kind, align16(offset + bytes)];
   }
   if (!parts.has(PART_KIND.weights)) throw new BlobError(HEADER_BYTES, "no weights part");
   return parts;
@@ -184,6 +189,29 @@ function readTensor(cursor: Cursor, header: Header): Tensor {
   return tensor;
 }
 
+/** The ops with their tiles, which stand one behind the other: so no more is allocated than a small multiple of the part. */
+function readOps(cursor: Cursor, bytes: Uint8Array, count: number, tensors: Tensor[], part: Part): Op[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const ops: Op[] = [];
+  let offset = part.offset;
+  for (let i = 0; i < count; i++) {
+    const { at, op, weights } = readOp(cursor, tensors);
+    const tiling = tilingOf({ tensors }, op);
+    const end = offset + tiling.tiles * tiling.tileBytes;
+    if (tiling.tiles > 0 && (weights !== offset || end > part.offset + part.bytes)) {
+      const found = `tiles at bytes ${weights} to ${weights + end - offset}`;
+      throw new BlobError(
+        at + OP.weights,
+        `${found}, expected them from ${offset} to at most ${part.offset + part.bytes}`,
+      );
+    }
+    readTiles(view, offset, tensors, op, tiling);
+    ops.push(op);
+    offset = end;
+  }
+  return ops;
+}
+
 /** An op without what its tiles hold, and where it was read and where they begin. */
 function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weights: number } {
   const at = cursor.offset;
@@ -204,6 +232,7 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
   const fail = (message: string): never => {
     throw new BlobError(at, `${kind}: ${message}`);
   };
+  if (post === "requantize" && lo > hi) fail(`codes from ${lo} to ${hi}`);
   if (tileChannels === 0) fail("tiles of 0 channels, expected at least 1");
   const [from, to] = [tensors[input]!, tensors[output]!];
   const codes = (tensor: Tensor) => ["bit", "u8", "i8"].includes(tensor.dtype);
@@ -280,35 +309,16 @@ function checkHeadSize(header: Header, cursor: Cursor): void {
   }
 }
 
-/** Fills the weights and parameters of an op from its tiles. */
-function readTiles(
-  bytes: Uint8Array,
-  parts: Map<number, Part>,
-  program: Program,
-  at: number,
-  op: Op,
-  weights: number,
-): void {
-  const tiling = tilingOf(program, op);
-  if (tiling.tiles === 0) return;
-  const part = parts.get(PART_KIND.weights)!;
-  const end = weights + tiling.tiles * tiling.tileBytes;
-  if (weights < part.offset || end > part.offset + part.bytes) {
-    const range = `${part.offset} to ${part.offset + part.bytes}`;
-    throw new BlobError(
-      at + OP.weights,
-      `tiles at bytes ${weights} to ${end}, expected inside the weights part, ${range}`,
-    );
-  }
-  if (op.kind === "dense") op.weights = new Int8Array(tiling.channels * program.tensors[op.input]!.channels);
+/** Fills the weights and parameters of an op from its tiles at byte `offset`. */
+function readTiles(view: DataView, offset: number, tensors: Tensor[], op: Op, tiling: Tiling): void {
+  if (op.kind === "dense") op.weights = new Int8Array(tiling.channels * tensors[op.input]!.channels);
   if (op.kind !== "argmax" && op.post?.kind === "thresholds")
     op.post.steps = new Int32Array(op.post.records * op.post.count);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let tile = 0; tile < tiling.tiles; tile++)
-    readTile(view, weights + tile * tiling.tileBytes, program, op, tiling, tile);
+    readTile(view, offset + tile * tiling.tileBytes, tensors, op, tiling, tile);
 }
 
-function readTile(view: DataView, at: number, program: Program, op: Op, tiling: Tiling, tile: number): void {
+function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling: Tiling, tile: number): void {
   const first = tile * tiling.tileChannels;
   const last = Math.min(first + tiling.tileChannels, tiling.channels);
   if (op.kind === "dense") {
@@ -325,12 +335,12 @@ function readTile(view: DataView, at: number, program: Program, op: Op, tiling: 
   }
   const records = at + tiling.recordsAt;
   if (tiling.recordStep > 0) {
-    for (let m = first; m < last; m++) readRecord(view, records + (m - first) * tiling.recordStep, program, op, m);
-  } else if (tiling.recordBytes > 0) readRecord(view, records, program, op, 0);
+    for (let m = first; m < last; m++) readRecord(view, records + (m - first) * tiling.recordStep, tensors, op, m);
+  } else if (tiling.recordBytes > 0) readRecord(view, records, tensors, op, 0);
 }
 
 /** Record `index` of an op's parameters. */
-function readRecord(view: DataView, at: number, program: Program, op: Op, index: number): void {
+function readRecord(view: DataView, at: number, tensors: Tensor[], op: Op, index: number): void {
   if (op.kind === "argmax") {
     op.scores!.multiplier[index] = view.getInt32(at, true);
     op.scores!.offset[index] = view.getBigInt64(at + 8, true);
@@ -348,7 +358,7 @@ function readRecord(view: DataView, at: number, program: Program, op: Op, index:
       break;
     }
     case "lookup": {
-      const unsigned = program.tensors[op.output]!.dtype === "u8";
+      const unsigned = tensors[op.output]!.dtype === "u8";
       for (let entry = 0; entry < 256; entry++) {
         op.post.table[entry] = unsigned ? view.getUint8(at + entry) : view.getInt8(at + entry);
       }
@@ -373,8 +383,11 @@ function readThresholds(view: DataView, at: number, post: Thresholds, index: num
 }
 
 /** Whatever is not needed to read a blob (padding, order, features) must be what the writer makes of its program. */
-function checkCanonical(bytes: Uint8Array, program: Program): void {
-  const expected = writeBlob(program);
+function checkCanonical(bytes: Uint8Array, program: Program, parts: Map<number, Part>): void {
+  const unknown = [...parts]
+    .filter(([kind]) => !Object.values<number>(PART_KIND).includes(kind))
+    .map(([kind, part]) => ({ kind, flags: part.flags, bytes: bytes.subarray(part.offset, part.offset + part.bytes) }));
+  const expected = writeBlob(program, unknown);
   for (let at = 8; at < Math.max(bytes.length, expected.length); at++) {
     if (bytes[at] !== expected[at])
       throw new BlobError(at, `not canonical: byte ${bytes[at]}, expected ${expected[at]}`);

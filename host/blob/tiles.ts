@@ -21,9 +21,9 @@ export interface Tiling {
 const TILE_BYTES = 2048;
 
 /** The tiling of an op; chooses `tileChannels` if the op leaves that open. */
-export function tilingOf(program: Program, op: Op): Tiling {
-  const inputs = program.tensors[op.input]!.channels;
-  const channels = op.kind === "argmax" ? inputs : program.tensors[op.output]!.channels;
+export function tilingOf({ tensors }: Pick<Program, "tensors">, op: Op): Tiling {
+  const inputs = tensors[op.input]!.channels;
+  const channels = op.kind === "argmax" ? inputs : tensors[op.output]!.channels;
   const rowBytes = op.kind === "dense" ? WEIGHTS[op.dtype].packing.rowBytes(inputs) : 0;
   const { post, recordBytes, records } = recordsOf(op);
   const shared = records === 1;

@@ -28,16 +28,24 @@ import { WEIGHTS } from "./pack/pack.ts";
 import { encodeSelfTest } from "./self_test.ts";
 import { recordsOf, type Tiling, tilingOf } from "./tiles.ts";
 
-/** A program as a blob (FORMAT.md). Canonical: the same program gives the same bytes. */
-export function writeBlob(program: Program): Uint8Array {
+export interface Part {
+  kind: number;
+  flags: number;
+  bytes: Uint8Array;
+}
+
+/**
+ * A program as a blob (FORMAT.md). Canonical: the same program gives the same bytes.
+ * `unknown` are parts of a later format that a reader has skipped, in the order of their kinds.
+ */
+export function writeBlob(program: Program, unknown: readonly Part[] = []): Uint8Array {
   const tilings = program.ops.map((op) => tilingOf(program, op));
-  const parts: { kind: number; flags: number; bytes: Uint8Array }[] = [
-    { kind: PART_KIND.weights, flags: REQUIRED, bytes: writeWeights(program, tilings) },
-  ];
+  const parts: Part[] = [{ kind: PART_KIND.weights, flags: REQUIRED, bytes: writeWeights(program, tilings) }];
   if (program.description) {
     parts.push({ kind: PART_KIND.description, flags: 0, bytes: encodeDescription(program.description) });
   }
   if (program.selfTest) parts.push({ kind: PART_KIND.selfTest, flags: 0, bytes: encodeSelfTest(program.selfTest) });
+  parts.push(...unknown);
 
   const headBytes = headBytesOf(program, parts.length);
   const totalBytes = parts.reduce((at, part) => at + align16(part.bytes.length), headBytes);

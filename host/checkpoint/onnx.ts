@@ -1,7 +1,7 @@
 import { CheckpointError, type Unsupported, UnsupportedError } from "../errors.ts";
 import type { Graph, GraphInput, Node } from "../graph/graph.ts";
+import { inputsWithoutQuantizer, unsupportedIn } from "../graph/supported.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
-import { inputsWithoutQuantizer, unsupportedIn } from "./check.ts";
 import { attributesOf, type Call, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./onnx_call.ts";
 import { OPS } from "./onnx_ops.ts";
 import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from "./onnx_proto.ts";

@@ -1,15 +1,15 @@
-import { GraphError, type Unsupported, UnsupportedError } from "../errors.ts";
-import { at, type Quantizer } from "../numbers/quantizer.ts";
+import { GraphError, UnsupportedError } from "../errors.ts";
+import type { Quantizer } from "../numbers/quantizer.ts";
 import { constants, type Step } from "../numbers/step.ts";
-import { type Codes, type Form, forms, scalar } from "./form.ts";
-import type { DenseNode, Graph, Node, Weights } from "./graph.ts";
+import type { Graph, Node, Weights } from "./graph.ts";
+import { unsupportedIn } from "./supported.ts";
 
 /** Quantizers wider than this have codes that no 32-bit integer holds. */
 const MAX_BITS = 32;
 
 /**
  * Checks that a graph means something: every value defined once and before use, every constant of the right length, every
- * dense node fed with codes of one scale. Throws GraphError, or UnsupportedError with all nodes that lack codes.
+ * dense node fed with codes of one scale. Throws GraphError, or UnsupportedError with all that `supported.ts` finds.
  */
 export function checkGraph(graph: Graph): void {
   const fail = (where: string, message: string): never => {
@@ -40,10 +40,7 @@ export function checkGraph(graph: Graph): void {
     if (!channels.has(output)) fail(`output "${output}"`, "no node defines it");
   }
 
-  const form = forms(graph);
-  const reasons = graph.nodes
-    .filter((node) => node.op === "dense")
-    .flatMap((node) => denseProblem(graph, node, form.get(node.input)!));
+  const reasons = unsupportedIn(graph);
   if (reasons.length > 0) throw new UnsupportedError(reasons);
 }
 
@@ -102,47 +99,4 @@ function vectorProblem(
   }
   const bad = vector.findIndex((x) => !valid(x));
   return bad < 0 ? undefined : `${name} has ${vector[bad]} at ${bad}, expected ${expected}`;
-}
-
-/** Why a dense node cannot be computed in integers. */
-function denseProblem(graph: Graph, node: DenseNode, input: Form): Unsupported[] {
-  const { outputs, inputs } = node.weights;
-  const base = { node: node.name, op: "dense", shape: `[${outputs}, ${inputs}]` };
-  if (input.kind === "real") {
-    const source = sourceOf(graph, node.input);
-    return [
-      graph.inputs.some(({ name }) => name === source)
-        ? {
-            ...base,
-            why: `no quantizer stands between it and the input "${source}"`,
-            instead: "declare one with --input-quant scale=…,zero=…,bits=…,signed|unsigned",
-          }
-        : { ...base, why: `its input "${node.input}" is not quantized`, instead: "quantize the activation before it" },
-    ];
-  }
-  if (scalar(input.scale) === undefined) {
-    return [{ ...base, why: "its input has a scale per channel", instead: "one activation scale for all channels" }];
-  }
-  if (!sumsAreExact(node.weights, input)) {
-    return [{ ...base, why: "its sums may exceed 2^53", instead: "fewer bits" }];
-  }
-  return [];
-}
-
-/** The graph input or dense node's value that per-element steps made `value` from. */
-function sourceOf(graph: Graph, value: string): string {
-  const node = graph.nodes.find(({ output }) => output === value);
-  return node?.op === "step" ? sourceOf(graph, node.input) : value;
-}
-
-/** Whether float64 holds every partial sum of products exactly. */
-function sumsAreExact({ outputs, inputs, codes }: Weights, { min, max }: Codes): boolean {
-  for (let m = 0; m < outputs; m++) {
-    let bound = 0;
-    for (let k = 0; k < inputs; k++) {
-      bound += Math.abs(codes[m * inputs + k]!) * Math.max(Math.abs(at(min, k)), Math.abs(at(max, k)));
-    }
-    if (bound > 2 ** 53) return false;
-  }
-  return true;
 }

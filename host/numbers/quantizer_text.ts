@@ -1,7 +1,8 @@
 import { InputError } from "../errors.ts";
 import type { IntQuantizer } from "./quantizer.ts";
 
-const FORM = "scale=…,zero=…,bits=…,signed|unsigned";
+/** How people write a quantizer. */
+export const QUANTIZER_FORM = "scale=…,zero=…,bits=…,signed|unsigned";
 
 /**
  * An input quantizer as people write it: "scale=0.0078125,zero=0,bits=8,signed". Zero is 0 if left out; rounds half to even.
@@ -9,7 +10,7 @@ const FORM = "scale=…,zero=…,bits=…,signed|unsigned";
  */
 export function parseQuantizer(text: string): IntQuantizer {
   const fail = (why: string): never => {
-    throw new InputError(`input quantizer "${text}": ${why}, expected ${FORM}`);
+    throw new InputError(`input quantizer "${text}": ${why}, expected ${QUANTIZER_FORM}`);
   };
   const fields = new Map<string, string>();
   for (const field of text.split(",").map((each) => each.trim())) {

@@ -1,4 +1,15 @@
-import type { Requantize } from "../program.ts";
+/** code = clamp((x · multiplier + offset) / 2^shift, lo, hi), rounded to −∞ or half to even, computed in 64 bits. */
+export interface Requantize {
+  kind: "requantize";
+  /** 1 (all channels share one record) or the number of channels. */
+  records: number;
+  multiplier: Int32Array; // (records)
+  offset: BigInt64Array; // (records)
+  shift: Uint8Array; // (records), 0 … 62
+  lo: number;
+  hi: number;
+  rounding: "floor" | "half-even";
+}
 
 /** Code of an integer: a point of a line in fixed point, rounded and clamped. Sums and products wrap to 64 bits. */
 export function requantize(post: Requantize, channel: number, x: number): number {

@@ -199,7 +199,8 @@ describeEngines("engine", (engine, { countsFuel, limitsMemory }) => {
     fresh.dispose();
   });
 
-  it.runIf(countsFuel)("ends a call that is out of fuel; each call has its own", async () => {
+  const itCounts = countsFuel ? it : () => {}; // no test at all where the engine cannot count
+  itCounts("ends a call that is out of fuel; each call has its own", async () => {
     const instance = await engine.instantiate(TRAPS, options(0, { fuel: 10_000 }));
     await expectFailure("fuel", "spin.*fuel", () => instance.call("spin"));
     instance.dispose();

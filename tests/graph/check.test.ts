@@ -101,9 +101,9 @@ describe("checkGraph", () => {
     [
       "no quantizer behind the input",
       (p) => (p.dense.input = "x"),
-      /no quantizer stands between it and the input "x".*--input-quant/,
+      /no quantizer between the network.s input and this layer.*--input-quant/,
     ],
-    ["a scale per channel", (p) => (p.quantizer.scale = by(1, 2)), /its input has a scale per channel/],
+    ["a scale per channel", (p) => (p.quantizer.scale = by(1, 2)), /has one scale per feature/],
     [
       "sums that float64 cannot hold",
       (p) => {

@@ -6,14 +6,14 @@ import { projectFiles, read } from "./project_files.ts";
 
 /** Files that join the stages of the pipeline. Nothing else in host/ imports them. */
 const JOINTS = [
-  ...["convert.ts", "report.ts", "sample.ts", "session.ts", "backend.ts", "verify.ts", "inspect.ts"],
+  ...["convert.ts", "report.ts", "sample.ts", "session.ts", "backend.ts", "self_test.ts", "verify.ts", "inspect.ts"],
   ...["index.ts", "node.ts"],
 ].map((name) => `host/${name}`);
 
 /** What any folder of host/ may import: types and numbers that the stages hand to each other. */
 const SHARED = [
   ...[/^host\/[^/]+\.ts$/, /^host\/numbers\//, /^host\/engines\/engine\.ts$/],
-  /^host\/graph\/(graph|form|check)\.ts$/, // the language of importer, evaluator and lowering
+  /^host\/graph\/(graph|form|check|supported)\.ts$/, // the language of importer, evaluator and lowering
 ];
 
 /** The files of host/ that need Node; all others run in a browser as well. */

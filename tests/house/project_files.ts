@@ -21,3 +21,7 @@ export function projectFiles(): string[] {
 export function read(path: string): string {
   return readFileSync(join(PROJECT, path), "utf8");
 }
+
+export function readBytes(path: string): Uint8Array {
+  return new Uint8Array(readFileSync(join(PROJECT, path)));
+}

@@ -113,7 +113,7 @@ function pathIfThere(path: string): string | null {
 }
 
 export default defineCommand({
-  meta: { name: "doctor", description: "Say what is here of engines, variants and data, and how to get the rest" },
+  meta: { name: "doctor", description: "Say what is here, and how to get what is missing" },
   args: { json: { type: "boolean", description: "Print the report as JSON" } },
   async run({ args }) {
     const report = await doctor();

@@ -1,5 +1,7 @@
 import type { Unsupported } from "../errors.ts";
-import type { DenseNode, Graph, Node, QuantizeNode } from "../graph/graph.ts";
+import { at } from "../numbers/quantizer.ts";
+import { type Codes, forms } from "./form.ts";
+import type { DenseNode, Graph, Node, QuantizeNode, Weights } from "./graph.ts";
 
 /** Nodes of a graph by the value that they define. */
 function producers(graph: Graph): Map<string, Node> {
@@ -34,9 +36,10 @@ export function inputsWithoutQuantizer(graph: Graph): Set<string> {
   return new Set(origins.filter((origin) => !origin.node).map((origin) => origin.value));
 }
 
-/** Rules that lowering counts on, and what breaks them. A graph without reasons here is one that `Graph` describes. */
+/** Everything in a graph that integers cannot compute. The evaluator and lowering count on there being nothing. */
 export function unsupportedIn(graph: Graph): Unsupported[] {
   const producer = producers(graph);
+  const form = forms(graph);
   const reasons: Unsupported[] = [];
   const refuse = (node: Node, why: string, instead: string): void => {
     reasons.push({ node: node.name, op: node.op, shape: `[${node.channels}]`, why, instead });
@@ -48,6 +51,9 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
     } else if (node.op === "dense") {
       const [why, instead] = denseProblem(originOf(node.input, producer)) ?? [];
       if (why && instead) refuse(node, why, instead);
+      else if (!sumsAreExact(node.weights, form.get(node.input) as Codes)) {
+        refuse(node, "its sums may exceed 2^53", "fewer bits");
+      }
     }
   }
   for (const output of graph.outputs) {
@@ -93,4 +99,16 @@ function keepsCodes(node: Node): boolean {
   const { step } = node;
   if (step.kind === "relu") return true;
   return (step.kind === "mul" || step.kind === "div") && step.by.length === 1 && step.by[0] !== 0;
+}
+
+/** Whether float64 holds every partial sum of products exactly. */
+function sumsAreExact({ outputs, inputs, codes }: Weights, { min, max }: Codes): boolean {
+  for (let m = 0; m < outputs; m++) {
+    let bound = 0;
+    for (let k = 0; k < inputs; k++) {
+      bound += Math.abs(codes[m * inputs + k]!) * Math.max(Math.abs(at(min, k)), Math.abs(at(max, k)));
+    }
+    if (bound > 2 ** 53) return false;
+  }
+  return true;
 }

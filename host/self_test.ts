@@ -1,0 +1,63 @@
+import { decodeRow, encodeRow, referenceBackend } from "./backend.ts";
+import { elementBytes } from "./blob/tensors.ts";
+import { fromOrderKey } from "./numbers/order.ts";
+import type { Program, SelfTest } from "./program.ts";
+import { sampleInputs } from "./sample.ts";
+import { ARRAYS, type InputRows, Session } from "./session.ts";
+
+/** Golden pairs that a blob carries for devices. */
+const PAIRS = 2;
+
+/** What the reference computes for a few random inputs, one row each. */
+export function goldenPairs(program: Program): SelfTest {
+  const session = new Session(program, referenceBackend(program));
+  const test: SelfTest = { inputs: [], outputs: [] };
+  const samples = sampleInputs(program, PAIRS + 2); // the first two are the least and the greatest everywhere
+  for (let row = 2; row < PAIRS + 2; row++) {
+    const inputs = samples.map((rows, i) => {
+      const { channels } = program.tensors[program.inputs[i]!]!;
+      return rows.subarray(row * channels, (row + 1) * channels);
+    });
+    test.inputs.push(packRow(program, program.inputs, inputs));
+    test.outputs.push(packOutputs(session, inputs));
+  }
+  return test;
+}
+
+/** Runs the golden pairs that the blob carries and returns the numbers of those that came out wrong. */
+export function selfTest(session: Session): number[] {
+  const { program } = session;
+  const { inputs, outputs } = program.selfTest ?? { inputs: [], outputs: [] };
+  const isRight = (pair: number) => {
+    const found = packOutputs(session, unpackInputs(program, inputs[pair]!));
+    return found.every((byte, i) => byte === outputs[pair]![i]);
+  };
+  return Array.from(inputs.keys()).filter((pair) => !isRight(pair));
+}
+
+function packOutputs(session: Session, inputs: InputRows[]): Uint8Array {
+  const outputs = session.run(inputs).map(({ elements }) => elements);
+  return packRow(session.program, session.program.outputs, outputs);
+}
+
+/** One row of each tensor, without padding behind the elements. */
+function packRow(program: Program, tensors: number[], rows: ArrayLike<number>[]): Uint8Array {
+  const parts = tensors.map((index, i) => {
+    const bytes = new Uint8Array(elementBytes(program.tensors[index]!));
+    encodeRow(bytes, program.tensors[index]!, rows[i]!);
+    return bytes;
+  });
+  return Uint8Array.from(parts.flatMap((part) => Array.from(part)));
+}
+
+/** One row of each input, out of what `packRow` made. */
+function unpackInputs(program: Program, bytes: Uint8Array): InputRows[] {
+  let offset = 0;
+  return program.inputs.map((index) => {
+    const tensor = program.tensors[index]!;
+    const elements = new Int32Array(tensor.channels);
+    decodeRow(bytes.subarray(offset, offset + elementBytes(tensor)), tensor, elements);
+    offset += elementBytes(tensor);
+    return new ARRAYS[tensor.dtype]!(tensor.dtype === "f32" ? Array.from(elements, fromOrderKey) : elements);
+  });
+}

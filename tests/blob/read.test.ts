@@ -1,0 +1,302 @@
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { align16, HEADER, HEADER_BYTES, OP, PART, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
+import { readBlob } from "../../host/blob/read.ts";
+import { elementBytes } from "../../host/blob/tensors.ts";
+import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
+import { BlobError } from "../../host/errors.ts";
+import { lower } from "../../host/lower/lower.ts";
+import type { Op, Program } from "../../host/program.ts";
+import { Random, randomGraph } from "../graph/random.ts";
+import { OPTIONS } from "../lower/agree.ts";
+import { WAYS } from "../module/agree.ts";
+import { type Machine, machine, seal } from "../module/machine.ts";
+import { programOf, randomProgram, SMALL, thresholds } from "../module/programs.ts";
+import { describeModules } from "../variants.ts";
+
+/** The program as the reader gives it: with the tiles that the writer chose. */
+function withoutTiles(program: Program): Program {
+  return { ...program, ops: program.ops.map(({ tileChannels: _, ...op }) => op as Op) };
+}
+
+describe("readBlob and writeBlob", () => {
+  it("are inverse, and the same program gives the same bytes", () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const program = randomProgram(new Random(seed));
+        const blob = writeBlob(program);
+        const again = readBlob(blob);
+        expect(withoutTiles(again)).toEqual(withoutTiles(program));
+        expect(Buffer.compare(writeBlob(again), blob)).toBe(0);
+        expect(Buffer.compare(writeBlob(structuredClone(program)), blob)).toBe(0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("keep a description", () => {
+    const { program } = lower(randomGraph(1), OPTIONS);
+    expect(program.description).toBeDefined();
+    expect(withoutTiles(readBlob(writeBlob(program)))).toEqual(program);
+  });
+
+  it("read a blob that lies somewhere in a buffer", () => {
+    const blob = writeBlob(Object.values(SMALL)[0]!);
+    const buffer = new Uint8Array(blob.length + 7);
+    buffer.set(blob, 5);
+    expect(readBlob(buffer.subarray(5, 5 + blob.length))).toEqual(readBlob(blob));
+  });
+});
+
+describe.each(Object.entries(SMALL))("the reader refuses of a small blob, %s:", (_, program) => {
+  const blob = writeBlob(program);
+
+  it("every truncation, and bytes behind the end", () => {
+    for (let bytes = 0; bytes < blob.length; bytes++) expectRefused(blob.slice(0, bytes));
+    expectRefused(Uint8Array.of(...blob, 0));
+    expectRefused(Uint8Array.of(...blob, ...new Uint8Array(16)));
+  });
+
+  it("every flipped bit", () => {
+    for (let bit = 0; bit < 8 * blob.length; bit++) expectRefused(flipped(blob, bit));
+  });
+});
+
+/** A program with a description and a self-test. */
+function complete(): Program {
+  const { program } = lower(randomGraph(1), OPTIONS);
+  const bytes = (ports: number[]) =>
+    new Uint8Array(ports.reduce((sum, t) => sum + elementBytes(program.tensors[t]!), 0));
+  program.selfTest = { inputs: [bytes(program.inputs)], outputs: [bytes(program.outputs)] };
+  return program;
+}
+
+describe("parts: reader and writer", () => {
+  const program = Object.values(SMALL)[0]!;
+
+  it.each([4, 900, 0xffff])("skip an unknown optional part, kind %i", (kind) => {
+    const blob = writeBlob(program, [{ kind, flags: 0, bytes: Uint8Array.of(1, 2, 3) }]);
+    expect(readBlob(blob)).toEqual(readBlob(writeBlob(program)));
+  });
+
+  it("refuse an unknown part that is required", () => {
+    const blob = writeBlob(program, [{ kind: 4, flags: 1, bytes: Uint8Array.of(1, 2, 3) }]);
+    expectRefused(blob, "part of unknown kind 4 is required");
+  });
+
+  it("refuse parts twice, out of order, or apart", () => {
+    const part = (kind: number) => ({ kind, flags: 0, bytes: Uint8Array.of(kind) });
+    expectRefused(writeBlob(program, [part(4), part(4)]), "part of kind 4 behind one of 4");
+    expectRefused(writeBlob(program, [part(5), part(4)]), "part of kind 4 behind one of 5");
+    expectRefused(writeBlob(program, [part(1)]), "part of kind 1 behind one of 1");
+    const blob = writeBlob(program, [part(4)]);
+    const view = new DataView(blob.buffer);
+    view.setUint32(HEADER_BYTES + PART_BYTES + PART.offset, view.getUint32(HEADER_BYTES + PART.offset, true), true);
+    expectRefused(sealed(blob), "part 1 at byte");
+  });
+
+  it("refuse a blob without weights part", () => {
+    const blob = writeBlob(program, [{ kind: 4, flags: 0, bytes: new Uint8Array(0) }]);
+    const view = new DataView(blob.buffer);
+    view.setUint16(HEADER_BYTES + PART.kind, 3, true);
+    view.setUint16(HEADER_BYTES + PART.flags, 0, true);
+    expectRefused(sealed(blob), "no weights part");
+  });
+
+  it("of a lowered graph are read back with description and self-test", () => {
+    const whole = complete();
+    expect(withoutTiles(readBlob(writeBlob(whole)))).toEqual(whole);
+  });
+
+  it("refuse a self-test of other sizes", () => {
+    expectRefused(writeBlob({ ...program, selfTest: { inputs: [], outputs: [] } }), "self-test pairs of 0 and 0 bytes");
+  });
+
+  it("refuse a description that does not fit the program", () => {
+    const whole = complete();
+    const { description } = whole;
+    for (const wrong of [
+      { ...description!, name: 7 },
+      { ...description!, inputs: [] },
+      { ...description!, tensors: [] },
+      { ...description!, surplus: 1 },
+      [],
+    ]) {
+      expectRefused(writeBlob({ ...whole, description: wrong as unknown as NonNullable<typeof description> }));
+    }
+  });
+});
+
+describe("a hostile blob", () => {
+  const program = programOf(
+    [
+      ["u8", 4],
+      ["u8", 4],
+    ],
+    [{ kind: "quantize", input: 0, output: 1, post: thresholds({ base: 0, up: [3, 9] }) }],
+  );
+
+  it.each<[string, (view: DataView, op: number) => void, string]>([
+    ["unsorted steps", (view) => view.setInt32(tileAt(view) + 4, 10, true), "step 9 below the one before, 10"],
+    ["more rising steps than steps", (view) => view.setUint16(tileAt(view) + 2, 3, true), "3 rising steps of 2"],
+    ["tiles of no channels", (view, op) => view.setUint16(op + OP.tileChannels, 0, true), "tiles of 0 channels"],
+    [
+      "an op that writes what it reads",
+      (view, op) => view.setUint16(op + OP.output, 0, true),
+      "tensors 0 and 0 overlap",
+    ],
+    ["a tensor that is not there", (view, op) => view.setUint16(op + OP.output, 2, true), "tensor 2, but there are 2"],
+    ["a field that the op does not have", (view, op) => view.setInt16(op + OP.lo, -1, true), "not canonical"],
+    ["a feature that it does not need", (view) => view.setUint32(HEADER.opFeatures, 6, true), "not canonical"],
+    [
+      "an arena that is too small",
+      (view) => view.setUint32(HEADER.arenaPerRow, 16, true),
+      "of an arena of 16 with 1 rows",
+    ],
+    ["no rows", (view) => view.setUint32(HEADER.maxRows, 0, true), "up to 0 rows, expected 1 to 1048576"],
+  ])("with %s: a reason", (_, change, reason) => {
+    const blob = writeBlob(program);
+    const view = new DataView(blob.buffer);
+    change(view, HEADER_BYTES + PART_BYTES + 2 * TENSOR_BYTES);
+    expectRefused(sealed(blob), reason);
+  });
+
+  it("with fixed-point codes from 1 to 0: a reason", () => {
+    const post = { kind: "requantize", records: 1, lo: 1, hi: 0, rounding: "floor" } as const;
+    const line = { multiplier: Int32Array.of(1), offset: BigInt64Array.of(0n), shift: Uint8Array.of(0) };
+    expectRefused(
+      writeBlob({ ...program, ops: [{ kind: "quantize", input: 0, output: 1, post: { ...post, ...line } }] }),
+      "codes from 1 to 0",
+    );
+  });
+
+  // Each claim is cheap to make; what it costs the reader is bounded by the bytes that are there.
+  it("with 65,535 parts, ops or both that all claim the same bytes is refused at once", () => {
+    const many = (name: "partCount" | "opCount", recordBytes: number, at: number) => {
+      const blob = writeBlob(program);
+      const view = new DataView(blob.buffer);
+      const copies = 65_535 - 1;
+      const grown = new Uint8Array(align16(blob.length + copies * recordBytes));
+      grown.set(blob.subarray(0, at));
+      for (let i = 0; i < copies; i++) grown.set(blob.subarray(at, at + recordBytes), at + i * recordBytes);
+      grown.set(blob.subarray(at), at + copies * recordBytes);
+      const grownView = new DataView(grown.buffer);
+      grownView.setUint16(HEADER[name], 65_535, true);
+      grownView.setUint32(HEADER.totalBytes, grown.length, true);
+      const headBytes = align16(view.getUint32(HEADER.headBytes, true) + copies * recordBytes);
+      grownView.setUint32(HEADER.headBytes, headBytes, true);
+      return seal(grown, headBytes, 1);
+    };
+    const start = performance.now();
+    expectRefused(many("partCount", PART_BYTES, HEADER_BYTES));
+    expectRefused(many("opCount", 32, HEADER_BYTES + PART_BYTES + 2 * TENSOR_BYTES));
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  function tileAt(view: DataView): number {
+    return view.getUint32(HEADER_BYTES + PART.offset, true);
+  }
+});
+
+describe("the head", () => {
+  it("of a net of 30 layers takes at most 2 KB", () => {
+    const sizes = Array.from({ length: 32 }, () => 4);
+    const ops = sizes.slice(1).map((_, i): Op => {
+      const ends = { input: i, output: i + 1 };
+      if (i === 0) return { kind: "quantize", ...ends, post: thresholds({ base: 0, up: [1] }) };
+      const dense = { kind: "dense", ...ends, dtype: "ternary", weights: new Int8Array(16) } as const;
+      return i === 30 ? dense : { ...dense, post: thresholds({ base: 0, up: [1] }) };
+    });
+    const program = programOf(
+      sizes.map((channels, i) => [i === 31 ? "i32" : "u8", channels]),
+      ops,
+    );
+    const whole = writeBlob({ ...program, selfTest: { inputs: [], outputs: [] } });
+    expect(ops).toHaveLength(31); // the quantizer of the input, and 30 layers
+    expect(new DataView(whole.buffer).getUint32(HEADER.headBytes, true)).toBe(headBytesOf(program, 2));
+    expect(headBytesOf(program, 3)).toBeLessThanOrEqual(2048);
+  });
+});
+
+describeModules("open", (engine, module) => {
+  const MEMORY = 65_536;
+  let at: Machine;
+  beforeAll(async () => {
+    at = await machine(engine, module, MEMORY);
+  });
+
+  const program = complete();
+  const blob = writeBlob(program);
+  const view = new DataView(blob.buffer);
+  const headBytes = view.getUint32(HEADER.headBytes, true);
+  const weightsEnd = headBytes + view.getUint32(HEADER_BYTES + PART.bytes, true);
+
+  /** The status of open with the blob at the start of memory. */
+  function open(bytes: Uint8Array, way: (typeof WAYS)[number], imageBytes = bytes.length): number {
+    const image = bytes.subarray(0, way === "resident" ? imageBytes : Math.min(imageBytes, headBytes));
+    at.memory().set(image, 16);
+    at.flash = bytes;
+    const work = 16 + align16(image.length);
+    return at.open(16, image.length, work, MEMORY - work, 1);
+  }
+
+  it.each(WAYS)("accepts the blob: %s", (way) => {
+    expect(open(blob, way)).toBe(0);
+  });
+
+  it("refuses every truncation, also where memory ends with it", () => {
+    for (let bytes = 0; bytes < blob.length; bytes++) {
+      if (bytes === headBytes) continue; // that is how the weights are streamed
+      expect(open(blob, "resident", bytes), `${bytes} bytes`).not.toBe(0);
+      const end = (MEMORY - bytes) & ~15;
+      at.memory().fill(0);
+      at.memory().set(blob.subarray(0, bytes), end);
+      expect(at.plan(end, bytes, 1), `${bytes} bytes at the end of memory`).toBeLessThan(0);
+      expect(at.open(end, bytes, MEMORY, 0, 1), `${bytes} bytes at the end of memory`).not.toBe(0);
+    }
+  });
+
+  it.each(WAYS)("refuses every flipped bit of what it reads: %s", (way) => {
+    for (let bit = 0; bit < 8 * weightsEnd; bit++) {
+      const status = open(flipped(blob, bit), way);
+      const unread = bit >= 8 * HEADER.crc && bit < 8 * HEADER.formatVersion; // a boot loader's checksum
+      if (unread) expect(status, `bit ${bit}`).toBe(0);
+      else expect(status, `bit ${bit}`).not.toBe(0);
+    }
+  });
+
+  it("leaves description and self-test to the host", () => {
+    for (let bit = 8 * weightsEnd; bit < 8 * blob.length; bit += 97)
+      expect(open(flipped(blob, bit), "resident")).toBe(0);
+  });
+
+  it("refuses flash that is cut", () => {
+    at.memory().set(blob.subarray(0, headBytes), 16);
+    const work = 16 + headBytes;
+    for (let bytes = 0; bytes < weightsEnd; bytes++) {
+      at.flash = blob.subarray(0, bytes);
+      expect(at.open(16, headBytes, work, MEMORY - work, 1)).toBe(14);
+    }
+  });
+});
+
+function flipped(blob: Uint8Array, bit: number): Uint8Array {
+  return blob.with(bit >> 3, blob[bit >> 3]! ^ (1 << (bit & 7)));
+}
+
+/** With right checksums, where sizes and tables are as they were. */
+function sealed(blob: Uint8Array): Uint8Array {
+  const view = new DataView(blob.buffer);
+  return seal(blob, view.getUint32(HEADER.headBytes, true), view.getUint16(HEADER.partCount, true));
+}
+
+function expectRefused(bytes: Uint8Array, reason = ""): void {
+  let refusal: unknown;
+  try {
+    readBlob(bytes);
+  } catch (error) {
+    refusal = error;
+  }
+  expect(refusal).toBeInstanceOf(BlobError);
+  expect((refusal as BlobError).message).toContain(reason);
+}

@@ -1,0 +1,165 @@
+import { expect, it } from "vitest";
+import { WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { rowStride } from "../../host/blob/tensors.ts";
+import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
+import type { ActivationDtype, Op, WeightDtype } from "../../host/program.ts";
+import { Random } from "../graph/random.ts";
+import { describeModules } from "../variants.ts";
+import { expectReference } from "./agree.ts";
+import { machine, seal } from "./machine.ts";
+import { elements, inputsOf, programOf, RANGE, WEIGHT_DTYPES, weights } from "./programs.ts";
+
+/** One lane; the words of 10, 16, 32 (and 4, 8) lanes, two and four of them, and each side of those edges; many. */
+const INPUTS = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1024];
+const OUTPUTS = [1, 3, 8, 9, 17];
+
+const PAIRS = WEIGHT_DTYPES.flatMap((dtype) => inputsOf(dtype).map((input) => [dtype, input] as const));
+
+/** Dense ops without post: random weights for each number of output channels, then all weights at either end, and at both in turn. */
+function denseOps(dtype: WeightDtype, inputs: number, random: Random): Op[] {
+  const dense = (codes: Int8Array, output: number): Op => ({ kind: "dense", input: 0, output, dtype, weights: codes });
+  const ends = weights(dtype, 4 * inputs, random, (min, max, i) => {
+    const row = Math.floor(i / inputs);
+    return row === 0 ? min : row === 1 ? max : (row + i) % 2 ? min : max;
+  });
+  return [...OUTPUTS.map((outputs) => weights(dtype, outputs * inputs, random)), ends].map((codes, i) =>
+    dense(codes, i + 1),
+  );
+}
+
+/** A row of each: least, greatest, both in turn, random. */
+function extremeRows(dtype: ActivationDtype, channels: number, random: Random): number[] {
+  const [min, max] = RANGE[dtype];
+  const row = (element: (i: number) => number) => Array.from({ length: channels }, (_, i) => element(i));
+  return [
+    ...row(() => min),
+    ...row(() => max),
+    ...row((i) => (i % 2 ? max : min)),
+    ...elements(dtype, 2 * channels, random),
+  ];
+}
+
+describeModules("kernels", (engine, module) => {
+  it.each(PAIRS)("%s × %s", async (dtype, input) => {
+    for (const inputs of INPUTS) {
+      const random = new Random(inputs);
+      const outputs = [...OUTPUTS, 4].map((channels): [ActivationDtype, number] => ["i32", channels]);
+      const program = programOf([[input, inputs], ...outputs], denseOps(dtype, inputs, random));
+      await expectReference(program, engine, module, [
+        [extremeRows(input, inputs, random)],
+        [elements(input, inputs, random)],
+        [elements(input, 2 * inputs, random)],
+      ]);
+    }
+  });
+
+  // The most products of the greatest size that an int32 holds, both ways, and the most channels.
+  it.each<[WeightDtype, number, ActivationDtype, number, number]>([
+    ["int8", -128, "u8", 255, 65_793], // −2147483520
+    ["int8", 127, "u8", 255, 66_311],
+    ["int8", -128, "i8", -128, 131_071], // 2147467264
+    ["int8", 127, "i8", -128, 132_104],
+    ["int4", -8, "u8", 255, 2 ** 20],
+    ["int3", -4, "i8", -128, 2 ** 20],
+    ["int2", -2, "u8", 255, 2 ** 20],
+    ["ternary", -1, "i8", -128, 2 ** 20],
+    ["binary", -1, "u8", 255, 2 ** 20],
+    ["binary", -1, "bit", 1, 2 ** 20],
+  ])("%s, all %i, × %s, all %i: %i inputs", async (dtype, weight, input, element, inputs) => {
+    const dense: Op = { kind: "dense", input: 0, output: 1, dtype, weights: new Int8Array(inputs).fill(weight) };
+    const program = programOf(
+      [
+        [input, inputs],
+        ["i32", 1],
+      ],
+      [dense],
+      { maxRows: 1 },
+    );
+    expect(Math.abs(inputs * weight * element)).toBeLessThan(2 ** 31);
+    await expectReference(program, engine, module, [[new Int32Array(inputs).fill(element)]]);
+  });
+
+  it.each([1, 3, 8, 17])("tiles of %i channels", async (tileChannels) => {
+    const random = new Random(tileChannels);
+    for (const dtype of WEIGHT_DTYPES) {
+      const [inputs, outputs] = [33, 17];
+      const dense: Op = {
+        kind: "dense",
+        input: 0,
+        output: 1,
+        dtype,
+        weights: weights(dtype, inputs * outputs, random),
+        tileChannels,
+      };
+      const program = programOf(
+        [
+          ["i8", inputs],
+          ["i32", outputs],
+        ],
+        [dense],
+      );
+      await expectReference(program, engine, module, [
+        [elements("i8", 5 * inputs, random)],
+        [elements("i8", inputs, random)],
+      ]);
+    }
+  });
+
+  it.each(PAIRS)("%s × %s: what lies behind the last lane does not count", async (dtype, input) => {
+    const at = await machine(engine, module);
+    for (const inputs of INPUTS) {
+      const random = new Random(inputs);
+      const channels = 3;
+      const dense: Op = {
+        kind: "dense",
+        input: 0,
+        output: 1,
+        dtype,
+        weights: weights(dtype, channels * inputs, random),
+      };
+      const program = programOf(
+        [
+          [input, inputs],
+          ["i32", channels],
+        ],
+        [dense],
+      );
+      const blob = writeBlob(program);
+      const headBytes = headBytesOf(program, 1);
+      const row = elements(input, inputs, random);
+      const run = (bytes: Uint8Array, padding: number) => {
+        at.memory().set(bytes, 16);
+        const arena = 16 + bytes.length;
+        expect(at.open(16, bytes.length, arena, program.arena.perRow, 1)).toBe(0);
+        at.memory().fill(padding, arena, arena + program.arena.perRow);
+        const slot = at.memory().subarray(arena, arena + rowStride(program.tensors[0]!));
+        for (let c = 0; c < inputs; c++) {
+          if (input === "bit")
+            slot[c >> 3] = row[c]! < 0 ? slot[c >> 3]! | (1 << (c & 7)) : slot[c >> 3]! & ~(1 << (c & 7));
+          else slot[c] = row[c]!;
+        }
+        expect(at.invoke(0, 1, 1)).toBe(0);
+        return at
+          .memory()
+          .slice(arena + program.tensors[1]!.perRow)
+          .subarray(0, 4 * channels);
+      };
+      expect(run(padded(blob, headBytes, dtype, inputs, channels), 0xff), `${inputs} inputs`).toEqual(run(blob, 0));
+    }
+  });
+});
+
+/** A blob whose first tile has ones in all bits behind the last weight of each channel. */
+function padded(blob: Uint8Array, headBytes: number, dtype: WeightDtype, inputs: number, channels: number): Uint8Array {
+  const { packing } = WEIGHTS[dtype];
+  const lanes = Math.floor(32 / packing.bits);
+  const bytes = blob.slice();
+  for (let channel = 0; channel < channels; channel++) {
+    const row = headBytes + channel * packing.rowBytes(inputs);
+    for (let bit = 0; bit < 8 * packing.rowBytes(inputs); bit++) {
+      const lane = Math.floor((bit % 32) / packing.bits);
+      if (lane >= lanes || (bit >> 5) * lanes + lane >= inputs) bytes[row + (bit >> 3)]! |= 1 << (bit & 7);
+    }
+  }
+  return seal(bytes, headBytes, 1);
+}

@@ -1,0 +1,323 @@
+import { WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { elementBytes, rowStride } from "../../host/blob/tensors.ts";
+import type {
+  ActivationDtype,
+  ArgmaxOp,
+  DenseOp,
+  Lookup,
+  Op,
+  Program,
+  QuantizeOp,
+  Requantize,
+  Tensor,
+  Thresholds,
+  WeightDtype,
+} from "../../host/program.ts";
+import type { Random } from "../graph/random.ts";
+
+export const INT32_MIN = -(2 ** 31);
+export const INT32_MAX = 2 ** 31 - 1;
+
+/** Weight dtypes, and the inputs that each goes with. */
+export const WEIGHT_DTYPES = Object.keys(WEIGHTS) as WeightDtype[];
+export function inputsOf(dtype: WeightDtype): ActivationDtype[] {
+  return dtype === "binary" ? ["bit", "u8", "i8"] : ["u8", "i8"];
+}
+
+/** Least and greatest element of an activation. */
+export const RANGE: Record<ActivationDtype, [number, number]> = {
+  bit: [-1, 1],
+  u8: [0, 255],
+  i8: [-128, 127],
+  i16: [-32768, 32767],
+  i32: [INT32_MIN, INT32_MAX],
+  f32: [-3.4028234663852886e38, 3.4028234663852886e38],
+};
+
+/** A program whose tensors share no memory: each lies behind the one before. */
+export function programOf(
+  tensors: [ActivationDtype, number][],
+  ops: Op[],
+  { inputs = [0], outputs = [tensors.length - 1], maxRows = 5 } = {},
+): Program {
+  let perRow = 0;
+  const placed = tensors.map(([dtype, channels]) => {
+    const tensor: Tensor = { dtype, channels, fixed: 0, perRow };
+    perRow += rowStride(tensor);
+    return tensor;
+  });
+  const arena = { fixed: 0, perRow };
+  return { modelId: 0x0123456789abcdefn, modelVersion: 7, maxRows, arena, tensors: placed, ops, inputs, outputs };
+}
+
+/** Thresholds from one record (shared) or one per channel. */
+export function thresholds(...records: { base: number; up?: number[]; down?: number[] }[]): Thresholds {
+  const count = Math.max(...records.map(({ up = [], down = [] }) => up.length + down.length));
+  const steps = records.flatMap(({ up = [], down = [] }) => {
+    const unused = new Array<number>(count - up.length - down.length).fill(INT32_MAX);
+    return [...ascending(up), ...ascending(down), ...unused];
+  });
+  return {
+    kind: "thresholds",
+    records: records.length,
+    count,
+    base: Int16Array.from(records, ({ base }) => base),
+    ups: Uint16Array.from(records, ({ up = [] }) => up.length),
+    steps: Int32Array.from(steps),
+  };
+}
+
+function ascending(numbers: number[]): number[] {
+  return [...numbers].sort((a, b) => a - b);
+}
+
+/** Requantization from one record (shared) or one per channel. */
+export function requantize(
+  range: Pick<Requantize, "lo" | "hi" | "rounding">,
+  ...records: { multiplier: number; offset: bigint; shift: number }[]
+): Requantize {
+  return {
+    kind: "requantize",
+    records: records.length,
+    multiplier: Int32Array.from(records, ({ multiplier }) => multiplier),
+    offset: BigInt64Array.from(records, ({ offset }) => offset),
+    shift: Uint8Array.from(records, ({ shift }) => shift),
+    ...range,
+  };
+}
+
+/** A code for each byte, in the range of `dtype`. */
+export function lookup(dtype: ActivationDtype, random: Random): Lookup {
+  const [min, max] = dtype === "u8" ? RANGE.u8 : RANGE.i8;
+  return { kind: "lookup", table: Int16Array.from({ length: 256 }, () => random.int(min, max)) };
+}
+
+/** `count` weights of a dtype: random, or from `choose`, which is told the ends. */
+export function weights(
+  dtype: WeightDtype,
+  count: number,
+  random: Random,
+  choose = (min: number, max: number, _index: number) =>
+    dtype === "binary" ? random.pick([-1, 1]) : random.int(min, max),
+): Int8Array {
+  const { min, max } = WEIGHTS[dtype];
+  return Int8Array.from({ length: count }, (_, i) => choose(min, max, i));
+}
+
+/** Random elements, now and then an end of the range. */
+export function elements(dtype: ActivationDtype, count: number, random: Random): number[] {
+  const [min, max] = RANGE[dtype];
+  return Array.from({ length: count }, () => {
+    if (dtype === "bit") return random.pick([-1, 1]);
+    if (random.chance(0.1)) return random.pick([min, max]);
+    return dtype === "f32" ? Math.fround((random.unit() - 0.5) * 10 ** random.int(-3, 3)) : random.int(min, max);
+  });
+}
+
+function randomThresholds(records: number, spread: number, bit: boolean, random: Random): Thresholds {
+  const steps = () => Array.from({ length: random.int(0, 4) }, () => random.int(-spread, spread));
+  const one = () => ({ base: random.int(bit ? -1 : -5, 5), up: steps(), down: steps() });
+  return thresholds(...Array.from({ length: records }, one));
+}
+
+function randomRequantize(records: number, random: Random): Requantize {
+  const one = () => ({
+    multiplier: random.int(-(2 ** 20), 2 ** 20),
+    offset: BigInt(random.int(-(2 ** 40), 2 ** 40)),
+    shift: random.int(0, 62),
+  });
+  const range = {
+    lo: random.int(-128, 0),
+    hi: random.int(1, 127),
+    rounding: random.pick(["floor", "half-even"] as const),
+  };
+  return requantize(range, ...Array.from({ length: records }, one));
+}
+
+/** A chain of all kinds of ops, of any valid dtypes, sizes, posts and tiles; small. */
+export function randomProgram(random: Random): Program {
+  const tensors: [ActivationDtype, number][] = [[random.pick(["u8", "i8", "i16", "f32", "i32"]), random.int(1, 40)]];
+  const ops: Op[] = [];
+  const add = (op: Op, dtype: ActivationDtype, channels: number) => {
+    if (random.chance(0.3) && !(op.kind === "argmax" && !op.scores)) op.tileChannels = random.int(1, 20);
+    ops.push(op);
+    tensors.push([dtype, channels]);
+  };
+  const ends = () => ({ input: tensors.length - 1, output: tensors.length });
+  const post = (channels: number, dtype: ActivationDtype, spread: number, fixedPoint = true) => {
+    const records = random.chance(0.5) ? 1 : channels;
+    return random.chance(0.5) || !fixedPoint
+      ? randomThresholds(records, spread, dtype === "bit", random)
+      : randomRequantize(records, random);
+  };
+  const codes = () => random.pick(["bit", "u8", "i8"] as const);
+
+  const [from, inputs] = tensors[0]!;
+  const first = codes();
+  const made = (from === "u8" || from === "i8") && random.chance(0.5) ? lookup(first, random) : undefined;
+  const quantize: QuantizeOp = {
+    kind: "quantize",
+    ...ends(),
+    post: made ?? post(inputs, first, from === "f32" || from === "i32" ? 2 ** 30 : 300, from !== "f32"),
+  };
+  add(quantize, first, inputs);
+
+  for (let layers = random.int(0, 3); layers >= 0; layers--) {
+    const [input, K] = tensors.at(-1)!;
+    const M = random.int(1, 40);
+    const dtype = input === "bit" ? "binary" : random.pick(WEIGHT_DTYPES);
+    const to = codes();
+    const dense: DenseOp = { kind: "dense", ...ends(), dtype, weights: weights(dtype, K * M, random) };
+    if (layers > 0) dense.post = post(M, to, 1000);
+    add(dense, layers > 0 ? to : "i32", M);
+  }
+
+  const channels = tensors.at(-1)![1];
+  if (random.chance(0.5)) {
+    const argmax: ArgmaxOp = { kind: "argmax", ...ends() };
+    if (random.chance(0.5)) {
+      argmax.scores = {
+        multiplier: Int32Array.from({ length: channels }, () => random.int(INT32_MIN, INT32_MAX)),
+        offset: BigInt64Array.from({ length: channels }, () => BigInt(random.int(-(2 ** 50), 2 ** 50))),
+      };
+    }
+    add(argmax, "i32", 1);
+  } else if (random.chance(0.3)) {
+    const to = codes();
+    add({ kind: "quantize", ...ends(), post: post(channels, to, 1000) }, to, channels);
+  }
+  const program = programOf(tensors, ops, { maxRows: random.int(1, 8) });
+  if (random.chance(0.3)) {
+    const bytes = (index: number) => {
+      const size = elementBytes(program.tensors[index]!);
+      return Uint8Array.from({ length: size }, () => random.int(0, 255));
+    };
+    program.selfTest = {
+      inputs: [bytes(0), bytes(0)],
+      outputs: [bytes(tensors.length - 1), bytes(tensors.length - 1)],
+    };
+  }
+  return program;
+}
+
+/** Small programs that together have every op, dtype, packing and post. */
+export const SMALL: Record<string, Program> = {
+  "u8 → lookup → ternary → int8 → argmax of scores": programOf(
+    [
+      ["u8", 5],
+      ["u8", 5],
+      ["u8", 3],
+      ["i32", 3],
+      ["i32", 1],
+    ],
+    [
+      {
+        kind: "quantize",
+        input: 0,
+        output: 1,
+        post: { kind: "lookup", table: Int16Array.from({ length: 256 }, (_, byte) => byte >> 6) },
+      },
+      {
+        kind: "dense",
+        input: 1,
+        output: 2,
+        dtype: "ternary",
+        weights: Int8Array.of(1, 0, -1, 1, 0, -1, -1, 1, 1, 0, 0, 1, 1, 1, -1),
+        post: thresholds({ base: 0, up: [-1, 2, 3] }, { base: 3, down: [0, 1] }, { base: 1, up: [4], down: [1] }),
+        tileChannels: 2,
+      },
+      { kind: "dense", input: 2, output: 3, dtype: "int8", weights: Int8Array.of(-128, 127, 3, 9, -77, 5, 1, 2, 4) },
+      {
+        kind: "argmax",
+        input: 3,
+        output: 4,
+        scores: { multiplier: Int32Array.of(3, -2, 5), offset: BigInt64Array.of(0n, -9n, 2n ** 40n) },
+        tileChannels: 2,
+      },
+    ],
+  ),
+  "f32 → bit → binary × bit → binary × bit → argmax": programOf(
+    [
+      ["f32", 3],
+      ["bit", 3],
+      ["bit", 9],
+      ["i32", 2],
+      ["i32", 1],
+    ],
+    [
+      { kind: "quantize", input: 0, output: 1, post: thresholds({ base: -1, up: [0] }) },
+      {
+        kind: "dense",
+        input: 1,
+        output: 2,
+        dtype: "binary",
+        weights: Int8Array.from({ length: 27 }, (_, i) => ((i * 7) % 5 > 2 ? -1 : 1)),
+        post: thresholds({ base: 0, down: [1] }),
+      },
+      {
+        kind: "dense",
+        input: 2,
+        output: 3,
+        dtype: "binary",
+        weights: Int8Array.from({ length: 18 }, (_, i) => ((i * 5) % 7 > 3 ? -1 : 1)),
+      },
+      { kind: "argmax", input: 3, output: 4 },
+    ],
+  ),
+  "i16 → requantize → int3 → int4 → int2 → quantize of i32": programOf(
+    [
+      ["i16", 11],
+      ["i8", 11],
+      ["i8", 4],
+      ["u8", 3],
+      ["i32", 2],
+      ["bit", 2],
+    ],
+    [
+      {
+        kind: "quantize",
+        input: 0,
+        output: 1,
+        post: requantize({ lo: -100, hi: 100, rounding: "half-even" }, { multiplier: -3, offset: 17n, shift: 9 }),
+      },
+      {
+        kind: "dense",
+        input: 1,
+        output: 2,
+        dtype: "int3",
+        weights: Int8Array.from({ length: 44 }, (_, i) => ((i * 5) % 8) - 4),
+        post: requantize(
+          { lo: -128, hi: 127, rounding: "floor" },
+          ...[1, -2, 3, 4].map((multiplier) => ({ multiplier, offset: -5n, shift: 2 })),
+        ),
+        tileChannels: 3,
+      },
+      {
+        kind: "dense",
+        input: 2,
+        output: 3,
+        dtype: "int4",
+        weights: Int8Array.from({ length: 12 }, (_, i) => ((i * 11) % 16) - 8),
+        post: thresholds({ base: 0, up: [-50, 0, 50] }),
+      },
+      { kind: "dense", input: 3, output: 4, dtype: "int2", weights: Int8Array.of(-2, 1, 0, 1, -1, -2) },
+      { kind: "quantize", input: 4, output: 5, post: thresholds({ base: -1, up: [0] }, { base: 1, down: [-1, 3] }) },
+    ],
+  ),
+  "i8 → lookup → binary × i8": programOf(
+    [
+      ["i8", 2],
+      ["i8", 2],
+      ["i32", 2],
+    ],
+    [
+      {
+        kind: "quantize",
+        input: 0,
+        output: 1,
+        post: { kind: "lookup", table: Int16Array.from({ length: 256 }, (_, byte) => 127 - byte) },
+      },
+      { kind: "dense", input: 1, output: 2, dtype: "binary", weights: Int8Array.of(1, -1, -1, -1) },
+    ],
+  ),
+};

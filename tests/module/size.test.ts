@@ -1,0 +1,18 @@
+import { expect, it } from "vitest";
+// @ts-expect-error: JavaScript, which runs before anything is compiled
+import { CEILINGS } from "../../tools/scripts/build_wasm.mjs";
+import { moduleNamed, TARGETS, VARIANTS } from "../variants.ts";
+
+it.each(TARGETS)("build/%s.wasm keeps its ceiling", (target) => {
+  expect(moduleNamed(target).length).toBeLessThanOrEqual(CEILINGS[target].bytes);
+});
+
+it("every target of asconfig.json has a ceiling, and every variant is one", () => {
+  expect(Object.keys(CEILINGS)).toEqual(TARGETS);
+  expect(TARGETS).toEqual(expect.arrayContaining(Object.keys(VARIANTS)));
+});
+
+it("the ceilings are those that were promised", () => {
+  expect(CEILINGS.scalar.bytes).toBe(6 * 1024);
+  expect(CEILINGS.ternary_mlp.bytes).toBe(2 * 1024);
+});

@@ -1,0 +1,112 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { DIGITS, digitsBlob, scratch, smallCheckpoint, tern } from "./tern.ts";
+
+const { folder, path, put } = scratch();
+
+describe("tern convert", () => {
+  it("writes a blob and says what it found and made", async () => {
+    const out = path("digits.tern");
+    const { code, stdout, stderr } = tern("convert", DIGITS, "-o", out);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(new Uint8Array(readFileSync(out))).toEqual(await digitsBlob());
+    for (const line of [
+      `${DIGITS} → ${out}`,
+      "input    pixels [1, 16, 16]: u8 / 255",
+      "dense1.weight, 64 × 256: latent, 2 bits → ternary, packed as field2",
+      "  40.8 % zero, 32.4 % negative; × 0.2005 per tensor; 3 thresholds; 5,760 bytes",
+      "work     21,120 multiply-accumulates a row",
+    ]) {
+      expect(stdout.split("\n")).toContain(line);
+    }
+    expect(stdout).toContain(`flash    ${readFileSync(out).length.toLocaleString("en")} bytes: head `);
+  });
+
+  it("prints JSON", () => {
+    const { code, stdout } = tern("convert", DIGITS, "-o", path("json.tern"), "--json");
+    expect(code).toBe(0);
+    const { weights, blobBytes, macs, notes } = JSON.parse(stdout);
+    expect(weights.map(({ dtype }: { dtype: string }) => dtype)).toEqual(["ternary", "ternary", "ternary"]);
+    expect({ blobBytes, macs, notes }).toEqual({
+      blobBytes: readFileSync(path("json.tern")).length,
+      macs: 21120,
+      notes: [],
+    });
+  });
+
+  it("hands all options on", () => {
+    const out = path("options.tern");
+    const options = [
+      "--name",
+      "sea bird",
+      "--model-version",
+      "7",
+      "--input",
+      "i16",
+      "--divide",
+      "4",
+      "--max-rows",
+      "3",
+    ];
+    expect(
+      tern("convert", put("small.onnx", smallCheckpoint("scores")), "-o", out, ...options, "--classes", "a, b,c").code,
+    ).toBe(0);
+    const inspection = JSON.parse(tern("inspect", out, "--json").stdout);
+    expect(inspection).toMatchObject({ name: "sea bird", modelVersion: 7, maxRows: 3 });
+    expect(inspection.inputs[0].divide).toBe(4);
+    expect(inspection.outputs[0].classes).toEqual(["a", "b", "c"]);
+    expect(tern("inspect", out).stdout).toContain(
+      "input    x [4]: i16 / 4\noutput   sums [3]: scores from i32 sums; a, b, c\n",
+    );
+  });
+
+  it("replaces an existing file", () => {
+    const out = put("old.tern", "old");
+    expect(tern("convert", DIGITS, "-o", out).code).toBe(0);
+    expect(readFileSync(out).length).toBeGreaterThan(1000);
+    expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  it.each([
+    [
+      "a node it does not know",
+      smallCheckpoint("sigmoid"),
+      [],
+      /1 node cannot be converted:\n {2}Sigmoid ".*Instead: /,
+    ],
+    ["a PNG", Uint8Array.of(0x89, 0x50, 0x4e, 0x47), [], /found a PNG image, expected ONNX/],
+    ["an empty file", new Uint8Array(0), [], /found an empty file/],
+    ["noise", Uint8Array.from({ length: 99 }, (_, i) => i * 37), [], /^tern: /],
+    ["a truncated file", smallCheckpoint("scores").subarray(0, 100), [], /^tern: /],
+    ["too few class names", smallCheckpoint("scores"), ["--classes", "a,b"], /found 2 class names, expected 3/],
+    [
+      "too many class names of an argmax",
+      smallCheckpoint("index"),
+      ["--classes", "a,b,c,d"],
+      /found 4 class names, expected 3/,
+    ],
+  ])("refuses %s and leaves the old output as it was", (_, checkpoint, options, message) => {
+    const out = put("kept.tern", "old");
+    const { code, stdout, stderr } = tern("convert", put("bad.onnx", checkpoint), "-o", out, ...options);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^ +at /m);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(readFileSync(out, "utf8")).toBe("old");
+  });
+
+  it.each([
+    ["a folder that is not there", "nowhere/out.tern", "no such file or folder"],
+    ["a folder", ".", "is a directory"],
+  ])("cannot write into %s", (_, name, message) => {
+    const { code, stdout, stderr } = tern("convert", DIGITS, "-o", path(name));
+    expect(stderr).toContain(message);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  });
+
+  it.runIf(existsSync("/dev/full"))("says that a disk is full", () => {
+    expect(tern("convert", DIGITS, "-o", "/dev/full")).toMatchObject({
+      code: 1,
+      stderr: "tern: /dev/full: cannot be written: no space left on the disk\n",
+    });
+  });
+});

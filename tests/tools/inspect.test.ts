@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { DIGITS, digitsBlob, scratch, tern } from "./tern.ts";
+
+const { put } = scratch();
+const blob = await digitsBlob();
+const model = put("digits.tern", blob);
+const sha256 = createHash("sha256").update(readFileSync(DIGITS)).digest("hex");
+
+describe("tern inspect", () => {
+  it("shows model, layers and memory on 80 columns", () => {
+    const { code, stdout, stderr } = tern("inspect", model);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const line of [
+      `sha256   ${sha256}`,
+      "source   digits.onnx, 89,775 bytes",
+      "Gemm_dense1.sums  2-bit ternary  256 × u8 → 64 × u8  16,384  3 thresholds  5,760",
+      "work     21,120 multiply-accumulates a row",
+    ]) {
+      expect(stdout.split("\n")).toContain(line);
+    }
+    expect(stdout).toMatch(/^model {4}digits, version 1, id [0-9a-f]{16}\n/);
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it("prints JSON, with sums that add up", () => {
+    const { code, stdout } = tern("inspect", model, "--json");
+    expect(code).toBe(0);
+    const { layers, macs, memory, blobBytes, headBytes, arena, source } = JSON.parse(stdout);
+    expect(blobBytes).toBe(blob.length);
+    expect(headBytes).toBeLessThan(2048);
+    expect(source.sha256).toBe(sha256);
+    expect(layers.reduce((sum: number, layer: { macs: number }) => sum + layer.macs, 0)).toBe(macs);
+    expect(memory.map(({ rows }: { rows: number }) => rows)).toEqual([1, 64]);
+    for (const { rows, resident, streaming } of memory) {
+      expect(resident.ram).toBeGreaterThanOrEqual(arena.fixed + arena.perRow * rows);
+      expect(streaming.ram).toBeGreaterThan(resident.ram + headBytes);
+    }
+  });
+});

@@ -1,0 +1,99 @@
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
+import { encodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { type ConvertOptions, convert } from "../../host/convert.ts";
+import { PROJECT } from "../house/project_files.ts";
+
+/** The compiled command, which `npm test` builds first. */
+const CLI = join(PROJECT, "dist", "tools", "cli.js");
+
+export const DIGITS = join(PROJECT, "examples", "digits", "digits.onnx");
+export const TEN = join(PROJECT, "examples", "digits", "inputs", "zero-to-nine.npy");
+export const IMAGES = join(PROJECT, "examples", "digits", "inputs", "images-idx3-ubyte.gz");
+export const LABELS = join(PROJECT, "examples", "digits", "inputs", "labels-idx1-ubyte.gz");
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs `tern` as a person would. */
+export function tern(...args: string[]): Ended {
+  return ternWith({}, ...args);
+}
+
+/** The same, with environment variables. */
+export function ternWith(env: Record<string, string>, ...args: string[]): Ended {
+  const options = { encoding: "utf8", env: { ...process.env, NO_COLOR: "1", TERN_REQUIRE_ALL: "", ...env } } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], options);
+  return { code: status, stdout, stderr };
+}
+
+/** Starts `tern` without waiting for its end. */
+export function startTern(...args: string[]) {
+  return spawn(process.execPath, [CLI, ...args], { stdio: "ignore" });
+}
+
+/** A folder for the files of one suite, gone after it. */
+export function scratch(): {
+  path(name: string): string;
+  put(name: string, content: Uint8Array | string): string;
+  folder: string;
+} {
+  const folder = mkdtempSync(join(tmpdir(), "tern-tools-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const path = (name: string) => join(folder, name);
+  const put = (name: string, content: Uint8Array | string) => {
+    writeFileSync(path(name), content);
+    return path(name);
+  };
+  return { folder, path, put };
+}
+
+/** The blob of the example network. */
+export async function digitsBlob(options: ConvertOptions = {}): Promise<Uint8Array> {
+  return (await convert(readFileSync(DIGITS), { file: "digits.onnx", ...options })).blob;
+}
+
+/**
+ * A checkpoint: x (N, 4) → 4-bit codes → ternary 4-3 → what `end` says: sums, 4-bit codes, or the index of the greatest.
+ * "sigmoid" cannot be converted.
+ */
+export function smallCheckpoint(end: "scores" | "codes" | "index" | "sigmoid"): Uint8Array {
+  const quant = (x: string, y: string) =>
+    node(
+      "Quant",
+      [x, "half", "zero", "four"],
+      y,
+      { signed: 1n, narrow: 0n, rounding_mode: "ROUND" },
+      "qonnx.custom_op.general",
+    );
+  const ends = {
+    scores: [],
+    codes: [quant("sums", "y")],
+    index: [node("ArgMax", ["sums"], "y", { axis: 1n, keepdims: 0n })],
+    sigmoid: [node("Sigmoid", ["sums"], "s"), quant("s", "y")],
+  };
+  const graph = {
+    name: "small",
+    node: [quant("x", "q"), node("MatMul", ["q", "w"], "sums"), ...ends[end]],
+    initializer: [
+      floatTensor("half", [], [0.5]),
+      floatTensor("zero", [], [0]),
+      floatTensor("four", [], [4]),
+      floatTensor("w", [4, 3], [1, 0, -1, 1, 1, 0, -1, 1, 1, 0, -1, 1]),
+    ],
+    input: [valueInfo("x", ["N", 4])],
+    output: [valueInfo(end === "scores" ? "sums" : "y", [])],
+  };
+  return encodeModel(model(graph, { "": 13, "qonnx.custom_op.general": 1 }, { name: "tests", version: "1" }));
+}
+
+export async function smallBlob(end: "scores" | "codes" | "index", options: ConvertOptions = {}): Promise<Uint8Array> {
+  return (await convert(smallCheckpoint(end), { file: "small.onnx", ...options })).blob;
+}

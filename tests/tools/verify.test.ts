@@ -1,0 +1,111 @@
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { readBlob } from "../../host/blob/read.ts";
+import { writeBlob } from "../../host/blob/write.ts";
+import { selfTest } from "../../host/self_test.ts";
+import { loadReference } from "../../host/session.ts";
+import { DIGITS, digitsBlob, IMAGES, scratch, smallBlob, smallCheckpoint, startTern, tern, ternWith } from "./tern.ts";
+
+const { folder, put } = scratch();
+const model = put("digits.tern", await digitsBlob());
+
+/** The digits blob with one weight of its second layer changed, and all checksums right. */
+async function forged(): Promise<Uint8Array> {
+  const program = readBlob(await digitsBlob());
+  const op = program.ops[1]!;
+  if (op.kind !== "dense") throw new Error("not dense");
+  op.weights[64 * 5 + 7] = op.weights[64 * 5 + 7] === 0 ? 1 : 0;
+  return writeBlob(program);
+}
+
+describe("tern verify", () => {
+  it("proves a blob in every engine that is here, on seeded samples", () => {
+    const { code, stdout, stderr } = tern("verify", model, DIGITS);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^256 samples, 37,888 numbers compared in each of [35] sessions:\n/);
+    for (const name of ["reference", "v8 resident", "v8 streaming"])
+      expect(stdout).toMatch(new RegExp(`^  ${name} +equal$`, "m"));
+    expect(stdout).toMatch(/\nThe blob computes what the checkpoint computes\.\n$/);
+  });
+
+  it("takes samples from a file, and prints JSON", () => {
+    const { code, stdout } = tern("verify", model, DIGITS, "--inputs", IMAGES, "--limit", "70", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      proven: true,
+      samples: 70,
+      compared: 70 * 148,
+      differences: [],
+      sameSource: true,
+    });
+  });
+
+  it.each(["scores", "codes", "index"] as const)("proves a small model whose output is %s", async (end) => {
+    const checkpoint = put("small.onnx", smallCheckpoint(end));
+    const { code, stdout } = tern("verify", put("small.tern", await smallBlob(end)), checkpoint);
+    expect(stdout).toContain("The blob computes");
+    expect(code).toBe(0);
+  });
+
+  it("finds one changed weight, in every session, and says where", async () => {
+    const { code, stdout } = tern("verify", put("forged.tern", await forged()), DIGITS, "--inputs", IMAGES);
+    expect(code).toBe(1);
+    const differences = stdout.match(/differs in codes "[^"]+", sample \d+, channel 5: found \d, expected \d/g)!;
+    expect(new Set(differences).size).toBe(1);
+    expect(stdout).toMatch(/\nNOT PROVEN\.\n$/);
+    const json = JSON.parse(
+      tern("verify", put("forged.tern", await forged()), DIGITS, "--inputs", IMAGES, "--json").stdout,
+    );
+    expect(json.proven).toBe(false);
+    expect(json.differences[0]).toMatchObject({ what: "codes", channel: 5 });
+  });
+
+  it("warns of a checkpoint that the blob was not made from", async () => {
+    const bytes = Uint8Array.from([...readFileSync(DIGITS), 0x7a, 0x00]); // an empty field that ONNX does not have
+    const { code, stdout } = tern("verify", model, put("other.onnx", bytes));
+    expect(stdout).toContain("warning: the blob was made from another file");
+    expect(code).toBe(0);
+  });
+
+  it("goes on without wasmtime, unless everything is required", () => {
+    const without = ternWith({ TERN_WASMTIME: "nowhere" }, "verify", model, DIGITS);
+    expect(without.stdout).toContain("  missing: wasmtime: no libwasmtime at nowhere");
+    expect(without.stdout).toContain("compared in each of 3 sessions");
+    expect(without.code).toBe(0);
+    expect(ternWith({ TERN_WASMTIME: "nowhere", TERN_REQUIRE_ALL: "1" }, "verify", model, DIGITS).code).toBe(1);
+  });
+
+  it("refuses the checkpoint of another network", () => {
+    const { code, stderr } = tern("verify", model, put("small.onnx", smallCheckpoint("scores")));
+    expect(stderr).toMatch(/^tern: [^\n]*\n$/);
+    expect(code).toBe(1);
+  });
+
+  it.skipIf(process.platform === "win32")("ends at Ctrl-C and leaves nothing behind", async () => {
+    const before = readdirSync(folder);
+    const child = startTern("verify", model, DIGITS, "--limit", "200000");
+    await setTimeout(1000);
+    child.kill("SIGINT");
+    const [code, signal] = await once(child, "exit");
+    expect({ code, signal }).toEqual({ code: null, signal: "SIGINT" });
+    expect(readdirSync(folder)).toEqual(before);
+  });
+});
+
+describe("selfTest", () => {
+  it.each(["scores", "codes", "index"] as const)("passes on what the converter wrote: %s", async (end) => {
+    for (const input of [{ dtype: "i16" as const }, { dtype: "f32" as const }, { dtype: "u8" as const, divide: 16 }]) {
+      const session = loadReference(await smallBlob(end, { input }));
+      expect(session.program.selfTest!.inputs).toHaveLength(2);
+      expect(selfTest(session)).toEqual([]);
+    }
+  });
+
+  it("finds a pair whose output is not what the blob computes", async () => {
+    const program = readBlob(await digitsBlob());
+    program.selfTest!.outputs[1]![0]! ^= 1;
+    expect(selfTest(loadReference(writeBlob(program)))).toEqual([1]);
+  });
+});

@@ -1,0 +1,26 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Engine } from "../host/engines/engine.ts";
+import { describeEngines } from "./engines.ts";
+
+const PROJECT = join(import.meta.dirname, "..");
+
+/** Everything that is built: the variants, and builds that leave things out. */
+export const TARGETS = Object.keys(JSON.parse(readFileSync(join(PROJECT, "asconfig.json"), "utf8")).targets);
+
+/** Every variant of the module (assembly/kernels/README.md), by its name: suites loop over it. */
+export const VARIANTS: Record<string, Uint8Array> = { scalar: moduleNamed("scalar") };
+
+/** The bytes of a target of asconfig.json. */
+export function moduleNamed(target: string): Uint8Array {
+  const path = join(PROJECT, "build", `${target}.wasm`);
+  if (!existsSync(path)) throw new Error(`no ${path}: \`npm run build:wasm\` makes it`);
+  return new Uint8Array(readFileSync(path)); // a copy, since small files share an ArrayBuffer
+}
+
+/** `suite` once per engine and variant. */
+export function describeModules(title: string, suite: (engine: Engine, module: Uint8Array) => void): void {
+  for (const [variant, module] of Object.entries(VARIANTS)) {
+    describeEngines(`${title}, ${variant}`, (engine) => suite(engine, module));
+  }
+}

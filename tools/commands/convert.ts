@@ -1,0 +1,133 @@
+import { resolve } from "node:path";
+import { defineCommand } from "citty";
+import { MAX_ROWS } from "../../host/blob/layout.ts";
+import { type Conversion, type ConvertOptions, convert, type Inspection, inspect, v8 } from "../../host/index.ts";
+import { readModule } from "../../host/node.ts";
+import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
+import { readFile, writeFileAtomic } from "../files.ts";
+import { formatCount, formatShare, plural } from "../terminal/table.ts";
+import { countOption, UsageError } from "../usage.ts";
+import { formatEnds, formatTotals } from "./inspect.ts";
+
+/** A conversion, and what its blob costs. */
+export interface Converted extends Conversion {
+  inspection: Inspection;
+}
+
+/** Reads a checkpoint, converts it and writes the blob: all of it or nothing. */
+export async function convertFile(checkpoint: string, out: string, options: ConvertOptions = {}): Promise<Converted> {
+  const conversion = await convert(await readFile(checkpoint), { file: checkpoint, ...options });
+  const inspection = await inspect(conversion.blob, await readModule(), v8);
+  await writeFileAtomic(out, conversion.blob);
+  return { ...conversion, inspection };
+}
+
+/** What was found in the checkpoint and what was made of it. */
+export function formatConversion({ inspection, weights, notes }: Converted): string[] {
+  return [
+    ...formatEnds(inspection),
+    "",
+    ...formatWeights(inspection, weights),
+    "",
+    ...formatTotals(inspection),
+    ...notes.map((note) => `note: ${note}`),
+  ];
+}
+
+/** Per weight tensor: what it was, what it became, and what its layer does with the sums. */
+function formatWeights({ program, layers }: Inspection, weights: Conversion["weights"]): string[] {
+  const named = layers.filter((_, i) => program.description?.ops[i]?.weights !== undefined);
+  return weights.flatMap((tensor, i) => {
+    const { name, shape, found, bits, dtype, packing, zeros, negatives, scale, bytes } = tensor;
+    const was = { latent: "latent", "on-grid": "on the grid", bare: "bare floats on a grid" }[found];
+    const per = scale.perChannel ? "per channel" : "per tensor";
+    const range =
+      scale.min === scale.max ? formatScale(scale.min) : `${formatScale(scale.min)} … ${formatScale(scale.max)}`;
+    return [
+      `${name}, ${shape.join(" × ")}: ${was}${bits ? `, ${plural(bits, "bit")}` : ""} → ${dtype}, packed as ${packing}`,
+      `  ${formatShare(zeros)} zero, ${formatShare(negatives)} negative; × ${range} ${per}; ` +
+        `${named[i]!.post || "sums as they are"}; ${formatCount(bytes)} bytes`,
+    ];
+  });
+}
+
+function formatScale(scale: number): string {
+  return String(Number(scale.toPrecision(4)));
+}
+
+/** Options as they stand on the command line. */
+interface Args {
+  name?: string | undefined;
+  "model-version"?: string | undefined;
+  input?: string | undefined;
+  divide?: string | undefined;
+  "input-quant"?: string | undefined;
+  "max-rows"?: string | undefined;
+  classes?: string | undefined;
+}
+
+function optionsOf(args: Args): ConvertOptions {
+  const modelVersion = countOption("model-version", args["model-version"]);
+  const maxRows = countOption("max-rows", args["max-rows"], MAX_ROWS);
+  const input = inputOption(args);
+  const inputQuantizer = quantizerOption(args["input-quant"]);
+  const classes = args.classes?.split(",").map((name) => name.trim());
+  return {
+    ...(args.name !== undefined && { name: args.name }),
+    ...(modelVersion && { modelVersion }),
+    ...(maxRows && { maxRows }),
+    ...(input && { input }),
+    ...(inputQuantizer && { inputQuantizer }),
+    ...(classes && { classes }),
+  };
+}
+
+function inputOption({ input, divide }: Args): ConvertOptions["input"] {
+  if (divide === undefined) return input === undefined ? undefined : { dtype: input as "u8" };
+  if (input === undefined) throw new UsageError("--divide needs --input");
+  if (Number.isFinite(Number(divide)) && Number(divide) > 0) return { dtype: input as "u8", divide: Number(divide) };
+  throw new UsageError(`--divide "${divide}", expected a positive number`);
+}
+
+function quantizerOption(text: string | undefined): string | undefined {
+  try {
+    if (text !== undefined) parseQuantizer(text);
+    return text;
+  } catch (error) {
+    throw new UsageError(`--input-quant: ${(error as Error).message}`);
+  }
+}
+
+export default defineCommand({
+  meta: { name: "convert", description: "Turn a trained checkpoint into a blob" },
+  args: {
+    checkpoint: { type: "positional", required: true, description: "ONNX file with QONNX's quantizers" },
+    out: { type: "string", alias: "o", required: true, valueHint: "model.tern", description: "Blob to write" },
+    name: { type: "string", description: "Name of the model, else that of the file" },
+    "model-version": { type: "string", valueHint: "N", description: "Grows with every release, else 1" },
+    input: { type: "enum", options: ["u8", "i8", "i16", "f32"], description: "Elements of the input" },
+    divide: { type: "string", valueHint: "N", description: "An element e stands for e / N" },
+    "input-quant": {
+      type: "string",
+      valueHint: "Q",
+      description: `Quantizer: ${QUANTIZER_FORM}`,
+    },
+    "max-rows": { type: "string", valueHint: "N", description: "Rows that may run at once, else 64" },
+    classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },
+    json: { type: "boolean", description: "Print the result as JSON" },
+  },
+  async run({ args }) {
+    const options = optionsOf(args);
+    if (resolve(args.out) === resolve(args.checkpoint)) throw new UsageError("--out is the checkpoint itself");
+    const converted = await convertFile(args.checkpoint, args.out, options);
+    const { inspection, weights, notes } = converted;
+    if (args.json) {
+      const { layers, memory, macs, blobBytes, headBytes } = inspection;
+      console.log(
+        JSON.stringify({ out: args.out, blobBytes, headBytes, macs, weights, layers, memory, notes }, null, 2),
+      );
+    } else {
+      console.log([`${args.checkpoint} → ${args.out}`, "", ...formatConversion(converted)].join("\n"));
+    }
+  },
+});

@@ -1,0 +1,96 @@
+import { defineCommand } from "citty";
+import { type Inspection, inspect, v8 } from "../../host/index.ts";
+import { readModule } from "../../host/node.ts";
+import { readFile } from "../files.ts";
+import { formatShape } from "../inputs/shape.ts";
+import { formatCount, formatTable, plural } from "../terminal/table.ts";
+
+export default defineCommand({
+  meta: { name: "inspect", description: "Show a blob's layers, and to the byte what memory it needs" },
+  args: {
+    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    json: { type: "boolean", description: "Print the result as JSON" },
+  },
+  async run({ args }) {
+    const inspection = await inspect(await readFile(args.model), await readModule(), v8);
+    console.log(args.json ? JSON.stringify(toJson(inspection), null, 2) : formatInspection(inspection).join("\n"));
+  },
+});
+
+function toJson({ program, ...inspection }: Inspection) {
+  const { modelId, modelVersion, maxRows, description } = program;
+  const { name, source, converter, inputs, outputs } = description ?? {};
+  return { name, modelId: formatId(modelId), modelVersion, maxRows, source, converter, inputs, outputs, ...inspection };
+}
+
+function formatInspection(inspection: Inspection): string[] {
+  const { modelId, modelVersion, description } = inspection.program;
+  return [
+    `model    ${description?.name ?? "without a description"}, version ${modelVersion}, id ${formatId(modelId)}`,
+    ...(description ? [`source   ${description.source.file}, ${formatCount(description.source.bytes)} bytes`] : []),
+    ...(description ? [`sha256   ${description.source.sha256}`] : []),
+    ...formatEnds(inspection),
+    "",
+    ...formatLayers(inspection),
+    "",
+    ...formatTotals(inspection),
+  ];
+}
+
+function formatId(modelId: bigint): string {
+  return modelId.toString(16).padStart(16, "0");
+}
+
+/** Where the elements of the inputs stand, and what comes out. */
+export function formatEnds({ program }: Inspection): string[] {
+  const { tensors, description } = program;
+  const inputs = program.inputs.map((tensor, i) => {
+    const { dtype, channels } = tensors[tensor]!;
+    const described = description?.inputs[i];
+    if (!described) return `input    [${channels}]: ${dtype}`;
+    const { name, shape, divide } = described;
+    return `input    ${name} ${formatShape(shape)}: ${dtype}${divide === 1 ? "" : ` / ${divide}`}`;
+  });
+  const outputs = program.outputs.map((tensor, i) => {
+    const { dtype, channels } = tensors[tensor]!;
+    const described = description?.outputs[i];
+    if (!described) return `output   [${channels}]: ${dtype}`;
+    const { name, shape, kind, softmax, classes } = described;
+    const what = { scores: `scores from ${dtype} sums`, codes: `scores from ${dtype} codes`, index: "best class" }[
+      kind
+    ];
+    const names = classes ? `; ${classes.join(", ")}` : "";
+    return `output   ${name} ${formatShape(shape)}: ${what}${softmax ? ", softmax" : ""}${names}`;
+  });
+  return [...inputs, ...outputs];
+}
+
+function formatLayers({ layers }: Inspection): string[] {
+  const rows = layers.map((layer) => [
+    layer.name,
+    layer.weights ? `${layer.weightBits}-bit ${layer.weights}` : layer.op,
+    `${layer.input} → ${layer.output}`,
+    layer.macs > 0 ? formatCount(layer.macs) : "",
+    layer.post,
+    formatCount(layer.bytes),
+  ]);
+  return formatTable("lllrlr", [["layer", "op", "in → out", "MACs", "then", "bytes"], ...rows]);
+}
+
+/** What the whole blob costs: bytes of its parts, multiply-accumulates, RAM. */
+export function formatTotals({ layers, macs, memory, blobBytes, headBytes }: Inspection): string[] {
+  const weights = layers.reduce((sum, { bytes }) => sum + bytes, 0);
+  const rest = blobBytes - headBytes - weights;
+  const parts = `head ${formatCount(headBytes)}, weights ${formatCount(weights)}, description and self-test ${formatCount(rest)}`;
+  const ram = memory.map(({ rows, resident, streaming }) => [
+    `  ${plural(rows, "row")}`,
+    formatCount(resident.ram),
+    formatCount(streaming.ram),
+  ]);
+  return [
+    `flash    ${formatCount(blobBytes)} bytes: ${parts}`,
+    `work     ${formatCount(macs)} multiply-accumulates a row`,
+    "",
+    ...formatTable("lrr", [["bytes of RAM for", "weights in place", "weights streamed"], ...ram]),
+  ];
+}

@@ -1,0 +1,57 @@
+// The main job, which `npm start` runs: from a trained checkpoint to answers, and the proof that they are right.
+import { join, relative } from "node:path";
+import { packageRoot } from "../host/engines/package_root.ts";
+import { convertFile, formatConversion } from "./commands/convert.ts";
+import { answer, evaluate, formatAccuracy } from "./commands/eval.ts";
+import { formatRow } from "./commands/run.ts";
+import { formatProof, isProven, prove } from "./commands/verify.ts";
+import { readFile } from "./files.ts";
+import { readSamples } from "./samples.ts";
+import { openSession } from "./sessions.ts";
+
+/** Digits shown in full. */
+const SHOWN = 3;
+
+const root = relative(process.cwd(), packageRoot());
+const digits = join(root, "examples", "digits");
+const checkpoint = join(digits, "digits.onnx");
+const ten = join(digits, "inputs", "zero-to-nine.npy");
+const images = join(digits, "inputs", "images-idx3-ubyte.gz");
+const labels = join(digits, "inputs", "labels-idx1-ubyte.gz");
+const model = join(root, "build", "digits.tern");
+
+title(`Convert ${checkpoint}`);
+print(formatConversion(await convertFile(checkpoint, model)));
+print(["", `Written to ${model}.`]);
+
+title("Run it on drawn digits, in V8");
+const session = await openSession(await readFile(model), { engine: "v8", weights: "resident" });
+const samples = await readSamples(ten, session.program);
+const outputs = session.run(samples.elements);
+for (let row = 0; row < SHOWN; row++) print([...formatRow(session.program, samples, outputs, row), ""]);
+const answers = Array.from({ length: samples.rows }, (_, row) => answer(outputs[0]!, row, samples.rows));
+print([`The next ${samples.rows - SHOWN} digits are read as ${answers.slice(SHOWN).join(" ")}.`]);
+
+title("Evaluate it on 1,000 more");
+print([formatAccuracy(await evaluate(session, images, labels))]);
+
+title("Prove that it computes what the checkpoint computes");
+const proof = await prove(model, checkpoint, images);
+print(formatProof(proof));
+if (!isProven(proof)) process.exitCode = 1;
+
+title("What next");
+print([
+  `npx tern inspect ${model}`,
+  `npx tern run ${model} ${ten}`,
+  "npx tern convert yours.onnx -o yours.tern",
+  "npx tern doctor",
+]);
+
+function title(text: string): void {
+  console.log(`\n── ${text} ${"─".repeat(Math.max(0, 75 - text.length))}\n`);
+}
+
+function print(lines: string[]): void {
+  console.log(lines.join("\n"));
+}

@@ -1,0 +1,48 @@
+import { load, loadReference, type Session, v8 } from "../host/index.ts";
+import { createWasmtime, readModule } from "../host/node.ts";
+
+/** What can run a blob, and where its weights lie meanwhile: words of the command line. */
+type EngineName = "v8" | "wasmtime" | "reference";
+type WeightsWay = "resident" | "streaming";
+
+const ENGINES: EngineName[] = ["v8", "wasmtime", "reference"];
+const WEIGHTS: WeightsWay[] = ["resident", "streaming"];
+
+/** Options of the commands that run a model. */
+export const SESSION_ARGS = {
+  engine: { type: "enum" as const, options: ENGINES, default: "v8" as const, description: "What runs the model" },
+  weights: {
+    type: "enum" as const,
+    options: WEIGHTS,
+    default: "resident" as const,
+    description: "Where the weights lie",
+  },
+};
+
+export interface SessionOptions {
+  engine: EngineName;
+  weights: WeightsWay;
+}
+
+export async function openSession(blob: Uint8Array, { engine, weights }: SessionOptions): Promise<Session> {
+  if (engine === "reference") return loadReference(blob);
+  return load({ module: await readModule(), blob, engine: engine === "v8" ? v8 : await createWasmtime(), weights });
+}
+
+/** Every session of a blob that can be had here, by name; and why wasmtime is missing, where it is. */
+export async function openAll(blob: Uint8Array): Promise<{ sessions: Record<string, Session>; missing: string[] }> {
+  const sessions: Record<string, Session> = { reference: loadReference(blob) };
+  const engines = [v8];
+  const missing: string[] = [];
+  try {
+    engines.push(await createWasmtime());
+  } catch (error) {
+    missing.push(`wasmtime: ${(error as Error).message}`);
+  }
+  const module = await readModule();
+  for (const engine of engines) {
+    for (const weights of WEIGHTS)
+      sessions[`${engine.name} ${weights}`] = await load({ module, blob, engine, weights });
+  }
+  return { sessions, missing };
+}
