@@ -67,7 +67,10 @@ class Writer {
   /** (round(clip(x / scale + zero)) − zero) · scale. */
   quant(x: string, scale: string, zero: string, bits: number, quant: NodeProto, output: string): void {
     const [signed, narrow] = [integer(quant, "signed", 1), integer(quant, "narrow", 0)];
-    if (bits === 1 && signed) return this.bipolar(x, scale, output);
+    if (bits === 1 && signed) {
+      this.bipolar(x, scale, output);
+      return;
+    }
     const min = signed ? narrow - 2 ** (bits - 1) : 0;
     const max = signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1 - narrow;
     const codes = this.op("Add", [this.op("Div", [x, scale]), zero]);
