@@ -1,3 +1,4 @@
+import { MAX_ROWS } from "./blob/layout.ts";
 import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
 import { classCount } from "./describe.ts";
@@ -46,6 +47,8 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
   const name = options.name ?? (file.replace(/\.[^.]*$/, "") || "model");
   const { inputQuantizer, input, maxRows, classes } = options;
+  checkCount("modelVersion", options.modelVersion, 2 ** 32 - 1);
+  checkCount("maxRows", maxRows, MAX_ROWS);
 
   const checkpoint = readCheckpoint(bytes, inputQuantizer ? { inputQuantizer: parseQuantizer(inputQuantizer) } : {});
   const { program, notes } = lower(checkpoint.graph, {
@@ -68,6 +71,11 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     weights,
     notes: [...checkpoint.notes, ...notes],
   };
+}
+
+function checkCount(option: string, found: number | undefined, most: number): void {
+  if (found === undefined || (Number.isInteger(found) && found >= 1 && found <= most)) return;
+  throw new InputError(`${option} ${found}, expected 1 to ${most}`);
 }
 
 function checkClasses(program: Program, classes: string[] | undefined): void {

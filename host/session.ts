@@ -43,12 +43,15 @@ export const ARRAYS: Partial<Record<ActivationDtype, new (elements: ArrayLike<nu
 };
 
 /**
- * Opens a blob in an engine. Throws BlobError for a blob that breaks FORMAT.md, EngineError for what the engine or the
- * module refuses.
+ * Opens a blob in an engine. Throws BlobError for a blob that breaks FORMAT.md, InputError for more rows than it allows,
+ * EngineError for what the engine or the module refuses.
  */
 export async function load(options: LoadOptions): Promise<Session> {
   const program = readBlob(options.blob);
   const { weights = "resident", maxRows = program.maxRows } = options;
+  if (!(Number.isInteger(maxRows) && maxRows >= 1 && maxRows <= program.maxRows)) {
+    throw new InputError(`memory for ${maxRows} rows, expected 1 to ${program.maxRows}`);
+  }
   return new Session(program, await moduleBackend(program, { ...options, weights, maxRows }));
 }
 

@@ -1,7 +1,7 @@
-import { describe, it } from "vitest";
 import type { Engine } from "../host/engines/engine.ts";
 import { v8 } from "../host/engines/v8.ts";
 import { createWasmtime } from "../host/engines/wasmtime.ts";
+import { describeUnless } from "./skip.ts";
 
 interface Row {
   /** The engine, or why it is absent here. */
@@ -26,16 +26,7 @@ export const ENGINES: Record<string, Row> = {
 export function describeEngines(title: string, suite: (engine: Engine, row: Row) => void): void {
   for (const [name, row] of Object.entries(ENGINES)) {
     const { engine } = row;
-    describe(`${title}: ${name}`, () => {
-      if (typeof engine !== "string") return suite(engine, row);
-      if (process.env.TERN_REQUIRE_ALL === "1") {
-        it("is here", () => {
-          throw new Error(engine);
-        });
-      } else {
-        console.warn(`SKIPPED ${title}: ${name}: ${engine}`);
-        it.skip(`all of it (${engine})`, () => {});
-      }
-    });
+    const missing = typeof engine === "string" ? engine : undefined;
+    describeUnless(missing, `${title}: ${name}`, () => suite(engine as Engine, row));
   }
 }

@@ -9,11 +9,11 @@ import {
 import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../host/checkpoint/onnx_proto.ts";
 import { random } from "./random.ts";
 
-/** One word of bits, one byte, and each side of those edges. */
-const WIDTHS = [1, 2, 7, 8, 9, 15, 16, 31, 32, 33, 63, 64, 65, 70];
+/** One word of bits, one byte, and each side of those edges; the last is a layer of many tiles. */
+const WIDTHS = [1, 2, 7, 8, 9, 15, 16, 31, 32, 33, 63, 64, 65, 70, 127, 129, 300];
 const ROUNDINGS = ["ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "round", "Floor"];
 const DOMAINS = ["onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"];
-const OPSETS = [9, 11, 13];
+const OPSETS = [9, 10, 11, 13, 17];
 
 /** A low-bit dense network as other tools write them: the same op set, every option drawn from the seed. */
 export function randomOnnx(seed: number): Uint8Array {
@@ -30,7 +30,9 @@ export function randomOnnx(seed: number): Uint8Array {
     width = outputs;
     if (layer < layers - 1) x = file.activation(file.between(x, width));
   }
-  return file.finish(file.ending(x, width), seed);
+  const outputs = [file.ending(x, width)];
+  if (file.chance(0.15)) outputs.push(file.ending(x, width));
+  return file.finish(outputs, seed);
 }
 
 interface QuantOptions {
@@ -74,11 +76,9 @@ class Writer {
     return choices[this.below(choices.length)]!;
   }
 
-  /** Roughly normal: the sum of twelve uniform numbers, less its mean. */
+  /** Roughly normal: the sum of three uniform numbers, with mean 0 and deviation 1. */
   normal(): number {
-    let sum = -6;
-    for (let i = 0; i < 12; i++) sum += this.#next();
-    return sum;
+    return 2 * (this.#next() + this.#next() + this.#next()) - 3;
   }
 
   normals(count: number, mean = 0, deviation = 1): number[] {
@@ -126,8 +126,9 @@ class Writer {
     );
   }
 
-  /** A power of two, a ratio of small numbers (ties happen), or any f32 near `size`. */
+  /** Mostly positive: a power of two, a ratio of small numbers (ties happen), or any f32 near `size`. */
   scale(size: number): number {
+    if (this.chance(0.02)) return -this.scale(size);
     const kind = this.below(3);
     if (kind === 0) return 2 ** Math.round(Math.log2(size));
     if (kind === 1) return Math.fround(Math.max(1, Math.round(size * 12)) / 12);
@@ -185,13 +186,15 @@ class Writer {
     return this.quantizeData(y);
   }
 
-  /** A quantizer with one scale for all features, for values of about unit size. */
-  quantizeData(x: string): string {
-    if (this.chance(0.2)) return this.bipolar(x, this.number(this.scale(1)));
+  /** A quantizer for values of about unit size: one scale for all features, or, given their number, perhaps one for each. */
+  quantizeData(x: string, width?: number): string {
+    const scale = (size: number): string =>
+      width ? this.operand(width, () => this.scale(size)) : this.number(this.scale(size));
+    if (this.chance(0.2)) return this.bipolar(x, scale(1));
     const bits = 1 + this.below(8);
     const signed = bits > 1 && this.chance(0.5);
     return this.quant(x, {
-      scale: this.number(this.scale(2 / 2 ** (signed ? bits - 1 : bits))),
+      scale: scale(2 / 2 ** (signed ? bits - 1 : bits)),
       zero: this.chance(0.3) ? this.below(5) - (signed ? 2 : 0) : 0,
       bits,
       signed,
@@ -221,7 +224,7 @@ class Writer {
   weights(dims: [number, number] | number[], outputAxis: 0 | 1): string {
     const count = dims[0]! * dims[1]!;
     const perChannel = this.chance(0.5);
-    const scaleDims = perChannel ? (outputAxis === 0 ? [dims[0]!, 1] : [1, dims[1]!]) : [];
+    const scaleDims = perChannel ? (outputAxis === 0 ? [dims[0]!, 1] : [1, dims[1]!]) : this.pick([[], [1], [1, 1]]);
     const scales = (size: number): string =>
       this.floats(
         scaleDims,
@@ -265,8 +268,8 @@ class Writer {
       );
     }
     const bits = 1 + this.below(8);
-    const zero = bits < 8 && this.chance(0.2) ? this.below(3) - 1 : 0;
-    const signed = bits === 8 || (bits > 1 && this.chance(0.8));
+    const signed = bits > 1 && this.chance(0.8);
+    const zero = signed ? (bits < 8 && this.chance(0.2) ? this.below(3) - 1 : 0) : Math.floor(2 ** (bits - 1));
     return this.quant(latent, {
       scale: scales(2 / 2 ** (bits - 1)),
       zero,
@@ -295,7 +298,8 @@ class Writer {
   between(x: string, width: number): string {
     let y = x;
     if (this.chance(0.6)) y = this.norm(y, width);
-    else y = this.op("Mul", [y, this.operand(width, () => this.scale(0.25))]);
+    else if (this.chance(0.5)) y = this.op("Mul", [y, this.operand(width, () => this.scale(0.25))]);
+    else y = this.op("Div", [y, this.operand(width, () => this.scale(4))]);
     y = this.pick<(y: string) => string>([
       (y) => y,
       (y) => this.op("Relu", [y]),
@@ -304,6 +308,8 @@ class Writer {
       (y) => this.op("HardTanh", [y], { min_val: -1, max_val: 1 }, this.#domain),
       (y) => this.op("Pow", [y, this.number(2)]),
       (y) => this.op("Min", [y, this.number(1.5)]),
+      (y) => this.op("Max", [this.operand(width, () => this.normal()), y]),
+      (y) => this.op("Neg", [y]),
       (y) => this.op("Sub", [this.number(1), y]),
     ])(y);
     if (this.chance(0.2)) y = this.op("Dropout", [y]);
@@ -372,17 +378,17 @@ class Writer {
       case 6:
         return this.bipolar(this.norm(x, width), this.number(1));
       default:
-        return this.quantizeData(this.between(x, width));
+        return this.quantizeData(this.between(x, width), width);
     }
   }
 
-  finish(output: string, seed: number): Uint8Array {
+  finish(outputs: string[], seed: number): Uint8Array {
     const graph = {
       name: `random ${seed}`,
       node: this.#nodes,
       initializer: this.#initializers,
       input: [valueInfo("x", [this.#batch, ...this.#inputShape])],
-      output: [valueInfo(output, [this.#batch, "features"])],
+      output: outputs.map((output) => valueInfo(output, [this.#batch, "features"])),
     };
     return encodeModel(
       model(graph, { "": this.#opset, [this.#domain]: 1 }, { name: "littletern tests", version: "0" }),

@@ -47,6 +47,10 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
       return binary(a, b, (x, y) => x ** y);
     case "Min":
       return binary(a, b, Math.min);
+    case "Max":
+      return binary(a, b, Math.max);
+    case "Neg":
+      return unary((x) => -x);
     case "Sqrt":
       return unary(Math.sqrt);
     case "Relu":

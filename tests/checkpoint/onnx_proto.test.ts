@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
 import { DATA_TYPE, decodeModel, encodeModel } from "../../host/checkpoint/onnx_proto.ts";
 import { CheckpointError } from "../../host/errors.ts";
-import { NEEDS_TFC, TFC } from "./data.ts";
+import { describeWith, TFC } from "../data.ts";
 
 const EXAMPLE = model(
   {
@@ -50,10 +50,12 @@ describe("ONNX messages", () => {
     }
   });
 
-  it.runIf(existsSync(TFC))(`of TFC_1W1A.onnx survive a second trip, ${NEEDS_TFC}`, () => {
-    const once = encodeModel(decodeModel(readFileSync(TFC)));
-    const twice = encodeModel(decodeModel(once));
-    expect(Buffer.compare(once, twice)).toBe(0);
+  describeWith([TFC], "of TFC_1W1A.onnx", () => {
+    it("survive a second trip", () => {
+      const once = encodeModel(decodeModel(readFileSync(TFC)));
+      const twice = encodeModel(decodeModel(once));
+      expect(Buffer.compare(once, twice)).toBe(0);
+    });
   });
 
   it.each([

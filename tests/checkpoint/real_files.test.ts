@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
 import type { DenseNode, Graph } from "../../host/graph/graph.ts";
-import { NEEDS_TFC, TFC } from "./data.ts";
+import { describeWith, TFC } from "../data.ts";
 
 /** "dense 64", "batchnorm 64", …: what each node does and its channels. */
 function outline(graph: Graph): string[] {
@@ -13,7 +13,7 @@ function layers(graph: Graph): DenseNode[] {
   return graph.nodes.filter((node) => node.op === "dense");
 }
 
-describe.runIf(existsSync(TFC))(`TFC_1W1A.onnx, ${NEEDS_TFC}`, () => {
+describeWith([TFC], "TFC_1W1A.onnx", () => {
   const read = () => readCheckpoint(readFileSync(TFC));
 
   it("is a chain of layers", () => {

@@ -1,8 +1,6 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeNpy } from "../../tools/inputs/npy.ts";
-import { PROJECT } from "../house/project_files.ts";
+import { describeWith, MNIST_IMAGES, MNIST_LABELS, TFC } from "../data.ts";
 import { digitsBlob, IMAGES, LABELS, scratch, smallBlob, TEN, tern } from "./tern.ts";
 
 const { path, put } = scratch();
@@ -62,24 +60,13 @@ is \\ said  crow  gull  tern
   });
 });
 
-const DATA = process.env.TERN_DATA ?? join(PROJECT, "../shared/data");
-const TFC = join(DATA, "qonnx", "TFC_1W1A.onnx");
-const [MNIST_IMAGES, MNIST_LABELS] = ["images-idx3", "labels-idx1"].map((kind) =>
-  join(DATA, "mnist", `t10k-${kind}-ubyte.gz`),
-);
-const missing = [TFC, MNIST_IMAGES!, MNIST_LABELS!].filter((file) => !existsSync(file));
-if (missing.length > 0) console.warn(`SKIPPED the official MNIST test: no ${missing.join(", ")}`);
-
-describe(`a published checkpoint (needs ${TFC} and MNIST, or TERN_DATA)`, () => {
-  it.skipIf(missing.length > 0 && process.env.TERN_REQUIRE_ALL !== "1")(
-    "is right on 92.96 % of the official MNIST test, and proven on its first 500",
-    () => {
-      const tfc = path("tfc.tern");
-      expect(tern("convert", TFC, "-o", tfc).code).toBe(0);
-      const { stdout } = tern("eval", tfc, "--images", MNIST_IMAGES!, "--labels", MNIST_LABELS!);
-      expect(stdout).toMatch(/^92\.96 % right: 9,296 of 10,000/);
-      const { code } = tern("verify", tfc, TFC, "--inputs", MNIST_IMAGES!, "--limit", "500");
-      expect(code).toBe(0);
-    },
-  );
+describeWith([TFC, MNIST_IMAGES, MNIST_LABELS], "a published checkpoint", () => {
+  it("is right on 92.96 % of the official MNIST test, and proven on its first 500", () => {
+    const tfc = path("tfc.tern");
+    expect(tern("convert", TFC, "-o", tfc).code).toBe(0);
+    const { stdout } = tern("eval", tfc, "--images", MNIST_IMAGES, "--labels", MNIST_LABELS);
+    expect(stdout).toMatch(/^92\.96 % right: 9,296 of 10,000/);
+    const { code } = tern("verify", tfc, TFC, "--inputs", MNIST_IMAGES, "--limit", "500");
+    expect(code).toBe(0);
+  });
 });

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { convert } from "../../host/convert.ts";
+import type { Session } from "../../host/session.ts";
+import { verify } from "../../host/verify.ts";
+import { readInput } from "../../tools/inputs/read.ts";
+import { describeWith, MNIST_IMAGES, MNIST_LABELS, TFC } from "../data.ts";
+import { disposeAll, openSessions } from "../sessions.ts";
+
+/** Pictures whose greatest score is that of their digit: 92.96 %. */
+const RIGHT = 9296;
+
+describeWith([TFC, MNIST_IMAGES, MNIST_LABELS], "TFC_1W1A.onnx on the 10,000 test pictures of MNIST", () => {
+  const checkpoint = readFileSync(TFC);
+  const images = readInput(readFileSync(MNIST_IMAGES), MNIST_IMAGES).data as Uint8Array;
+  const labels = readInput(readFileSync(MNIST_LABELS), MNIST_LABELS).data as Uint8Array;
+  let sessions: Record<string, Session>;
+  beforeAll(async () => {
+    sessions = await openSessions((await convert(checkpoint, { file: TFC })).blob);
+  });
+  afterAll(() => disposeAll(sessions));
+
+  it(`${RIGHT} are right in every session`, () => {
+    for (const [name, session] of Object.entries(sessions)) {
+      const { scores } = session.run(images)[0]!;
+      const right = labels.filter((label, i) => {
+        const row = scores.subarray(10 * i, 10 * i + 10);
+        return row.indexOf(Math.max(...row)) === label;
+      });
+      expect(right, name).toHaveLength(RIGHT);
+    }
+  });
+
+  it("every session computes what the checkpoint means", () => {
+    const blob = sessions.reference!.program;
+    const { sha256 } = blob.description!.source;
+    expect(verify({ blob, checkpoint, sha256, sessions, inputs: [images] })).toMatchObject({
+      samples: 10_000,
+      differences: [],
+      sameSource: true,
+    });
+  });
+});
