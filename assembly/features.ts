@@ -19,12 +19,12 @@ export const SCORES: u32 = 1 << (POST_BIT + Post.scores);
 
 /**
  * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, posts 0–4), or what
- * `asc --use TERN_OPS=mask --use TERN_DATA=mask` leaves; the rest is not compiled.
+ * `asc --use TERN_OP_FEATURES=mask --use TERN_DATA_FEATURES=mask` leaves; the rest is not compiled.
  */
-// @ts-expect-error: TERN_OPS and TERN_DATA come from the command line
-export const OPS: u32 = isDefined(TERN_OPS) ? TERN_OPS : 0xe000000e;
+// @ts-expect-error: TERN_OP_FEATURES and TERN_DATA_FEATURES come from the command line
+export const OPS: u32 = isDefined(TERN_OP_FEATURES) ? TERN_OP_FEATURES : 0xe000000e;
 // @ts-expect-error
-export const DATA: u32 = isDefined(TERN_DATA) ? TERN_DATA : 0x001f011e;
+export const DATA: u32 = isDefined(TERN_DATA_FEATURES) ? TERN_DATA_FEATURES : 0x001f011e;
 
 /** Whether this build can stream weights; one that cannot (`--use TERN_STREAMS=0`) imports nothing. */
 // @ts-expect-error
