@@ -40,8 +40,8 @@ export interface Conversion {
 
 /**
  * Checkpoint → blob: import → lower → write. A QONNX file says itself how its weights are quantized, so importing does that.
- * The same bytes and options give the same blob on any machine. Throws CheckpointError for a bad file, UnsupportedError with everything that stands in the way, and InputError for
- * options that do not fit the model.
+ * The same bytes and options give the same blob on any machine. Throws CheckpointError for a bad file, UnsupportedError with
+ * everything that stands in the way, and InputError for options that do not fit the model.
  */
 export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
