@@ -25,6 +25,7 @@ import {
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
 import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, packingOf, SCORES, STREAMS, WIDE_INPUT } from "./features";
+import { orderedBytes } from "./kernels";
 import { inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 
@@ -33,6 +34,8 @@ export let weightsOffset: u32 = 0;
 export let weightsBytes: u32 = 0;
 export let weightsCrc: u32 = 0;
 export let largestTile: u32 = 0;
+/** What kernels need for input rows in an order of their own. */
+export let orderedRows: u64 = 0;
 
 /** Rows that are to be run, and the size of the arena then. */
 let rows: u64 = 0;
@@ -84,6 +87,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
     if (!fits(at)) return Status.BadTensor;
   }
   largestTile = 0;
+  if (ASC_FEATURE_SIMD) orderedRows = 0;
   for (; at < ports; at += OP_BYTES) {
     const status = checkOp(at, tensorCount);
     if (status) return status;
@@ -120,6 +124,8 @@ function checkOp(op: usize, tensorCount: u32): Status {
     if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && packing != Packing.sign32))
       sound = false;
     weights = <u64>tileChannels * weightRowBytes(packingOf(op), inputs);
+    if (ASC_FEATURE_SIMD && from != Activation.bit)
+      orderedRows = max(orderedRows, orderedBytes(packing, inputs) * rows);
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = (from & to) == Activation.i32 && channels == 1 && (!post || scored);
     channels = inputs;

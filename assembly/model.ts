@@ -1,5 +1,5 @@
 import { ABI_VERSION, Header, Op, OpKind } from "./blob";
-import { arenaBytes, checkHead, largestTile, weightsBytes, weightsCrc, weightsOffset } from "./check";
+import { arenaBytes, checkHead, largestTile, orderedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
 import { CRC_START, crc32 } from "./crc32";
 import { ARGMAX, DATA, OPS, STREAMS } from "./features";
 import { argmax } from "./ops/argmax";
@@ -26,8 +26,8 @@ export function plan(blob: usize, blobBytes: u32, rows: u32): i32 {
   openRows = 0;
   const status = checkHead(blob, blobBytes, rows);
   if (status) return -status;
-  const bytes: i32 = scratchBytes(blob, blobBytes);
-  return bytes < 0 ? -Status.BadMemory : bytes;
+  const bytes = orderedRows + tileBuffer(blob, blobBytes);
+  return bytes > 0x7fffffff ? -Status.BadMemory : <i32>bytes;
 }
 
 /**
@@ -39,10 +39,12 @@ export function open(blob: usize, blobBytes: u32, work: usize, workBytes: u32, r
   const status = checkHead(blob, blobBytes, rows);
   if (status) return status;
 
-  if (arenaBytes + scratchBytes(blob, blobBytes) > workBytes) return Status.BadMemory;
+  const buffer = tileBuffer(blob, blobBytes);
+  if (arenaBytes + buffer + orderedRows > workBytes) return Status.BadMemory;
   if (work < blob || work - blob < blobBytes || work + workBytes < work) return Status.BadMemory; // overlap, wrap
-  setRegions(work);
-  if (STREAMS && blobBytes == load<u32>(blob, Header.headBytes)) streamed(work + <usize>arenaBytes);
+  const scratch = work + <usize>arenaBytes;
+  setRegions(work, scratch + buffer);
+  if (STREAMS && blobBytes == load<u32>(blob, Header.headBytes)) streamed(scratch);
   else resident(blob);
   const read = checkWeights();
   if (read) return read;
@@ -73,8 +75,8 @@ function run(op: usize): Status {
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
 }
 
-/** Room for the largest tile if weights are streamed. */
-function scratchBytes(blob: usize, blobBytes: u32): u32 {
+/** Room for the largest tile if weights are streamed; input rows in a kernel's order stand behind it. */
+function tileBuffer(blob: usize, blobBytes: u32): u32 {
   return STREAMS && blobBytes == load<u32>(blob, Header.headBytes) ? largestTile : 0;
 }
 

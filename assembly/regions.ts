@@ -4,8 +4,9 @@ import { OP_BYTES, Op, rowStride, TENSOR_BYTES, Tensor } from "./blob";
 let tensors: usize = 0;
 let ops: usize = 0;
 
-/** Address of the arena. */
+/** Addresses of the arena, and of the part of scratch that holds input rows in the order of a kernel. */
 export let arena: usize = 0;
+export let ordered: usize = 0;
 
 /** Rows of the current invocation. */
 export let rows: u32 = 0;
@@ -15,8 +16,9 @@ export function setTables(tensorTable: usize, opTable: usize): void {
   ops = opTable;
 }
 
-export function setRegions(arenaAddress: usize): void {
+export function setRegions(arenaAddress: usize, orderedAddress: usize): void {
   arena = arenaAddress;
+  ordered = orderedAddress;
 }
 
 export function setRows(count: u32): void {

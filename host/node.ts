@@ -1,14 +1,22 @@
 /** What needs Node: the compiled module as a file, and wasmtime. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Engine } from "./engines/engine.ts";
 import { packageRoot } from "./engines/package_root.ts";
 import { EngineError } from "./errors.ts";
+import { chooseVariant, VARIANTS, type Variant } from "./variant.ts";
+
+/** The fastest variant that an engine computes right. */
+export async function bestModule(engine: Engine): Promise<{ variant: Variant; module: Uint8Array }> {
+  const modules = await Promise.all(VARIANTS.map(async (variant) => [variant, await readModule(variant)]));
+  return chooseVariant(engine, Object.fromEntries(modules));
+}
 
 export { createWasmtime, type WasmtimeEngine } from "./engines/wasmtime.ts";
 
-/** The compiled module `build/scalar.wasm` of this package. Throws EngineError where it was not built. */
-export async function readModule(): Promise<Uint8Array> {
-  const path = join(packageRoot(), "build", "scalar.wasm");
+/** A variant of the module, `build/scalar.wasm` if not said, out of this package. Throws EngineError where it was not built. */
+export async function readModule(variant: Variant = "scalar"): Promise<Uint8Array> {
+  const path = join(packageRoot(), "build", `${variant}.wasm`);
   try {
     return new Uint8Array(await readFile(path));
   } catch {

@@ -9,7 +9,10 @@ const PROJECT = join(import.meta.dirname, "..");
 export const TARGETS = Object.keys(JSON.parse(readFileSync(join(PROJECT, "asconfig.json"), "utf8")).targets);
 
 /** Every variant of the module (assembly/kernels/README.md), by its name: suites loop over it. */
-export const VARIANTS: Record<string, Uint8Array> = { scalar: moduleNamed("scalar") };
+export const VARIANTS: Record<string, Uint8Array> = {
+  scalar: moduleNamed("scalar"),
+  simd: moduleNamed("simd"),
+};
 
 /** The bytes of a target of asconfig.json. */
 export function moduleNamed(target: string): Uint8Array {

@@ -1,5 +1,5 @@
-import { EngineError, load, loadReference, type Session, v8 } from "../host/index.ts";
-import { createWasmtime, readModule } from "../host/node.ts";
+import { EngineError, load, loadReference, type Session, VARIANTS, v8 } from "../host/index.ts";
+import { bestModule, createWasmtime, readModule } from "../host/node.ts";
 
 /** What can run a blob, and where its weights lie meanwhile: words of the command line. */
 type EngineName = "v8" | "wasmtime" | "reference";
@@ -26,10 +26,12 @@ export interface SessionOptions {
 
 export async function openSession(blob: Uint8Array, { engine, weights }: SessionOptions): Promise<Session> {
   if (engine === "reference") return loadReference(blob);
-  return load({ module: await readModule(), blob, engine: engine === "v8" ? v8 : await createWasmtime(), weights });
+  const runs = engine === "v8" ? v8 : await createWasmtime();
+  const { module } = await bestModule(runs);
+  return load({ module, blob, engine: runs, weights });
 }
 
-/** Every session of a blob that can be had here, by name; and why wasmtime is missing, where it is. */
+/** Every session of a blob that can be had here (engine, variant, weights), by name; and why wasmtime is missing, where it is. */
 export async function openAll(blob: Uint8Array): Promise<{ sessions: Record<string, Session>; missing: string[] }> {
   const sessions: Record<string, Session> = { reference: loadReference(blob) };
   const engines = [v8];
@@ -40,10 +42,13 @@ export async function openAll(blob: Uint8Array): Promise<{ sessions: Record<stri
     if (!(error instanceof EngineError)) throw error;
     missing.push(`wasmtime: ${(error as Error).message}`);
   }
-  const module = await readModule();
   for (const engine of engines) {
-    for (const weights of WEIGHTS)
-      sessions[`${engine.name} ${weights}`] = await load({ module, blob, engine, weights });
+    for (const variant of VARIANTS.toReversed()) {
+      const module = await readModule(variant);
+      for (const weights of WEIGHTS) {
+        sessions[`${engine.name} ${variant} ${weights}`] = await load({ module, blob, engine, weights });
+      }
+    }
   }
   return { sessions, missing };
 }

@@ -1,7 +1,7 @@
 import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor, weightRowBytes } from "../blob";
 import { BIT_TENSOR, DATA, OPS, packingOf, QUANTIZE, SIGN32, SIGNED_INPUT, STREAMS, WIDE_INPUT } from "../features";
-import { fieldCode, signBit, signCode } from "../kernels";
-import { clearTensor, firstRow, inputOf, outputOf, rows } from "../regions";
+import { fieldCode, orderCodes, orderedBytes, signBit, signCode } from "../kernels";
+import { clearTensor, firstRow, inputOf, ordered, outputOf, rows } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
 import { codeOf, storeCode } from "./code";
@@ -22,8 +22,10 @@ export function layer(op: usize): Status {
   const quantizes = OPS & QUANTIZE && load<u8>(op, Op.kind) == OpKind.quantize;
   const packing = packingOf(op);
   const rowBytes = quantizes ? 0 : weightRowBytes(packing, inputs);
+  const codeBytes = quantizes || dtypeOf(input) == Activation.bit ? 0 : orderedBytes(packing, inputs);
   let offset = load<u32>(op, Op.weights);
   if (OPS & BIT_TENSOR) clearTensor(output);
+  if (ASC_FEATURE_SIMD && codeBytes) orderRows(packing, input, codeBytes);
   for (let first: u32 = 0; first < channels; offset += load<u32>(op, Op.tileBytes)) {
     const last = min<u32>(first + load<u16>(op, Op.tileChannels), channels);
     const weights = tile(offset, load<u32>(op, Op.tileBytes));
@@ -33,8 +35,9 @@ export function layer(op: usize): Status {
     for (let row: u32 = 0; row < rows; row++) {
       let record = weights + load<u32>(op, Op.recordsAt);
       let at = weights;
+      const codes = ASC_FEATURE_SIMD && codeBytes ? ordered + row * codeBytes : from;
       for (let c = first; c < last; c++) {
-        const x = quantizes ? element(input, from, c) : dot(packing, at, input, from, inputs);
+        const x = quantizes ? element(input, from, c) : dot(packing, at, input, codes, inputs);
         if (load<u8>(op, Op.post)) storeCode(output, to, c, codeOf(op, record, x));
         else store<i32>(to + (c << 2), x);
         at += rowBytes;
@@ -46,6 +49,17 @@ export function layer(op: usize): Status {
     first = last;
   }
   return Status.Ok;
+}
+
+/** Writes all rows of an input, `bytes` apart, in the order that the kernel of a packing wants. */
+function orderRows(packing: i32, input: usize, bytes: u32): void {
+  const inputs = load<u32>(input, Tensor.channels);
+  let from = firstRow(input);
+  for (let row: u32 = 0; row < rows; row++, from += rowStride(input)) {
+    const to = ordered + row * bytes;
+    if (OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8) orderCodes<i8>(packing, from, inputs, to);
+    else orderCodes<u8>(packing, from, inputs, to);
+  }
 }
 
 /** Σ_k weights[k] · row[k], by the kernel of packing and input dtype. */

@@ -6,7 +6,17 @@ import { projectFiles, read } from "./project_files.ts";
 
 /** Files that join the stages of the pipeline. Nothing else in host/ imports them. */
 const JOINTS = [
-  ...["convert.ts", "report.ts", "sample.ts", "session.ts", "backend.ts", "self_test.ts", "verify.ts", "inspect.ts"],
+  ...[
+    "convert.ts",
+    "report.ts",
+    "sample.ts",
+    "session.ts",
+    "backend.ts",
+    "self_test.ts",
+    "verify.ts",
+    "inspect.ts",
+    "variant.ts",
+  ],
   ...["index.ts", "node.ts"],
 ].map((name) => `host/${name}`);
 

@@ -130,7 +130,8 @@ describeModules("kernels", (engine, module) => {
       const run = (bytes: Uint8Array, padding: number) => {
         at.memory().set(bytes, 16);
         const arena = 16 + bytes.length;
-        expect(at.open(16, bytes.length, arena, program.arena.perRow, 1)).toBe(0);
+        const workBytes = program.arena.perRow + at.plan(16, bytes.length, 1);
+        expect(at.open(16, bytes.length, arena, workBytes, 1)).toBe(0);
         at.memory().fill(padding, arena, arena + program.arena.perRow);
         const slot = at.memory().subarray(arena, arena + rowStride(program.tensors[0]!));
         for (let c = 0; c < inputs; c++) {

@@ -24,8 +24,8 @@ describe("tern verify", () => {
   it("proves a blob in every engine that is here, on seeded samples", () => {
     const { code, stdout, stderr } = tern("verify", model, DIGITS);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^256 samples, 37,888 numbers compared in each of [35] sessions:\n/);
-    for (const name of ["reference", "v8 resident", "v8 streaming"])
+    expect(stdout).toMatch(/^256 samples, 37,888 numbers compared in each of [59] sessions:\n/);
+    for (const name of ["reference", "v8 scalar resident", "v8 simd streaming"])
       expect(stdout).toMatch(new RegExp(`^  ${name} +equal +self-test: 2 of 2 right$`, "m"));
     expect(stdout).toMatch(/\nThe blob computes what the checkpoint computes\.\n$/);
   });
@@ -52,7 +52,7 @@ describe("tern verify", () => {
   it("finds one changed weight, in every session, and says where", async () => {
     const { code, stdout } = tern("verify", put("forged.tern", await forged()), DIGITS, "--inputs", IMAGES);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^ {2}v8 streaming +differs +self-test: [012] of 2 right$/m);
+    expect(stdout).toMatch(/^ {2}v8 simd streaming +differs +self-test: [012] of 2 right$/m);
     const differences = stdout.match(/: codes "[^"]+", sample \d+, channel 5: found \d, expected \d$/gm)!;
     expect(new Set(differences).size).toBe(1);
     expect(stdout).toMatch(/\nNOT PROVEN\.\n$/);
@@ -95,7 +95,7 @@ describe("tern verify", () => {
   it("goes on without wasmtime, unless everything is required", () => {
     const without = ternWith({ TERN_WASMTIME: "nowhere" }, "verify", model, DIGITS);
     expect(without.stdout).toContain("  missing: wasmtime: no libwasmtime at nowhere");
-    expect(without.stdout).toContain("compared in each of 3 sessions");
+    expect(without.stdout).toContain("compared in each of 5 sessions");
     expect(without.code).toBe(0);
     expect(ternWith({ TERN_WASMTIME: "nowhere", TERN_REQUIRE_ALL: "1" }, "verify", model, DIGITS).code).toBe(1);
   });

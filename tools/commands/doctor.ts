@@ -33,7 +33,10 @@ export async function doctor(): Promise<DoctorReport> {
       { name: "v8", found: v8.version, use: "runs models, here and in browsers", get: "comes with Node" },
       await wasmtime(),
     ],
-    variants: [variant("scalar", "runs in every engine and on every device")],
+    variants: [
+      variant("simd", "runs models faster, where there is SIMD128"),
+      variant("scalar", "runs in every engine and on every device"),
+    ],
     data: [
       data("mnist", "t10k-images-idx3-ubyte.gz", "eval and training on the official digits"),
       data("qonnx", "TFC_1W1A.onnx", "a checkpoint that others trained, for tests"),

@@ -1,0 +1,106 @@
+import { moduleBackend, referenceBackend } from "./backend.ts";
+import { WEIGHTS } from "./blob/pack/pack.ts";
+import { rowStride } from "./blob/tensors.ts";
+import { writeBlob } from "./blob/write.ts";
+import type { Engine } from "./engines/engine.ts";
+import { EngineError } from "./errors.ts";
+import { mulberry32, type Random } from "./numbers/random.ts";
+import type { ActivationDtype, Op, Program, Tensor, WeightDtype } from "./program.ts";
+
+/** Variants of the module (assembly/kernels/README.md), the fastest first. */
+export const VARIANTS = ["simd", "scalar"] as const;
+export type Variant = (typeof VARIANTS)[number];
+
+/**
+ * The fastest of some variants that an engine both accepts and computes right: engines have had vector instructions that give wrong numbers.
+ * Throws EngineError if there is none.
+ */
+export async function chooseVariant(
+  engine: Engine,
+  modules: Partial<Record<Variant, Uint8Array>>,
+): Promise<{ variant: Variant; module: Uint8Array }> {
+  const failures: string[] = [];
+  for (const variant of VARIANTS) {
+    const module = modules[variant];
+    if (!module) continue;
+    try {
+      if (await computesRight(engine, module)) return { variant, module };
+      failures.push(`${variant} computes wrong numbers`);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      failures.push(`${variant}: ${error.message}`);
+    }
+  }
+  throw new EngineError("compile", `${engine.name} runs no variant of the module: ${failures.join("; ")}`);
+}
+
+/** Inputs of the self-test: several vectors of every packing, and a rest that fills none. */
+const INPUTS = 301;
+const CHANNELS = 3;
+
+/** Whether every kernel of a module equals the reference on one random product. Takes a few milliseconds. */
+async function computesRight(engine: Engine, module: Uint8Array): Promise<boolean> {
+  const program = everyKernel();
+  const blob = writeBlob(program);
+  const backends = [
+    referenceBackend(program),
+    await moduleBackend(program, { module, blob, engine, weights: "resident", maxRows: 1 }),
+  ];
+  const [expected, found] = backends.map((backend) => {
+    const random = mulberry32(1);
+    for (const tensor of program.inputs) {
+      const { dtype } = program.tensors[tensor]!;
+      const { min, max } = CODES[dtype as keyof typeof CODES];
+      const codes = randomCodes(INPUTS, min, max, random);
+      backend.write(tensor, dtype === "bit" ? signs(codes) : codes, 1);
+    }
+    backend.invoke(0, program.ops.length, 1);
+    const sums = program.outputs.flatMap((tensor) => Array.from(backend.read(tensor, 1)));
+    backend.dispose();
+    return sums;
+  });
+  return expected!.every((sum, i) => sum === found![i]);
+}
+
+/** Inputs that kernels take. */
+const CODES = { u8: { min: 0, max: 255 }, i8: { min: -128, max: 127 }, bit: { min: -1, max: 1 } };
+
+/** One dense op for every pair of weights and input, with random weights. */
+function everyKernel(): Program {
+  const random = mulberry32(2);
+  const tensors: Tensor[] = [];
+  const add = (dtype: ActivationDtype, channels: number): number => {
+    const last = tensors.at(-1);
+    const perRow = last ? last.perRow + rowStride(last) : 0;
+    return tensors.push({ dtype, channels, fixed: 0, perRow }) - 1;
+  };
+  const inputs = (Object.keys(CODES) as (keyof typeof CODES)[]).map((dtype) => add(dtype, INPUTS));
+  const ops = inputs.flatMap((input) =>
+    (Object.keys(WEIGHTS) as WeightDtype[]).flatMap((dtype): Op[] => {
+      if (tensors[input]!.dtype === "bit" && dtype !== "binary") return [];
+      const { min, max } = WEIGHTS[dtype];
+      const codes = randomCodes(CHANNELS * INPUTS, min, max, random);
+      const weights = Int8Array.from(dtype === "binary" ? signs(codes) : codes);
+      return [{ kind: "dense", input, output: add("i32", CHANNELS), dtype, weights }];
+    }),
+  );
+  const end = tensors.at(-1)!;
+  return {
+    modelId: 0n,
+    modelVersion: 0,
+    maxRows: 1,
+    arena: { fixed: 0, perRow: end.perRow + rowStride(end) },
+    tensors,
+    ops,
+    inputs,
+    outputs: ops.map(({ output }) => output),
+  };
+}
+
+function signs(codes: number[]): number[] {
+  return codes.map((code) => (code < 0 ? -1 : 1));
+}
+
+function randomCodes(count: number, min: number, max: number, random: Random): number[] {
+  return Array.from({ length: count }, () => min + Math.floor(random() * (max - min + 1)));
+}
