@@ -1,0 +1,121 @@
+import { decodeRow, planScratch } from "../../host/backend.ts";
+import { WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { rowStride } from "../../host/blob/tensors.ts";
+import { writeBlob } from "../../host/blob/write.ts";
+import type { Engine } from "../../host/engines/engine.ts";
+import { EngineError } from "../../host/errors.ts";
+import type { Program, Tensor } from "../../host/program.ts";
+import { STATUS } from "../../host/status.ts";
+import type { Activation } from "./activations.ts";
+import { type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
+
+// Little Tern's way to a float product: quantize x, one dense op of the module, scale its accumulators.
+
+/** A task as the module gets it. */
+export interface ModuleMatmul {
+  matmul: Matmul;
+  activation: Activation;
+  program: Program;
+  blob: Uint8Array;
+  /** zero · Σ_k codes[m, k], which the zero point of the activations adds to accumulator m. (M) */
+  offsets: Int32Array;
+}
+
+/** A program of one dense op without post: codes of x → accumulators. */
+export function moduleMatmul(matmul: Matmul, activation: Activation): ModuleMatmul {
+  const { dtype, M, K, codes, x } = matmul;
+  const input: Tensor = { dtype: activation.dtype, channels: K, fixed: 0, perRow: 0 };
+  const output: Tensor = { dtype: "i32", channels: M, fixed: 0, perRow: rowStride(input) };
+  const program: Program = {
+    modelId: 0n,
+    modelVersion: 0,
+    maxRows: x.length / K,
+    arena: { fixed: 0, perRow: output.perRow + rowStride(output) },
+    tensors: [input, output],
+    ops: [{ kind: "dense", input: 0, output: 1, dtype, weights: codes }],
+    inputs: [0],
+    outputs: [1],
+  };
+  const sum = (m: number) => codes.subarray(m * K, (m + 1) * K).reduce((total, code) => total + code, 0);
+  const offsets = Int32Array.from({ length: M }, (_, m) => activation.zero * sum(m));
+  return { matmul, activation, program, blob: writeBlob(program), offsets };
+}
+
+/** The accumulators that the definition gives, (rows, M): sums of products of codes. */
+export function accumulators({ matmul, activation, program }: ModuleMatmul): Int32Array {
+  const { M, K, codes, x } = matmul;
+  const [input] = program.tensors as [Tensor];
+  const rows = x.length / K;
+  const bytes = new Uint8Array(rowStride(input));
+  const row = new Int32Array(K);
+  const sums = new Int32Array(rows * M);
+  for (let r = 0; r < rows; r++) {
+    activation.quantize(x.subarray(r * K, (r + 1) * K), bytes);
+    decodeRow(bytes, input, row);
+    for (let m = 0; m < M; m++) {
+      let sum = 0;
+      for (let k = 0; k < K; k++) sum += codes[m * K + k]! * row[k]!;
+      sums[r * M + m] = sum;
+    }
+  }
+  return sums;
+}
+
+/** Multiple of 16, as ABI.md asks for. */
+const BLOB_AT = 16;
+
+/** The task in a module and an engine. `sums` gives the accumulators of the last run, (rows, M). */
+export async function solveInModule(
+  { matmul, activation, program, blob, offsets }: ModuleMatmul,
+  engine: Engine,
+  module: Uint8Array,
+  rows: number,
+): Promise<Solver & { sums(): Int32Array }> {
+  const { M, K, x } = matmul;
+  const [input, output] = program.tensors as [Tensor, Tensor];
+  const scratch = await planScratch({ module, blob, engine, weights: "resident", maxRows: rows });
+  const workBytes = program.arena.perRow * rows + scratch;
+  const arena = BLOB_AT + blob.length;
+  const imports = { weights_read: () => 1 }; // the weights are resident
+  const instance = await engine.instantiate(module, { memoryBytes: arena + workBytes, imports });
+  const call = (name: string, ...args: number[]) => {
+    const status = instance.call(name, ...args);
+    if (status !== 0) throw new EngineError("status", `${name} returned status ${status}, ${STATUS[status]}`);
+  };
+  instance.memory().set(blob, BLOB_AT);
+  call("open", BLOB_AT, blob.length, arena, workBytes, rows);
+
+  const xs = Array.from({ length: rows }, (_, r) => x.subarray(r * K, (r + 1) * K));
+  const scales = new Float64Array(rows);
+  const y = new Float32Array(rows * M);
+  const [inputBytes, outputBytes] = [rowStride(input), rowStride(output)];
+  const outputAt = arena + output.perRow * rows;
+  const sumsOf = (memory: Uint8Array, r: number) =>
+    new Int32Array(memory.buffer, memory.byteOffset + outputAt + r * outputBytes, M);
+
+  return {
+    weightBytes: M * WEIGHTS[matmul.dtype].packing.rowBytes(K),
+    run() {
+      const before = instance.memory();
+      for (let r = 0; r < rows; r++) {
+        const at = arena + r * inputBytes;
+        scales[r] = activation.quantize(xs[r]!, before.subarray(at, at + inputBytes)) * WEIGHT_SCALE;
+      }
+      call("invoke", 0, 1, rows);
+      const after = instance.memory();
+      for (let r = 0; r < rows; r++) {
+        const sums = sumsOf(after, r);
+        const scale = scales[r]!;
+        for (let m = 0, at = r * M; m < M; m++, at++) y[at] = (sums[m]! - offsets[m]!) * scale;
+      }
+    },
+    y: () => y,
+    sums() {
+      const all = new Int32Array(rows * M);
+      const memory = instance.memory();
+      for (let r = 0; r < rows; r++) all.set(sumsOf(memory, r), r * M);
+      return all;
+    },
+    dispose: () => instance.dispose(),
+  };
+}
