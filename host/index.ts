@@ -29,6 +29,6 @@ export {
   type RunOptions,
   type Session,
 } from "./session.ts";
-export { chooseVariant, VARIANTS, type Variant } from "./variant.ts";
+export { chooseVariant, VARIANTS, type Variant, variantProblem } from "./variant.ts";
 export { type Difference, type Verification, type VerifyOptions, verify } from "./verify.ts";
 export { VERSION } from "./version.ts";

@@ -8,30 +8,36 @@ import { mulberry32, type Random } from "./numbers/random.ts";
 import type { ActivationDtype, Op, Program, Tensor, WeightDtype } from "./program.ts";
 
 /** Variants of the module (assembly/kernels/README.md), the fastest first. */
-export const VARIANTS = ["simd", "scalar"] as const;
+export const VARIANTS = ["relaxed", "simd", "scalar"] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 /**
- * The fastest of some variants that an engine both accepts and computes right: engines have had vector instructions that give wrong numbers.
- * Throws EngineError if there is none.
+ * The fastest of some variants that an engine both accepts and computes right. Throws EngineError if there is none, and says of
+ * each why.
  */
 export async function chooseVariant(
   engine: Engine,
   modules: Partial<Record<Variant, Uint8Array>>,
 ): Promise<{ variant: Variant; module: Uint8Array }> {
-  const failures: string[] = [];
+  const problems: string[] = [];
   for (const variant of VARIANTS) {
     const module = modules[variant];
     if (!module) continue;
-    try {
-      if (await computesRight(engine, module)) return { variant, module };
-      failures.push(`${variant} computes wrong numbers`);
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      failures.push(`${variant}: ${error.message}`);
-    }
+    const problem = await variantProblem(engine, module);
+    if (problem === undefined) return { variant, module };
+    problems.push(`${variant} ${problem}`);
   }
-  throw new EngineError("compile", `${engine.name} runs no variant of the module: ${failures.join("; ")}`);
+  throw new EngineError("compile", `${engine.name} runs no variant of the module: ${problems.join("; ")}`);
+}
+
+/** Why an engine cannot be trusted with a module: it refuses it, or computes wrong numbers, as some have with new vector instructions. */
+export async function variantProblem(engine: Engine, module: Uint8Array): Promise<string | undefined> {
+  try {
+    return (await computesRight(engine, module)) ? undefined : "computes wrong numbers";
+  } catch (error) {
+    if (error instanceof EngineError) return `is refused: ${error.message}`;
+    throw error;
+  }
 }
 
 /** Inputs of the self-test: several vectors of every packing, and a rest that fills none. */

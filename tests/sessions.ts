@@ -1,6 +1,6 @@
 import { load, loadReference, type Session } from "../host/session.ts";
 import { ENGINES } from "./engines.ts";
-import { VARIANTS } from "./variants.ts";
+import { accepts, VARIANTS } from "./variants.ts";
 
 /** The module with all ops, in plain instructions. */
 export const MODULE = VARIANTS.scalar!;
@@ -18,6 +18,7 @@ export async function openSessions(blob: Uint8Array): Promise<Record<string, Ses
       continue;
     }
     for (const [variant, module] of Object.entries(VARIANTS)) {
+      if (!accepts(engine, module)) continue;
       for (const weights of ["resident", "streaming"] as const) {
         sessions[`${name}, ${variant}, ${weights}`] = await load({ module, blob, engine, weights });
       }

@@ -1,4 +1,4 @@
-import { EngineError, load, loadReference, type Session, VARIANTS, v8 } from "../host/index.ts";
+import { EngineError, load, loadReference, type Session, VARIANTS, v8, variantProblem } from "../host/index.ts";
 import { bestModule, createWasmtime, readModule } from "../host/node.ts";
 
 /** What can run a blob, and where its weights lie meanwhile: words of the command line. */
@@ -45,6 +45,7 @@ export async function openAll(blob: Uint8Array): Promise<{ sessions: Record<stri
   for (const engine of engines) {
     for (const variant of VARIANTS.toReversed()) {
       const module = await readModule(variant);
+      if (await variantProblem(engine, module)) continue;
       for (const weights of WEIGHTS) {
         sessions[`${engine.name} ${variant} ${weights}`] = await load({ module, blob, engine, weights });
       }

@@ -34,6 +34,7 @@ export async function doctor(): Promise<DoctorReport> {
       await wasmtime(),
     ],
     variants: [
+      variant("relaxed", "runs models fastest, where there is relaxed SIMD"),
       variant("simd", "runs models faster, where there is SIMD128"),
       variant("scalar", "runs in every engine and on every device"),
     ],

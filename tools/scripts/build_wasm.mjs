@@ -7,6 +7,7 @@ import asc from "assemblyscript/asc";
 export const CEILINGS = {
   scalar: { bytes: 6 * 1024, holds: "all ops, scalar kernels" },
   simd: { bytes: 16 * 1024, holds: "all ops, SIMD128 kernels" },
+  relaxed: { bytes: 16 * 1024, holds: "all ops, relaxed SIMD kernels" },
   ternary_mlp: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
 };
 

@@ -3,7 +3,7 @@
  * L = 16 / bits fields, a vector 8 · L; field q of lane k meets code k · L + q. So a block of 8 · L codes becomes L vectors: vector
  * q has code k · L + q in lane k. Codes past `inputs` are 0. The sum of all codes stands in front.
  *
- *     i32 sum, 12 zero bytes │ block 0: vector 0 … L − 1 │ block 1 …
+ *     i32 sum, i32 0, 8 bytes unused │ block 0: vector 0 … L − 1 │ block 1 …
  */
 
 /** Bytes of `inputs` codes in this order: a multiple of 16. */
@@ -28,6 +28,7 @@ export function toLanes<A>(bits: u32, row: usize, inputs: u32, lanes: usize): vo
     }
   }
   store<i32>(lanes, sum);
+  store<i32>(lanes, 0, 4);
 }
 
 /** Sum of the four lanes of an i32x4. */
