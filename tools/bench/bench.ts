@@ -51,10 +51,14 @@ const { ours, peers } = await measureProducts({
 });
 const networks = await measureNetworks(plan);
 showProgress("");
+if (ours.length + networks.length === 0) {
+  console.error(`bench: nothing has all the words of --filter "${options.filter}"`);
+  process.exit(2);
+}
 
 const engines = plan.runners.map(({ engine }) => [engine.name, engine.version] as const);
 const report: Report = {
-  command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" "),
+  command: formatCommand(process.argv.slice(2)),
   machine: describeMachine({
     ...Object.fromEntries(engines.filter(([name]) => name !== "v8")),
     ...Object.fromEntries(libraries.map(({ name, version }) => [name, version])),
@@ -71,6 +75,12 @@ printResult(
 );
 if (!options.filter && !options.quick) {
   await writeFileAtomic(join(packageRoot(), "BENCHMARKS.md"), Buffer.from(`${formatReport(report).join("\n")}\n`));
+}
+
+/** The command as it is typed. */
+function formatCommand(args: string[]): string {
+  const quoted = args.map((arg) => (/\s/.test(arg) ? `"${arg}"` : arg));
+  return ["npm run bench", ...(args.length > 0 ? ["--"] : []), ...quoted].join(" ");
 }
 
 /** One changing line, on a terminal only. */

@@ -14,7 +14,7 @@ const EXTENSIONS = [
 export function describeMachine(versions: Record<string, string>): Machine {
   return {
     CPU: describeCpu(),
-    OS: `${type()} ${release()}, ${process.arch}`,
+    OS: `${describeOs()}, ${process.arch}`,
     Node: process.versions.node,
     V8: process.versions.v8,
     ...versions,
@@ -22,9 +22,14 @@ export function describeMachine(versions: Record<string, string>): Machine {
   };
 }
 
+/** The distribution's own name for itself, where it has one. */
+function describeOs(): string {
+  return textOf("/etc/os-release").match(/^PRETTY_NAME="(.*)"$/m)?.[1] ?? `${type()} ${release()}`;
+}
+
 function describeCpu(): string {
   const all = cpus();
-  const info = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
+  const info = textOf("/proc/cpuinfo");
   const field = (name: RegExp) => info.match(name)?.[1] ?? "";
   const [family, model] = [field(/^cpu family\s*: (.*)$/m), field(/^model\s*: (.*)$/m)];
   const flags = field(/^(?:flags|Features)\s*: (.*)$/m).split(" ");
@@ -35,4 +40,9 @@ function describeCpu(): string {
     `${all.length} logical cores`,
     ...(found.length > 0 ? [found.join(" ")] : []),
   ].join(", ");
+}
+
+/** Of a file; "" where there is none. */
+function textOf(path: string): string {
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }

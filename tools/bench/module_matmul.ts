@@ -106,7 +106,8 @@ export async function solveInModule(
       for (let r = 0; r < rows; r++) {
         const sums = sumsOf(after, r);
         const scale = scales[r]!;
-        for (let m = 0, at = r * M; m < M; m++, at++) y[at] = (sums[m]! - offsets[m]!) * scale;
+        // `| 0`: V8 then subtracts integers, which takes a third of the time
+        for (let m = 0, at = r * M; m < M; m++, at++) y[at] = ((sums[m]! - offsets[m]!) | 0) * scale;
       }
     },
     y: () => y,

@@ -45,7 +45,7 @@ export async function measureNetworks(plan: NetworksPlan): Promise<NetworkResult
     const wanted = cells.filter((cell) => plan.wants(labelOf(cell)));
     if (wanted.length === 0) continue;
     if (!existsSync(path)) {
-      plan.onMissing(`no ${path}: TERN_DATA names the folder that qonnx/${network} is in`);
+      plan.onMissing(`${network}: not found; TERN_DATA names the folder that qonnx/${network} is in`);
       continue;
     }
     const { blob } = await convert(await readFile(path), { file: network });

@@ -1,0 +1,15 @@
+import { expect, it } from "vitest";
+import { read } from "../house/project_files.ts";
+
+const MANIFEST = JSON.parse(read("tools/bench/peers/package.json"));
+const LOCK = JSON.parse(read("tools/bench/peers/package-lock.json"));
+
+it("pins the peers to versions and bytes, but to no registry", () => {
+  for (const version of Object.values(MANIFEST.dependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+  const { "": root, ...installed } = LOCK.packages;
+  expect(root.dependencies).toEqual(MANIFEST.dependencies);
+  for (const each of Object.values<Record<string, unknown>>(installed)) {
+    expect(each.integrity).toMatch(/^sha512-/);
+    expect(each).not.toHaveProperty("resolved");
+  }
+});

@@ -1,0 +1,105 @@
+import { expect, it } from "vitest";
+import type { ProductResult } from "../../tools/bench/products.ts";
+import { formatMarkdown, formatNumber, formatReport, jsonReport, type Report } from "../../tools/bench/report.ts";
+
+const timing = { median: 2, p25: 1.6, p75: 4, batches: 7, callsPerBatch: 3 };
+const size = { M: 1000, K: 1000, rows: 8 };
+const ours: ProductResult = {
+  ...{ weights: "ternary", activation: "i8", engine: "v8", variant: "scalar" },
+  ...{ ...size, timing, weightBytes: 250_000, relativeError: 0.00412 },
+};
+const REPORT: Report = {
+  command: "npm run bench -- --peers",
+  machine: { CPU: "abacus, 1 core", date: "2026-01-02" },
+  products: [ours, { ...ours, engine: "wasmtime", rows: 1 }],
+  peers: [
+    { peer: "bead", weights: "int8", ...size, timing: { ...timing, median: 1 }, weightBytes: 1e6, relativeError: 1e-7 },
+  ],
+  networks: [{ network: "tiny.onnx", rows: 64, engine: "v8", variant: "scalar", timing }],
+  missing: ["no slide rule"],
+};
+
+it("BENCHMARKS.md looks like this", () => {
+  expect(formatReport(REPORT).join("\n")).toMatchInlineSnapshot(`
+    "<!-- Written by \`npm run bench -- --peers\`; not by hand. -->
+
+    # Benchmarks
+
+    Measured by \`npm run bench -- --peers\`, on one thread. Machines differ: only ratios within one run mean something elsewhere.
+
+    - CPU: abacus, 1 core
+    - date: 2026-01-02
+    - Not measured: no slide rule
+
+    ## Matrix products
+
+    y = W · x with given weights, floats in and floats out: quantizing x and scaling y are timed too. Before it was timed, every
+    accumulator was found equal to the plain sum of products of codes; the relative error is what quantizing x costs y, for x uniform in
+    [−1, 1]. The rate is the median of several batches of calls, p25–p75 the rates of the middle half of them; GB/s counts the packed
+    weights once for all rows.
+
+    A column \`/ peer\` is the rate divided by that peer's, for a product of the same size in the same run. The peers quantize x to 8 bits
+    (F32 and fp32: not at all); beside narrower activations they are a yardstick, not the same task.
+
+    ### ternary × i8
+
+    0.250 bytes per weight, relative error 4.1e-3.
+
+    | K = M | rows | engine   | variant | GMAC/s |     p25–p75 |  GB/s | / bead |
+    | ----: | ---: | -------- | ------- | -----: | ----------: | ----: | -----: |
+    |  1000 |    8 | v8       | scalar  |   4.00 |   2.00–5.00 | 0.125 |   0.50 |
+    |  1000 |    1 | wasmtime | scalar  |  0.500 | 0.250–0.625 | 0.125 |        |
+
+    ## Peers
+
+    | peer | weights | K = M | rows | GMAC/s |   p25–p75 | GB/s | bytes per weight | relative error |
+    | ---- | ------- | ----: | ---: | -----: | --------: | ---: | ---------------: | -------------: |
+    | bead | int8    |  1000 |    8 |   8.00 | 2.00–5.00 | 1.00 |             1.00 |         1.0e-7 |
+
+    ## Whole networks
+
+    Pixels in, scores out, through \`Session.run\`. Outputs were equal to the reference's before they were timed.
+
+    | network   | rows | engine | variant | samples/s |       p25–p75 |
+    | --------- | ---: | ------ | ------- | --------: | ------------: |
+    | tiny.onnx |   64 | v8     | scalar  |    32,000 | 16,000–40,000 |"
+  `);
+});
+
+it("has no section for what was not measured", () => {
+  const lines = formatReport({ ...REPORT, command: "npm run bench", peers: [], networks: [], missing: [] });
+  expect(lines.filter((line) => line.startsWith("#"))).toEqual([
+    "# Benchmarks",
+    "## Matrix products",
+    "### ternary × i8",
+  ]);
+  expect(lines.join("\n")).not.toContain("peer");
+});
+
+it("--json has the rates and ratios as well", () => {
+  const { products, peers, networks } = jsonReport(REPORT);
+  expect(products.map(({ gmacs, bytesPerWeight, ratios }) => ({ gmacs, bytesPerWeight, ratios }))).toEqual([
+    { gmacs: 4, bytesPerWeight: 0.25, ratios: { bead: 0.5 } },
+    { gmacs: 0.5, bytesPerWeight: 0.25, ratios: { bead: undefined } },
+  ]);
+  expect(peers[0]).toMatchObject({ gmacs: 8, weightGigabytes: 1 });
+  expect(networks[0]).toMatchObject({ samplesPerSecond: 32_000 });
+});
+
+it("aligns Markdown in the source", () => {
+  expect(
+    formatMarkdown("lr", [
+      ["a", "b"],
+      ["long", "1"],
+    ]),
+  ).toEqual(["| a    |  b |", "| ---- | -: |", "| long |  1 |"]);
+});
+
+it.each([
+  [1234.5, "1,235"],
+  [99.96, "100"],
+  [12.34, "12.3"],
+  [0.012345, "0.0123"],
+])("writes %d as %s", (value, text) => {
+  expect(formatNumber(value)).toBe(text);
+});
