@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../../host/engines/package_root.ts";
-import { EngineError, v8 } from "../../host/index.ts";
-import { createWasmtime } from "../../host/node.ts";
+import { EngineError, VARIANTS, v8, variantProblem } from "../../host/index.ts";
+import { createWasmtime, readModule } from "../../host/node.ts";
 import { writeFileAtomic } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
 import { describeMachine } from "./machine.ts";
@@ -14,9 +13,6 @@ import { formatReport, jsonReport, type Report } from "./report.ts";
 import { EFFORT, QUICK } from "./timing.ts";
 
 // npm run bench: measures the kernels and some whole networks in every engine, and writes BENCHMARKS.md.
-
-/** Modules build/NAME.wasm. */
-const VARIANTS = ["scalar"];
 
 const ROWS = [1, 8, 64];
 const SIZES = [256, 1024, 2048, 4096];
@@ -93,7 +89,7 @@ function onMissing(reason: string): void {
   console.error(`SKIPPED: ${reason}`);
 }
 
-/** Every variant in every engine that is here. */
+/** Every engine that is here, with every variant that it computes right. */
 async function openRunners(): Promise<Runner[]> {
   const engines = [v8];
   try {
@@ -102,9 +98,14 @@ async function openRunners(): Promise<Runner[]> {
     if (!(error instanceof EngineError)) throw error;
     onMissing(error.message);
   }
-  return engines.flatMap((engine) => VARIANTS.map((variant) => ({ engine, variant, module: readVariant(variant) })));
-}
-
-function readVariant(variant: string): Uint8Array {
-  return new Uint8Array(readFileSync(join(packageRoot(), "build", `${variant}.wasm`)));
+  const runners: Runner[] = [];
+  for (const engine of engines) {
+    for (const variant of VARIANTS.toReversed()) {
+      const module = await readModule(variant);
+      const problem = await variantProblem(engine, module);
+      if (problem === undefined) runners.push({ engine, variant, module });
+      else onMissing(`${variant} ${problem.replace(/\n.*/s, "")}, in ${engine.name} ${engine.version}`);
+    }
+  }
+  return runners;
 }
