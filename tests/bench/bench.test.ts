@@ -10,10 +10,10 @@ function bench(...args: string[]) {
 }
 
 it("measures what --filter names, and says what it did", () => {
-  const { status, stdout } = bench("--json", "--filter", "rows=1 v8 int4 K=256");
+  const { status, stdout } = bench("--json", "--filter", "rows=1 v8 scalar int4 K=256");
   expect(status).toBe(0);
   const { command, machine, products, peers, networks } = JSON.parse(stdout);
-  expect(command).toBe('npm run bench -- --quick --json --filter "rows=1 v8 int4 K=256"');
+  expect(command).toBe('npm run bench -- --quick --json --filter "rows=1 v8 scalar int4 K=256"');
   expect(machine).toMatchObject({ Node: process.versions.node, V8: process.versions.v8 });
   expect(products).toMatchObject([{ weights: "int4", activation: "i8", K: 256, M: 256, rows: 1, variant: "scalar" }]);
   expect(products[0].gmacs).toBeGreaterThan(0.001);
