@@ -11,7 +11,8 @@ import { signCode as simdSignCode } from "./simd/sign_code";
 
 /**
  * The only file that knows which variants exist; it chooses by the compile-time constants ASC_FEATURE_SIMD and
- * ASC_FEATURE_RELAXED_SIMD (which implies the other), and what is not chosen is not compiled. A variant is a folder whose files have the names and exports of scalar/.
+ * ASC_FEATURE_RELAXED_SIMD (which implies the other), and what is not chosen is not compiled. A variant is a folder whose files
+ * have the names and exports of scalar/; where one has none of its own, the next best serves.
  */
 export function signBit(weights: usize, input: usize, inputs: u32): i32 {
   if (ASC_FEATURE_SIMD) return inline.always(simdSignBit(weights, input, inputs));

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Engine } from "../../host/engines/engine.ts";
 import { v8 } from "../../host/engines/v8.ts";
 import { exactRow, type Matmul, randomMatmul, relativeError, type Solver } from "../../tools/bench/matmul.ts";
-import type { Peer } from "../../tools/bench/peers.ts";
+import type { Peer } from "../../tools/bench/peer.ts";
 import {
   gmacs,
   measureProducts,

@@ -7,7 +7,7 @@ import { packageRoot } from "../../host/engines/package_root.ts";
 import { EngineError } from "../../host/errors.ts";
 import type { WeightDtype } from "../../host/program.ts";
 import { floatWeights, type Matmul, type Solver } from "./matmul.ts";
-import type { PeerLibrary } from "./peers.ts";
+import type { PeerLibrary } from "./peer.ts";
 
 // ggml, the tensor library of llama.cpp: native code, built by node-llama-cpp for several CPUs, called through koffi.
 

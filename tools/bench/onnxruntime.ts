@@ -10,7 +10,7 @@ import {
 import { EngineError } from "../../host/errors.ts";
 import { VERSION } from "../../host/version.ts";
 import { floatWeights, type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
-import type { PeerLibrary } from "./peers.ts";
+import type { PeerLibrary } from "./peer.ts";
 
 type OnnxRuntime = typeof import("onnxruntime-node");
 

@@ -1,22 +1,7 @@
 import { EngineError } from "../../host/errors.ts";
-import type { WeightDtype } from "../../host/program.ts";
 import { openGgml } from "./ggml.ts";
-import type { Matmul, Solver } from "./matmul.ts";
 import { openOnnxruntime } from "./onnxruntime.ts";
-
-/** Somebody else's kernel for the same task. */
-export interface Peer {
-  name: string;
-  /** Weights of the task that it is given. */
-  dtype: WeightDtype;
-  solve(matmul: Matmul, rows: number): Promise<Solver>;
-}
-
-export interface PeerLibrary {
-  name: string;
-  version: string;
-  peers: Peer[];
-}
+import type { PeerLibrary } from "./peer.ts";
 
 /** The libraries that are here, and why the others are not. */
 export async function openPeers(): Promise<{ libraries: PeerLibrary[]; missing: string[] }> {
@@ -32,9 +17,3 @@ export async function openPeers(): Promise<{ libraries: PeerLibrary[]; missing: 
   }
   return { libraries, missing };
 }
-
-/**
- * Largest relative error of a peer. Rounding activations to 8 bits costs 0.4 %; a 4-bit format with scales of its own rounds the
- * weights too, which costs a few; a wrong layout costs all.
- */
-export const PEER_TOLERANCE = 0.1;
