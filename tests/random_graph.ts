@@ -7,7 +7,7 @@ import {
   valueInfo,
 } from "../host/checkpoint/onnx_build.ts";
 import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../host/checkpoint/onnx_proto.ts";
-import { random } from "./random.ts";
+import { mulberry32 } from "../host/numbers/random.ts";
 
 /** One word of bits, one byte, and each side of those edges; the last is a layer of many tiles. */
 const WIDTHS = [1, 2, 7, 8, 9, 15, 16, 31, 32, 33, 63, 64, 65, 70, 127, 129, 300];
@@ -17,7 +17,7 @@ const OPSETS = [9, 10, 11, 13, 17];
 
 /** A low-bit dense network as other tools write them: the same op set, every option drawn from the seed. */
 export function randomOnnx(seed: number): Uint8Array {
-  const next = random(seed);
+  const next = mulberry32(seed);
   const file = new Writer(next);
   const layers = 1 + file.below(4);
   const inputs = file.pick(WIDTHS);

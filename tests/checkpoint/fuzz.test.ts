@@ -5,7 +5,7 @@ import { attribute, floatTensor, int64Tensor, model, node, valueInfo } from "../
 import { OPS } from "../../host/checkpoint/onnx_ops.ts";
 import { type AttributeProto, decodeModel, encodeModel } from "../../host/checkpoint/onnx_proto.ts";
 import { TernError } from "../../host/errors.ts";
-import { random } from "../random.ts";
+import { mulberry32 } from "../../host/numbers/random.ts";
 import { randomOnnx } from "../random_graph.ts";
 
 /** Small, yet with every kind of message, typed and raw tensors, the shape idiom and a folded transpose. */
@@ -87,7 +87,7 @@ it("well-formed files that make no sense are survived", () => {
   const SIZES = [0, 1, -1, 2, 3, 9, 2 ** 20, 2 ** 31, 2 ** 40, 2 ** 53, 2 ** 63];
   const OPERATORS = Object.keys(OPS);
   for (let seed = 0; seed < 2000; seed++) {
-    const next = random(seed);
+    const next = mulberry32(seed);
     const pick = <T>(choices: readonly T[]): T => choices[Math.floor(next() * choices.length)]!;
     const file = decodeModel(seed % 4 === 0 ? SMALL : randomOnnx(seed % 40));
     const { node: nodes, initializer, input } = file.graph!;

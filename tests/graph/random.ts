@@ -1,22 +1,16 @@
 import type { Graph, Node, Weights } from "../../host/graph/graph.ts";
 import type { IntQuantizer, Quantizer } from "../../host/numbers/quantizer.ts";
+import { mulberry32 } from "../../host/numbers/random.ts";
 import type { Rounding } from "../../host/numbers/round.ts";
 import type { Step } from "../../host/numbers/step.ts";
 
-/** Random numbers from a seed (mulberry32). */
+/** Random choices from a seed. */
 export class Random {
-  private state: number;
+  /** In [0, 1). */
+  readonly unit: () => number;
 
   constructor(seed: number) {
-    this.state = seed | 0;
-  }
-
-  /** In [0, 1). */
-  unit(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    this.unit = mulberry32(seed);
   }
 
   /** Integer from min to max. */
