@@ -15,6 +15,7 @@ import { openAll } from "../sessions.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
+import { wrapText } from "../terminal/wrap.ts";
 import { countOption } from "../usage.ts";
 
 /** Seeded samples where none are given, and the most of them: all are made at once. */
@@ -73,7 +74,7 @@ export function formatProof(proof: Proof): string[] {
     `${plural(proof.samples, "sample")}, ${formatCount(proof.compared)} numbers compared in each of ${plural(lines.length, "session")}:`,
     ...formatTable("lll", lines),
     ...proof.differences.map(formatDifference),
-    ...proof.missing.map((why) => `  missing: ${why}`),
+    ...proof.missing.flatMap((why) => wrapText(`  missing: ${why}`)),
     ...(proof.sameSource ? [] : ["warning: the blob was made from another file than this checkpoint"]),
     isProven(proof) ? "The blob computes what the checkpoint computes." : "NOT PROVEN.",
   ];
