@@ -143,17 +143,17 @@ export class Session {
   /** Runs `count` rows from row `first` on, which is at most the backend's maxRows. */
   #runRows(inputs: readonly InputRows[], first: number, count: number, { profile, see }: RunOptions): void {
     const { ops, tensors, description } = this.program;
-    const codes = new Map<number, Int32Array>(); // tensors that are written here instead of by their op
+    const codes = new Map<number, ArrayLike<number>>(); // tensors that are written here instead of by their op
     inputs.forEach((elements, i) => {
       const tensor = this.program.inputs[i]!;
       const { dtype, channels } = tensors[tensor]!;
       const rows = elements.subarray(first * channels, (first + count) * channels);
-      if (elements instanceof ARRAYS[dtype]!) this.#backend.write(tensor, rows, count);
-      else codes.set(description!.inputs[i]!.codes, inputCodes(description!, i, rows as Float32Array, count));
+      const isNative = elements instanceof ARRAYS[dtype]!;
+      const written = isNative ? rows : inputCodes(description!, i, rows as Float32Array, count);
+      const target = isNative ? tensor : description!.inputs[i]!.codes;
+      if (target === tensor) this.#backend.write(tensor, written, count);
+      else codes.set(target, written);
     });
-    for (const tensor of this.program.inputs) {
-      if (codes.has(tensor)) this.#backend.write(tensor, codes.get(tensor)!, count);
-    }
 
     let done = 0;
     const runTo = (end: number) => {
