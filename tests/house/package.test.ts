@@ -1,6 +1,7 @@
 import { builtinModules } from "node:module";
 import ts from "typescript";
 import { expect, it } from "vitest";
+import { VERSION } from "../../host/version.ts";
 import { projectFiles, read } from "./project_files.ts";
 
 const PACKAGE = JSON.parse(read("package.json"));
@@ -56,4 +57,8 @@ it("ships what its entries point to", () => {
 
 it("has an entry for its version in CHANGELOG.md", () => {
   expect(read("CHANGELOG.md")).toContain(`\n## ${PACKAGE.version}`);
+});
+
+it("tells its version as package.json does", () => {
+  expect(VERSION).toBe(PACKAGE.version);
 });
