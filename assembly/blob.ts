@@ -83,6 +83,10 @@ export enum OpKind {
   dense = 2,
   argmax = 3,
 }
+/** Those that a module tells apart. */
+export enum Weight {
+  ternary = 1,
+}
 /** Words of fields of as many bits. */
 export enum Packing {
   none = 0,
@@ -114,6 +118,12 @@ export function rowStride(tensor: usize): u32 {
 export function weightRowBytes(packing: u32, inputs: u32): u32 {
   const lanes = 32 / packing;
   return ((inputs + lanes - 1) / lanes) << 2;
+}
+
+/** What the fields of an op's weights are greater by than the weights: 1 for ternary, half of the range otherwise. */
+export function weightOffset(op: usize): i32 {
+  const dtype: i32 = load<u8>(op, Op.dtype);
+  return dtype == Weight.ternary ? 1 : 1 << (load<u8>(op, Op.packing) - 1);
 }
 
 /** Bytes of a parameter record. */

@@ -25,7 +25,7 @@ import {
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
 import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, packingOf, SCORES, STREAMS, WIDE_INPUT } from "./features";
-import { orderedBytes } from "./kernels";
+import { preparedBytes } from "./kernels";
 import { inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 
@@ -34,8 +34,8 @@ export let weightsOffset: u32 = 0;
 export let weightsBytes: u32 = 0;
 export let weightsCrc: u32 = 0;
 export let largestTile: u32 = 0;
-/** What kernels need for input rows in an order of their own. */
-export let orderedRows: u64 = 0;
+/** What kernels need for prepared rows. */
+export let preparedRows: u64 = 0;
 
 /** Rows that are to be run, and the size of the arena then. */
 let rows: u64 = 0;
@@ -87,7 +87,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
     if (!fits(at)) return Status.BadTensor;
   }
   largestTile = 0;
-  if (ASC_FEATURE_SIMD) orderedRows = 0;
+  if (ASC_FEATURE_SIMD) preparedRows = 0;
   for (; at < ports; at += OP_BYTES) {
     const status = checkOp(at, tensorCount);
     if (status) return status;
@@ -125,7 +125,7 @@ function checkOp(op: usize, tensorCount: u32): Status {
       sound = false;
     weights = <u64>tileChannels * weightRowBytes(packingOf(op), inputs);
     if (ASC_FEATURE_SIMD && from != Activation.bit)
-      orderedRows = max(orderedRows, orderedBytes(packing, inputs) * rows);
+      preparedRows = max(preparedRows, preparedBytes(packing, inputs) * rows);
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = (from & to) == Activation.i32 && channels == 1 && (!post || scored);
     channels = inputs;

@@ -1,10 +1,11 @@
 import { ABI_VERSION, Header, Op, OpKind } from "./blob";
-import { arenaBytes, checkHead, largestTile, orderedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
+import { arenaBytes, checkHead, largestTile, preparedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
 import { CRC_START, crc32 } from "./crc32";
-import { ARGMAX, DATA, OPS, STREAMS } from "./features";
+import { ARGMAX, DATA, OPS, QUANTIZE, STREAMS } from "./features";
 import { argmax } from "./ops/argmax";
-import { layer } from "./ops/layer";
-import { opAt, setRegions, setRows } from "./regions";
+import { dense } from "./ops/dense";
+import { quantize } from "./ops/quantize";
+import { opAt, SUMS_BYTES, setRegions, setRows } from "./regions";
 import { Status } from "./status";
 import { resident, streamed, tile } from "./weights";
 
@@ -26,7 +27,7 @@ export function plan(blob: usize, blobBytes: u32, rows: u32): i32 {
   openRows = 0;
   const status = checkHead(blob, blobBytes, rows);
   if (status) return -status;
-  const bytes = orderedRows + tileBuffer(blob, blobBytes);
+  const bytes = preparedRows + SUMS_BYTES + tileBuffer(blob, blobBytes);
   return bytes > 0x7fffffff ? -Status.BadMemory : <i32>bytes;
 }
 
@@ -40,7 +41,7 @@ export function open(blob: usize, blobBytes: u32, work: usize, workBytes: u32, r
   if (status) return status;
 
   const buffer = tileBuffer(blob, blobBytes);
-  if (arenaBytes + buffer + orderedRows > workBytes) return Status.BadMemory;
+  if (arenaBytes + buffer + SUMS_BYTES + preparedRows > workBytes) return Status.BadMemory;
   if (work < blob || work - blob < blobBytes || work + workBytes < work) return Status.BadMemory; // overlap, wrap
   const scratch = work + <usize>arenaBytes;
   setRegions(work, scratch + buffer);
@@ -72,10 +73,12 @@ export function reset(): Status {
 }
 
 function run(op: usize): Status {
-  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
+  const kind = load<u8>(op, Op.kind);
+  if (OPS & ARGMAX && kind == OpKind.argmax) return argmax(op);
+  return OPS & QUANTIZE && kind == OpKind.quantize ? quantize(op) : dense(op);
 }
 
-/** Room for the largest tile if weights are streamed; input rows in a kernel's order stand behind it. */
+/** Room for the largest tile if weights are streamed; sums and prepared rows stand behind it. */
 function tileBuffer(blob: usize, blobBytes: u32): u32 {
   return STREAMS && blobBytes == load<u32>(blob, Header.headBytes) ? largestTile : 0;
 }

@@ -4,9 +4,15 @@ import { OP_BYTES, Op, rowStride, TENSOR_BYTES, Tensor } from "./blob";
 let tensors: usize = 0;
 let ops: usize = 0;
 
-/** Addresses of the arena, and of the part of scratch that holds input rows in the order of a kernel. */
+/** Addresses of the arena, and of the parts of scratch that hold a block of sums and the prepared rows of an input. */
 export let arena: usize = 0;
-export let ordered: usize = 0;
+export let sums: usize = 0;
+export let prepared: usize = 0;
+
+/** The most channels and rows whose sums a kernel is asked for at a time, where a post follows. */
+export const BLOCK_CHANNELS: u32 = 16;
+export const BLOCK_ROWS: u32 = ASC_FEATURE_SIMD ? 64 : 1;
+export const SUMS_BYTES: u32 = BLOCK_CHANNELS * BLOCK_ROWS * 4;
 
 /** Rows of the current invocation. */
 export let rows: u32 = 0;
@@ -16,9 +22,10 @@ export function setTables(tensorTable: usize, opTable: usize): void {
   ops = opTable;
 }
 
-export function setRegions(arenaAddress: usize, orderedAddress: usize): void {
+export function setRegions(arenaAddress: usize, sumsAddress: usize): void {
   arena = arenaAddress;
-  ordered = orderedAddress;
+  sums = sumsAddress;
+  prepared = sumsAddress + SUMS_BYTES;
 }
 
 export function setRows(count: u32): void {

@@ -18,15 +18,15 @@ function sign(data: StaticArray<u8>, k: u32): i32 {
   return (data[k >> 3] >> <u8>(k & 7)) & 1 ? -1 : 1;
 }
 
-/** Field k of `bits` bits, read bit by bit: the last one counts −2^(bits − 1). */
-function field(data: StaticArray<u8>, k: u32, bits: u32): i32 {
+/** Field k of `bits` bits, read bit by bit, less `offset`. */
+function field(data: StaticArray<u8>, k: u32, bits: u32, offset: i32): i32 {
   const lanes = 32 / bits;
   const first = 32 * (k / lanes) + bits * (k % lanes);
-  let value = 0;
+  let value = -offset;
   for (let b: u32 = 0; b < bits; b++) {
     const at = first + b;
     const set: i32 = (data[at >> 3] >> <u8>(at & 7)) & 1;
-    value += b == bits - 1 ? -(set << b) : set << b;
+    value += set << b;
   }
   return value;
 }
@@ -41,14 +41,19 @@ function naiveSignCode<A>(weights: StaticArray<u8>, input: StaticArray<u8>, inpu
   return sum;
 }
 
-function naiveFieldCode<A>(weights: StaticArray<u8>, bits: u32, input: StaticArray<u8>, inputs: u32): i32 {
+function naiveFieldCode<A>(weights: StaticArray<u8>, bits: u32, offset: i32, input: StaticArray<u8>, inputs: u32): i32 {
   let sum = 0;
-  for (let k: u32 = 0; k < inputs; k++) sum += field(weights, k, bits) * code<A>(input, k);
+  for (let k: u32 = 0; k < inputs; k++) sum += field(weights, k, bits, offset) * code<A>(input, k);
   return sum;
 }
 
 function at(data: StaticArray<u8>): usize {
   return changetype<usize>(data);
+}
+
+/** A block of one channel and one row. */
+function one(): StaticArray<i32> {
+  return new StaticArray<i32>(1);
 }
 
 describe("signBit", () => {
@@ -57,9 +62,11 @@ describe("signBit", () => {
       const inputs = LANES[i];
       const weights = noise(12, inputs);
       const input = noise(12, ~inputs);
-      let sum = 0;
-      for (let k: u32 = 0; k < inputs; k++) sum += sign(weights, k) * sign(input, k);
-      expect<i32>(signBit(at(weights), at(input), inputs)).toBe(sum);
+      let expected = 0;
+      for (let k: u32 = 0; k < inputs; k++) expected += sign(weights, k) * sign(input, k);
+      const sum = one();
+      signBit(at(weights), 12, 1, at(input), 16, 1, inputs, changetype<usize>(sum), 4);
+      expect<i32>(sum[0]).toBe(expected);
     }
   });
 
@@ -67,9 +74,11 @@ describe("signBit", () => {
     const ones = new StaticArray<u8>(12);
     const minusOnes = new StaticArray<u8>(12);
     memory.fill(at(minusOnes), 0xff, 12);
-    expect<i32>(signBit(at(ones), at(ones), 65)).toBe(65);
-    expect<i32>(signBit(at(ones), at(minusOnes), 65)).toBe(-65);
-    expect<i32>(signBit(at(minusOnes), at(minusOnes), 65)).toBe(65);
+    const sum = one();
+    signBit(at(ones), 12, 1, at(minusOnes), 16, 1, 65, changetype<usize>(sum), 4);
+    expect<i32>(sum[0]).toBe(-65);
+    signBit(at(minusOnes), 12, 1, at(minusOnes), 16, 1, 65, changetype<usize>(sum), 4);
+    expect<i32>(sum[0]).toBe(65);
   });
 });
 
@@ -79,8 +88,11 @@ describe("signCode", () => {
       const inputs = LANES[i];
       const weights = noise(12, inputs);
       const input = noise(65, ~inputs);
-      expect<i32>(signCode<u8>(at(weights), at(input), inputs)).toBe(naiveSignCode<u8>(weights, input, inputs));
-      expect<i32>(signCode<i8>(at(weights), at(input), inputs)).toBe(naiveSignCode<i8>(weights, input, inputs));
+      const sum = one();
+      signCode<u8>(at(weights), 12, 1, at(input), 80, 1, inputs, changetype<usize>(sum), 4);
+      expect<i32>(sum[0]).toBe(naiveSignCode<u8>(weights, input, inputs));
+      signCode<i8>(at(weights), 12, 1, at(input), 80, 1, inputs, changetype<usize>(sum), 4);
+      expect<i32>(sum[0]).toBe(naiveSignCode<i8>(weights, input, inputs));
     }
   });
 });
@@ -91,21 +103,31 @@ describe("fieldCode", () => {
       const inputs = LANES[i];
       const weights = noise(68, inputs);
       const input = noise(65, ~inputs);
+      const sum = one();
       for (let bits: u32 = 2; bits <= 8; bits = bits == 4 ? 8 : bits + 1) {
-        const unsigned = naiveFieldCode<u8>(weights, bits, input, inputs);
-        const signed = naiveFieldCode<i8>(weights, bits, input, inputs);
-        expect<i32>(fieldCode<u8>(at(weights), bits, at(input), inputs)).toBe(unsigned);
-        expect<i32>(fieldCode<i8>(at(weights), bits, at(input), inputs)).toBe(signed);
+        for (let offset: i32 = 1; offset <= 1 << (bits - 1); offset <<= 1) {
+          fieldCode<u8>(bits, offset, at(weights), 68, 1, at(input), 80, 1, inputs, changetype<usize>(sum), 4);
+          expect<i32>(sum[0]).toBe(naiveFieldCode<u8>(weights, bits, offset, input, inputs));
+          fieldCode<i8>(bits, offset, at(weights), 68, 1, at(input), 80, 1, inputs, changetype<usize>(sum), 4);
+          expect<i32>(sum[0]).toBe(naiveFieldCode<i8>(weights, bits, offset, input, inputs));
+        }
       }
     }
   });
 
-  it("takes the least weight times the greatest code", () => {
-    const weights = new StaticArray<u8>(64);
-    const input = new StaticArray<u8>(64);
-    memory.fill(at(weights), 0x80, 64);
-    memory.fill(at(input), 0xff, 64);
-    expect<i32>(fieldCode<u8>(at(weights), 8, at(input), 64)).toBe(64 * -128 * 255);
-    expect<i32>(fieldCode<i8>(at(weights), 8, at(input), 64)).toBe(64 * 128);
+  it("writes a block: a sum for every row and channel, and nothing beside them", () => {
+    const weights = noise(3 * 8, 7);
+    const input = noise(2 * 16, 9);
+    const sums = new StaticArray<i32>(8);
+    sums.fill(-1);
+    fieldCode<i8>(4, 8, at(weights), 8, 3, at(input), 16, 2, 11, changetype<usize>(sums), 16);
+    for (let row = 0; row < 2; row++) {
+      for (let channel = 0; channel < 3; channel++) {
+        const w = StaticArray.fromArray<u8>(weights.slice<Array<u8>>(8 * channel, 8 * channel + 8));
+        const x = StaticArray.fromArray<u8>(input.slice<Array<u8>>(16 * row, 16 * row + 16));
+        expect<i32>(sums[4 * row + channel]).toBe(naiveFieldCode<i8>(w, 4, 8, x, 11));
+      }
+      expect<i32>(sums[4 * row + 3]).toBe(-1);
+    }
   });
 });

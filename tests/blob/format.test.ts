@@ -189,7 +189,7 @@ describe("packings", () => {
           const bytes = packed(packing, weights);
           expect(unpacked(packing, bytes, row.length)).toEqual(weights);
           const behind = unpacked(packing, bytes, (wordLanes(packing) * bytes.length) / 4).subarray(row.length);
-          expect(behind.every((weight) => weight === (dtype === "binary" ? 1 : 0))).toBe(true);
+          expect(behind.every((weight) => weight === (dtype === "binary" ? 1 : min))).toBe(true);
         }),
       );
     },
@@ -197,9 +197,9 @@ describe("packings", () => {
 
   it.each(Object.entries(WEIGHTS))("%s: weight k lies in field k", (dtype, { packing, min }) => {
     const lanes = wordLanes(packing);
-    const [count, rest] = [2 * lanes + 1, dtype === "binary" ? 1 : 0];
+    const [count, rest] = [2 * lanes + 1, dtype === "binary" ? 1 : min];
     for (let k = 0; k < count; k++) {
-      const bytes = packed(packing, new Int8Array(count).fill(rest).fill(min, k, k + 1));
+      const bytes = packed(packing, new Int8Array(count).fill(rest).fill(dtype === "binary" ? -1 : rest + 1, k, k + 1));
       const words = new Uint32Array(bytes.buffer);
       const mask = (2 ** packing.bits - 1) * 2 ** (packing.bits * (k % lanes));
       words.forEach((word, i) => {

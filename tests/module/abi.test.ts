@@ -128,7 +128,7 @@ describeModules("the ABI", (engine, module) => {
   function open(
     at: Machine,
     blob: Uint8Array,
-    { way = "resident", blobAt = 16, rows = 1, workBytes = 4096, work = 0 } = {},
+    { way = "resident", blobAt = 16, rows = 1, workBytes = 16_384, work = 0 } = {},
   ): Status {
     const headBytes = new DataView(blob.buffer).getUint32(HEADER.headBytes, true);
     const image = way === "resident" ? blob : blob.subarray(0, headBytes);

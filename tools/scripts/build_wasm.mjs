@@ -5,10 +5,10 @@ import asc from "assemblyscript/asc";
 
 /** Bytes that a module may have, and what it holds. tests/module/size.test.ts keeps them. */
 export const CEILINGS = {
-  scalar: { bytes: 6 * 1024, holds: "all ops, scalar kernels" },
+  scalar: { bytes: 7 * 1024, holds: "all ops, scalar kernels" },
   simd: { bytes: 16 * 1024, holds: "all ops, SIMD128 kernels" },
   relaxed: { bytes: 16 * 1024, holds: "all ops, relaxed SIMD kernels" },
-  ternary_mlp: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
+  ternary_mlp: { bytes: 2560, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
 };
 
 export async function buildWasm() {

@@ -1,40 +1,37 @@
+import { Row, toBytes as simd } from "../simd/bytes";
+
 /**
- * Codes in the order in which fields of `bits` bits come out of the bytes of a vector of weights. A byte of weights holds L = 8 / bits fields,
- * a vector 16 · L; field q of byte k meets code k · L + q. So a block of 16 · L codes becomes L vectors: vector q has code
- * k · L + q in byte k. Codes past `inputs` are 0. Codes stand as i8; rows with a code above 127 keep the order of simd/lanes.ts.
+ * Prepares a row as in ../simd/bytes.ts, with codes as i8. A row of u8 with a code above 127 is stored less 128; then `high` is
+ * 128, otherwise 0.
  *
- *     i32 sum, i32 1 (0: simd/lanes.ts), u32 mask, u32 flip │ block 0: vector 0 … L − 1 │ block 1 …
- *
- * `mask` is the lowest field of every byte and `flip` the highest bit of every field. Kernels load them from here, since V8 rebuilds a constant
- * vector at every use inside a loop.
+ * `wide` is 1 where i32x4.relaxed_dot_i8x16_i7x16_add_s is one machine instruction (vpdpbusd, vpdpbssd, sdot), and 0 where it is made of one with sums of
+ * 16 bits (pmaddubsw), which had better be used by itself. The relaxed instruction tells which by what it makes of a second operand that is
+ * out of its range: the first ones are exact for bytes, of either sign, and the last saturates.
  */
-export function toBytes<A>(bits: u32, row: usize, inputs: u32, ordered: usize): bool {
-  if (!isSigned<A>()) {
-    for (let code: u32 = 0; code < inputs; code++) if (load<u8>(row + code) > 127) return false;
-  }
-  const perByte: u32 = 8 / bits;
-  const end = bytesEnd(bits, inputs, ordered);
-  let sum: i32 = 0;
-  let code: u32 = 0;
-  for (let block = ordered + 16; block < end; block += perByte << 4) {
-    for (let byte: u32 = 0; byte < 16; byte++) {
-      for (let field: u32 = 0; field < perByte; field++, code++) {
-        const value: i32 = code < inputs ? load<A>(row + code) : 0;
-        store<i8>(block + (field << 4) + byte, <i8>value);
-        sum += value;
-      }
-    }
-  }
-  const ones: u32 = bits == 1 ? 0xffffffff : bits == 2 ? 0x55555555 : 0x11111111; // the lowest bit of every field
-  store<i32>(ordered, sum);
-  store<i32>(ordered, 1, 4);
-  store<u32>(ordered, 0x01010101 * ((1 << bits) - 1), 8);
-  store<u32>(ordered, ones << (bits - 1), 12);
-  return true;
+export function toBytes<A>(bits: u32, row: usize, inputs: u32, to: usize): void {
+  const high = !isSigned<A>() && greatest(row, inputs) > 127 ? 128 : 0;
+  simd<A>(bits, row, inputs, to, high);
+  store<i32>(to, high, Row.high);
+  store<i32>(to, <i32>isWide(), Row.wide);
 }
 
-/** Where the blocks of a row end. */
-export function bytesEnd(bits: u32, inputs: u32, ordered: usize): usize {
-  const block: u32 = 128 / bits;
-  return ordered + 16 + ((inputs + block - 1) / block) * block;
+/** Greatest of some codes of a byte. */
+function greatest(row: usize, inputs: u32): u32 {
+  let most: u32 = 0;
+  let left = inputs;
+  if (left >= 16) {
+    let vector = v128.load(row);
+    for (; left >= 16; left -= 16, row += 16) vector = i8x16.max_u(vector, v128.load(row));
+    if (i8x16.bitmask(vector)) return 255;
+  }
+  for (; left; left--, row++) most = max<u32>(most, load<u8>(row));
+  return most;
+}
+
+function isWide(): bool {
+  const sum = i32x4.extract_lane(
+    i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(127), i8x16.splat(-1), i32x4.splat(0)),
+    0,
+  );
+  return sum == 4 * 127 * 255 || sum == 4 * 127 * -1;
 }

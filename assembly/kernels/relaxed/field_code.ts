@@ -1,13 +1,23 @@
 import { fieldCode as simd } from "../simd/field_code";
-import { flippedFields2, flippedFields4 } from "./fields";
+import { fields } from "./fields";
 
-/** Contract: ../scalar/field_code.ts. The codes of field2 and field4 come in the order of bytes.ts, if they fit i8; the rest as in simd. */
-export function fieldCode<A>(weights: usize, bits: u32, input: usize, inputs: u32): i32 {
-  if (bits == 2 && load<i32>(input, 4)) {
-    return inline.always(flippedFields2(weights, input, inputs)) - 2 * load<i32>(input);
-  }
-  if (bits == 4 && load<i32>(input, 4)) {
-    return inline.always(flippedFields4(weights, input, inputs)) - 8 * load<i32>(input);
-  }
-  return simd<A>(weights, bits, input, inputs);
+/** Contract: ../scalar/field_code.ts. Rows for field2 and field4 are prepared as in bytes.ts; the rest as in simd. */
+export function fieldCode<A>(
+  bits: u32,
+  offset: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  if (bits == 2)
+    return fields(2, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  if (bits == 4)
+    return fields(4, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  simd<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
 }

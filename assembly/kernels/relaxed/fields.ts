@@ -1,21 +1,52 @@
-import { sumLanes } from "../simd/lanes";
-import { bytesEnd } from "./bytes";
+import { blockBytes, HEADER, Row, storeSums, sumLanes2 } from "../simd/bytes";
+import { dots2, dots4 } from "./narrow";
 
 /**
- * Σ_k code[k] · u[k] of fields, with codes in the order of bytes.ts, where u is the field with its highest bit flipped: the weight plus
- * 2^(bits − 1); a field of one bit stays as it is.
+ * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] for fields of `bits` bits (1, 2 or 4), with rows prepared as in
+ * bytes.ts; two channels at a time share the codes. The last vector of weights may reach up to 12 bytes past its row, where codes are 0.
  *
- * Relaxed dot products are exact here on every machine: the first operand is the code, an i8; the second is u where it stands in its byte
- * (half byte), so at most 15, and two products stay below 2^15. A field in the second place counts fourfold (twofold for one
- * bit): sums of such are below 2^31 for 2^20 inputs, and a shift at the end makes up for it.
- *
- * A dot product takes four or five cycles and two can start in each: hence the many sums, eight where registers allow.
+ * Relaxed dot products are exact here on every machine: the first operand is the code, an i8; the second is a field where it stands in its
+ * byte (half byte), so at most 15, and two products stay below 2^15. A field in the second place of four counts fourfold: sums
+ * of such are below 2^31 for 2^20 inputs, and a shift at the end makes up for it.
  */
+export function fields(
+  bits: u32,
+  factor: i32,
+  bias: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  const bytes = blockBytes(bits, inputs);
+  for (; rows; rows--, codes += codeStep, sums += sumStep) {
+    const high = load<i32>(codes, Row.high);
+    const sum = load<i32>(codes, Row.sum) + high * inputs; // of the codes as they were
+    const wide = load<i32>(codes, Row.wide);
+    let a = weights;
+    for (let c: u32 = 0; c < channels; c += 2) {
+      const b = c + 1 < channels ? a + weightStep : a;
+      let pair: v128;
+      if (bits == 1) pair = inline.always(wide1(a, b, codes, bytes));
+      else if (bits == 2)
+        pair = wide ? inline.always(wide2(a, b, codes, bytes)) : inline.always(dots2(a, b, codes, bytes));
+      else pair = wide ? inline.always(wide4(a, b, codes, bytes)) : inline.always(dots4(a, b, codes, bytes));
+      if (high) pair = i32x4.add(pair, i32x4.mul(inline.always(fieldSums(bits, a, b, inputs)), i32x4.splat(high)));
+      pair = i32x4.add(i32x4.mul(pair, i32x4.splat(factor)), i32x4.splat(bias * sum));
+      storeSums(sums + (c << 2), pair, channels - c);
+      a = b + weightStep;
+    }
+  }
+}
 
-/** Fields of two bits. */
-export function flippedFields2(weights: usize, ordered: usize, inputs: u32): i32 {
-  const first = v128.load32_splat(ordered, 8);
-  const flip = v128.load32_splat(ordered, 12);
+/** Fields of two bits, of two channels: the sums in lanes 0 and 1. Eight sums, since a dot product takes four or five cycles and two can start in each. */
+function wide2(a: usize, b: usize, row: usize, bytes: u32): v128 {
+  const first = v128.load32_splat(row, Row.mask);
   const second = i8x16.shl(first, 2);
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
@@ -25,92 +56,99 @@ export function flippedFields2(weights: usize, ordered: usize, inputs: u32): i32
   let b1 = i32x4.splat(0);
   let b2 = i32x4.splat(0);
   let b3 = i32x4.splat(0);
-  const end = bytesEnd(2, inputs, ordered);
-  let codes = ordered + 16;
-  for (; codes + 128 <= end; weights += 32, codes += 128) {
-    const u = v128.xor(v128.load(weights), flip);
-    const v = i16x8.shr_u(u, 4); // the masks drop what crosses bytes
-    a0 = dotAdd(v128.load(codes), v128.and(u, first), a0);
-    a1 = dotAdd(v128.load(codes, 16), v128.and(u, second), a1);
-    a2 = dotAdd(v128.load(codes, 32), v128.and(v, first), a2);
-    a3 = dotAdd(v128.load(codes, 48), v128.and(v, second), a3);
-    const x = v128.xor(v128.load(weights, 16), flip);
-    const y = i16x8.shr_u(x, 4);
-    b0 = dotAdd(v128.load(codes, 64), v128.and(x, first), b0);
-    b1 = dotAdd(v128.load(codes, 80), v128.and(x, second), b1);
-    b2 = dotAdd(v128.load(codes, 96), v128.and(y, first), b2);
-    b3 = dotAdd(v128.load(codes, 112), v128.and(y, second), b3);
+  let codes = row + HEADER;
+  for (const end = codes + bytes; codes < end; a += 16, b += 16, codes += 64) {
+    const lowA = v128.load(a);
+    const lowB = v128.load(b);
+    const c0 = v128.load(codes);
+    a0 = dotAdd(c0, v128.and(lowA, first), a0);
+    b0 = dotAdd(c0, v128.and(lowB, first), b0);
+    const c1 = v128.load(codes, 16);
+    a1 = dotAdd(c1, v128.and(lowA, second), a1);
+    b1 = dotAdd(c1, v128.and(lowB, second), b1);
+    const highA = i16x8.shr_u(lowA, 4); // the masks drop what crosses bytes
+    const highB = i16x8.shr_u(lowB, 4);
+    const c2 = v128.load(codes, 32);
+    a2 = dotAdd(c2, v128.and(highA, first), a2);
+    b2 = dotAdd(c2, v128.and(highB, first), b2);
+    const c3 = v128.load(codes, 48);
+    a3 = dotAdd(c3, v128.and(highA, second), a3);
+    b3 = dotAdd(c3, v128.and(highB, second), b3);
   }
-  if (codes < end) {
-    const u = v128.xor(v128.load(weights), flip);
-    const v = i16x8.shr_u(u, 4);
-    a0 = dotAdd(v128.load(codes), v128.and(u, first), a0);
-    a1 = dotAdd(v128.load(codes, 16), v128.and(u, second), a1);
-    a2 = dotAdd(v128.load(codes, 32), v128.and(v, first), a2);
-    a3 = dotAdd(v128.load(codes, 48), v128.and(v, second), a3);
-  }
-  const inFirst = i32x4.add(i32x4.add(a0, a2), i32x4.add(b0, b2));
-  const inSecond = i32x4.add(i32x4.add(a1, a3), i32x4.add(b1, b3));
-  return sumLanes(i32x4.add(inFirst, i32x4.shr_s(inSecond, 2)));
+  const sumA = i32x4.add(i32x4.add(a0, a2), i32x4.shr_s(i32x4.add(a1, a3), 2));
+  const sumB = i32x4.add(i32x4.add(b0, b2), i32x4.shr_s(i32x4.add(b1, b3), 2));
+  return inline.always(sumLanes2(sumA, sumB));
 }
 
 /** Fields of four bits. */
-export function flippedFields4(weights: usize, ordered: usize, inputs: u32): i32 {
-  const first = v128.load32_splat(ordered, 8);
-  const flip = v128.load32_splat(ordered, 12);
+function wide4(a: usize, b: usize, row: usize, bytes: u32): v128 {
+  const mask = v128.load32_splat(row, Row.mask);
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let b0 = i32x4.splat(0);
   let b1 = i32x4.splat(0);
-  const end = bytesEnd(4, inputs, ordered);
-  let codes = ordered + 16;
-  for (; codes + 64 <= end; weights += 32, codes += 64) {
-    const u = v128.xor(v128.load(weights), flip);
-    a0 = dotAdd(v128.load(codes), v128.and(u, first), a0);
-    a1 = dotAdd(v128.load(codes, 16), v128.and(i16x8.shr_u(u, 4), first), a1);
-    const x = v128.xor(v128.load(weights, 16), flip);
-    b0 = dotAdd(v128.load(codes, 32), v128.and(x, first), b0);
-    b1 = dotAdd(v128.load(codes, 48), v128.and(i16x8.shr_u(x, 4), first), b1);
+  let codes = row + HEADER;
+  for (const end = codes + bytes; codes < end; a += 16, b += 16, codes += 32) {
+    const wordsA = v128.load(a);
+    const wordsB = v128.load(b);
+    const c0 = v128.load(codes);
+    a0 = dotAdd(c0, v128.and(wordsA, mask), a0);
+    b0 = dotAdd(c0, v128.and(wordsB, mask), b0);
+    const c1 = v128.load(codes, 16);
+    a1 = dotAdd(c1, v128.and(i16x8.shr_u(wordsA, 4), mask), a1);
+    b1 = dotAdd(c1, v128.and(i16x8.shr_u(wordsB, 4), mask), b1);
   }
-  if (codes < end) {
-    const u = v128.xor(v128.load(weights), flip);
-    a0 = dotAdd(v128.load(codes), v128.and(u, first), a0);
-    a1 = dotAdd(v128.load(codes, 16), v128.and(i16x8.shr_u(u, 4), first), a1);
-  }
-  return sumLanes(i32x4.add(i32x4.add(a0, a1), i32x4.add(b0, b1)));
+  return inline.always(sumLanes2(i32x4.add(a0, a1), i32x4.add(b0, b1)));
 }
 
-/** Fields of one bit: four masks leave room for six sums. */
-export function fields1(weights: usize, ordered: usize, inputs: u32): i32 {
-  const first = v128.load32_splat(ordered, 8);
-  const second = i8x16.shl(first, 1);
-  const third = i8x16.shl(first, 2);
-  const fourth = i8x16.shl(first, 3);
-  let a0 = i32x4.splat(0);
-  let a1 = i32x4.splat(0);
-  let a2 = i32x4.splat(0);
-  let a3 = i32x4.splat(0);
-  let b0 = i32x4.splat(0);
-  let b1 = i32x4.splat(0);
-  const end = bytesEnd(1, inputs, ordered);
-  for (let codes = ordered + 16; codes < end; weights += 16, codes += 128) {
-    const u = v128.load(weights);
-    const v = i16x8.shr_u(u, 4);
-    a0 = dotAdd(v128.load(codes), v128.and(u, first), a0);
-    a1 = dotAdd(v128.load(codes, 16), v128.and(u, second), a1);
-    a2 = dotAdd(v128.load(codes, 32), v128.and(u, third), a2);
-    a3 = dotAdd(v128.load(codes, 48), v128.and(u, fourth), a3);
-    b0 = dotAdd(v128.load(codes, 64), v128.and(v, first), b0);
-    b1 = dotAdd(v128.load(codes, 80), v128.and(v, second), b1);
-    a2 = dotAdd(v128.load(codes, 96), v128.and(v, third), a2);
-    a3 = dotAdd(v128.load(codes, 112), v128.and(v, fourth), a3);
+/** Fields of one bit. */
+function wide1(a: usize, b: usize, row: usize, bytes: u32): v128 {
+  const mask = v128.load32_splat(row, Row.mask);
+  let sumA = i32x4.splat(0);
+  let sumB = i32x4.splat(0);
+  let codes = row + HEADER;
+  for (const end = codes + bytes; codes < end; a += 16, b += 16) {
+    let bitsA = v128.load(a);
+    let bitsB = v128.load(b);
+    for (const next = codes + 128; codes < next; codes += 16) {
+      const c = v128.load(codes);
+      sumA = dotAdd(c, v128.and(bitsA, mask), sumA);
+      sumB = dotAdd(c, v128.and(bitsB, mask), sumB);
+      bitsA = i16x8.shr_u(bitsA, 1);
+      bitsB = i16x8.shr_u(bitsB, 1);
+    }
   }
-  const lower = i32x4.add(i32x4.add(a0, b0), i32x4.shr_s(i32x4.add(a1, b1), 1));
-  const upper = i32x4.add(i32x4.shr_s(a2, 2), i32x4.shr_s(a3, 3));
-  return sumLanes(i32x4.add(lower, upper));
+  return inline.always(sumLanes2(sumA, sumB));
 }
 
-/** acc + products of codes (i8) and fields (0 … 15), four of them in each lane. */
+/** Σ_k field[k] of two channels, in lanes 0 and 1. */
+function fieldSums(bits: u32, a: usize, b: usize, inputs: u32): v128 {
+  return i32x4.replace_lane(i32x4.splat(fieldSum(bits, a, inputs)), 1, fieldSum(bits, b, inputs));
+}
+
+function fieldSum(bits: u32, weights: usize, inputs: u32): i32 {
+  const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
+  const ones = i8x16.splat(1);
+  let sum = i32x4.splat(0);
+  let left = inputs;
+  for (; left >= 128 / bits; left -= 128 / bits, weights += 16) {
+    let words = v128.load(weights);
+    let total = v128.and(words, mask); // at most 8, 12 or 30
+    for (let field: u32 = bits; field < 8; field += bits) {
+      words = i16x8.shr_u(words, bits);
+      total = i8x16.add(total, v128.and(words, mask));
+    }
+    sum = dotAdd(ones, total, sum);
+  }
+  let rest: i32 = 0;
+  for (; left; weights += 4) {
+    let word = load<u32>(weights);
+    for (let lane = min<u32>(left, 32 / bits); lane; lane--, left--, word >>= bits) rest += word & ((1 << bits) - 1);
+  }
+  return i32x4.extract_lane(sumLanes2(sum, sum), 0) + rest;
+}
+
+/** acc + products of codes (i8) and fields (0 … 30), four of them in each lane. */
 function dotAdd(codes: v128, fields: v128, acc: v128): v128 {
   return i32x4.relaxed_dot_i8x16_i7x16_add_s(codes, fields, acc);
 }

@@ -1,8 +1,16 @@
-import { signCode as simd } from "../simd/sign_code";
-import { fields1 } from "./fields";
+import { fields } from "./fields";
 
-/** Contract: ../scalar/sign_code.ts. Codes come in the order of bytes.ts, if they fit i8. The weight of a bit b is 1 − 2 b. */
-export function signCode<A>(weights: usize, input: usize, inputs: u32): i32 {
-  if (!load<i32>(input, 4)) return simd<A>(weights, input, inputs);
-  return load<i32>(input) - 2 * inline.always(fields1(weights, input, inputs));
+/** Contract: ../scalar/sign_code.ts, with rows prepared as in bytes.ts. A bit is a field; the weight is 1 − 2 · bit. */
+export function signCode<_A>(
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  fields(1, -2, 1, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
 }

@@ -1,5 +1,23 @@
-/** Binary weights (sign32) × codes of type A (i8 or u8): Σ_k ±code[k] over `inputs` lanes. */
-export function signCode<A>(weights: usize, input: usize, inputs: u32): i32 {
+/** Binary weights (sign32) × codes of type A (i8 or u8). Contract: ../README.md. */
+export function signCode<A>(
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  for (; rows; rows--, codes += codeStep, sums += sumStep) {
+    for (let c: u32 = 0; c < channels; c++) {
+      store<i32>(sums + (c << 2), product<A>(weights + c * weightStep, codes, inputs));
+    }
+  }
+}
+
+function product<A>(weights: usize, codes: usize, inputs: u32): i32 {
   let sum: i32 = 0;
   let word: i32 = 0;
   for (let k: u32 = 0; k < inputs; k++, word >>= 1) {
@@ -8,7 +26,7 @@ export function signCode<A>(weights: usize, input: usize, inputs: u32): i32 {
       weights += 4;
     }
     const negative = (word << 31) >> 31; // 0 or −1
-    sum += (<i32>load<A>(input + k) ^ negative) - negative;
+    sum += (<i32>load<A>(codes + k) ^ negative) - negative;
   }
   return sum;
 }

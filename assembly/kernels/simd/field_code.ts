@@ -1,27 +1,51 @@
 import { fieldCode as scalar } from "../scalar/field_code";
+import { sumLanes } from "./bytes";
 import { fields } from "./fields";
-import { lanesBytes, sumLanes } from "./lanes";
 
 /**
- * Contract: ../scalar/field_code.ts. The codes of field2 and field4 come in the order of lanes.ts, those of field8 as they are, 16 at a
- * time; field3, whose words hold 10 fields, stays scalar.
+ * Contract: ../scalar/field_code.ts. Rows for field2 and field4 are prepared as in lanes.ts; for field8 they are as they are, 16 codes at a time;
+ * field3, whose words hold 10 fields, stays scalar.
  */
-export function fieldCode<A>(weights: usize, bits: u32, input: usize, inputs: u32): i32 {
-  if (bits == 2) return inline.always(fields(2, weights, input + 16, input + lanesBytes(2, inputs)));
-  if (bits == 4) return inline.always(fields(4, weights, input + 16, input + lanesBytes(4, inputs)));
-  if (bits == 8) return bytes<A>(weights, input, inputs);
-  return scalar<A>(weights, bits, input, inputs);
+export function fieldCode<A>(
+  bits: u32,
+  offset: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  if (bits == 2)
+    return fields(2, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  if (bits == 4)
+    return fields(4, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  if (bits == 3) {
+    scalar<A>(3, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    return;
+  }
+  for (; rows; rows--, codes += codeStep, sums += sumStep) {
+    for (let c: u32 = 0; c < channels; c++) {
+      store<i32>(sums + (c << 2), bytes<A>(weights + c * weightStep, codes, inputs));
+    }
+  }
 }
 
-/** Σ_k weight[k] · code[k] of weights of a byte. */
-function bytes<A>(weights: usize, input: usize, inputs: u32): i32 {
-  let even = i32x4.splat(0);
-  let odd = i32x4.splat(0);
+/** Σ_k (byte[k] − 128) · code[k] */
+function bytes<A>(weights: usize, codes: usize, inputs: u32): i32 {
+  const flip = i8x16.splat(-128);
+  let low = i32x4.splat(0);
+  let high = i32x4.splat(0);
   let left = inputs;
-  for (; left >= 16; left -= 16, input += 16, weights += 16) {
-    even = i32x4.add(even, i32x4.dot_i16x8_s(v128.load_ext<i8>(weights), v128.load_ext<A>(input)));
-    odd = i32x4.add(odd, i32x4.dot_i16x8_s(v128.load_ext<i8>(weights, 8), v128.load_ext<A>(input, 8)));
+  for (; left >= 16; left -= 16, codes += 16, weights += 16) {
+    const signed = v128.xor(v128.load(weights), flip);
+    low = i32x4.add(low, i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_s(signed), v128.load_ext<A>(codes)));
+    high = i32x4.add(high, i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_s(signed), v128.load_ext<A>(codes, 8)));
   }
-  const sum = sumLanes(i32x4.add(even, odd));
-  return left ? sum + scalar<A>(weights, 8, input, left) : sum;
+  let sum = sumLanes(i32x4.add(low, high));
+  for (; left; left--, codes++, weights++) sum += (<i32>load<u8>(weights) - 128) * <i32>load<A>(codes);
+  return sum;
 }

@@ -1,41 +1,60 @@
-import { sumLanes } from "./lanes";
+import { blockBytes, HEADER, Row, storeSums, sumLanes2 } from "./bytes";
 
 /**
- * Σ_k field[k] · code[k] of two's complement fields of `bits` bits (1, 2 or 4) with codes in the order of lanes.ts. Two shifts bring a field
- * down with its sign; their distances are constants where this is inlined with a constant `bits`. The last vector of weights may
- * reach up to 12 bytes past the row: the codes there are 0.
+ * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] for fields of `bits` bits (1, 2 or 4), with rows prepared as in
+ * lanes.ts; two channels at a time share the codes. Sums may wrap on the way: the last one is right modulo 2^32, and
+ * fits. The last vector of weights may reach up to 12 bytes past its row, where codes are 0.
  */
-export function fields(bits: u32, weights: usize, lanes: usize, end: usize): i32 {
-  let even = i32x4.splat(0);
-  let odd = i32x4.splat(0);
-  for (; lanes < end; weights += 16, lanes += 256 / bits) {
-    const words = v128.load(weights);
-    even = i32x4.add(even, inline.always(product(bits, words, 0, lanes)));
-    odd = i32x4.add(odd, inline.always(product(bits, words, 1, lanes)));
-    even = i32x4.add(even, inline.always(product(bits, words, 2, lanes)));
-    odd = i32x4.add(odd, inline.always(product(bits, words, 3, lanes)));
-    if (bits < 4) {
-      even = i32x4.add(even, inline.always(product(bits, words, 4, lanes)));
-      odd = i32x4.add(odd, inline.always(product(bits, words, 5, lanes)));
-      even = i32x4.add(even, inline.always(product(bits, words, 6, lanes)));
-      odd = i32x4.add(odd, inline.always(product(bits, words, 7, lanes)));
-    }
-    if (bits < 2) {
-      even = i32x4.add(even, inline.always(product(bits, words, 8, lanes)));
-      odd = i32x4.add(odd, inline.always(product(bits, words, 9, lanes)));
-      even = i32x4.add(even, inline.always(product(bits, words, 10, lanes)));
-      odd = i32x4.add(odd, inline.always(product(bits, words, 11, lanes)));
-      even = i32x4.add(even, inline.always(product(bits, words, 12, lanes)));
-      odd = i32x4.add(odd, inline.always(product(bits, words, 13, lanes)));
-      even = i32x4.add(even, inline.always(product(bits, words, 14, lanes)));
-      odd = i32x4.add(odd, inline.always(product(bits, words, 15, lanes)));
+export function fields(
+  bits: u32,
+  factor: i32,
+  bias: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  const bytes = blockBytes(bits, inputs) << 1;
+  for (; rows; rows--, codes += codeStep, sums += sumStep) {
+    const add = i32x4.splat(bias * load<i32>(codes, Row.sum));
+    let a = weights;
+    for (let c: u32 = 0; c < channels; c += 2) {
+      const b = c + 1 < channels ? a + weightStep : a;
+      const pair = i32x4.mul(inline.always(products(bits, a, b, codes, bytes)), i32x4.splat(factor));
+      storeSums(sums + (c << 2), i32x4.add(pair, add), channels - c);
+      a = b + weightStep;
     }
   }
-  return sumLanes(i32x4.add(even, odd));
 }
 
-/** Field `q` of each i16 lane, times the codes that meet it, in pairs. */
-function product(bits: u32, words: v128, q: u32, lanes: usize): v128 {
-  const field = i16x8.shr_s(i16x8.shl(words, 16 - bits * (q + 1)), 16 - bits);
-  return i32x4.dot_i16x8_s(field, v128.load(lanes + (q << 4)));
+/** Of two channels, in the lanes 0 and 1. */
+function products(bits: u32, a: usize, b: usize, row: usize, bytes: u32): v128 {
+  const mask = v128.load32_splat(row, Row.mask);
+  let sumA = i32x4.splat(0);
+  let sumB = i32x4.splat(0);
+  let codes = row + HEADER;
+  for (const end = codes + bytes; codes < end; a += 16, b += 16) {
+    let evenA = v128.load(a);
+    let evenB = v128.load(b);
+    let oddA = i16x8.shr_u(evenA, 8);
+    let oddB = i16x8.shr_u(evenB, 8);
+    for (const next = codes + 256 / bits; codes < next; codes += 32) {
+      const even = v128.load(codes);
+      const odd = v128.load(codes, 16);
+      sumA = i32x4.add(sumA, i32x4.dot_i16x8_s(v128.and(evenA, mask), even));
+      sumB = i32x4.add(sumB, i32x4.dot_i16x8_s(v128.and(evenB, mask), even));
+      sumA = i32x4.add(sumA, i32x4.dot_i16x8_s(v128.and(oddA, mask), odd));
+      sumB = i32x4.add(sumB, i32x4.dot_i16x8_s(v128.and(oddB, mask), odd));
+      evenA = i16x8.shr_u(evenA, bits);
+      evenB = i16x8.shr_u(evenB, bits);
+      oddA = i16x8.shr_u(oddA, bits);
+      oddB = i16x8.shr_u(oddB, bits);
+    }
+  }
+  return inline.always(sumLanes2(sumA, sumB));
 }

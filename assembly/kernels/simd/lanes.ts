@@ -1,37 +1,25 @@
+import { blockBytes, bytesBytes, HEADER, Row, toBytes } from "./bytes";
+
 /**
- * Codes in the order in which fields of `bits` bits come out of a vector of weights, as i16. An i16 lane of weights holds
- * L = 16 / bits fields, a vector 8 · L; field q of lane k meets code k · L + q. So a block of 8 · L codes becomes L vectors: vector
- * q has code k · L + q in lane k. Codes past `inputs` are 0. The sum of all codes stands in front.
- *
- *     i32 sum, i32 0, 8 bytes unused │ block 0: vector 0 … L − 1 │ block 1 …
+ * A prepared row as i16: as in bytes.ts, but of each of its vectors first the even bytes and then the odd ones, widened. So a field q of an
+ * even byte of weights meets vector 2 q, in the low half of an i16 lane; of an odd byte, vector 2 q + 1, in the high half. The mask is of i16
+ * lanes.
  */
-
-/** Bytes of `inputs` codes in this order: a multiple of 16. */
 export function lanesBytes(bits: u32, inputs: u32): u32 {
-  const block: u32 = 128 / bits;
-  return 16 + ((inputs + block - 1) / block) * (block << 1);
+  return bytesBytes(bits, inputs) + blockBytes(bits, inputs);
 }
 
-/** Writes the `inputs` codes at `row`, of type A (i8 or u8), to `lanes`. */
-export function toLanes<A>(bits: u32, row: usize, inputs: u32, lanes: usize): void {
-  const perLane: u32 = 16 / bits;
-  const end = lanes + lanesBytes(bits, inputs);
-  let sum: i32 = 0;
-  let code: u32 = 0;
-  for (let block = lanes + 16; block < end; block += perLane << 4) {
-    for (let lane: u32 = 0; lane < 8; lane++) {
-      for (let field: u32 = 0; field < perLane; field++, code++) {
-        const value: i32 = code < inputs ? load<A>(row + code) : 0;
-        store<i16>(block + (field << 4) + (lane << 1), <i16>value);
-        sum += value;
-      }
-    }
+export function toLanes<A>(bits: u32, row: usize, inputs: u32, to: usize): void {
+  const bytes = blockBytes(bits, inputs);
+  toBytes<A>(bits, row, inputs, to + bytes, 0); // behind what becomes of it
+  store<i32>(to, load<i32>(to + bytes, Row.sum), Row.sum);
+  store<u32>(to, 0x00010001 * ((1 << bits) - 1), Row.mask);
+  let from = to + HEADER + bytes;
+  to += HEADER;
+  for (const end = from + bytes; from < end; from += 16, to += 32) {
+    const codes = v128.load(from);
+    const even = i16x8.shl(codes, 8);
+    v128.store(to, isSigned<A>() ? i16x8.shr_s(even, 8) : i16x8.shr_u(even, 8));
+    v128.store(to, isSigned<A>() ? i16x8.shr_s(codes, 8) : i16x8.shr_u(codes, 8), 16);
   }
-  store<i32>(lanes, sum);
-  store<i32>(lanes, 0, 4);
-}
-
-/** Sum of the four lanes of an i32x4. */
-export function sumLanes(x: v128): i32 {
-  return i32x4.extract_lane(x, 0) + i32x4.extract_lane(x, 1) + i32x4.extract_lane(x, 2) + i32x4.extract_lane(x, 3);
 }

@@ -15,24 +15,22 @@ export interface Packing {
 
 const SIGN32: Packing = { name: "sign32", bits: 1, rowBytes: signBytes, pack: packSigns, unpack: unpackSigns };
 
-function fields(name: Packing["name"], bits: number): Packing {
+function fields(bits: 2 | 3 | 4 | 8, least: number): Packing {
   return {
-    name,
+    name: `field${bits}`,
     bits,
     rowBytes: (inputs) => fieldBytes(inputs, bits),
-    pack: (view, offset, codes) => packFields(view, offset, codes, bits),
-    unpack: (view, offset, codes) => unpackFields(view, offset, codes, bits),
+    pack: (view, offset, codes) => packFields(view, offset, codes, bits, least),
+    unpack: (view, offset, codes) => unpackFields(view, offset, codes, bits, least),
   };
 }
-
-const FIELD2 = fields("field2", 2);
 
 /** The packing of each weight dtype, and the least and greatest weight that it holds. */
 export const WEIGHTS: Record<WeightDtype, { packing: Packing; min: number; max: number }> = {
   binary: { packing: SIGN32, min: -1, max: 1 },
-  ternary: { packing: FIELD2, min: -1, max: 1 },
-  int2: { packing: FIELD2, min: -2, max: 1 },
-  int3: { packing: fields("field3", 3), min: -4, max: 3 },
-  int4: { packing: fields("field4", 4), min: -8, max: 7 },
-  int8: { packing: fields("field8", 8), min: -128, max: 127 },
+  ternary: { packing: fields(2, -1), min: -1, max: 1 },
+  int2: { packing: fields(2, -2), min: -2, max: 1 },
+  int3: { packing: fields(3, -4), min: -4, max: 3 },
+  int4: { packing: fields(4, -8), min: -8, max: 7 },
+  int8: { packing: fields(8, -128), min: -128, max: 127 },
 };

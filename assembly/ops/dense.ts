@@ -1,0 +1,101 @@
+import { Activation, dtypeOf, Op, Packing, rowStride, Tensor, weightOffset, weightRowBytes } from "../blob";
+import { BIT_TENSOR, DATA, OPS, packingOf, SIGN32, SIGNED_INPUT, STREAMS } from "../features";
+import { fieldCode, prepare, preparedBytes, signBit, signCode } from "../kernels";
+import { BLOCK_CHANNELS, BLOCK_ROWS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
+import { Status } from "../status";
+import { tile } from "../weights";
+import { codeOf, storeCode } from "./code";
+
+/**
+ * output[r, m] = post(Σ_k weights[m, k] · input[r, k])
+ *
+ * Tiles are the outer loop, so that streamed weights are read once. A kernel computes a block of sums; without a post they are the output.
+ */
+export function dense(op: usize): Status {
+  const input = inputOf(op);
+  const output = outputOf(op);
+  const inputs = load<u32>(input, Tensor.channels);
+  const channels = load<u32>(output, Tensor.channels);
+  const packing = packingOf(op);
+  const rowBytes = weightRowBytes(packing, inputs);
+  const post = load<u8>(op, Op.post);
+  let codes = firstRow(input);
+  let codeStep = rowStride(input);
+  if (ASC_FEATURE_SIMD && dtypeOf(input) != Activation.bit && preparedBytes(packing, inputs)) {
+    codes = prepared;
+    codeStep = preparedBytes(packing, inputs);
+    prepareRows(packing, input, codeStep);
+  }
+  let offset = load<u32>(op, Op.weights);
+  if (OPS & BIT_TENSOR) clearTensor(output);
+  for (let first: u32 = 0; first < channels; offset += load<u32>(op, Op.tileBytes)) {
+    const last = min<u32>(first + load<u16>(op, Op.tileChannels), channels);
+    let weights = tile(offset, load<u32>(op, Op.tileBytes));
+    if (STREAMS && !weights) return Status.ReadFailed;
+    let records = weights + load<u32>(op, Op.recordsAt);
+    while (first < last) {
+      const width = min<u32>(BLOCK_CHANNELS, last - first);
+      let from = codes;
+      let to = firstRow(output);
+      for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
+        const height = min<u32>(BLOCK_ROWS, rows - row);
+        const at = post ? sums : to + (first << 2);
+        const step = post ? BLOCK_CHANNELS << 2 : rowStride(output);
+        multiply(op, weights, rowBytes, width, from, codeStep, height, inputs, at, step);
+        from += height * codeStep;
+        for (let r: u32 = 0; r < height; r++, to += rowStride(output)) {
+          let record = records;
+          for (let c: u32 = 0; post && c < width; c++, record += load<u16>(op, Op.recordStep)) {
+            const sum = load<i32>(sums + ((r * BLOCK_CHANNELS + c) << 2));
+            storeCode(output, to, first + c, codeOf(op, record, sum));
+          }
+        }
+      }
+      weights += width * rowBytes;
+      records += width * load<u16>(op, Op.recordStep);
+      first += width;
+    }
+  }
+  return Status.Ok;
+}
+
+/** Prepares all rows of an input for the kernels of a packing, `bytes` apart. */
+function prepareRows(packing: i32, input: usize, bytes: u32): void {
+  const inputs = load<u32>(input, Tensor.channels);
+  let from = firstRow(input);
+  let to = prepared;
+  for (let row: u32 = 0; row < rows; row++, from += rowStride(input), to += bytes) {
+    if (OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8) prepare<i8>(packing, from, inputs, to);
+    else prepare<u8>(packing, from, inputs, to);
+  }
+}
+
+/** A block of sums (kernels/README.md), by the kernel of packing and input dtype. */
+function multiply(
+  op: usize,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  const packing = packingOf(op);
+  const input = dtypeOf(inputOf(op));
+  if (OPS & BIT_TENSOR && input == Activation.bit) {
+    return signBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  }
+  const signed = OPS & SIGNED_INPUT && input == Activation.i8;
+  if (DATA & SIGN32 && packing == Packing.sign32) {
+    if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    else signCode<u8>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    return;
+  }
+  const least = weightOffset(op);
+  if (signed)
+    fieldCode<i8>(packing, least, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  else fieldCode<u8>(packing, least, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+}
