@@ -12,6 +12,7 @@ export const PRODUCTS: readonly Product[] = [
   { weights: "binary", activation: "i8" },
   { weights: "ternary", activation: "i8" },
   { weights: "ternary", activation: "u4" },
+  { weights: "ternary", activation: "i4" },
   { weights: "int2", activation: "i8" },
   { weights: "int3", activation: "i8" },
   { weights: "int4", activation: "i8" },
