@@ -5,7 +5,8 @@ const MANIFEST = JSON.parse(read("tools/bench/peers/package.json"));
 const LOCK = JSON.parse(read("tools/bench/peers/package-lock.json"));
 
 it("pins the peers to versions and bytes, but to no registry", () => {
-  for (const version of Object.values(MANIFEST.optionalDependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+  for (const version of Object.values(MANIFEST.optionalDependencies))
+    expect(version).toMatch(/^(npm:.+@)?\d+\.\d+\.\d+$/);
   const { "": root, ...installed } = LOCK.packages;
   expect(root.optionalDependencies).toEqual(MANIFEST.optionalDependencies);
   for (const each of Object.values<Record<string, unknown>>(installed)) {

@@ -9,16 +9,25 @@ import {
 } from "../../host/checkpoint/onnx_proto.ts";
 import { EngineError } from "../../host/errors.ts";
 import { VERSION } from "../../host/version.ts";
+import { evaluateTwin, type FloatTwin, twinToOnnx } from "./float_twin.ts";
 import { floatWeights, type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
 import type { PeerLibrary } from "./peer.ts";
 
 type OnnxRuntime = typeof import("onnxruntime-node");
+type SessionOptions = import("onnxruntime-node").InferenceSession.SessionOptions;
 
 /** A node of inputs x (rows, K) and constants → y (rows, M), and the constants. */
 interface OneNode {
   node: Draft<NodeProto>;
   constants: Draft<TensorProto>[];
 }
+
+const ONE_THREAD: SessionOptions = {
+  executionProviders: ["cpu"],
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  logSeverityLevel: 3,
+};
 
 /** onnxruntime on one thread: models of one node. Throws EngineError "missing" where its library cannot be loaded. */
 export async function openOnnxruntime(): Promise<PeerLibrary> {
@@ -33,6 +42,7 @@ export async function openOnnxruntime(): Promise<PeerLibrary> {
       { name: "ORT fp32", dtype: "ternary", solve: (task, rows) => solve(runtime, task, rows, floatMatMul(task)) },
       { name: "ORT 2-bit", dtype: "ternary", solve: (task, rows) => solve(runtime, task, rows, twoBitMatMul(task)) },
     ],
+    solveTwin: (twin, x) => solveTwin(runtime, twin, x),
   };
 }
 
@@ -53,12 +63,7 @@ async function solve(
   const file = encodeModel(
     model(graph, { "": 13, "com.microsoft": 1 }, { name: "littletern bench", version: VERSION }),
   );
-  const session = await InferenceSession.create(file, {
-    executionProviders: ["cpu"],
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-  });
+  const session = await InferenceSession.create(file, ONE_THREAD);
   const x = new Tensor("float32", task.x.slice(0, rows * K), [rows, K]);
   let y = new Float32Array();
   return {
@@ -67,6 +72,27 @@ async function solve(
       y = (await session.run({ x })).y!.data as Float32Array<ArrayBuffer>;
     },
     y: () => y,
+    dispose: () => session.release(),
+  };
+}
+
+/** Of the twin's scores, against those in float64. */
+const TWIN_TOLERANCE = 1e-4;
+
+async function solveTwin({ InferenceSession, Tensor }: OnnxRuntime, twin: FloatTwin, input: Float32Array) {
+  const { inputs } = twin[0]!;
+  const rows = input.length / inputs;
+  const session = await InferenceSession.create(twinToOnnx(twin, rows), ONE_THREAD);
+  const x = new Tensor("float32", input, [rows, inputs]);
+  const scores = (await session.run({ x })).y!.data as Float32Array;
+  const expected = evaluateTwin(twin, input.subarray(0, inputs));
+  const largest = Math.max(...expected.map(Math.abs));
+  const wrong = expected.findIndex((score, i) => !(Math.abs(scores[i]! - score) <= TWIN_TOLERANCE * largest));
+  if (wrong >= 0) throw new Error(`ORT fp32, score ${wrong}: found ${scores[wrong]}, expected ${expected[wrong]}`);
+  return {
+    async run() {
+      await session.run({ x });
+    },
     dispose: () => session.release(),
   };
 }

@@ -14,15 +14,13 @@ export interface Report {
   missing: string[];
 }
 
-/** The report as Markdown, that is BENCHMARKS.md. */
+/** The report as Markdown. */
 export function formatReport(report: Report): string[] {
   const { command, machine, products, peers, networks, missing } = report;
   return [
-    `<!-- Written by \`${command}\`; not by hand. -->`,
+    "## Measurements",
     "",
-    "# Benchmarks",
-    "",
-    `Measured by \`${command}\`, on one thread. Machines differ: only ratios within one run mean something elsewhere.`,
+    `Measured by \`${command}\`, on one thread.`,
     "",
     ...Object.entries(machine).map(([name, value]) => `- ${name}: ${value}`),
     ...missing.map((reason) => `- Not measured: ${reason}`),
