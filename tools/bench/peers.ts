@@ -1,12 +1,15 @@
 import { EngineError } from "../../host/errors.ts";
 import { openGgml } from "./ggml.ts";
-import { openOnnxruntime } from "./onnxruntime.ts";
+import { openLiteRtJs } from "./litert_js.ts";
+import { openOnnxruntime, openOnnxruntimeWeb } from "./onnxruntime.ts";
 import type { PeerLibrary } from "./peer.ts";
 
 /** Each opens a library, or throws EngineError "missing". */
 const LIBRARIES: Record<string, () => Promise<PeerLibrary>> = {
   ggml: openGgml,
   "onnxruntime-node": openOnnxruntime,
+  "onnxruntime-web": openOnnxruntimeWeb,
+  "LiteRT.js": openLiteRtJs,
 };
 
 /** The libraries of these names, all if none are given, as far as they are here, and why the others are not. */

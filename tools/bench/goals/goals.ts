@@ -45,6 +45,12 @@ export interface Goal {
 export const SIZES = [1024, 2048, 4096];
 
 const ggml = (type: string): PeerName[] => [{ library: "ggml", peer: `ggml ${type}` }];
+/** All that run such products in WebAssembly: to beat the best is to beat each. */
+const WEBASSEMBLY: PeerName[] = [
+  { library: "onnxruntime-web", peer: "ORT-web int8" },
+  { library: "LiteRT.js", peer: "LiteRT.js int8" },
+  { library: "LiteRT.js", peer: "LiteRT.js int4" },
+];
 
 export const GOALS: readonly Goal[] = [
   {
@@ -80,6 +86,16 @@ export const GOALS: readonly Goal[] = [
     ...{ name: "G6", task: "4-bit × i8, 1 row", against: ggml("Q4_0") },
     ...{ products: [{ weights: "int4", activation: "i8" }], rows: [1] },
     atLeast: { node24: 2.5, wasmtime: 1.7, node20: 1.2 },
+  },
+  {
+    ...{ name: "G7", task: "ternary × i8 in WebAssembly, 1 row", against: WEBASSEMBLY },
+    ...{ products: [{ weights: "ternary", activation: "i8" }], rows: [1] },
+    atLeast: { node24: 3.2, node20: 1.4 },
+  },
+  {
+    ...{ name: "G7", task: "ternary × i8 in WebAssembly, 64 rows", against: WEBASSEMBLY },
+    ...{ products: [{ weights: "ternary", activation: "i8" }], rows: [64] },
+    atLeast: { node24: 2.4, node20: 1.9 },
   },
   {
     ...{ name: "G8", task: "784-256-256-10 ternary MLP, one picture" },
