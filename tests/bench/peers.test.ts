@@ -14,3 +14,12 @@ it("pins the peers to versions and bytes, but to no registry", () => {
     expect(each).not.toHaveProperty("resolved");
   }
 });
+
+it("pins the peer in Python to versions and bytes", () => {
+  const packages = read("tools/bench/peers/requirements.txt")
+    .replaceAll("\\\n", "")
+    .split("\n")
+    .filter((line) => line && !line.startsWith("#"));
+  expect(packages).toHaveLength(2);
+  for (const each of packages) expect(each).toMatch(/^[a-z-]+==\d+\.\d+\.\d+( +--hash=sha256:[0-9a-f]{64})+$/);
+});

@@ -1,5 +1,6 @@
 import { EngineError } from "../../host/errors.ts";
 import { openGgml } from "./ggml.ts";
+import { openLiteRt } from "./litert.ts";
 import { openLiteRtJs } from "./litert_js.ts";
 import { openOnnxruntime, openOnnxruntimeWeb } from "./onnxruntime.ts";
 import type { PeerLibrary } from "./peer.ts";
@@ -8,6 +9,7 @@ import type { PeerLibrary } from "./peer.ts";
 const LIBRARIES: Record<string, () => Promise<PeerLibrary>> = {
   ggml: openGgml,
   "onnxruntime-node": openOnnxruntime,
+  LiteRT: openLiteRt,
   "onnxruntime-web": openOnnxruntimeWeb,
   "LiteRT.js": openLiteRtJs,
 };
