@@ -131,7 +131,8 @@ describe("the goals' part of BENCHMARKS.md", () => {
 
   it("looks like this", () => {
     expect(formatGoals(report).slice(6).join("\n")).toMatchInlineSnapshot(`
-      "- CPU: abacus
+      "
+      - CPU: abacus
       - Not measured: no slide rule
 
       |    | task                                | against    | in                    | worst                             | ours | theirs | ratio |   goal |              |

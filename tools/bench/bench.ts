@@ -6,6 +6,7 @@ import { EngineError, VARIANTS, v8, variantProblem } from "../../host/index.ts";
 import { createWasmtime, readModule } from "../../host/node.ts";
 import { writeFileAtomic } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
+import { limitOf128Bits, measureClock } from "./clock.ts";
 import { formatCommand, hasWords } from "./command_line.ts";
 import { exitCode } from "./goals/goals.ts";
 import { formatGoals, type GoalsReport, jsonGoals } from "./goals/report.ts";
@@ -15,7 +16,7 @@ import { measureNetworks } from "./networks.ts";
 import { type Part, withPart } from "./page.ts";
 import { openPeers } from "./peers.ts";
 import { measureProducts, type Runner } from "./products.ts";
-import { formatReport, jsonReport, type Report } from "./report.ts";
+import { formatNumber, formatReport, jsonReport, type Report } from "./report.ts";
 import { EFFORT, QUICK } from "./timing.ts";
 
 // npm run bench: measures the kernels and some whole networks in every engine, or what the goals need; writes BENCHMARKS.md.
@@ -43,7 +44,10 @@ async function benchGoals(): Promise<number> {
   showProgress("");
   if (verdicts.length === 0) return refuse(`no goal has all the words of --filter "${options.filter}"`);
   for (const reason of missing) console.error(`SKIPPED: ${reason}`);
-  const report: GoalsReport = { command, machine: describeMachine(versions), verdicts, missing };
+  const clock = measureClock();
+  const limit = `${formatNumber(limitOf128Bits(clock))} GMAC/s at ${formatNumber(clock)} GHz, as measured`;
+  const machine = describeMachine({ "limit of 128-bit multiplication": limit, ...versions });
+  const report: GoalsReport = { command, machine, verdicts, missing };
   printResult(
     options.json,
     () => jsonGoals(report),
@@ -75,7 +79,7 @@ async function benchAll(): Promise<number> {
     rows: ROWS,
     peers: libraries.flatMap((library) => library.peers),
   });
-  const networks = await measureNetworks(plan);
+  const networks = await measureNetworks({ ...plan, libraries });
   for (const library of libraries) await library.close?.();
   showProgress("");
   if (ours.length + networks.length === 0) return refuse(`nothing has all the words of --filter "${options.filter}"`);
@@ -91,6 +95,7 @@ async function benchAll(): Promise<number> {
     products: ours,
     peers,
     networks,
+    clock: measureClock(),
     missing,
   };
   printResult(

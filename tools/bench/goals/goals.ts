@@ -174,9 +174,9 @@ export function labelOf({ goal, column, variant, rows, product, size, against }:
   return [goal.name, task, `rows=${rows}`, ...new Set([column, engine]), variant, against.peer].join(" ");
 }
 
-/** "ternary × i4, K = M = 2048, 1 row". */
+/** "ternary × i4, K = M = 2048, 1 row"; of the network, what it is compared with. */
 export function describe({ product, size, rows }: Cell): string {
-  if (!product) return "one picture";
+  if (!product) return "the peer's twin: f32, Gemm and Relu";
   return `${product.weights} × ${product.activation}, K = M = ${size}, ${rows} row${rows === 1 ? "" : "s"}`;
 }
 
