@@ -1,7 +1,9 @@
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { startThread as StartThread } from "../../tools/threads/thread.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
+import { describeEngines } from "../engines.ts";
 import { PROJECT } from "../house/project_files.ts";
 import { digitsBlob, smallCheckpoint } from "../tools/tern.ts";
 
@@ -22,6 +24,9 @@ const start: typeof StartThread = (name, options) => {
 afterEach(() => Promise.all(threads.splice(0).map((thread) => thread.stop())));
 
 const failure = (promise: Promise<unknown>) => promise.catch((error) => ({ ...error, message: error.message }));
+
+/** What a batch fails with that has been dropped. */
+const ended = { message: expect.stringContaining("worker thread ended") };
 
 describe("a worker thread", () => {
   it("answers batches in order, and leaves the sender's arrays whole", async () => {
@@ -61,20 +66,35 @@ describe("a worker thread", () => {
     else process.env.TERN_WASMTIME = before;
   });
 
-  it("stops at any time: while it starts, in the midst of its work, twice", async () => {
-    const starting = start("checks", { blob, checkpoint: DIGITS });
-    const first = failure(starting.run([IMAGES]));
-    await starting.stop();
-    expect(await first).toMatchObject({ message: expect.stringContaining("worker thread ended") });
-    for (let i = 0; i < 5; i++) {
-      const working = start("checks", { blob, checkpoint: DIGITS });
-      await working.started;
-      const batches = Array.from({ length: 20 }, () => failure(working.run([IMAGES])));
-      await batches[i];
-      await working.stop();
-      await working.stop();
-      expect(await batches.at(-1)).toMatchObject({ message: expect.stringContaining("worker thread ended") });
-      expect(await failure(working.run([IMAGES]))).toMatchObject({ message: expect.stringContaining("ended") });
+  it("stops while it starts, which takes effect when its task is open", async () => {
+    const thread = start("checks", { blob, checkpoint: DIGITS });
+    const batch = failure(thread.run([IMAGES]));
+    await thread.stop();
+    expect(await batch).toMatchObject(ended);
+    await thread.stop();
+  });
+
+  it("stops when it has nothing to do, and when its task could not be opened", async () => {
+    const idle = start("answers", inV8);
+    await idle.started;
+    await idle.stop();
+    expect(await failure(idle.run([IMAGES]))).toMatchObject(ended);
+    const broken = start("answers", { ...inV8, blob: blob.subarray(0, 100) });
+    await broken.started;
+    await broken.stop();
+  });
+});
+
+describeEngines("a worker thread that is stopped in the midst of its work", ({ name }) => {
+  it.each(["resident", "streaming"] as const)("ends and drops what waits: weights %s", async (weights) => {
+    const many = new Uint8Array(256 * 8000);
+    for (const ms of [0, 3, 6]) {
+      const thread = start("answers", { blob, engine: name as "v8" | "wasmtime", weights });
+      await thread.started;
+      const batches = [1, 2, 3].map(() => failure(thread.run([many])));
+      await setTimeout(ms); // somewhere in the first or second batch
+      await thread.stop();
+      expect(await batches[2]).toMatchObject(ended);
     }
   });
 });

@@ -8,6 +8,8 @@ import type { Lane } from "./in_order.ts";
 export interface ThreadData {
   name: TaskName;
   options: TaskOptions<TaskName>;
+  /** One number in memory that both share: from 1 on, the thread ends instead of taking another batch. */
+  stopping: Int32Array;
 }
 
 /** What a thread answers: once when its task is open, then to each batch, in order. An error keeps its own fields here. */
@@ -17,8 +19,8 @@ export type Reply = { value: unknown } | { error: Error; fields: object };
 export interface Thread<Result> extends Lane<InputRows[], Result> {
   /** Settles when the task is open, or cannot be opened. Never rejects: `run` does, with the reason. */
   started: Promise<void>;
-  /** Stops it, whatever it does. */
-  stop(): Promise<unknown>;
+  /** Ends it after what it is at: its task being opened, or one batch. Batches that wait are dropped. */
+  stop(): Promise<void>;
 }
 
 /** A batch is under way and the next one waits, so that the thread never does. */
@@ -26,7 +28,8 @@ const DEPTH = 2;
 
 /** Starts a thread that opens a task. */
 export function startThread<Name extends TaskName>(name: Name, options: TaskOptions<Name>): Thread<TaskResult<Name>> {
-  const workerData: ThreadData = { name, options };
+  const stopping = new Int32Array(new SharedArrayBuffer(4));
+  const workerData: ThreadData = { name, options, stopping };
   const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData });
   const waiting: { resolve(value: unknown): void; reject(error: Error): void }[] = []; // for replies, in order
   let failure: Error | undefined;
@@ -36,7 +39,12 @@ export function startThread<Name extends TaskName>(name: Name, options: TaskOpti
   };
   worker.on("error", fail);
   worker.on("messageerror", fail);
-  worker.on("exit", (code) => fail(new Error(`a worker thread ended with code ${code}`)));
+  const ended = new Promise<void>((resolve) => {
+    worker.on("exit", (code) => {
+      fail(new Error(`a worker thread ended with code ${code}`));
+      resolve();
+    });
+  });
   worker.on("message", (reply: Reply) => {
     const { resolve, reject } = waiting.shift()!;
     if ("error" in reply) reject(revive(reply));
@@ -59,7 +67,12 @@ export function startThread<Name extends TaskName>(name: Name, options: TaskOpti
       );
       return reply() as Promise<TaskResult<Name>>;
     },
-    stop: () => worker.terminate(),
+    stop() {
+      // Not `terminate`: when it comes while wasmtime calls back for weights, the process aborts.
+      Atomics.store(stopping, 0, 1);
+      worker.postMessage([]); // wakes it
+      return ended;
+    },
   };
 }
 

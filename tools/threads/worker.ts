@@ -4,12 +4,16 @@ import type { InputRows } from "../../host/index.ts";
 import { TASKS } from "../tasks.ts";
 import type { Reply, ThreadData } from "./thread.ts";
 
-const { name, options } = workerData as ThreadData;
-const open = TASKS[name] as (given: typeof options) => Promise<{ run(inputs: InputRows[]): unknown }>;
+const { name, options, stopping } = workerData as ThreadData;
+const open = TASKS[name] as (given: typeof options) => Promise<{ run(inputs: InputRows[]): unknown; close(): void }>;
 
 await reply(async () => {
   const task = await open(options);
-  parentPort!.on("message", (batch: InputRows[]) => reply(() => task.run(batch)));
+  parentPort!.on("message", (batch: InputRows[]) => {
+    if (Atomics.load(stopping, 0) === 0) return reply(() => task.run(batch));
+    parentPort!.close();
+    task.close();
+  });
 });
 
 async function reply(work: () => unknown): Promise<void> {
