@@ -5,7 +5,7 @@ export interface Lane<Batch, Result> {
   run(batch: Batch): Promise<Result>;
 }
 
-/** Batches, per lane, that are under way or wait for an earlier one: they bound the memory, and let a slow lane hold up nobody. */
+/** Batches, per lane, that are under way or wait for an earlier one: a bound on memory, wide enough for a lane that is slower. */
 const AHEAD = 4;
 
 type Slot<Result> = { outcome?: { value: Result } | { error: unknown } };

@@ -17,8 +17,9 @@ export interface BatchesOptions<Name extends TaskName> {
   workers?: number | undefined;
 }
 
-/** A thread takes about 0.2 s to start. Others start once so much time has passed, and if so much more is left to be shared. */
+/** Other threads are started after so much time, by when the rest can be estimated: one for every WORTH_MS of it. */
 const TRIAL_MS = 200;
+/** A thread takes 0.2 s to start. */
 const WORTH_MS = 400;
 
 /** What a task makes of each batch, in order, and the same in any number of threads. Throws as `inOrder` does. */
@@ -29,12 +30,13 @@ export async function* runBatches<Name extends TaskName>(
   const most = Math.min(workers ?? availableParallelism(), count);
   const threads: Thread<TaskResult<Name>>[] = [];
   const lanes: Lane<InputRows[], TaskResult<Name>>[] = [laneOf(task)];
-  const startThreads = () => {
-    while (threads.length < most - 1) threads.push(startThread(name, options));
-    return Promise.all(threads.map((thread) => thread.started.then(() => lanes.push(thread))));
+  const grow = (to: number) => {
+    const more = Array.from({ length: Math.min(to, most) - 1 - threads.length }, () => startThread(name, options));
+    threads.push(...more);
+    return Promise.all(more.map((thread) => thread.started.then(() => lanes.push(thread))));
   };
   try {
-    if (workers !== undefined) await startThreads();
+    if (workers !== undefined) await grow(workers);
     const start = performance.now();
     let done = 0;
     for await (const result of inOrder(batches, lanes)) {
@@ -42,7 +44,7 @@ export async function* runBatches<Name extends TaskName>(
       done++;
       const passedMs = performance.now() - start;
       const leftMs = (passedMs / done) * (count - done);
-      if (threads.length === 0 && passedMs > TRIAL_MS && leftMs > WORTH_MS) startThreads();
+      if (passedMs > TRIAL_MS) grow(1 + Math.floor(leftMs / WORTH_MS));
     }
   } finally {
     await Promise.all(threads.map((thread) => thread.stop()));
