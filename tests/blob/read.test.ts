@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { align16, HEADER, HEADER_BYTES, OP, PART, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
+import { align16, HEADER, HEADER_BYTES, OP, PACKING, PART, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { elementBytes } from "../../host/blob/tensors.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
 import { BlobError } from "../../host/errors.ts";
 import { lower } from "../../host/lower/lower.ts";
-import type { Op, Program } from "../../host/program.ts";
+import type { Op, PackingName, Program } from "../../host/program.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
 import { WAYS } from "../module/agree.ts";
@@ -23,7 +23,7 @@ describe("readBlob and writeBlob", () => {
   it("are inverse, and the same program gives the same bytes", () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
-        const program = randomProgram(new Random(seed));
+        const program = randomProgram(new Random(seed), Object.keys(PACKING) as PackingName[]);
         const blob = writeBlob(program);
         const again = readBlob(blob);
         expect(withoutTiles(again)).toEqual(withoutTiles(program));
@@ -48,7 +48,26 @@ describe("readBlob and writeBlob", () => {
   });
 });
 
-describe.each(Object.entries(SMALL))("the reader refuses of a small blob, %s:", (_, program) => {
+/** 18 channels of 5 inputs, 16 of them in the first group of pair4. */
+const PAIRS = programOf(
+  [
+    ["u8", 5],
+    ["i32", 18],
+  ],
+  [
+    {
+      kind: "dense",
+      input: 0,
+      output: 1,
+      dtype: "ternary",
+      packing: "pair4",
+      weights: Int8Array.from({ length: 90 }, (_, i) => ((i * 7) % 3) - 1),
+    },
+  ],
+);
+const PACKED = { "ternary in pair4": PAIRS };
+
+describe.each(Object.entries({ ...SMALL, ...PACKED }))("the reader refuses of a small blob, %s:", (_, program) => {
   const blob = writeBlob(program);
 
   it("every truncation, and bytes behind the end", () => {
@@ -158,6 +177,27 @@ describe("a hostile blob", () => {
     const blob = writeBlob(program);
     const view = new DataView(blob.buffer);
     change(view, HEADER_BYTES + PART_BYTES + 2 * TENSOR_BYTES);
+    expectRefused(sealed(blob), reason);
+  });
+
+  it.each<[string, (view: DataView, tile: number, op: number) => void, string]>([
+    ["a nibble above 8", (view, tile) => view.setUint8(tile + 64 + 3, 0x09), "ternary weight [3, 0] is 2"],
+    ["a nibble above 8 behind", (view, tile) => view.setUint8(tile + 96 + 64 + 16 + 1, 0x0c), "[17, 4] is 3"],
+    ["another sum of a channel", (view, tile) => view.setInt32(tile + 4, 5, true), "not canonical"],
+    ["the sum of a channel that is not there", (view, tile) => view.setUint8(tile + 96 + 8, 1), "not canonical"],
+    ["weights of it", (view, tile) => view.setUint8(tile + 96 + 64 + 15, 0x40), "not canonical"],
+    ["a weight behind the last input", (view, tile) => view.setUint8(tile + 64 + 16, 0x08), "not canonical"],
+    ["a pair behind the last input", (view, tile) => view.setUint8(tile + 64 + 17, 0x44), "not canonical"],
+    [
+      "a group that spans two tiles",
+      (view, _, op) => view.setUint16(op + OP.tileChannels, 17, true),
+      "tiles of 17 channels in pair4, expected a multiple of 16",
+    ],
+    ["weights that pairs cannot hold", (view, _, op) => view.setUint8(op + OP.dtype, 5), "packing pair4 of int8"],
+  ])("with, in pair4, %s: a reason", (_, change, reason) => {
+    const blob = writeBlob(PAIRS);
+    const view = new DataView(blob.buffer);
+    change(view, tileAt(view), HEADER_BYTES + PART_BYTES + 2 * TENSOR_BYTES);
     expectRefused(sealed(blob), reason);
   });
 

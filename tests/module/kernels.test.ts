@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
+import { PACKING } from "../../host/blob/layout.ts";
 import { WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { rowStride } from "../../host/blob/tensors.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
-import type { ActivationDtype, Op, WeightDtype } from "../../host/program.ts";
+import type { ActivationDtype, Op, PackingName, WeightDtype } from "../../host/program.ts";
 import { Random } from "../graph/random.ts";
 import { describeModules } from "../variants.ts";
 import { expectReference } from "./agree.ts";
@@ -13,11 +14,18 @@ import { elements, inputsOf, programOf, RANGE, WEIGHT_DTYPES, weights } from "./
 const INPUTS = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1024];
 const OUTPUTS = [1, 3, 8, 9, 17];
 
-const PAIRS = WEIGHT_DTYPES.flatMap((dtype) => inputsOf(dtype).map((input) => [dtype, input] as const));
+/** Weights in words of fields, and their inputs. */
+const PAIRS = WEIGHT_DTYPES.flatMap((dtype) =>
+  WEIGHTS[dtype].packings
+    .filter(({ name }) => name !== "pair4")
+    .flatMap(({ name }) => inputsOf(dtype).map((input) => [dtype, name, input] as const)),
+);
 
 /** Dense ops without post: random weights for each number of output channels, then all weights at either end, and at both in turn. */
-function denseOps(dtype: WeightDtype, inputs: number, random: Random): Op[] {
-  const dense = (codes: Int8Array, output: number): Op => ({ kind: "dense", input: 0, output, dtype, weights: codes });
+function denseOps(dtype: WeightDtype, packing: PackingName, inputs: number, random: Random): Op[] {
+  const dense = (codes: Int8Array, output: number): Op => {
+    return { kind: "dense", input: 0, output, dtype, packing, weights: codes };
+  };
   const ends = weights(dtype, 4 * inputs, random, (min, max, i) => {
     const row = Math.floor(i / inputs);
     return row === 0 ? min : row === 1 ? max : (row + i) % 2 ? min : max;
@@ -40,11 +48,11 @@ function extremeRows(dtype: ActivationDtype, channels: number, random: Random): 
 }
 
 describeModules("kernels", (engine, module) => {
-  it.each(PAIRS)("%s × %s", async (dtype, input) => {
+  it.each(PAIRS)("%s in %s × %s", async (dtype, packing, input) => {
     for (const inputs of INPUTS) {
       const random = new Random(inputs);
       const outputs = [...OUTPUTS, 4].map((channels): [ActivationDtype, number] => ["i32", channels]);
-      const program = programOf([[input, inputs], ...outputs], denseOps(dtype, inputs, random));
+      const program = programOf([[input, inputs], ...outputs], denseOps(dtype, packing, inputs, random));
       await expectReference(program, engine, module, [
         [extremeRows(input, inputs, random)],
         [elements(input, inputs, random)],
@@ -105,7 +113,7 @@ describeModules("kernels", (engine, module) => {
     }
   });
 
-  it.each(PAIRS)("%s × %s: what lies behind the last lane does not count", async (dtype, input) => {
+  it.each(PAIRS)("%s in %s × %s: what lies behind the last lane does not count", async (dtype, packing, input) => {
     const at = await machine(engine, module);
     for (const inputs of INPUTS) {
       const random = new Random(inputs);
@@ -115,6 +123,7 @@ describeModules("kernels", (engine, module) => {
         input: 0,
         output: 1,
         dtype,
+        packing,
         weights: weights(dtype, channels * inputs, random),
       };
       const program = programOf(
@@ -145,7 +154,7 @@ describeModules("kernels", (engine, module) => {
           .slice(arena + program.tensors[1]!.perRow)
           .subarray(0, 4 * channels);
       };
-      const dirty = padded(blob, headBytes, dtype, inputs, channels);
+      const dirty = padded(blob, headBytes, packing, inputs, channels);
       const expected = run(blob, 0);
       expect(run(dirty, 0), `ones behind ${inputs} weights`).toEqual(expected);
       expect(run(blob, 0xff), `ones behind ${inputs} inputs`).toEqual(expected);
@@ -154,14 +163,21 @@ describeModules("kernels", (engine, module) => {
 });
 
 /** A blob whose first tile has ones in all bits behind the last weight of each channel. */
-function padded(blob: Uint8Array, headBytes: number, dtype: WeightDtype, inputs: number, channels: number): Uint8Array {
-  const { packing } = WEIGHTS[dtype];
-  const lanes = Math.floor(32 / packing.bits);
+function padded(
+  blob: Uint8Array,
+  headBytes: number,
+  packing: PackingName,
+  inputs: number,
+  channels: number,
+): Uint8Array {
+  const bits = PACKING[packing];
+  const lanes = Math.floor(32 / bits);
+  const rowBytes = 4 * Math.ceil(inputs / lanes);
   const bytes = blob.slice();
   for (let channel = 0; channel < channels; channel++) {
-    const row = headBytes + channel * packing.rowBytes(inputs);
-    for (let bit = 0; bit < 8 * packing.rowBytes(inputs); bit++) {
-      const lane = Math.floor((bit % 32) / packing.bits);
+    const row = headBytes + channel * rowBytes;
+    for (let bit = 0; bit < 8 * rowBytes; bit++) {
+      const lane = Math.floor((bit % 32) / bits);
       if (lane >= lanes || (bit >> 5) * lanes + lane >= inputs) bytes[row + (bit >> 3)]! |= 1 << (bit & 7);
     }
   }
