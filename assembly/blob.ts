@@ -87,13 +87,14 @@ export enum OpKind {
 export enum Weight {
   int8 = 5,
 }
-/** Words of fields of as many bits; but pair4. */
+/** Words of fields of as many bits; but trit5 and pair4. */
 export enum Packing {
   none = 0,
   sign32 = 1,
   field2 = 2,
   field3 = 3,
   field4 = 4,
+  trit5 = 5,
   pair4 = 6,
   field8 = 8,
 }

@@ -48,24 +48,20 @@ describe("readBlob and writeBlob", () => {
   });
 });
 
-/** 18 channels of 5 inputs, 16 of them in the first group of pair4. */
-const PAIRS = programOf(
-  [
-    ["u8", 5],
-    ["i32", 18],
-  ],
-  [
-    {
-      kind: "dense",
-      input: 0,
-      output: 1,
-      dtype: "ternary",
-      packing: "pair4",
-      weights: Int8Array.from({ length: 90 }, (_, i) => ((i * 7) % 3) - 1),
-    },
-  ],
-);
-const PACKED = { "ternary in pair4": PAIRS };
+/** 18 channels of ternary weights. */
+function ternary(packing: PackingName, inputs: number): Program {
+  const weights = Int8Array.from({ length: 18 * inputs }, (_, i) => ((i * 7) % 3) - 1);
+  return programOf(
+    [
+      ["u8", inputs],
+      ["i32", 18],
+    ],
+    [{ kind: "dense", input: 0, output: 1, dtype: "ternary", packing, weights }],
+  );
+}
+const TRITS = ternary("trit5", 8);
+const PAIRS = ternary("pair4", 5); // 16 channels in the first group, 2 in the second
+const PACKED = { "ternary in trit5": TRITS, "ternary in pair4": PAIRS };
 
 describe.each(Object.entries({ ...SMALL, ...PACKED }))("the reader refuses of a small blob, %s:", (_, program) => {
   const blob = writeBlob(program);
@@ -199,6 +195,20 @@ describe("a hostile blob", () => {
     const view = new DataView(blob.buffer);
     change(view, tileAt(view), HEADER_BYTES + PART_BYTES + 2 * TENSOR_BYTES);
     expectRefused(sealed(blob), reason);
+  });
+
+  it.each<[string, number, number[], string]>([
+    ["bytes above 242", 4, Array.from({ length: 13 }, (_, i) => 243 + i), "ternary weight [1, 4] is 2"],
+    ["bytes above 242 with three weights", 5, Array.from({ length: 13 }, (_, i) => 243 + i), "not canonical"],
+    ["digits behind the last weight", 1, [27, 81, 242], "not canonical"],
+    ["bytes behind the last weight", 2, [1, 255], "not canonical"],
+  ])("with, in trit5, %s: a reason", (_, at, bytes, reason) => {
+    for (const byte of bytes) {
+      const blob = writeBlob(TRITS);
+      const view = new DataView(blob.buffer);
+      view.setUint8(tileAt(view) + at, byte);
+      expectRefused(sealed(blob), reason);
+    }
   });
 
   it("with fixed-point codes from 1 to 0: a reason", () => {

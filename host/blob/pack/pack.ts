@@ -3,6 +3,7 @@ import type { DenseOp, PackingName, WeightDtype } from "../../program.ts";
 import { fieldBytes, packFields, unpackFields } from "./fields.ts";
 import { PAIR_CHANNELS, packPairs, pairBytes, unpackPairs } from "./pairs.ts";
 import { packSigns, signBytes, unpackSigns } from "./signs.ts";
+import { packTrits, tritBytes, unpackTrits } from "./trits.ts";
 
 /** How weights are stored, a group of output channels at a time, and back. */
 export interface Packing {
@@ -23,6 +24,14 @@ const SIGN32: Packing = {
   groupBytes: signBytes,
   pack: packSigns,
   unpack: unpackSigns,
+};
+
+const TRIT5: Packing = {
+  name: "trit5",
+  groupChannels: 1,
+  groupBytes: tritBytes,
+  pack: packTrits,
+  unpack: unpackTrits,
 };
 
 const PAIR4: Packing = {
@@ -46,7 +55,7 @@ function fields(bits: 2 | 3 | 4 | 8, least: number): Packing {
 /** The least and greatest weight of each dtype, and the packings that hold it: first that of an op which names none. */
 export const WEIGHTS: Record<WeightDtype, { min: number; max: number; packings: readonly [Packing, ...Packing[]] }> = {
   binary: { min: -1, max: 1, packings: [SIGN32] },
-  ternary: { min: -1, max: 1, packings: [fields(2, -1), PAIR4] },
+  ternary: { min: -1, max: 1, packings: [fields(2, -1), TRIT5, PAIR4] },
   int2: { min: -2, max: 1, packings: [fields(2, -2)] },
   int3: { min: -4, max: 3, packings: [fields(3, -4), fields(4, -4)] },
   int4: { min: -8, max: 7, packings: [fields(4, -8)] },
