@@ -87,7 +87,7 @@ export enum OpKind {
 export enum Weight {
   int8 = 5,
 }
-/** Words of fields of as many bits; but trit5 and pair4. */
+/** 1 … 4 and 8: words of fields of as many bits. */
 export enum Packing {
   none = 0,
   sign32 = 1,
@@ -96,6 +96,7 @@ export enum Packing {
   field4 = 4,
   trit5 = 5,
   pair4 = 6,
+  sign128 = 7,
   field8 = 8,
 }
 export enum Post {
@@ -116,8 +117,12 @@ export function rowStride(tensor: usize): u32 {
   return ((bits + 127) >> 7) << 4;
 }
 
-/** Bytes of an output channel's weights: u32 words of as many whole fields as fit. `packing` is not `none`. */
+/** Bytes of an output channel's weights, in u32 words of as many whole fields as fit; in pair4, a sixteenth of a group's. `packing` is not `none`. */
 export function weightRowBytes(packing: u32, inputs: u32): u32 {
+  if (ASC_FEATURE_SIMD) {
+    if (packing == Packing.pair4) return 4 + ((inputs + 3) >> 2);
+    if (packing == Packing.sign128) return ((inputs + 127) >> 7) << 4;
+  }
   const lanes = 32 / packing;
   return ((inputs + lanes - 1) / lanes) << 2;
 }

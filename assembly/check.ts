@@ -121,9 +121,10 @@ function checkOp(op: usize, tensorCount: u32): Status {
   let weights: u64 = 0; // bytes of a tile before its records
   if (kind == OpKind.dense) {
     if (!(DATA & (1 << packing))) return Status.Unsupported;
-    if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && packing != Packing.sign32))
-      sound = false;
-    weights = <u64>tileChannels * weightRowBytes(packingOf(op), inputs);
+    const signs = packing == Packing.sign32 || (ASC_FEATURE_SIMD && packing == Packing.sign128);
+    if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && !signs)) sound = false;
+    const whole = ASC_FEATURE_SIMD && packing == Packing.pair4 ? (tileChannels + 15) & ~15 : tileChannels; // groups
+    weights = <u64>whole * weightRowBytes(packingOf(op), inputs);
     if (ASC_FEATURE_SIMD && from != Activation.bit)
       preparedRows = max(preparedRows, preparedBytes(packing, inputs) * rows);
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {

@@ -1,3 +1,4 @@
+import { Packing } from "../blob";
 import { toBytes } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
@@ -7,8 +8,10 @@ import { signCode as scalarSignCode } from "./scalar/sign_code";
 import { bytesBytes } from "./simd/bytes";
 import { fieldCode as simdFieldCode } from "./simd/field_code";
 import { lanesBytes, toLanes } from "./simd/lanes";
-import { signBit as simdSignBit } from "./simd/sign_bit";
+import { pairCode as simdPairCode } from "./simd/pair_code";
 import { signCode as simdSignCode } from "./simd/sign_code";
+import { signVector as simdSignVector } from "./simd/sign_vector";
+import { tablesBytes, toTables } from "./simd/tables";
 
 /**
  * The only file that knows which variants exist; it chooses by the compile-time constants ASC_FEATURE_SIMD and
@@ -26,11 +29,37 @@ export function signBit(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (ASC_FEATURE_SIMD) {
-    inline.always(simdSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
-    return;
-  }
   inline.always(scalarSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+}
+
+/** In builds with SIMD. */
+export function signVector(
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(simdSignVector(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+}
+
+/** In builds with SIMD. */
+export function pairCode(
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(simdPairCode(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
 export function signCode<A>(
@@ -85,14 +114,30 @@ export function fieldCode<A>(
   );
 }
 
+/** Bytes `index`[i] of a table of 16, for indices below 16. */
+export function lookup(table: v128, index: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(table, index) : i8x16.swizzle(table, index);
+}
+
+/** Bits of a field, for packings of fields that divide a byte; 0 for others. */
+function fieldBits(packing: u32): u32 {
+  if (packing == Packing.sign32 || packing == Packing.sign128) return 1;
+  return packing == Packing.field2 || packing == Packing.field4 ? packing : 0;
+}
+
 /** Bytes of a prepared row of codes, a multiple of 16; 0: kernels of this packing take rows as they are. */
 export function preparedBytes(packing: u32, inputs: u32): u32 {
-  if (!ASC_FEATURE_SIMD || (packing != 1 && packing != 2 && packing != 4)) return 0;
-  return ASC_FEATURE_RELAXED_SIMD ? bytesBytes(packing, inputs) : lanesBytes(packing, inputs);
+  if (!ASC_FEATURE_SIMD) return 0;
+  if (packing == Packing.pair4) return tablesBytes(inputs);
+  const bits = fieldBits(packing);
+  if (!bits) return 0;
+  return ASC_FEATURE_RELAXED_SIMD ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
 }
 
 /** Writes a row of codes of type A to `to`, as kernels of a packing want it. */
 export function prepare<A>(packing: u32, row: usize, inputs: u32, to: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD) toBytes<A>(packing, row, inputs, to);
-  else if (ASC_FEATURE_SIMD) toLanes<A>(packing, row, inputs, to);
+  if (!ASC_FEATURE_SIMD) return;
+  if (packing == Packing.pair4) toTables(isSigned<A>(), row, inputs, to);
+  else if (ASC_FEATURE_RELAXED_SIMD) toBytes<A>(fieldBits(packing), row, inputs, to);
+  else toLanes<A>(fieldBits(packing), row, inputs, to);
 }

@@ -1,6 +1,6 @@
 import { Activation, dtypeOf, Op, Packing, rowStride, Tensor, weightOffset, weightRowBytes } from "../blob";
-import { BIT_TENSOR, DATA, OPS, packingOf, SIGN32, SIGNED_INPUT, STREAMS } from "../features";
-import { fieldCode, prepare, preparedBytes, signBit, signCode } from "../kernels";
+import { BIT_TENSOR, DATA, OPS, packingOf, SIGNED_INPUT, SIGNS, STREAMS } from "../features";
+import { fieldCode, pairCode, prepare, preparedBytes, signBit, signCode, signVector } from "../kernels";
 import { BLOCK_CHANNELS, BLOCK_ROWS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
@@ -34,7 +34,7 @@ export function dense(op: usize): Status {
     if (STREAMS && !weights) return Status.ReadFailed;
     let records = weights + load<u32>(op, Op.recordsAt);
     while (first < last) {
-      const width = min<u32>(BLOCK_CHANNELS, last - first);
+      const width = post ? min<u32>(BLOCK_CHANNELS, last - first) : last - first;
       let from = codes;
       let to = firstRow(output);
       for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
@@ -86,16 +86,25 @@ function multiply(
   const packing = packingOf(op);
   const input = dtypeOf(inputOf(op));
   if (OPS & BIT_TENSOR && input == Activation.bit) {
-    return signBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    if (ASC_FEATURE_SIMD && packing == Packing.sign128) {
+      signVector(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    } else {
+      signBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    }
+    return;
+  }
+  if (ASC_FEATURE_SIMD && packing == Packing.pair4) {
+    pairCode(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    return;
   }
   const signed = OPS & SIGNED_INPUT && input == Activation.i8;
-  if (DATA & SIGN32 && packing == Packing.sign32) {
+  if (DATA & SIGNS && (packing == Packing.sign32 || packing == Packing.sign128)) {
     if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     else signCode<u8>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
-  const least = weightOffset(op);
+  const offset = weightOffset(op);
   if (signed)
-    fieldCode<i8>(packing, least, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  else fieldCode<u8>(packing, least, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    fieldCode<i8>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  else fieldCode<u8>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
 }

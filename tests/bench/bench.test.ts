@@ -6,11 +6,11 @@ import { PROJECT } from "../house/project_files.ts";
 /** The compiled command, which `npm test` builds first. */
 function bench(...args: string[]) {
   const file = join(PROJECT, "dist", "tools", "bench", "bench.js");
-  return spawnSync(process.execPath, [file, "--quick", ...args], { encoding: "utf8" });
+  return spawnSync(process.execPath, [file, ...args], { encoding: "utf8" });
 }
 
 it("measures what --filter names, and says what it did", () => {
-  const { status, stdout } = bench("--json", "--filter", "rows=1 v8 scalar int4 K=256");
+  const { status, stdout } = bench("--quick", "--json", "--filter", "rows=1 v8 scalar int4 K=256");
   expect(status).toBe(0);
   const { command, machine, products, peers, networks } = JSON.parse(stdout);
   expect(command).toBe('npm run bench -- --quick --json --filter "rows=1 v8 scalar int4 K=256"');
@@ -21,14 +21,18 @@ it("measures what --filter names, and says what it did", () => {
 });
 
 it("measures whole networks", () => {
-  const { status, stdout } = bench("--filter", "digits.onnx rows=64 v8");
+  const { status, stdout } = bench("--quick", "--filter", "digits.onnx rows=64 v8");
   expect(status).toBe(0);
   expect(stdout).toMatch(/^\| digits\.onnx +\| +64 \| v8 +\| scalar +\| +[\d,]+ \|/m);
   expect(stdout).not.toContain("## Matrix products");
 });
 
-it("refuses a filter that leaves nothing", () => {
-  const { status, stderr } = bench("--filter", "abacus");
+it.each([
+  [["--quick", "--filter", "abacus"], 'nothing has all the words of --filter "abacus"'],
+  [["--goals", "--filter", "abacus"], 'no goal has all the words of --filter "abacus"'],
+  [["--goals", "--quick"], "--goals goes with --filter and --json"],
+])("refuses %j", (args, reason) => {
+  const { status, stderr } = bench(...args);
   expect(status).toBe(2);
-  expect(stderr).toContain('nothing has all the words of --filter "abacus"');
+  expect(stderr).toContain(reason);
 });

@@ -43,7 +43,7 @@ describeModules("measured products", (engine, module) => {
     const { ours } = await measureProducts(planOf(engine, module));
     expect(ours).toHaveLength(SHAPES.length * 2 * PRODUCTS.length);
     for (const { activation, K, relativeError } of ours.filter(({ M }) => M > 1)) {
-      expect(relativeError, `${activation}, K=${K}`).toBeLessThan({ bit: 0.8, u4: 0.1, i8: 0.01 }[activation]);
+      expect(relativeError, `${activation}, K=${K}`).toBeLessThan({ bit: 0.8, u4: 0.1, i4: 0.1, i8: 0.01 }[activation]);
     }
   });
 });

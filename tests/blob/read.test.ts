@@ -61,7 +61,14 @@ function ternary(packing: PackingName, inputs: number): Program {
 }
 const TRITS = ternary("trit5", 8);
 const PAIRS = ternary("pair4", 5); // 16 channels in the first group, 2 in the second
-const PACKED = { "ternary in trit5": TRITS, "ternary in pair4": PAIRS };
+const SIGNS = programOf(
+  [
+    ["bit", 5],
+    ["i32", 2],
+  ],
+  [{ kind: "dense", input: 0, output: 1, dtype: "binary", packing: "sign128", weights: new Int8Array(10).fill(-1) }],
+);
+const PACKED = { "binary in sign128": SIGNS, "ternary in trit5": TRITS, "ternary in pair4": PAIRS };
 
 describe.each(Object.entries({ ...SMALL, ...PACKED }))("the reader refuses of a small blob, %s:", (_, program) => {
   const blob = writeBlob(program);

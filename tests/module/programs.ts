@@ -15,14 +15,18 @@ import type {
   WeightDtype,
 } from "../../host/program.ts";
 import type { Random } from "../graph/random.ts";
+import { VARIANTS } from "../variants.ts";
 
 export const INT32_MIN = -(2 ** 31);
 export const INT32_MAX = 2 ** 31 - 1;
 
 export const WEIGHT_DTYPES = Object.keys(WEIGHTS) as WeightDtype[];
 
-/** Packings that every module of all ops runs. */
-export const EVERYWHERE: readonly PackingName[] = ["sign32", "field2", "field3", "field4", "field8"];
+/** Packings that a variant runs. */
+export function packingsOf(module: Uint8Array): PackingName[] {
+  const everywhere: PackingName[] = ["sign32", "field2", "field3", "field4", "field8"];
+  return module === VARIANTS.scalar ? everywhere : [...everywhere, "pair4", "sign128"];
+}
 
 /** Inputs that weights of a dtype go with. */
 export function inputsOf(dtype: WeightDtype): ActivationDtype[] {
@@ -140,7 +144,7 @@ function randomRequantize(records: number, random: Random): Requantize {
 }
 
 /** A chain of all kinds of ops, of any valid dtypes, packings, sizes, posts and tiles; small. */
-export function randomProgram(random: Random, packings: readonly PackingName[] = EVERYWHERE): Program {
+export function randomProgram(random: Random, packings: readonly PackingName[]): Program {
   const tensors: [ActivationDtype, number][] = [[random.pick(["u8", "i8", "i16", "f32", "i32"]), random.int(1, 40)]];
   const ops: Op[] = [];
   const add = (op: Op, dtype: ActivationDtype, channels: number) => {

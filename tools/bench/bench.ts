@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../../host/engines/package_root.ts";
@@ -5,14 +6,20 @@ import { EngineError, VARIANTS, v8, variantProblem } from "../../host/index.ts";
 import { createWasmtime, readModule } from "../../host/node.ts";
 import { writeFileAtomic } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
+import { limitOf128Bits, measureClock } from "./clock.ts";
+import { formatCommand, hasWords } from "./command_line.ts";
+import { exitCode } from "./goals/goals.ts";
+import { formatGoals, type GoalsReport, jsonGoals } from "./goals/report.ts";
+import { runGoals } from "./goals/run.ts";
 import { describeMachine } from "./machine.ts";
 import { measureNetworks } from "./networks.ts";
+import { type Part, withPart } from "./page.ts";
 import { openPeers } from "./peers.ts";
 import { measureProducts, type Runner } from "./products.ts";
-import { formatReport, jsonReport, type Report } from "./report.ts";
+import { formatNumber, formatReport, jsonReport, type Report } from "./report.ts";
 import { EFFORT, QUICK } from "./timing.ts";
 
-// npm run bench: measures the kernels and some whole networks in every engine, and writes BENCHMARKS.md.
+// npm run bench: measures the kernels and some whole networks in every engine, or what the goals need; writes BENCHMARKS.md.
 
 const ROWS = [1, 8, 64];
 const SIZES = [256, 1024, 2048, 4096];
@@ -20,63 +27,96 @@ const QUICK_SIZES = [256, 1024];
 
 const { values: options } = parseArgs({
   options: {
-    filter: { type: "string" }, // words, all of which a measurement's label has: "ternary K=1024 v8"
+    filter: { type: "string", default: "" }, // words, all of which a measurement's label has: "ternary K=1024 v8"
+    goals: { type: "boolean", default: false }, // only what goals/goals.ts lists; exit code 1: not met, 2: not measured
     json: { type: "boolean", default: false },
     peers: { type: "boolean", default: false }, // measure others beside us; npm run bench:peers installs them
     quick: { type: "boolean", default: false }, // small sizes, short times: to see that it works
   },
 });
+const command = formatCommand(process.argv.slice(2));
+process.exitCode = options.goals ? await benchGoals() : await benchAll();
 
-const words = options.filter?.split(/\s+/) ?? [];
-const missing: string[] = [];
-const plan = {
-  runners: await openRunners(),
-  effort: options.quick ? QUICK : EFFORT,
-  wants: (label: string) => words.every((word) => label.includes(word)),
-  onProgress: showProgress,
-  onMissing,
-};
-const { libraries, missing: missingPeers } = options.peers ? await openPeers() : { libraries: [], missing: [] };
-missingPeers.forEach(onMissing);
-
-const { ours, peers } = await measureProducts({
-  ...plan,
-  shapes: (options.quick ? QUICK_SIZES : SIZES).map((size) => ({ M: size, K: size })),
-  rows: ROWS,
-  peers: libraries.flatMap((library) => library.peers),
-});
-const networks = await measureNetworks(plan);
-showProgress("");
-if (ours.length + networks.length === 0) {
-  console.error(`bench: nothing has all the words of --filter "${options.filter}"`);
-  process.exit(2);
+async function benchGoals(): Promise<number> {
+  if (options.peers || options.quick)
+    return refuse("--goals goes with --filter and --json, not with --peers or --quick");
+  const { verdicts, missing, versions } = await runGoals(options.filter);
+  showProgress("");
+  if (verdicts.length === 0) return refuse(`no goal has all the words of --filter "${options.filter}"`);
+  for (const reason of missing) console.error(`SKIPPED: ${reason}`);
+  const clock = measureClock();
+  const limit = `${formatNumber(limitOf128Bits(clock))} GMAC/s at ${formatNumber(clock)} GHz, as measured`;
+  const machine = describeMachine({ "limit of 128-bit multiplication": limit, ...versions });
+  const report: GoalsReport = { command, machine, verdicts, missing };
+  printResult(
+    options.json,
+    () => jsonGoals(report),
+    () => formatGoals(report),
+  );
+  if (options.filter === "") await writePart("goals", formatGoals(report));
+  return exitCode(verdicts);
 }
 
-const engines = plan.runners.map(({ engine }) => [engine.name, engine.version] as const);
-const report: Report = {
-  command: formatCommand(process.argv.slice(2)),
-  machine: describeMachine({
-    ...Object.fromEntries(engines.filter(([name]) => name !== "v8")),
-    ...Object.fromEntries(libraries.map(({ name, version }) => [name, version])),
-  }),
-  products: ours,
-  peers,
-  networks,
-  missing,
-};
-printResult(
-  options.json,
-  () => jsonReport(report),
-  () => formatReport(report),
-);
-if (!options.filter && !options.quick) {
-  await writeFileAtomic(join(packageRoot(), "BENCHMARKS.md"), Buffer.from(`${formatReport(report).join("\n")}\n`));
+async function benchAll(): Promise<number> {
+  const missing: string[] = [];
+  const onMissing = (reason: string) => {
+    missing.push(reason);
+    console.error(`SKIPPED: ${reason}`);
+  };
+  const plan = {
+    runners: await openRunners(onMissing),
+    effort: options.quick ? QUICK : EFFORT,
+    wants: hasWords(options.filter),
+    onProgress: showProgress,
+    onMissing,
+  };
+  const { libraries, missing: missingPeers } = options.peers ? await openPeers() : { libraries: [], missing: [] };
+  missingPeers.forEach(onMissing);
+
+  const { ours, peers } = await measureProducts({
+    ...plan,
+    shapes: (options.quick ? QUICK_SIZES : SIZES).map((size) => ({ M: size, K: size })),
+    rows: ROWS,
+    peers: libraries.flatMap((library) => library.peers),
+  });
+  const networks = await measureNetworks({ ...plan, libraries });
+  for (const library of libraries) await library.close?.();
+  showProgress("");
+  if (ours.length + networks.length === 0) return refuse(`nothing has all the words of --filter "${options.filter}"`);
+
+  const engines = plan.runners.map(({ engine }) => [engine.name, engine.version] as const);
+  const report: Report = {
+    command,
+    machine: describeMachine({
+      ...{ Node: process.versions.node, V8: process.versions.v8 },
+      ...Object.fromEntries(engines.filter(([name]) => name !== "v8")),
+      ...Object.fromEntries(libraries.map(({ name, version }) => [name, version])),
+    }),
+    products: ours,
+    peers,
+    networks,
+    clock: measureClock(),
+    missing,
+  };
+  printResult(
+    options.json,
+    () => jsonReport(report),
+    () => formatReport(report),
+  );
+  if (options.filter === "" && !options.quick) await writePart("measurements", formatReport(report));
+  return 0;
 }
 
-/** The command as it is typed. */
-function formatCommand(args: string[]): string {
-  const quoted = args.map((arg) => (/\s/.test(arg) ? `"${arg}"` : arg));
-  return ["npm run bench", ...(args.length > 0 ? ["--"] : []), ...quoted].join(" ");
+/** Says why there is nothing to do; the exit code of wrong usage. */
+function refuse(reason: string): number {
+  console.error(`bench: ${reason}`);
+  return 2;
+}
+
+async function writePart(part: Part, lines: string[]): Promise<void> {
+  const path = join(packageRoot(), "BENCHMARKS.md");
+  const page = existsSync(path) ? readFileSync(path, "utf8") : "";
+  await writeFileAtomic(path, Buffer.from(withPart(page, part, lines)));
 }
 
 /** One changing line, on a terminal only. */
@@ -84,13 +124,8 @@ function showProgress(label: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${label}`);
 }
 
-function onMissing(reason: string): void {
-  missing.push(reason);
-  console.error(`SKIPPED: ${reason}`);
-}
-
 /** Every engine that is here, with every variant that it computes right. */
-async function openRunners(): Promise<Runner[]> {
+async function openRunners(onMissing: (reason: string) => void): Promise<Runner[]> {
   const engines = [v8];
   try {
     engines.push(await createWasmtime());

@@ -7,7 +7,7 @@ import { packageRoot } from "../../host/engines/package_root.ts";
 import { EngineError } from "../../host/errors.ts";
 import type { WeightDtype } from "../../host/program.ts";
 import { floatWeights, type Matmul, type Solver } from "./matmul.ts";
-import type { PeerLibrary } from "./peer.ts";
+import { PEERS_FOLDER, type PeerLibrary } from "./peer.ts";
 
 // ggml, the tensor library of llama.cpp: native code, built by node-llama-cpp for several CPUs, called through koffi.
 
@@ -53,7 +53,7 @@ type CFunction = (...args: any[]) => any;
 
 /** Throws EngineError "missing" where the package is not installed. */
 export async function openGgml(): Promise<PeerLibrary> {
-  const folder = join(packageRoot(), "tools", "bench", "peers", "node_modules", PACKAGE);
+  const folder = join(packageRoot(), PEERS_FOLDER, PACKAGE);
   if (!existsSync(folder)) throw new EngineError("missing", `no ${PACKAGE}: npm run bench:peers installs it`);
   const koffi = await loadKoffi();
   const binaries = join(folder, "bins", "linux-x64");

@@ -15,8 +15,6 @@ export function describeMachine(versions: Record<string, string>): Machine {
   return {
     CPU: describeCpu(),
     OS: `${describeOs()}, ${process.arch}`,
-    Node: process.versions.node,
-    V8: process.versions.v8,
     ...versions,
     date: new Date().toISOString().slice(0, "2026-11-22".length),
   };

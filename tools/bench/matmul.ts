@@ -1,7 +1,7 @@
 import { WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import type { WeightDtype } from "../../host/program.ts";
-import type { Work } from "./timing.ts";
+import type { Effort, Timing, Work } from "./timing.ts";
 
 /** The task: y = W · x for every row of x, in floats, with given weights W[m, k] = codes[m, k] · WEIGHT_SCALE. */
 export interface Matmul {
@@ -23,6 +23,8 @@ export interface Solver {
   /** (rows, M), of the last run. */
   y(): Float32Array;
   weightBytes: number;
+  /** Times `run` where that is done better than from here, in a process of its own. */
+  measure?(effort: Effort): Promise<Timing>;
   dispose(): void | Promise<void>;
 }
 

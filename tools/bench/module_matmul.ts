@@ -6,7 +6,7 @@ import type { Engine } from "../../host/engines/engine.ts";
 import { EngineError } from "../../host/errors.ts";
 import type { Program, Tensor } from "../../host/program.ts";
 import { STATUS } from "../../host/status.ts";
-import type { Activation } from "./activations.ts";
+import type { Activation, Floats, Memory } from "./activations.ts";
 import { type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
 
 // Little Tern's way to a float product: quantize x, one dense op of the module, scale its accumulators.
@@ -46,12 +46,12 @@ export function accumulators({ matmul, activation, program }: ModuleMatmul): Int
   const { M, K, codes, x } = matmul;
   const [input] = program.tensors as [Tensor];
   const rows = x.length / K;
-  const bytes = new Uint8Array(rowStride(input));
+  const memory = memoryOf(new Uint8Array(rowStride(input)));
   const row = new Int32Array(K);
   const sums = new Int32Array(rows * M);
   for (let r = 0; r < rows; r++) {
-    activation.quantize(x.subarray(r * K, (r + 1) * K), bytes);
-    decodeRow(bytes, input, row);
+    activation.quantize(floatsOf(x), r * K, (r + 1) * K, memory, 0);
+    decodeRow(memory.bytes, input, row);
     for (let m = 0; m < M; m++) {
       let sum = 0;
       for (let k = 0; k < K; k++) sum += codes[m * K + k]! * row[k]!;
@@ -85,38 +85,71 @@ export async function solveInModule(
   instance.memory().set(blob, BLOB_AT);
   call("open", BLOB_AT, blob.length, arena, workBytes, rows);
 
-  const xs = Array.from({ length: rows }, (_, r) => x.subarray(r * K, (r + 1) * K));
+  const floats = floatsOf(x);
   const scales = new Float64Array(rows);
   const y = new Float32Array(rows * M);
-  const [inputBytes, outputBytes] = [rowStride(input), rowStride(output)];
-  const outputAt = arena + output.perRow * rows;
-  const sumsOf = (memory: Uint8Array, r: number) =>
-    new Int32Array(memory.buffer, memory.byteOffset + outputAt + r * outputBytes, M);
+  const [inputBytes, outputWords] = [rowStride(input), rowStride(output) / 4];
+  const outputAt = (arena + output.perRow * rows) / 4;
+  let memory = memoryOf(instance.memory());
+  /** Views are kept, since to make them takes longer than to quantize a short row; a memory that grew takes them away. */
+  const current = () => {
+    if (memory.bytes.length === 0) memory = memoryOf(instance.memory());
+    return memory;
+  };
 
   return {
     weightBytes: packedBytes(packingOf(matmul), M, K),
     run() {
-      const before = instance.memory();
+      const before = current();
       for (let r = 0; r < rows; r++) {
-        const at = arena + r * inputBytes;
-        scales[r] = activation.quantize(xs[r]!, before.subarray(at, at + inputBytes)) * WEIGHT_SCALE;
+        const first = r * K;
+        scales[r] = activation.quantize(floats, first, first + K, before, arena + r * inputBytes) * WEIGHT_SCALE;
       }
       call("invoke", 0, 1, rows);
-      const after = instance.memory();
+      const { words } = current();
       for (let r = 0; r < rows; r++) {
-        const sums = sumsOf(after, r);
-        const scale = scales[r]!;
-        // `| 0`: V8 then subtracts integers, which takes a third of the time
-        for (let m = 0, at = r * M; m < M; m++, at++) y[at] = ((sums[m]! - offsets[m]!) | 0) * scale;
+        scaleSums(words, outputAt + r * outputWords, offsets, scales[r]!, y, r * M);
       }
     },
     y: () => y,
     sums() {
       const all = new Int32Array(rows * M);
-      const memory = instance.memory();
-      for (let r = 0; r < rows; r++) all.set(sumsOf(memory, r), r * M);
+      const { words } = current();
+      for (let r = 0; r < rows; r++) {
+        const at = outputAt + r * outputWords;
+        all.set(words.subarray(at, at + M), r * M);
+      }
       return all;
     },
     dispose: () => instance.dispose(),
   };
+}
+
+/** y[at + m] = (sums[first + m] − offsets[m]) · scale. */
+function scaleSums(
+  sums: Int32Array,
+  first: number,
+  offsets: Int32Array,
+  scale: number,
+  y: Float32Array,
+  at: number,
+): void {
+  const M = offsets.length;
+  let m = 0;
+  // `| 0`: V8 then subtracts integers, which takes a third of the time; four at once, 0.7 of one at a time
+  for (; m + 4 <= M; m += 4) {
+    y[at + m] = ((sums[first + m]! - offsets[m]!) | 0) * scale;
+    y[at + m + 1] = ((sums[first + m + 1]! - offsets[m + 1]!) | 0) * scale;
+    y[at + m + 2] = ((sums[first + m + 2]! - offsets[m + 2]!) | 0) * scale;
+    y[at + m + 3] = ((sums[first + m + 3]! - offsets[m + 3]!) | 0) * scale;
+  }
+  for (; m < M; m++) y[at + m] = ((sums[first + m]! - offsets[m]!) | 0) * scale;
+}
+
+function floatsOf(values: Float32Array): Floats {
+  return { values, bits: new Int32Array(values.buffer, values.byteOffset, values.length) };
+}
+
+function memoryOf(bytes: Uint8Array): Memory {
+  return { bytes, words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) };
 }

@@ -3,7 +3,10 @@ import { basename, join } from "node:path";
 import { packageRoot } from "../../host/engines/package_root.ts";
 import { convert, load, loadReference, sampleInputs } from "../../host/index.ts";
 import { readFile } from "../files.ts";
+import { type FloatTwin, floatTwin } from "./float_twin.ts";
+import type { PeerLibrary } from "./peer.ts";
 import type { Runner } from "./products.ts";
+import { randomMlp } from "./random_mlp.ts";
 import { type Effort, measure, type Timing } from "./timing.ts";
 
 const ROOT = packageRoot();
@@ -13,18 +16,24 @@ const CHECKPOINTS = [
   join(ROOT, "examples", "digits", "digits.onnx"),
   join(process.env.TERN_DATA ?? join(ROOT, "..", "shared", "data"), "qonnx", "TFC_1W1A.onnx"),
 ];
+/** The one of random_mlp.ts. */
+const RANDOM_MLP = "784-256-256-10";
 const ROWS = [1, 64];
 
 export interface NetworkResult {
   network: string;
   rows: number;
+  /** "v8", "wasmtime", or the library that runs the twin. */
   engine: string;
+  /** Of the module; "fp32" for the twin. */
   variant: string;
   timing: Timing;
 }
 
 export interface NetworksPlan {
   runners: Runner[];
+  /** Those that can run the twin of a network do. */
+  libraries: PeerLibrary[];
   effort: Effort;
   wants(label: string): boolean;
   onProgress(label: string): void;
@@ -32,26 +41,44 @@ export interface NetworksPlan {
   onMissing(reason: string): void;
 }
 
+export const TWIN = "fp32";
+
 export function samplesPerSecond({ rows, timing }: NetworkResult): number {
   return (1000 * rows) / timing.median;
 }
 
-/** Measures whole networks: inputs of the model's own dtype (pixels), scores out. Outputs must equal the reference's first. */
+/** How many times as fast as the twin in that library; undefined if it was not measured. */
+export function ratioToTwin(library: string, ours: NetworkResult, all: readonly NetworkResult[]): number | undefined {
+  const twin = all.find(
+    ({ network, rows, engine, variant }) =>
+      network === ours.network && rows === ours.rows && engine === library && variant === TWIN,
+  );
+  return twin && twin.timing.median / ours.timing.median;
+}
+
+/**
+ * Measures whole networks: inputs of the model's own dtype (pixels), scores out. Outputs must equal the reference's first. Where a
+ * library can run it, the f32 twin on the same pixels as floats comes first.
+ */
 export async function measureNetworks(plan: NetworksPlan): Promise<NetworkResult[]> {
   const results: NetworkResult[] = [];
-  for (const path of CHECKPOINTS) {
-    const network = basename(path);
+  for (const network of [...CHECKPOINTS.map((path) => basename(path)), RANDOM_MLP]) {
     const cells = ROWS.flatMap((rows) => plan.runners.map((runner) => ({ network, rows, runner })));
     const wanted = cells.filter((cell) => plan.wants(labelOf(cell)));
     if (wanted.length === 0) continue;
-    if (!existsSync(path)) {
+    const path = CHECKPOINTS.find((each) => basename(each) === network);
+    if (path && !existsSync(path)) {
       plan.onMissing(`${network}: not found; TERN_DATA names the folder that qonnx/${network} is in`);
       continue;
     }
-    const { blob } = await convert(await readFile(path), { file: network });
-    for (const cell of wanted) {
-      plan.onProgress(labelOf(cell));
-      results.push(await measureNetwork(blob, cell, plan.effort));
+    const { blob, checkpoint } = await convert(path ? await readFile(path) : randomMlp(), { file: network });
+    const twin = floatTwin(checkpoint.graph);
+    for (const rows of new Set(wanted.map((cell) => cell.rows))) {
+      results.push(...(await measureTwins(twin, blob, network, rows, plan)));
+      for (const cell of wanted.filter((each) => each.rows === rows)) {
+        plan.onProgress(labelOf(cell));
+        results.push(await measureNetwork(blob, cell, plan.effort));
+      }
     }
   }
   return results;
@@ -66,6 +93,28 @@ interface Cell {
 /** What --filter is compared with: "digits.onnx rows=64 v8 scalar". */
 function labelOf({ network, rows, runner }: Cell): string {
   return `${network} rows=${rows} ${runner.engine.name} ${runner.variant}`;
+}
+
+async function measureTwins(
+  twin: FloatTwin,
+  blob: Uint8Array,
+  network: string,
+  rows: number,
+  { libraries, effort, onProgress }: NetworksPlan,
+): Promise<NetworkResult[]> {
+  const results: NetworkResult[] = [];
+  for (const { name, solveTwin } of libraries) {
+    if (!solveTwin) continue;
+    onProgress(`${network} rows=${rows} ${name}`);
+    const [pixels] = sampleInputs(loadReference(blob).program, rows) as [Uint8Array];
+    const solver = await solveTwin(
+      twin,
+      Float32Array.from(pixels, (pixel) => pixel / 255),
+    );
+    results.push({ network, rows, engine: name, variant: TWIN, timing: await measure(solver.run, effort) });
+    await solver.dispose();
+  }
+  return results;
 }
 
 async function measureNetwork(blob: Uint8Array, cell: Cell, effort: Effort): Promise<NetworkResult> {

@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
 import {
   DATA_TYPE,
@@ -7,62 +10,80 @@ import {
   type NodeProto,
   type TensorProto,
 } from "../../host/checkpoint/onnx_proto.ts";
+import { packageRoot } from "../../host/engines/package_root.ts";
 import { EngineError } from "../../host/errors.ts";
 import { VERSION } from "../../host/version.ts";
+import { evaluateTwin, type FloatTwin, twinToOnnx } from "./float_twin.ts";
 import { floatWeights, type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
-import type { PeerLibrary } from "./peer.ts";
+import { PEERS_FOLDER, type Peer, type PeerLibrary } from "./peer.ts";
 
 type OnnxRuntime = typeof import("onnxruntime-node");
+type SessionOptions = import("onnxruntime-node").InferenceSession.SessionOptions;
 
-/** A node of inputs x (rows, K) and constants → y (rows, M), and the constants. */
-interface OneNode {
-  node: Draft<NodeProto>;
+/** onnxruntime on one thread: native code, or the same in WebAssembly. */
+interface Runtime {
+  api: OnnxRuntime;
+  options: SessionOptions;
+}
+
+/** x (rows, K) and constants → y (rows, M): the nodes in between, and the constants. */
+interface Product {
+  nodes: Draft<NodeProto>[];
   constants: Draft<TensorProto>[];
 }
 
-/** onnxruntime on one thread: models of one node. Throws EngineError "missing" where its library cannot be loaded. */
+const QUIET: SessionOptions = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 };
+
+/** Throws EngineError "missing" where its library cannot be loaded. */
 export async function openOnnxruntime(): Promise<PeerLibrary> {
-  const runtime: OnnxRuntime = await import("onnxruntime-node").catch((error: Error) => {
+  const api: OnnxRuntime = await import("onnxruntime-node").catch((error: Error) => {
     throw new EngineError("missing", `onnxruntime-node cannot be loaded: ${error.message}`);
   });
+  const runtime = { api, options: { ...QUIET, executionProviders: ["cpu"] } };
   const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json");
   return {
-    name: "onnxruntime-node",
-    version,
+    ...{ name: "onnxruntime-node", version },
     peers: [
-      { name: "ORT fp32", dtype: "ternary", solve: (task, rows) => solve(runtime, task, rows, floatMatMul(task)) },
-      { name: "ORT 2-bit", dtype: "ternary", solve: (task, rows) => solve(runtime, task, rows, twoBitMatMul(task)) },
+      peer("ORT fp32", runtime, floatMatMul),
+      peer("ORT int8", runtime, dynamicMatMul),
+      peer("ORT 2-bit", runtime, twoBitMatMul),
     ],
+    solveTwin: (twin, x) => solveTwin(runtime, twin, x),
   };
 }
 
-async function solve(
-  { InferenceSession, Tensor }: OnnxRuntime,
-  task: Matmul,
-  rows: number,
-  one: OneNode,
-): Promise<Solver> {
+/** The build of onnxruntime for WebAssembly. Its 2-bit products are slower than its float ones, so they are no peer. */
+export async function openOnnxruntimeWeb(): Promise<PeerLibrary> {
+  const folder = join(packageRoot(), PEERS_FOLDER, "onnxruntime-web");
+  if (!existsSync(folder)) throw new EngineError("missing", "no onnxruntime-web: npm run bench:peers installs it");
+  const api: OnnxRuntime = await import(pathToFileURL(join(folder, "dist", "ort.wasm.min.mjs")).href);
+  api.env.wasm.numThreads = 1;
+  const { version } = createRequire(import.meta.url)(join(folder, "package.json"));
+  const runtime = { api, options: { ...QUIET, executionProviders: ["wasm"] } };
+  return { name: "onnxruntime-web", version, peers: [peer("ORT-web int8", runtime, dynamicMatMul)] };
+}
+
+function peer(name: string, runtime: Runtime, product: (matmul: Matmul) => Product): Peer {
+  return { name, dtype: "ternary", solve: (matmul, rows) => solve(runtime, matmul, rows, product(matmul)) };
+}
+
+async function solve({ api, options }: Runtime, task: Matmul, rows: number, product: Product): Promise<Solver> {
   const { M, K } = task;
   const graph = {
     name: "product",
-    node: [one.node],
-    initializer: one.constants,
+    node: product.nodes,
+    initializer: product.constants,
     input: [valueInfo("x", [rows, K])],
     output: [valueInfo("y", [rows, M])],
   };
   const file = encodeModel(
     model(graph, { "": 13, "com.microsoft": 1 }, { name: "littletern bench", version: VERSION }),
   );
-  const session = await InferenceSession.create(file, {
-    executionProviders: ["cpu"],
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-  });
-  const x = new Tensor("float32", task.x.slice(0, rows * K), [rows, K]);
+  const session = await api.InferenceSession.create(file, options);
+  const x = new api.Tensor("float32", task.x.slice(0, rows * K), [rows, K]);
   let y = new Float32Array();
   return {
-    weightBytes: one.constants.reduce((bytes, { raw_data }) => bytes + raw_data!.length, 0),
+    weightBytes: product.constants.reduce((bytes, { raw_data }) => bytes + raw_data!.length, 0),
     async run() {
       y = (await session.run({ x })).y!.data as Float32Array<ArrayBuffer>;
     },
@@ -71,28 +92,72 @@ async function solve(
   };
 }
 
-function floatMatMul(task: Matmul): OneNode {
+/** Of the twin's scores, against those in float64. */
+const TWIN_TOLERANCE = 1e-4;
+
+async function solveTwin({ api, options }: Runtime, twin: FloatTwin, input: Float32Array) {
+  const { inputs } = twin[0]!;
+  const rows = input.length / inputs;
+  const session = await api.InferenceSession.create(twinToOnnx(twin, rows), options);
+  const x = new api.Tensor("float32", input, [rows, inputs]);
+  const scores = (await session.run({ x })).y!.data as Float32Array;
+  const expected = evaluateTwin(twin, input.subarray(0, inputs));
+  const largest = Math.max(...expected.map(Math.abs));
+  const wrong = expected.findIndex((score, i) => !(Math.abs(scores[i]! - score) <= TWIN_TOLERANCE * largest));
+  if (wrong >= 0) throw new Error(`ORT fp32, score ${wrong}: found ${scores[wrong]}, expected ${expected[wrong]}`);
+  return {
+    async run() {
+      await session.run({ x });
+    },
+    dispose: () => session.release(),
+  };
+}
+
+function floatMatMul(task: Matmul): Product {
   const { M, K } = task;
-  const weights = floatWeights(task);
-  const transposed = new Float32Array(K * M);
-  for (let m = 0; m < M; m++) for (let k = 0; k < K; k++) transposed[k * M + m] = weights[m * K + k]!;
-  return { node: node("MatMul", ["x", "w"], "y"), constants: [floatTensor("w", [K, M], transposed)] };
+  const weights = transpose(floatWeights(task), M, K);
+  return { nodes: [node("MatMul", ["x", "w"], "y")], constants: [floatTensor("w", [K, M], weights)] };
+}
+
+/** Weights of int8; x is quantized to uint8, with a scale and a zero point for all of its rows. */
+function dynamicMatMul({ M, K, codes }: Matmul): Product {
+  const weights = new Uint8Array(transpose(codes, M, K).buffer as ArrayBuffer);
+  return {
+    nodes: [
+      { ...node("DynamicQuantizeLinear", ["x"], "x.codes"), output: ["x.codes", "x.scale", "x.zero"] },
+      node("MatMulInteger", ["x.codes", "w", "x.zero"], "sums"),
+      node("Cast", ["sums"], "float", { to: BigInt(DATA_TYPE.FLOAT) }),
+      node("Mul", ["x.scale", "w.scale"], "scale"),
+      node("Mul", ["float", "scale"], "y"),
+    ],
+    constants: [
+      { name: "w", dims: [K, M], data_type: DATA_TYPE.INT8, raw_data: weights },
+      floatTensor("w.scale", [], [WEIGHT_SCALE]),
+    ],
+  };
 }
 
 /** Weights that share a scale. With 256, or at accuracy level 0, onnxruntime takes a path that is a hundred times slower. */
 const BLOCK = 128;
 
 /** MatMulNBits with 8-bit activations (accuracy level 4): code + 2 in two bits, four to a byte, low bits first. */
-function twoBitMatMul({ M, K, codes }: Matmul): OneNode {
+function twoBitMatMul({ M, K, codes }: Matmul): Product {
   const blocks = K / BLOCK;
   const packed = new Uint8Array((M * K) / 4);
   for (let i = 0; i < codes.length; i++) packed[i >> 2]! |= (codes[i]! + 2) << (2 * (i & 3));
   const attributes = { K: BigInt(K), N: BigInt(M), bits: 2n, block_size: BigInt(BLOCK), accuracy_level: 4n };
   return {
-    node: node("MatMulNBits", ["x", "w", "scales"], "y", attributes, "com.microsoft"),
+    nodes: [node("MatMulNBits", ["x", "w", "scales"], "y", attributes, "com.microsoft")],
     constants: [
       { name: "w", dims: [M, blocks, BLOCK / 4], data_type: DATA_TYPE.UINT8, raw_data: packed },
       floatTensor("scales", [M * blocks], new Float32Array(M * blocks).fill(WEIGHT_SCALE)),
     ],
   };
+}
+
+/** (M, K) → (K, M). */
+function transpose<Numbers extends Float32Array | Int8Array>(numbers: Numbers, M: number, K: number): Numbers {
+  const transposed = numbers.slice() as Numbers;
+  for (let m = 0; m < M; m++) for (let k = 0; k < K; k++) transposed[k * M + m] = numbers[m * K + k]!;
+  return transposed;
 }

@@ -1,5 +1,11 @@
+import { join } from "node:path";
 import type { WeightDtype } from "../../host/program.ts";
+import type { FloatTwin } from "./float_twin.ts";
 import type { Matmul, Solver } from "./matmul.ts";
+import type { Work } from "./timing.ts";
+
+/** Where `npm run bench:peers` installs them, from the package's folder on. */
+export const PEERS_FOLDER = join("tools", "bench", "peers", "node_modules");
 
 /** Somebody else's kernel for the same task. */
 export interface Peer {
@@ -13,6 +19,10 @@ export interface PeerLibrary {
   name: string;
   version: string;
   peers: Peer[];
+  /** Whole networks of floats: the twin of one of ours on the rows `x`, checked. Not every library has it. */
+  solveTwin?(twin: FloatTwin, x: Float32Array): Promise<{ run: Work; dispose(): Promise<void> }>;
+  /** Ends what the library keeps running. */
+  close?(): Promise<void>;
 }
 
 /**

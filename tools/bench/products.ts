@@ -12,6 +12,7 @@ export const PRODUCTS: readonly Product[] = [
   { weights: "binary", activation: "i8" },
   { weights: "ternary", activation: "i8" },
   { weights: "ternary", activation: "u4" },
+  { weights: "ternary", activation: "i4" },
   { weights: "int2", activation: "i8" },
   { weights: "int3", activation: "i8" },
   { weights: "int4", activation: "i8" },
@@ -113,61 +114,81 @@ export function labelOf({ weights, activation }: Product, { K }: Shape, rows: nu
 }
 
 async function measurePeer(peer: Peer, matmul: Matmul, rows: number, effort: Effort): Promise<PeerResult> {
+  const checked = await openPeer(peer, matmul, rows);
+  return { peer: peer.name, weights: peer.dtype, ...(await timed(matmul, rows, checked, effort)) };
+}
+
+async function measureOurs(
+  product: Product,
+  prepared: Prepared,
+  runner: Runner,
+  rows: number,
+  effort: Effort,
+): Promise<ProductResult> {
+  const checked = await openOurs(product, prepared, runner, rows);
+  const result = await timed(prepared.task.matmul, rows, checked, effort);
+  return { ...product, engine: runner.engine.name, variant: runner.variant, ...result };
+}
+
+async function timed(
+  { M, K }: Matmul,
+  rows: number,
+  { solver, relativeError }: Checked,
+  effort: Effort,
+): Promise<Result> {
+  const timing = await (solver.measure?.(effort) ?? measure(solver.run, effort));
+  await solver.dispose();
+  return { M, K, rows, weightBytes: solver.weightBytes, relativeError, timing };
+}
+
+/** What solves a task, and the relative error of what it gave. */
+export interface Checked {
+  solver: Solver;
+  relativeError: number;
+}
+
+/** Throws where a peer's result is none. */
+export async function openPeer(peer: Peer, matmul: Matmul, rows: number): Promise<Checked> {
   const solver = await peer.solve(matmul, rows);
   await solver.run();
   const error = relativeError(matmul, solver.y());
   if (!(error <= PEER_TOLERANCE)) {
     throw new Error(`${peer.name}: relative error ${error}, expected at most ${PEER_TOLERANCE}`);
   }
-  const result = await timed(matmul, rows, solver, error, effort);
-  return { peer: peer.name, weights: peer.dtype, ...result };
+  return { solver, relativeError: error };
 }
 
 /** A task as the module gets it, and its accumulators for all rows. */
-interface Prepared {
+export interface Prepared {
   task: ModuleMatmul;
   expected: Int32Array;
 }
 
-function prepare(matmul: Matmul, { activation }: Product): Prepared {
+export function prepare(matmul: Matmul, { activation }: Product): Prepared {
   const task = moduleMatmul(matmul, ACTIVATIONS[activation]);
   return { task, expected: accumulators(task) };
 }
 
-/** Checks every accumulator, then times. */
-async function measureOurs(
+/** Throws where an accumulator is wrong. */
+export async function openOurs(
   product: Product,
   { task, expected }: Prepared,
   { engine, variant, module }: Runner,
   rows: number,
-  effort: Effort,
-): Promise<ProductResult> {
+): Promise<Checked> {
   const solver = await solveInModule(task, engine, module, rows);
   await solver.run();
-  const wrong = solver.sums().findIndex((sum, i) => sum !== expected[i]);
+  const sums = solver.sums();
+  const wrong = sums.findIndex((sum, i) => sum !== expected[i]);
   if (wrong >= 0) {
     const where = `${product.weights} × ${product.activation}, ${engine.name} ${variant}, accumulator ${wrong}`;
-    throw new Error(`${where}: found ${solver.sums()[wrong]}, expected ${expected[wrong]}`);
+    throw new Error(`${where}: found ${sums[wrong]}, expected ${expected[wrong]}`);
   }
-  const error = relativeError(task.matmul, solver.y());
-  const result = await timed(task.matmul, rows, solver, error, effort);
-  return { ...product, engine: engine.name, variant, ...result };
-}
-
-async function timed(
-  { M, K }: Matmul,
-  rows: number,
-  solver: Solver,
-  relativeError: number,
-  effort: Effort,
-): Promise<Result> {
-  const timing = await measure(solver.run, effort);
-  await solver.dispose();
-  return { M, K, rows, weightBytes: solver.weightBytes, relativeError, timing };
+  return { solver, relativeError: relativeError(task.matmul, solver.y()) };
 }
 
 /** Each result is computed when it is first asked for. */
-function memoize<Key, Value>(compute: (key: Key) => Value): (key: Key) => Value {
+export function memoize<Key, Value>(compute: (key: Key) => Value): (key: Key) => Value {
   const known = new Map<Key, Value>();
   return (key) => {
     if (!known.has(key)) known.set(key, compute(key));

@@ -1,5 +1,6 @@
+import { limitOf128Bits } from "./clock.ts";
 import type { Machine } from "./machine.ts";
-import { type NetworkResult, samplesPerSecond } from "./networks.ts";
+import { type NetworkResult, ratioToTwin, samplesPerSecond, TWIN } from "./networks.ts";
 import { gmacs, type PeerResult, type ProductResult, type Result, ratioTo, weightGigabytes } from "./products.ts";
 import type { Timing } from "./timing.ts";
 
@@ -10,24 +11,24 @@ export interface Report {
   products: ProductResult[];
   peers: PeerResult[];
   networks: NetworkResult[];
+  /** GHz, as measured. */
+  clock: number;
   /** Why something was not measured. */
   missing: string[];
 }
 
-/** The report as Markdown, that is BENCHMARKS.md. */
+/** The report as Markdown. */
 export function formatReport(report: Report): string[] {
-  const { command, machine, products, peers, networks, missing } = report;
+  const { command, machine, products, peers, networks, clock, missing } = report;
   return [
-    `<!-- Written by \`${command}\`; not by hand. -->`,
+    "## Measurements",
     "",
-    "# Benchmarks",
-    "",
-    `Measured by \`${command}\`, on one thread. Machines differ: only ratios within one run mean something elsewhere.`,
+    `Measured by \`${command}\`, on one thread.`,
     "",
     ...Object.entries(machine).map(([name, value]) => `- ${name}: ${value}`),
     ...missing.map((reason) => `- Not measured: ${reason}`),
     ...(products.length > 0 ? ["", ...formatProducts(products, peers)] : []),
-    ...(peers.length > 0 ? ["", ...formatPeers(peers)] : []),
+    ...(peers.length > 0 ? ["", ...formatPeers(peers, clock)] : []),
     ...(networks.length > 0 ? ["", ...formatNetworks(networks)] : []),
   ];
 }
@@ -82,29 +83,57 @@ function formatProducts(products: ProductResult[], peers: PeerResult[]): string[
   ];
 }
 
-function formatPeers(peers: PeerResult[]): string[] {
+function formatPeers(peers: PeerResult[], clock: number): string[] {
   const header = ["peer", "weights", "K = M", "rows", ...RATES, "bytes per weight", "relative error"];
   const rows = peers.map((result) => [
     ...[result.peer, result.weights, String(result.K), String(result.rows), ...rates(result)],
     ...[formatNumber(bytesPerWeight(result)), formatError(result)],
   ]);
-  return ["## Peers", "", ...formatMarkdown("llrrrrrrr", [header, ...rows])];
+  return [
+    "## Peers",
+    "",
+    `The limit of 128-bit multiplication, which is all that WebAssembly has, is **${formatNumber(limitOf128Bits(clock))} GMAC/s** on this CPU: two instructions`,
+    `of 16 multiply-accumulates in a cycle, at ${formatNumber(clock)} GHz. The clock is measured: of a chain of additions, each of which waits for the one`,
+    "before, one is done in a cycle. Binary products, which count bits, and products looked up in tables are not bound by it, nor is native",
+    "code, which has vectors of 256 and 512 bits.",
+    "",
+    "ORT is onnxruntime-node. ORT-web and LiteRT.js run in the V8 that runs us, LiteRT in Python, where it is timed.",
+    "",
+    ...formatMarkdown("llrrrrrrr", [header, ...rows]),
+  ];
 }
 
 function formatNetworks(networks: NetworkResult[]): string[] {
-  const header = ["network", "rows", "engine", "variant", "samples/s", "p25–p75"];
+  const libraries = distinct(networks.filter(({ variant }) => variant === TWIN).map(({ engine }) => engine));
+  const header = [
+    "network",
+    "rows",
+    "engine",
+    "variant",
+    "samples/s",
+    "p25–p75",
+    ...libraries.map((name) => `/ ${name}`),
+  ];
   const rows = networks.map((result) => [
     ...[result.network, String(result.rows), result.engine, result.variant],
     ...withSpread(samplesPerSecond(result), result.timing),
+    ...libraries.map((name) => formatRatio(ratioToTwin(name, result, networks))),
   ]);
   return [
     "## Whole networks",
     "",
-    "Pixels in, scores out, through `Session.run`. Outputs were equal to the reference's before they were timed.",
+    "Pixels in, scores out, through `Session.run`. Outputs were equal to the reference's before they were timed. 784-256-256-10 is ternary,",
+    "with 4-bit codes between layers and random weights.",
+    ...(libraries.length > 0 ? ["", ...ABOUT_TWINS] : []),
     "",
-    ...formatMarkdown("lrllrr", [header, ...rows]),
+    ...formatMarkdown(`lrllrr${"r".repeat(libraries.length)}`, [header, ...rows]),
   ];
 }
+
+const ABOUT_TWINS = [
+  "fp32 is the same network without its quantizers, in one thread of that library: f32 weights, batch norms folded into them, ReLU or",
+  "clipping in place of the quantizers between layers, pixels given as floats.",
+];
 
 const ABOUT_RATIOS = [
   "A column `/ peer` is the rate divided by that peer's, for a product of the same size in the same run. The peers quantize x to 8 bits",

@@ -1,5 +1,5 @@
 import { fieldCode as simd } from "../simd/field_code";
-import { fields } from "./fields";
+import { fields2, fields4 } from "./fields";
 
 /** Contract: ../scalar/field_code.ts. Rows for field2 and field4 are prepared as in bytes.ts; the rest as in simd. */
 export function fieldCode<A>(
@@ -15,9 +15,13 @@ export function fieldCode<A>(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (bits == 2)
-    return fields(2, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  if (bits == 4)
-    return fields(4, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  if (bits == 2) {
+    fields2(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    return;
+  }
+  if (bits == 4) {
+    fields4(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    return;
+  }
   simd<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
 }

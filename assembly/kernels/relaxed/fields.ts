@@ -9,7 +9,7 @@ import { dots2, dots4 } from "./narrow";
  * byte (half byte), so at most 15, and two products stay below 2^15. A field in the second place of four counts fourfold: sums
  * of such are below 2^31 for 2^20 inputs, and a shift at the end makes up for it.
  */
-export function fields(
+function fields(
   bits: u32,
   factor: i32,
   bias: i32,
@@ -38,10 +38,61 @@ export function fields(
       else pair = wide ? inline.always(wide4(a, b, codes, bytes)) : inline.always(dots4(a, b, codes, bytes));
       if (high) pair = i32x4.add(pair, i32x4.mul(inline.always(fieldSums(bits, a, b, inputs)), i32x4.splat(high)));
       pair = i32x4.add(i32x4.mul(pair, i32x4.splat(factor)), i32x4.splat(bias * sum));
-      storeSums(sums + (c << 2), pair, channels - c);
+      storeSums(sums + (c << 2), pair, min<u32>(channels - c, 2));
       a = b + weightStep;
     }
   }
+}
+
+/** Of 1 bit. */
+export function fields1(
+  factor: i32,
+  bias: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(fields(1, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+}
+
+/** Of 2 bits. */
+export function fields2(
+  factor: i32,
+  bias: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(fields(2, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+}
+
+/** Of 4 bits. */
+export function fields4(
+  factor: i32,
+  bias: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(fields(4, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
 /** Fields of two bits, of two channels: the sums in lanes 0 and 1. Eight sums, since a dot product takes four or five cycles and two can start in each. */

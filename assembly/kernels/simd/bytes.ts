@@ -41,10 +41,13 @@ export function toBytes<A>(bits: u32, row: usize, inputs: u32, to: usize, flip: 
   let left: i32 = inputs;
   for (let at = to + HEADER; at < end; at += block, row += block, left -= block) {
     let from = row;
-    if (left < <i32>block || flip) {
+    if (left < <i32>block) {
       from = end;
       for (let i: u32 = 0; i < block; i += 16) v128.store(end + i, i8x16.splat(0));
-      for (let i: i32 = 0; i < min(left, <i32>block); i++) store<u8>(end + i, load<u8>(row + i) ^ flip);
+      for (let i: i32 = 0; i < left; i++) store<u8>(end + i, load<u8>(row + i) ^ flip);
+    } else if (flip) {
+      from = end;
+      for (let i: u32 = 0; i < block; i += 16) v128.store(end + i, v128.xor(v128.load(row + i), flips));
     }
     for (let i: u32 = 0; i < block; i += 16) {
       const codes = v128.load(from + i);
@@ -88,8 +91,21 @@ export function sumLanes2(a: v128, b: v128): v128 {
   return i32x4.add(pairs, i32x4.shuffle(pairs, pairs, 2, 3, 0, 1));
 }
 
-/** Stores the lanes 0 and 1 for two channels, or lane 0 for one. */
+/** Sums of the lanes of four i32x4. */
+export function sumLanes4(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = i32x4.add(i32x4.shuffle(a, b, 0, 4, 2, 6), i32x4.shuffle(a, b, 1, 5, 3, 7));
+  const cd = i32x4.add(i32x4.shuffle(c, d, 0, 4, 2, 6), i32x4.shuffle(c, d, 1, 5, 3, 7));
+  return i32x4.add(i32x4.shuffle(ab, cd, 0, 1, 4, 5), i32x4.shuffle(ab, cd, 2, 3, 6, 7));
+}
+
+/** Stores the lanes of as many channels as there are, of up to four. */
 export function storeSums(at: usize, sums: v128, channels: u32): void {
-  if (channels > 1) v128.store64_lane(at, sums, 0);
-  else v128.store32_lane(at, sums, 0);
+  if (channels > 3) {
+    v128.store(at, sums);
+  } else if (channels > 1) {
+    v128.store64_lane(at, sums, 0);
+    if (channels > 2) v128.store32_lane(at, sums, 2, 8);
+  } else {
+    v128.store32_lane(at, sums, 0);
+  }
 }

@@ -1,6 +1,6 @@
 import { fieldCode as scalar } from "../scalar/field_code";
 import { sumLanes } from "./bytes";
-import { fields } from "./fields";
+import { fields2, fields4 } from "./fields";
 
 /**
  * Contract: ../scalar/field_code.ts. Rows for field2 and field4 are prepared as in lanes.ts; for field8 they are as they are, 16 codes at a time;
@@ -19,10 +19,14 @@ export function fieldCode<A>(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (bits == 2)
-    return fields(2, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  if (bits == 4)
-    return fields(4, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  if (bits == 2) {
+    fields2(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    return;
+  }
+  if (bits == 4) {
+    fields4(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    return;
+  }
   if (bits == 3) {
     scalar<A>(3, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;

@@ -5,7 +5,7 @@ import { blockBytes, HEADER, Row, storeSums, sumLanes2 } from "./bytes";
  * lanes.ts; two channels at a time share the codes. Sums may wrap on the way: the last one is right modulo 2^32, and
  * fits. The last vector of weights may reach up to 12 bytes past its row, where codes are 0.
  */
-export function fields(
+function fields(
   bits: u32,
   factor: i32,
   bias: i32,
@@ -26,10 +26,61 @@ export function fields(
     for (let c: u32 = 0; c < channels; c += 2) {
       const b = c + 1 < channels ? a + weightStep : a;
       const pair = i32x4.mul(inline.always(products(bits, a, b, codes, bytes)), i32x4.splat(factor));
-      storeSums(sums + (c << 2), i32x4.add(pair, add), channels - c);
+      storeSums(sums + (c << 2), i32x4.add(pair, add), min<u32>(channels - c, 2));
       a = b + weightStep;
     }
   }
+}
+
+/** Of 1 bit. */
+export function fields1(
+  factor: i32,
+  bias: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(fields(1, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+}
+
+/** Of 2 bits. */
+export function fields2(
+  factor: i32,
+  bias: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(fields(2, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+}
+
+/** Of 4 bits. */
+export function fields4(
+  factor: i32,
+  bias: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(fields(4, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
 /** Of two channels, in the lanes 0 and 1. */

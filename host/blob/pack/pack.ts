@@ -18,13 +18,15 @@ export interface Packing {
   unpack(view: DataView, offset: number, codes: Int8Array, inputs: number): void;
 }
 
-const SIGN32: Packing = {
-  name: "sign32",
-  groupChannels: 1,
-  groupBytes: signBytes,
-  pack: packSigns,
-  unpack: unpackSigns,
-};
+function signs(lanes: 32 | 128): Packing {
+  return {
+    name: `sign${lanes}`,
+    groupChannels: 1,
+    groupBytes: (inputs) => signBytes(inputs, lanes),
+    pack: packSigns,
+    unpack: unpackSigns,
+  };
+}
 
 const TRIT5: Packing = {
   name: "trit5",
@@ -54,7 +56,7 @@ function fields(bits: 2 | 3 | 4 | 8, least: number): Packing {
 
 /** The least and greatest weight of each dtype, and the packings that hold it: first that of an op which names none. */
 export const WEIGHTS: Record<WeightDtype, { min: number; max: number; packings: readonly [Packing, ...Packing[]] }> = {
-  binary: { min: -1, max: 1, packings: [SIGN32] },
+  binary: { min: -1, max: 1, packings: [signs(32), signs(128)] },
   ternary: { min: -1, max: 1, packings: [fields(2, -1), TRIT5, PAIR4] },
   int2: { min: -2, max: 1, packings: [fields(2, -2)] },
   int3: { min: -4, max: 3, packings: [fields(3, -4), fields(4, -4)] },

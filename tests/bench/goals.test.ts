@@ -1,0 +1,152 @@
+import { describe, expect, it } from "vitest";
+import {
+  COLUMN_NAMES,
+  type Comparison,
+  cellsOf,
+  describe as describeCell,
+  exitCode,
+  GOALS,
+  judge,
+  labelOf,
+  ratesOf,
+  ratioOf,
+  SIZES,
+  type Verdict,
+} from "../../tools/bench/goals/goals.ts";
+import { formatGoals, jsonGoals } from "../../tools/bench/goals/report.ts";
+
+const ALL = () => true;
+
+/** A comparison of every wanted cell, each `factor` times as fast as its goal asks. */
+function measured(factor: number, wants: (label: string) => boolean = ALL): Comparison[] {
+  return COLUMN_NAMES.flatMap((column) =>
+    cellsOf(column, wants).map((cell): Comparison => {
+      const { name: goal, task, atLeast } = cell.goal;
+      const ratio = factor * atLeast[column]!;
+      const rounds = [0.5, 1, 4].map((mood) => ({ theirs: ratio * mood, ours: mood }));
+      const what = describeCell(cell);
+      return { goal, task, column, what, peer: cell.against.peer, work: 8, unit: "GMAC/s", rounds };
+    }),
+  );
+}
+
+const verdict = (met?: boolean) => ({ met }) as Verdict;
+
+describe("goals", () => {
+  it("have products of all sizes, or the network, in each column that has a goal", () => {
+    for (const goal of GOALS) {
+      for (const column of COLUMN_NAMES) {
+        const cells = cellsOf(column, ALL).filter((cell) => cell.goal === goal);
+        const sizes = goal.products.length * goal.rows.length * SIZES.length || 1;
+        expect(cells.length, goal.name).toBe(goal.atLeast[column] === undefined ? 0 : sizes * goal.against.length);
+      }
+    }
+  });
+
+  it("are told apart by their tasks", () => {
+    expect(new Set(GOALS.map(({ task }) => task)).size).toBe(GOALS.length);
+  });
+
+  it("are measured size by size, so that weights are shared", () => {
+    const sizes = cellsOf("node24", ALL).map(({ size = 0 }) => size);
+    expect(sizes).toEqual(sizes.toSorted((a, b) => a - b));
+  });
+
+  it("have labels for --filter", () => {
+    const labels = cellsOf("node20", ALL).map(labelOf);
+    expect(labels).toContain("G1 ternary i8 K=1024 rows=1 node20 v8 simd ggml TQ2_0");
+    expect(labels).toContain("G9 ternary i8 K=4096 rows=1 node20 v8 scalar ggml TQ2_0");
+    expect(labels).toContain("G8 network rows=1 node20 v8 simd ORT fp32");
+    expect(cellsOf("wasmtime", ALL).map(labelOf)).toContain("G2 ternary i4 K=2048 rows=1 wasmtime relaxed ggml TQ2_0");
+  });
+});
+
+describe("a comparison", () => {
+  const comparison = { work: 12, rounds: [2, 9, 4, 3, 100].map((ours, i) => ({ ours, theirs: [2, 9, 6, 6, 50][i]! })) };
+
+  it("is the median of the ratios, not the ratio of the medians", () => {
+    expect(ratioOf(comparison as Comparison)).toBe(1); // of 1, 1, 1.5, 2, 0.5
+  });
+
+  it("has the rates of the median rounds", () => {
+    expect(ratesOf(comparison as Comparison)).toEqual({ ours: 3, theirs: 2 });
+  });
+});
+
+describe("judge", () => {
+  it("meets a goal that is just reached", () => {
+    const verdicts = judge(measured(1), ALL);
+    expect(verdicts).toHaveLength(GOALS.flatMap(({ atLeast }) => Object.keys(atLeast)).length);
+    expect(verdicts.every(({ met }) => met)).toBe(true);
+  });
+
+  it("counts the worst shape", () => {
+    const comparisons = measured(1.5);
+    const slow = comparisons.find(({ what }) => what === "ternary × i4, K = M = 2048, 1 row")!;
+    for (const round of slow.rounds) round.ours *= 2;
+    const failed = judge(comparisons, ALL).filter(({ met }) => !met);
+    expect(failed.map(({ goal, column }) => `${goal.name} ${column}`)).toEqual(["G2 node24"]);
+    expect(failed[0]!.worst).toBe(slow);
+    expect(ratioOf(slow)).toBeCloseTo(0.9, 9);
+  });
+
+  it("says nothing of a goal of which a shape is missing", () => {
+    const comparisons = measured(2).filter(
+      ({ what, column }) => what !== "int8 × i8, K = M = 4096, 64 rows" || column !== "wasmtime",
+    );
+    const open = judge(comparisons, ALL).filter(({ met }) => met === undefined);
+    expect(open.map(({ goal, column }) => `${goal.name} ${column}`)).toEqual(["G5 wasmtime"]);
+    expect(open[0]!.worst).toBeUndefined();
+  });
+
+  it("judges what --filter leaves", () => {
+    const wants = (label: string) => label.startsWith("G1") && label.includes("K=1024") && label.includes("wasmtime");
+    const verdicts = judge(measured(0.5, wants), wants);
+    expect(verdicts).toMatchObject([
+      { column: "wasmtime", met: false, worst: { what: "ternary × i8, K = M = 1024, 1 row" } },
+    ]);
+  });
+});
+
+it.each([
+  [[true, true], 0],
+  [[true, false], 1],
+  [[true, undefined], 2],
+  [[false, undefined], 2],
+] as const)("exit code of %j is %d", (mets, code) => {
+  expect(exitCode(mets.map((met) => verdict(met)))).toBe(code);
+});
+
+describe("the goals' part of BENCHMARKS.md", () => {
+  const wants = (label: string) => /^G[19] .*K=1024/.test(label) && !label.includes("node24");
+  const comparisons = measured(1.5, wants).filter(({ column, goal }) => column !== "node20" || goal !== "G1");
+  const slow = comparisons.find(({ column, goal }) => column === "node20" && goal === "G9")!;
+  for (const round of slow.rounds) round.ours *= 1.5001;
+  const report = {
+    command: "npm run bench -- --goals",
+    machine: { CPU: "abacus" },
+    verdicts: judge(comparisons, wants),
+    missing: ["no slide rule"],
+  };
+
+  it("looks like this", () => {
+    expect(formatGoals(report).slice(6).join("\n")).toMatchInlineSnapshot(`
+      "
+      - CPU: abacus
+      - Not measured: no slide rule
+
+      |    | task                                | against    | in                    | worst                             | ours | theirs | ratio |   goal |              |
+      | -- | ----------------------------------- | ---------- | --------------------- | --------------------------------- | ---: | -----: | ----: | -----: | ------------ |
+      | G1 | ternary × i8, 1 row                 | ggml TQ2_0 | wasmtime, relaxed     | ternary × i8, K = M = 1024, 1 row | 8.00 |   8.60 |  0.93 | ≥ 0.62 | met          |
+      | G1 | ternary × i8, 1 row                 | ggml TQ2_0 | V8 of Node 20, simd   |                                   |      |        |       | ≥ 0.45 | not measured |
+      | G9 | scalar variant, ternary × i8, 1 row | ggml TQ2_0 | wasmtime, scalar      | ternary × i8, K = M = 1024, 1 row | 8.00 |   48.5 |  0.16 | ≥ 0.11 | met          |
+      | G9 | scalar variant, ternary × i8, 1 row | ggml TQ2_0 | V8 of Node 20, scalar | ternary × i8, K = M = 1024, 1 row | 5.33 |   48.5 |  0.10 | ≥ 0.11 | **not met**  |"
+    `);
+  });
+
+  it("--json has the ratios and rates as well", () => {
+    expect(jsonGoals(report).goals[0]).toMatchObject({ goal: "G1", column: "wasmtime", atLeast: 0.62, met: true });
+    expect(jsonGoals(report).goals[0]!.ratio).toBeCloseTo(0.93, 9);
+    expect(jsonGoals(report).goals[1]).not.toHaveProperty("ratio");
+  });
+});

@@ -1,0 +1,169 @@
+import { v8 } from "../../../host/engines/v8.ts";
+import { EngineError } from "../../../host/errors.ts";
+import { convert, load, loadReference, sampleInputs } from "../../../host/index.ts";
+import { createWasmtime, readModule } from "../../../host/node.ts";
+import type { WeightDtype } from "../../../host/program.ts";
+import { variantProblem } from "../../../host/variant.ts";
+import { floatTwin } from "../float_twin.ts";
+import { randomMatmul } from "../matmul.ts";
+import type { PeerLibrary } from "../peer.ts";
+import { openPeers } from "../peers.ts";
+import { memoize, openOurs, openPeer, type Prepared, type Product, prepare, type Runner } from "../products.ts";
+import { randomMlp } from "../random_mlp.ts";
+import { type Effort, measure, type Work } from "../timing.ts";
+import {
+  type Cell,
+  COLUMNS,
+  type ColumnName,
+  type Comparison,
+  cellsOf,
+  describe,
+  labelOf,
+  type PeerName,
+  type Round,
+} from "./goals.ts";
+
+/** What one process found out about a column. */
+export interface ColumnResult {
+  comparisons: Comparison[];
+  /** Why something was not measured. */
+  missing: string[];
+  /** Versions of what was measured, by name. */
+  versions: Record<string, string>;
+}
+
+const ROUNDS = 5;
+/** Before the first round: V8 compiles what it has seen to be hot in another thread. */
+const FIRST: Effort = { warmUpMs: 150, batchMs: 5, batches: 1, limitMs: 5 };
+const ROUND: Effort = { warmUpMs: 5, batchMs: 4, batches: 9, limitMs: 50 };
+
+/** Two that do the same, opened and checked. */
+interface Pair {
+  ours: Work;
+  theirs: Work;
+  /** As in Comparison. */
+  work: number;
+  unit: Comparison["unit"];
+  dispose(): Promise<void>;
+}
+
+/** Compares what is wanted of a column, in this process. A library that is missing costs the cells that need it. */
+export async function measureColumn(
+  column: ColumnName,
+  wants: (label: string) => boolean,
+  onProgress: (label: string) => void,
+): Promise<ColumnResult> {
+  const cells = cellsOf(column, wants);
+  const needed = new Set(cells.map(({ against }) => against.library));
+  const { libraries, missing } = await openPeers([...needed]);
+  const versions = Object.fromEntries(libraries.map(({ name, version }) => [name, version]));
+  const result: ColumnResult = { comparisons: [], missing, versions };
+
+  const runnerOf = memoize(async (variant: Cell["variant"]): Promise<Runner> => {
+    const engine = COLUMNS[column].engine === "v8" ? v8 : await createWasmtime();
+    const module = await readModule(variant);
+    const problem = await variantProblem(engine, module);
+    if (problem) throw new EngineError("missing", `${variant} ${problem}, in ${engine.name} ${engine.version}`);
+    if (engine.name !== "v8") versions[engine.name] = engine.version; // the worker tells V8's
+    return { engine, variant, module };
+  });
+
+  let tasks = productTasks(0);
+  let size: number | undefined = 0;
+  try {
+    for (const cell of cells) {
+      const library = libraries.find(({ name }) => name === cell.against.library);
+      if (!library) continue;
+      onProgress(labelOf(cell));
+      if (cell.size !== size) tasks = productTasks(cell.size ?? 0); // the last size's weights may go
+      size = cell.size;
+      const runner = await runnerOf(cell.variant);
+      const pair = cell.product
+        ? await tasks.open(cell.product, cell.rows, runner, library, cell.against)
+        : await openNetworks(runner, library);
+      const { name: goal, task } = cell.goal;
+      const { work, unit } = pair;
+      const rounds = await compare(pair);
+      result.comparisons.push({
+        goal,
+        task,
+        column,
+        what: describe(cell),
+        peer: cell.against.peer,
+        work,
+        unit,
+        rounds,
+      });
+      await pair.dispose();
+    }
+  } catch (error) {
+    if (!(error instanceof EngineError && error.kind === "missing")) throw error;
+    missing.push(error.message);
+  }
+  for (const library of libraries) await library.close?.();
+  return result;
+}
+
+/** Rounds of the peer and ours, right after another, so that both have the machine in the same mood. */
+async function compare({ ours, theirs }: Pair): Promise<Round[]> {
+  for (const work of [theirs, ours]) await measure(work, FIRST);
+  const rounds: Round[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const { median } = await measure(theirs, ROUND);
+    rounds.push({ theirs: median, ours: (await measure(ours, ROUND)).median });
+  }
+  return rounds;
+}
+
+/** Rows of the tasks; fewer may be run. */
+const MAX_ROWS = 64;
+
+/** Products of K = M = `size`. What several cells share is prepared once. */
+function productTasks(size: number) {
+  const matmulOf = memoize((dtype: WeightDtype) => randomMatmul(dtype, size, size, MAX_ROWS));
+  const prepared = memoize((product: Product): Prepared => prepare(matmulOf(product.weights), product));
+
+  async function open(
+    product: Product,
+    rows: number,
+    runner: Runner,
+    library: PeerLibrary,
+    against: PeerName,
+  ): Promise<Pair> {
+    const peer = library.peers.find(({ name }) => name === against.peer)!;
+    const theirs = await openPeer(peer, matmulOf(peer.dtype), rows);
+    const ours = await openOurs(product, prepared(product), runner, rows);
+    return {
+      ...{ ours: ours.solver.run, theirs: theirs.solver.run, unit: "GMAC/s", work: (size * size * rows) / 1e6 },
+      async dispose() {
+        await theirs.solver.dispose();
+        await ours.solver.dispose();
+      },
+    };
+  }
+  return { open };
+}
+
+/** The network of random_mlp.ts and its f32 twin: a picture in, scores out. Ours reads its pixels as u8, the twin as f32. */
+async function openNetworks(runner: Runner, library: PeerLibrary): Promise<Pair> {
+  const { blob, checkpoint } = await convert(randomMlp(), { file: "random_mlp.onnx" });
+  const session = await load({ module: runner.module, blob, engine: runner.engine, maxRows: 1 });
+  const pictures = sampleInputs(session.program, 3)[0] as Uint8Array;
+  const pixels = pictures.subarray((2 * pictures.length) / 3); // the third: random ones
+  const expected = loadReference(blob).run(pixels)[0]!.elements;
+  const found = session.run(pixels)[0]!.elements;
+  const wrong = found.findIndex((element, i) => element !== expected[i]);
+  if (wrong >= 0) throw new Error(`random MLP: score ${wrong} is ${found[wrong]}, expected ${expected[wrong]}`);
+
+  const twin = await library.solveTwin!(
+    floatTwin(checkpoint.graph),
+    Float32Array.from(pixels, (pixel) => pixel / 255),
+  );
+  return {
+    ...{ ours: () => void session.run(pixels), theirs: twin.run, unit: "pictures/s", work: 1000 },
+    async dispose() {
+      await twin.dispose();
+      session.dispose();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { packageRoot } from "../../host/engines/package_root.ts";
+import { EngineError } from "../../host/errors.ts";
+import type { Matmul, Solver } from "./matmul.ts";
+import type { PeerLibrary } from "./peer.ts";
+import { tfliteProduct } from "./tflite.ts";
+import type { Timing } from "./timing.ts";
+
+// LiteRT (TensorFlow Lite with XNNPACK), native: a Python package, which litert_worker.py runs in a process of its own.
+
+/** Throws EngineError "missing" where Python or the package is not there. */
+export async function openLiteRt(): Promise<PeerLibrary> {
+  const root = packageRoot();
+  const packages = join(root, ".cache", "peers", "python");
+  const info = existsSync(packages)
+    ? readdirSync(packages).find((name) => /^ai_edge_litert-.*\.dist-info$/.test(name))
+    : "";
+  if (!info) throw new EngineError("missing", "no LiteRT: npm run bench:peers installs it, where Python is");
+  const worker = startWorker(join(root, "tools", "bench", "litert_worker.py"), packages);
+  const folder = mkdtempSync(join(tmpdir(), "tern-litert-"));
+  return {
+    name: "LiteRT",
+    version: `ai-edge-litert ${info.match(/-([\d.]+)\.dist-info$/)![1]}`,
+    peers: (["int4", "int8"] as const).map((weights) => ({
+      name: `LiteRT ${weights}`,
+      dtype: "ternary",
+      solve: (matmul, rows) => solve(worker, folder, matmul, rows, weights),
+    })),
+    async close() {
+      worker.end();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** `run` is done once, by what opens it; `measure` times it where it runs. */
+async function solve(
+  worker: Worker,
+  folder: string,
+  matmul: Matmul,
+  rows: number,
+  weights: "int8" | "int4",
+): Promise<Solver> {
+  const { M, K } = matmul;
+  const [open, x, y] = ["product.tflite", "x.f32", "y.f32"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(open, tfliteProduct(matmul, rows, weights));
+  writeFileSync(x, matmul.x.subarray(0, rows * K));
+  await worker.ask({ open, x, y });
+  return {
+    weightBytes: weights === "int8" ? M * K : (M * K) / 2,
+    run: () => {},
+    y: () => new Float32Array(new Uint8Array(readFileSync(y)).buffer),
+    measure: async (effort) => (await worker.ask({ measure: effort })) as Timing,
+    dispose: () => {},
+  };
+}
+
+interface Worker {
+  /** The answer to a request; one at a time. Rejects with EngineError where the process ended. */
+  ask(request: object): Promise<unknown>;
+  end(): void;
+}
+
+function startWorker(script: string, packages: string): Worker {
+  const env = { ...process.env, PYTHONPATH: packages };
+  const child: ChildProcess = spawn("python3", [script], { env, stdio: ["pipe", "pipe", "pipe"] });
+  let complaint = "";
+  child.stderr!.on("data", (text) => {
+    complaint = `${complaint}${text}`.slice(-2000);
+  });
+  const ended = new Promise<never>((_, reject) => {
+    const fail = (why: string) => reject(new EngineError("missing", `LiteRT: ${why}`));
+    child.on("error", (error) => fail(`python3: ${error.message}`));
+    child.on("close", (code) => fail(`Python ended with ${code}: ${complaint.trim().split("\n").at(-1)}`));
+  });
+  ended.catch(() => {}); // of interest only while somebody asks
+  const answers = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  return {
+    async ask(request) {
+      child.stdin!.write(`${JSON.stringify(request)}\n`, () => {});
+      const answer = await Promise.race([answers.next(), ended]);
+      return answer.done ? ended : JSON.parse(answer.value);
+    },
+    end: () => void child.stdin!.end(),
+  };
+}

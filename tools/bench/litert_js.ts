@@ -1,0 +1,95 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { runInThisContext } from "node:vm";
+import { packageRoot } from "../../host/engines/package_root.ts";
+import { EngineError } from "../../host/errors.ts";
+import type { Matmul, Solver } from "./matmul.ts";
+import { PEERS_FOLDER, type PeerLibrary } from "./peer.ts";
+import { tfliteProduct } from "./tflite.ts";
+
+// LiteRT.js: LiteRT (TensorFlow Lite with XNNPACK) in WebAssembly, made for browsers.
+
+const PACKAGE = "@litertjs/core";
+
+/** What we use of it. */
+interface LiteRtJs {
+  loadLiteRt(folder: string): Promise<unknown>;
+  loadAndCompile(file: Uint8Array, options: { accelerator: "wasm" }): Promise<CompiledModel>;
+  Tensor: new (numbers: Float32Array, shape: number[]) => Tensor;
+}
+
+interface CompiledModel {
+  run(input: Tensor): Promise<Tensor[]>;
+  delete(): void;
+}
+
+interface Tensor {
+  toTypedArray(): Float32Array;
+  delete(): void;
+}
+
+/** Throws EngineError "missing" where the package is not installed. */
+export async function openLiteRtJs(): Promise<PeerLibrary> {
+  const folder = join(packageRoot(), PEERS_FOLDER, PACKAGE);
+  if (!existsSync(folder)) throw new EngineError("missing", `no ${PACKAGE}: npm run bench:peers installs it`);
+  const library: LiteRtJs = await import(pathToFileURL(join(folder, "dist", "index.js")).href);
+  await loadAsInWorker(library, join(folder, "wasm"));
+  const { version } = createRequire(import.meta.url)(join(folder, "package.json"));
+  return {
+    name: "LiteRT.js",
+    version: `of ${PACKAGE} ${version}`,
+    peers: (["int8", "int4"] as const).map((weights) => ({
+      name: `LiteRT.js ${weights}`,
+      dtype: "ternary",
+      solve: (matmul, rows) => solve(library, matmul, rows, weights),
+    })),
+  };
+}
+
+/** It expects a browser's worker, whose global names it uses while it loads; it prints what it does, and warns of a lack of WebGPU. */
+async function loadAsInWorker(library: LiteRtJs, folder: string): Promise<void> {
+  const names = {
+    self: globalThis,
+    require: createRequire(import.meta.url),
+    __dirname: folder,
+    importScripts: (path: string) =>
+      runInThisContext(`${readFileSync(path, "utf8")}\nglobalThis.ModuleFactory = ModuleFactory;`, { filename: path }),
+    Module: { print: () => {}, printErr: () => {} },
+  };
+  const before = Object.getOwnPropertyDescriptors(globalThis);
+  const { warn } = console;
+  Object.assign(globalThis, names);
+  console.warn = () => {};
+  try {
+    await library.loadLiteRt(`${folder}/`);
+  } finally {
+    console.warn = warn;
+    for (const name of Object.keys(names)) {
+      const own = before[name as keyof typeof before];
+      if (own) Object.defineProperty(globalThis, name, own);
+      else Reflect.deleteProperty(globalThis, name);
+    }
+  }
+}
+
+async function solve(library: LiteRtJs, matmul: Matmul, rows: number, weights: "int8" | "int4"): Promise<Solver> {
+  const { M, K } = matmul;
+  const compiled = await library.loadAndCompile(tfliteProduct(matmul, rows, weights), { accelerator: "wasm" });
+  const x = new library.Tensor(matmul.x.slice(0, rows * K), [rows, K]);
+  let y = new Float32Array();
+  return {
+    weightBytes: weights === "int8" ? M * K : (M * K) / 2,
+    async run() {
+      const [output] = await compiled.run(x);
+      y = output!.toTypedArray().slice();
+      output!.delete();
+    },
+    y: () => y,
+    dispose() {
+      x.delete();
+      compiled.delete();
+    },
+  };
+}
