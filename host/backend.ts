@@ -114,8 +114,9 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
       const tensor = program.tensors[index]!;
       const memory = instance.memory();
       for (let row = 0; row < rows; row++) {
-        const slot = memory.subarray(at(tensor, rows) + row * rowStride(tensor)).subarray(0, rowStride(tensor));
-        slot.fill(0);
+        const start = at(tensor, rows) + row * rowStride(tensor);
+        const slot = memory.subarray(start, start + rowStride(tensor));
+        if (tensor.dtype === "bit") slot.fill(0);
         encodeRow(slot, tensor, elements, row * tensor.channels);
       }
     },
@@ -140,6 +141,11 @@ function failed(name: string, status: number): EngineError {
 
 /** Elements from `elements[first]` on → bytes of a row. */
 export function encodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements: ArrayLike<number>, first = 0): void {
+  const isByte = dtype === "u8" || dtype === "i8";
+  if (isByte && (elements instanceof Uint8Array || elements instanceof Int8Array)) {
+    row.set(elements.subarray(first, first + channels)); // many times as fast as one by one
+    return;
+  }
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
   for (let c = 0; c < channels; c++) {
     const element = elements[first + c]!;
