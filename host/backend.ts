@@ -159,19 +159,21 @@ export function encodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements
 
 /** Bytes of a row → elements from `elements[first]` on; an f32 as its order key, as in the reference. */
 export function decodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements: Int32Array, first = 0): void {
+  if (dtype === "u8") {
+    elements.set(row.subarray(0, channels), first); // many times as fast as one by one
+    return;
+  }
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
   for (let c = 0; c < channels; c++) {
     elements[first + c] =
       dtype === "bit"
         ? 1 - 2 * ((row[c >> 3]! >> (c & 7)) & 1)
-        : dtype === "u8"
-          ? row[c]!
-          : dtype === "i8"
-            ? view.getInt8(c)
-            : dtype === "i16"
-              ? view.getInt16(2 * c, true)
-              : dtype === "i32"
-                ? view.getInt32(4 * c, true)
-                : orderKey(view.getFloat32(4 * c, true));
+        : dtype === "i8"
+          ? view.getInt8(c)
+          : dtype === "i16"
+            ? view.getInt16(2 * c, true)
+            : dtype === "i32"
+              ? view.getInt32(4 * c, true)
+              : orderKey(view.getFloat32(4 * c, true));
   }
 }
