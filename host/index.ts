@@ -28,6 +28,7 @@ export {
   load,
   loadReference,
   type Output,
+  type Repacked,
   type RunOptions,
   type Session,
 } from "./session.ts";
