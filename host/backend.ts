@@ -123,8 +123,9 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
       const tensor = program.tensors[index]!;
       const memory = instance.memory();
       for (let row = 0; row < rows; row++) {
-        const slot = memory.subarray(at(tensor, rows) + row * rowStride(tensor)).subarray(0, rowStride(tensor));
-        slot.fill(0);
+        const start = at(tensor, rows) + row * rowStride(tensor);
+        const slot = memory.subarray(start, start + rowStride(tensor));
+        if (tensor.dtype === "bit") slot.fill(0);
         encodeRow(slot, tensor, elements, row * tensor.channels);
       }
     },
@@ -149,6 +150,11 @@ function failed(name: string, status: number): EngineError {
 
 /** Elements from `elements[first]` on → bytes of a row. */
 export function encodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements: ArrayLike<number>, first = 0): void {
+  const isByte = dtype === "u8" || dtype === "i8";
+  if (isByte && (elements instanceof Uint8Array || elements instanceof Int8Array)) {
+    row.set(elements.subarray(first, first + channels)); // many times as fast as one by one
+    return;
+  }
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
   for (let c = 0; c < channels; c++) {
     const element = elements[first + c]!;
@@ -162,19 +168,21 @@ export function encodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements
 
 /** Bytes of a row → elements from `elements[first]` on; an f32 as its order key, as in the reference. */
 export function decodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements: Int32Array, first = 0): void {
+  if (dtype === "u8") {
+    elements.set(row.subarray(0, channels), first); // many times as fast as one by one
+    return;
+  }
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
   for (let c = 0; c < channels; c++) {
     elements[first + c] =
       dtype === "bit"
         ? 1 - 2 * ((row[c >> 3]! >> (c & 7)) & 1)
-        : dtype === "u8"
-          ? row[c]!
-          : dtype === "i8"
-            ? view.getInt8(c)
-            : dtype === "i16"
-              ? view.getInt16(2 * c, true)
-              : dtype === "i32"
-                ? view.getInt32(4 * c, true)
-                : orderKey(view.getFloat32(4 * c, true));
+        : dtype === "i8"
+          ? view.getInt8(c)
+          : dtype === "i16"
+            ? view.getInt16(2 * c, true)
+            : dtype === "i32"
+              ? view.getInt32(4 * c, true)
+              : orderKey(view.getFloat32(4 * c, true));
   }
 }

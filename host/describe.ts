@@ -5,16 +5,17 @@ import type { Description, OutputDescription, Program } from "./program.ts";
 
 /** What the checkpoint's output is, (rows, channels), for the elements of an output tensor. */
 export function scores(output: OutputDescription, elements: Int32Array, rows: number): Float32Array {
-  if (output.kind === "index") return Float32Array.from(elements);
+  if (output.kind === "index") return new Float32Array(elements);
   const channels = elements.length / rows;
-  const real = Float64Array.from(elements, (element, i) => {
+  const real = new Float64Array(elements.length);
+  for (let i = 0; i < elements.length; i++) {
     const c = i % channels;
-    return applySteps(output.steps, (element + at(output.offset, c)) * at(output.scale, c), c);
-  });
+    real[i] = applySteps(output.steps, (elements[i]! + at(output.offset, c)) * at(output.scale, c), c);
+  }
   if (output.softmax) {
     for (let row = 0; row < rows; row++) softmax(real.subarray(row * channels, (row + 1) * channels));
   }
-  return Float32Array.from(real, (x) => Math.fround(x) + 0); // + 0 turns −0 into 0
+  return new Float32Array(real).map((x) => x + 0); // + 0 turns −0 into 0
 }
 
 /** The elements of tensor `inputs[index].codes` for real inputs `x`, (rows, channels), without NaN. */
@@ -22,11 +23,12 @@ export function inputCodes(description: Description, index: number, x: Float32Ar
   const { steps, quantizer, codes } = description.inputs[index]!;
   const { offset } = description.tensors[codes]!;
   const channels = x.length / rows;
-  return Int32Array.from(x, (value, i) => {
+  const elements = new Int32Array(x.length);
+  for (let i = 0; i < x.length; i++) {
     const c = i % channels;
-    const q = quantize(quantizer, applySteps(steps, value, c), c);
-    return q - zeroPoint(quantizer, c) - at(offset, c);
-  });
+    elements[i] = quantize(quantizer, applySteps(steps, x[i]!, c), c) - zeroPoint(quantizer, c) - at(offset, c);
+  }
+  return elements;
 }
 
 /** Classes that an output tells apart: its channels, or for an index those that the argmax reads. */

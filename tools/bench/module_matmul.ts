@@ -41,11 +41,10 @@ export function moduleMatmul(matmul: Matmul, activation: Activation): ModuleMatm
   return { matmul, activation, program, blob: writeBlob(program), offsets };
 }
 
-/** The accumulators that the definition gives, (rows, M): sums of products of codes. */
-export function accumulators({ matmul, activation, program }: ModuleMatmul): Int32Array {
+/** The accumulators that the definition gives for the first rows, (rows, M): sums of products of codes. */
+export function accumulators({ matmul, activation, program }: ModuleMatmul, rows: number): Int32Array {
   const { M, K, codes, x } = matmul;
   const [input] = program.tensors as [Tensor];
-  const rows = x.length / K;
   const memory = memoryOf(new Uint8Array(rowStride(input)));
   const row = new Int32Array(K);
   const sums = new Int32Array(rows * M);

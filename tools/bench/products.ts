@@ -91,7 +91,7 @@ export async function measureProducts(plan: ProductsPlan): Promise<{ ours: Produ
   const maxRows = Math.max(...plan.rows);
   for (const shape of plan.shapes) {
     const matmulOf = memoize((dtype: WeightDtype) => randomMatmul(dtype, shape.M, shape.K, maxRows));
-    const prepared = memoize((product: Product) => prepare(matmulOf(product.weights), product));
+    const prepared = memoize((product: Product) => prepare(matmulOf(product.weights), product, maxRows));
     for (const rows of plan.rows) {
       const cells = PRODUCTS.flatMap((product) => plan.runners.map((runner) => ({ product, runner })));
       const wanted = cells.filter(({ product, runner }) => plan.wants(labelOf(product, shape, rows, runner)));
@@ -158,15 +158,16 @@ export async function openPeer(peer: Peer, matmul: Matmul, rows: number): Promis
   return { solver, relativeError: error };
 }
 
-/** A task as the module gets it, and its accumulators for all rows. */
+/** A task as the module gets it, and the accumulators of its first rows. */
 export interface Prepared {
   task: ModuleMatmul;
   expected: Int32Array;
 }
 
-export function prepare(matmul: Matmul, { activation }: Product): Prepared {
+/** For runs of up to `rows` rows. */
+export function prepare(matmul: Matmul, { activation }: Product, rows: number): Prepared {
   const task = moduleMatmul(matmul, ACTIVATIONS[activation]);
-  return { task, expected: accumulators(task) };
+  return { task, expected: accumulators(task, rows) };
 }
 
 /** Throws where an accumulator is wrong. */

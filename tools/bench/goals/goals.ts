@@ -52,10 +52,12 @@ const WEBASSEMBLY: PeerName[] = [
   { library: "LiteRT.js", peer: "LiteRT.js int4" },
 ];
 
+const TERNARY_I8: Product = { weights: "ternary", activation: "i8" };
+
 export const GOALS: readonly Goal[] = [
   {
     ...{ name: "G1", task: "ternary × i8, 1 row", against: ggml("TQ2_0") },
-    ...{ products: [{ weights: "ternary", activation: "i8" }], rows: [1] },
+    ...{ products: [TERNARY_I8], rows: [1] },
     atLeast: { node24: 1.0, wasmtime: 0.62, node20: 0.45 },
   },
   {
@@ -69,7 +71,7 @@ export const GOALS: readonly Goal[] = [
   },
   {
     ...{ name: "G3", task: "ternary × i8, 64 rows", against: ggml("TQ2_0") },
-    ...{ products: [{ weights: "ternary", activation: "i8" }], rows: [64] },
+    ...{ products: [TERNARY_I8], rows: [64] },
     atLeast: { node24: 1.1, wasmtime: 0.95, node20: 0.85 },
   },
   {
@@ -89,12 +91,12 @@ export const GOALS: readonly Goal[] = [
   },
   {
     ...{ name: "G7", task: "ternary × i8 in WebAssembly, 1 row", against: WEBASSEMBLY },
-    ...{ products: [{ weights: "ternary", activation: "i8" }], rows: [1] },
+    ...{ products: [TERNARY_I8], rows: [1] },
     atLeast: { node24: 3.2, node20: 1.4 },
   },
   {
     ...{ name: "G7", task: "ternary × i8 in WebAssembly, 64 rows", against: WEBASSEMBLY },
-    ...{ products: [{ weights: "ternary", activation: "i8" }], rows: [64] },
+    ...{ products: [TERNARY_I8], rows: [64] },
     atLeast: { node24: 2.4, node20: 1.9 },
   },
   {
@@ -104,7 +106,7 @@ export const GOALS: readonly Goal[] = [
   },
   {
     ...{ name: "G9", task: "scalar variant, ternary × i8, 1 row", against: ggml("TQ2_0"), variant: "scalar" },
-    ...{ products: [{ weights: "ternary", activation: "i8" }], rows: [1] },
+    ...{ products: [TERNARY_I8], rows: [1] },
     atLeast: { node24: 0.11, wasmtime: 0.11, node20: 0.11 },
   },
 ];
@@ -185,7 +187,7 @@ export function ratioOf({ rounds }: Comparison): number {
   return medianOf(rounds.map(({ theirs, ours }) => theirs / ours));
 }
 
-/** Our rate and the peer's, each the median of its rounds. */
+/** Our rate and the peer's, each the median of the rounds. */
 export function ratesOf({ rounds, work }: Comparison): { ours: number; theirs: number } {
   return {
     ours: work / medianOf(rounds.map(({ ours }) => ours)),

@@ -35,7 +35,7 @@ export interface ColumnResult {
 const ROUNDS = 5;
 /** Before the first round: V8 compiles what it has seen to be hot in another thread. */
 const FIRST: Effort = { warmUpMs: 150, batchMs: 5, batches: 1, limitMs: 5 };
-const ROUND: Effort = { warmUpMs: 5, batchMs: 4, batches: 9, limitMs: 50 };
+const ROUND: Effort = { warmUpMs: 5, batchMs: 2, batches: 20, limitMs: 80 };
 
 /** Two that do the same, opened and checked. */
 interface Pair {
@@ -68,14 +68,14 @@ export async function measureColumn(
     return { engine, variant, module };
   });
 
-  let tasks = productTasks(0);
+  let tasks = productTasks(0, cells);
   let size: number | undefined = 0;
   try {
     for (const cell of cells) {
       const library = libraries.find(({ name }) => name === cell.against.library);
       if (!library) continue;
       onProgress(labelOf(cell));
-      if (cell.size !== size) tasks = productTasks(cell.size ?? 0); // the last size's weights may go
+      if (cell.size !== size) tasks = productTasks(cell.size ?? 0, cells); // the last size's weights may go
       size = cell.size;
       const runner = await runnerOf(cell.variant);
       const pair = cell.product
@@ -109,8 +109,9 @@ async function compare({ ours, theirs }: Pair): Promise<Round[]> {
   for (const work of [theirs, ours]) await measure(work, FIRST);
   const rounds: Round[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const { median } = await measure(theirs, ROUND);
-    rounds.push({ theirs: median, ours: (await measure(ours, ROUND)).median });
+    // the faster quarter of the batches: what else runs on the machine makes some slower, of either
+    const { p25 } = await measure(theirs, ROUND);
+    rounds.push({ theirs: p25, ours: (await measure(ours, ROUND)).p25 });
   }
   return rounds;
 }
@@ -118,10 +119,13 @@ async function compare({ ours, theirs }: Pair): Promise<Round[]> {
 /** Rows of the tasks; fewer may be run. */
 const MAX_ROWS = 64;
 
-/** Products of K = M = `size`. What several cells share is prepared once. */
-function productTasks(size: number) {
+/** Products of K = M = `size`. What several of the cells share is prepared once, for as many rows as they have. */
+function productTasks(size: number, cells: readonly Cell[]) {
   const matmulOf = memoize((dtype: WeightDtype) => randomMatmul(dtype, size, size, MAX_ROWS));
-  const prepared = memoize((product: Product): Prepared => prepare(matmulOf(product.weights), product));
+  const prepared = memoize((product: Product): Prepared => {
+    const rows = Math.max(...cells.filter((cell) => cell.product === product).map((cell) => cell.rows));
+    return prepare(matmulOf(product.weights), product, rows);
+  });
 
   async function open(
     product: Product,
