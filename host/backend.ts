@@ -83,6 +83,15 @@ async function start(options: ModuleOptions, image: Uint8Array, workBytes: numbe
   return instance;
 }
 
+/** What a module can do: FORMAT.md's opFeatures and dataFeatures. */
+export async function moduleFeatures(module: Uint8Array, engine: Engine): Promise<{ op: number; data: number }> {
+  const imports = { weights_read: () => 1 };
+  const instance = await engine.instantiate(module, { memoryBytes: 0, imports });
+  const [op, data] = [instance.call("features", 0), instance.call("features", 1)];
+  instance.dispose();
+  return { op, data };
+}
+
 /** Bytes of scratch memory that the module needs for a blob. */
 export async function planScratch(options: ModuleOptions): Promise<number> {
   const image = imageOf(options);

@@ -1,4 +1,6 @@
 import { MAX_ROWS } from "./blob/layout.ts";
+import { repackFor } from "./blob/repack.ts";
+import type { Target } from "./blob/targets.ts";
 import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
 import { classCount } from "./describe.ts";
@@ -26,6 +28,8 @@ export interface ConvertOptions {
   maxRows?: number;
   /** Names of the classes, one for each. */
   classes?: string[];
+  /** What the weights are packed for (`TARGETS`); "any" if not given. */
+  target?: Target;
 }
 
 export interface Conversion {
@@ -62,7 +66,7 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     ...(classes && { classes }),
   });
   checkClasses(program, classes);
-  const complete: Program = { ...program, selfTest: goldenPairs(program) };
+  const complete = repackFor({ ...program, selfTest: goldenPairs(program) }, options.target ?? "any");
   const weights = weightsReport(complete, checkpoint.graph);
   return {
     blob: writeBlob(complete),

@@ -58,7 +58,7 @@ export class InputError extends TernError {
 }
 
 /** What an engine or the module reports while it runs. */
-export type EngineFailure = "missing" | "version" | "compile" | "trap" | "fuel" | "memory" | "status";
+export type EngineFailure = "missing" | "version" | "compile" | "trap" | "fuel" | "memory" | "status" | "packing";
 
 /** An engine that is absent, refuses the module, or stops. `kind` tells which. */
 export class EngineError extends TernError {

@@ -1,5 +1,7 @@
 /** Little Tern as a library. Runs in Node and in browsers; `littletern/node` adds what needs files and native code. */
 export { readBlob } from "./blob/read.ts";
+export { repack } from "./blob/repack.ts";
+export { TARGETS, type Target } from "./blob/targets.ts";
 export { writeBlob } from "./blob/write.ts";
 export { type Conversion, type ConvertOptions, convert } from "./convert.ts";
 export type { Engine, Imports, Instance, InstantiateOptions } from "./engines/engine.ts";
@@ -26,6 +28,7 @@ export {
   load,
   loadReference,
   type Output,
+  type Repacked,
   type RunOptions,
   type Session,
 } from "./session.ts";

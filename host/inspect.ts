@@ -1,4 +1,5 @@
-import { planScratch } from "./backend.ts";
+import { moduleFeatures, planScratch } from "./backend.ts";
+import { missingPackings } from "./blob/features.ts";
 import { packedBytes, packingOf } from "./blob/pack/pack.ts";
 import { readBlob } from "./blob/read.ts";
 import { recordsOf, tilingOf } from "./blob/tiles.ts";
@@ -44,14 +45,19 @@ export interface Inspection {
   memory: Memory[];
 }
 
-/** Describes a blob; the module in `engine` tells the scratch memory that it needs. Throws BlobError. */
+/**
+ * Describes a blob; the module in `engine` tells the scratch memory that it needs. Throws BlobError. `memory` is empty where the module
+ * was not built for the blob's packings.
+ */
 export async function inspect(blob: Uint8Array, module: Uint8Array, engine: Engine): Promise<Inspection> {
   const program = readBlob(blob);
   const parts = 1 + (program.description ? 1 : 0) + (program.selfTest ? 1 : 0);
   const headBytes = headBytesOf(program, parts);
   const layers = program.ops.map((_, i) => layerOf(program, i));
   const memory: Memory[] = [];
-  for (const rows of new Set([1, program.maxRows])) {
+  const { data } = await moduleFeatures(module, engine);
+  const rowCounts = missingPackings(program, data).length === 0 ? new Set([1, program.maxRows]) : [];
+  for (const rows of rowCounts) {
     const arena = program.arena.fixed + program.arena.perRow * rows;
     const scratch = async (weights: "resident" | "streaming") =>
       planScratch({ module, blob, engine, weights, maxRows: rows });

@@ -1,12 +1,20 @@
-import { type Backend, type ModuleOptions, moduleBackend, referenceBackend } from "./backend.ts";
+import { type Backend, type ModuleOptions, moduleBackend, moduleFeatures, referenceBackend } from "./backend.ts";
+import { missingPackings } from "./blob/features.ts";
+import { packingOf } from "./blob/pack/pack.ts";
 import { readBlob } from "./blob/read.ts";
+import { repackForModule } from "./blob/repack.ts";
+import { FASTEST } from "./blob/targets.ts";
+import { writeBlob } from "./blob/write.ts";
 import { inputCodes, scores } from "./describe.ts";
-import { InputError } from "./errors.ts";
-import type { ActivationDtype, Program } from "./program.ts";
+import { EngineError, InputError } from "./errors.ts";
+import type { ActivationDtype, PackingName, Program } from "./program.ts";
+import type { Variant } from "./variant.ts";
 
 export type LoadOptions = Pick<ModuleOptions, "module" | "blob" | "engine" | "fuel" | "flash"> & {
   /** "resident" if not given. */
   weights?: ModuleOptions["weights"];
+  /** Which variant the module is. Resident weights are repacked to what it runs fastest; without it, only to what it runs at all. */
+  variant?: Variant;
   /** Rows that run at a time; larger batches are split. The blob's own limit if not given. */
   maxRows?: number;
 };
@@ -34,6 +42,13 @@ export interface RunOptions {
   onProgress?: (rows: number) => void;
 }
 
+/** Weights of an op that were repacked when the model was loaded. */
+export interface Repacked {
+  op: number;
+  from: PackingName;
+  to: PackingName;
+}
+
 /** The array of an input's elements, by its dtype. */
 export const ARRAYS: Partial<Record<ActivationDtype, new (elements: ArrayLike<number>) => InputRows>> = {
   u8: Uint8Array,
@@ -43,8 +58,9 @@ export const ARRAYS: Partial<Record<ActivationDtype, new (elements: ArrayLike<nu
 };
 
 /**
- * Opens a blob in an engine. Throws BlobError for a blob that breaks FORMAT.md, InputError for more rows than it allows,
- * EngineError for what the engine or the module refuses.
+ * Opens a blob in an engine. Resident weights are repacked where the module does not run their packing, or its variant runs another one
+ * faster; streamed ones stay as they are. Throws BlobError for a blob that breaks FORMAT.md, InputError for more rows than it allows,
+ * EngineError for what the engine or the module refuses, of kind "packing" for packings that the module was not built for.
  */
 export async function load(options: LoadOptions): Promise<Session> {
   const program = readBlob(options.blob);
@@ -52,7 +68,29 @@ export async function load(options: LoadOptions): Promise<Session> {
   if (!(Number.isInteger(maxRows) && maxRows >= 1 && maxRows <= program.maxRows)) {
     throw new InputError(`memory for ${maxRows} rows, expected 1 to ${program.maxRows}`);
   }
-  return new Session(program, await moduleBackend(program, { ...options, weights, maxRows }));
+  const { data } = await moduleFeatures(options.module, options.engine);
+  const start = performance.now();
+  const fastest = options.variant ? FASTEST[options.variant] : [];
+  const packed = weights === "resident" ? repackForModule(program, fastest, data) : program;
+  const repacked = changedPackings(program, packed);
+  const blob = repacked.length > 0 ? writeBlob(packed) : options.blob;
+  const repackMs = repacked.length > 0 ? performance.now() - start : 0;
+  const [missing] = missingPackings(packed, data);
+  if (missing) {
+    const why = weights === "resident" ? "" : "; streamed weights are not repacked: `tern repack --for any` does so";
+    throw new EngineError("packing", `the module was not built for packing ${missing}${why}`);
+  }
+  const backend = await moduleBackend(packed, { ...options, blob, weights, maxRows });
+  return new Session(packed, backend, repacked, repackMs);
+}
+
+function changedPackings(before: Program, after: Program): Repacked[] {
+  return before.ops.flatMap((op, i) => {
+    const other = after.ops[i]!;
+    if (op.kind !== "dense" || other.kind !== "dense") return [];
+    const [from, to] = [packingOf(op).name, packingOf(other).name];
+    return from === to ? [] : [{ op: i, from, to }];
+  });
 }
 
 /** Opens a blob in the reference: plain loops, no WebAssembly. */
@@ -63,12 +101,18 @@ export function loadReference(blob: Uint8Array): Session {
 
 /** A model that is ready to run. */
 export class Session {
+  /** The model, in the packings that run. */
   readonly program: Program;
+  /** What was repacked when the model was loaded, and the milliseconds that this took. */
+  readonly repacked: readonly Repacked[];
+  readonly repackMs: number;
   readonly #backend: Backend;
 
-  constructor(program: Program, backend: Backend) {
+  constructor(program: Program, backend: Backend, repacked: readonly Repacked[] = [], repackMs = 0) {
     this.program = program;
     this.#backend = backend;
+    this.repacked = repacked;
+    this.repackMs = repackMs;
   }
 
   /** "v8", "wasmtime", "reference". */

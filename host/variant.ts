@@ -1,4 +1,5 @@
-import { moduleBackend, referenceBackend } from "./backend.ts";
+import { moduleBackend, moduleFeatures, referenceBackend } from "./backend.ts";
+import { hasPacking } from "./blob/features.ts";
 import { WEIGHTS } from "./blob/pack/pack.ts";
 import { rowStride } from "./blob/tensors.ts";
 import { writeBlob } from "./blob/write.ts";
@@ -46,7 +47,7 @@ const CHANNELS = 3;
 
 /** Whether every kernel of a module equals the reference on one random product. Takes a few milliseconds. */
 async function computesRight(engine: Engine, module: Uint8Array): Promise<boolean> {
-  const program = everyKernel();
+  const program = everyKernel((await moduleFeatures(module, engine)).data);
   const blob = writeBlob(program);
   const backends = [
     referenceBackend(program),
@@ -54,12 +55,10 @@ async function computesRight(engine: Engine, module: Uint8Array): Promise<boolea
   ];
   const [expected, found] = backends.map((backend) => {
     const random = mulberry32(1);
-    for (const tensor of program.inputs) {
-      const { dtype } = program.tensors[tensor]!;
-      const { min, max } = CODES[dtype as keyof typeof CODES];
+    CODES.forEach(({ dtype, min, max }, i) => {
       const codes = randomCodes(INPUTS, min, max, random);
-      backend.write(tensor, dtype === "bit" ? signs(codes) : codes, 1);
-    }
+      backend.write(program.inputs[i]!, dtype === "bit" ? signs(codes) : codes, 1);
+    });
     backend.invoke(0, program.ops.length, 1);
     const sums = program.outputs.flatMap((tensor) => Array.from(backend.read(tensor, 1)));
     backend.dispose();
@@ -68,11 +67,16 @@ async function computesRight(engine: Engine, module: Uint8Array): Promise<boolea
   return expected!.every((sum, i) => sum === found![i]);
 }
 
-/** Inputs that kernels take. */
-const CODES = { u8: { min: 0, max: 255 }, i8: { min: -128, max: 127 }, bit: { min: -1, max: 1 } };
+/** Inputs that kernels take: some go other ways for codes of few bits. */
+const CODES: { dtype: ActivationDtype; min: number; max: number }[] = [
+  { dtype: "u8", min: 0, max: 255 },
+  { dtype: "u8", min: 0, max: 15 },
+  { dtype: "i8", min: -128, max: 127 },
+  { dtype: "bit", min: -1, max: 1 },
+];
 
-/** One dense op for every pair of weights and input, with random weights. */
-function everyKernel(): Program {
+/** One dense op for every input, dtype of weights and packing that dataFeatures `data` have, with random weights. */
+function everyKernel(data: number): Program {
   const random = mulberry32(2);
   const tensors: Tensor[] = [];
   const add = (dtype: ActivationDtype, channels: number): number => {
@@ -80,14 +84,23 @@ function everyKernel(): Program {
     const perRow = last ? last.perRow + rowStride(last) : 0;
     return tensors.push({ dtype, channels, fixed: 0, perRow }) - 1;
   };
-  const inputs = (Object.keys(CODES) as (keyof typeof CODES)[]).map((dtype) => add(dtype, INPUTS));
+  const inputs = CODES.map(({ dtype }) => add(dtype, INPUTS));
   const ops = inputs.flatMap((input) =>
     (Object.keys(WEIGHTS) as WeightDtype[]).flatMap((dtype): Op[] => {
       if (tensors[input]!.dtype === "bit" && dtype !== "binary") return [];
-      const { min, max } = WEIGHTS[dtype];
+      const { min, max, packings } = WEIGHTS[dtype];
       const codes = randomCodes(CHANNELS * INPUTS, min, max, random);
       const weights = Int8Array.from(dtype === "binary" ? signs(codes) : codes);
-      return [{ kind: "dense", input, output: add("i32", CHANNELS), dtype, weights }];
+      return packings
+        .filter(({ name }) => hasPacking(data, name))
+        .map(({ name }) => ({
+          kind: "dense",
+          input,
+          output: add("i32", CHANNELS),
+          dtype,
+          packing: name,
+          weights,
+        }));
     }),
   );
   const end = tensors.at(-1)!;

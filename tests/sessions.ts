@@ -1,5 +1,9 @@
+import { packingOf } from "../host/blob/pack/pack.ts";
+import { readBlob } from "../host/blob/read.ts";
 import { load, loadReference, type Session } from "../host/session.ts";
+import type { Variant } from "../host/variant.ts";
 import { ENGINES } from "./engines.ts";
+import { packingsOf } from "./module/programs.ts";
 import { accepts, VARIANTS } from "./variants.ts";
 
 /** The module with all ops, in plain instructions. */
@@ -9,7 +13,16 @@ for (const [name, { engine }] of Object.entries(ENGINES)) {
   if (typeof engine === "string") console.warn(`SKIPPED sessions in ${name}: ${engine}`);
 }
 
-/** The blob in the reference and in every engine that is here, all variants, both weight ways. The caller disposes of them. */
+/** Whether a variant was built for the packings of a blob. */
+export function runs(variant: string, blob: Uint8Array): boolean {
+  const packings = packingsOf(VARIANTS[variant]!);
+  return readBlob(blob).ops.every((op) => op.kind !== "dense" || packings.includes(packingOf(op).name));
+}
+
+/**
+ * The blob in the reference and in every engine that is here, all variants, both weight ways where a variant runs the blob's packings. The
+ * caller disposes of them.
+ */
 export async function openSessions(blob: Uint8Array): Promise<Record<string, Session>> {
   const sessions: Record<string, Session> = { reference: loadReference(blob) };
   for (const [name, { engine }] of Object.entries(ENGINES)) {
@@ -20,7 +33,9 @@ export async function openSessions(blob: Uint8Array): Promise<Record<string, Ses
     for (const [variant, module] of Object.entries(VARIANTS)) {
       if (!accepts(engine, module)) continue;
       for (const weights of ["resident", "streaming"] as const) {
-        sessions[`${name}, ${variant}, ${weights}`] = await load({ module, blob, engine, weights });
+        if (weights === "streaming" && !runs(variant, blob)) continue;
+        const options = { module, variant: variant as Variant, blob, engine, weights };
+        sessions[`${name}, ${variant}, ${weights}`] = await load(options);
       }
     }
   }

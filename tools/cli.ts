@@ -7,6 +7,7 @@ import { checkArguments, formatUsage, UsageError } from "./usage.ts";
 
 const COMMANDS: SubCommandsDef = {
   convert: () => import("./commands/convert.ts").then((module) => module.default),
+  repack: () => import("./commands/repack.ts").then((module) => module.default),
   inspect: () => import("./commands/inspect.ts").then((module) => module.default),
   run: () => import("./commands/run.ts").then((module) => module.default),
   eval: () => import("./commands/eval.ts").then((module) => module.default),

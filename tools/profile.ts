@@ -23,6 +23,13 @@ export function profileOf(session: Session, { elements, rows }: Samples, { layer
   return layers.map(({ name, op, macs }, i) => ({ name, op, ms: profile[i]! / runs, macs: macs * rows }));
 }
 
+/** What was repacked when the model was loaded. */
+export function formatRepacking({ repacked, repackMs }: Session, profile: Profile[]): string[] {
+  if (repacked.length === 0) return [];
+  const ops = repacked.map(({ op, from, to }) => [`  ${profile[op]!.name || `op ${op}`}`, `${from} → ${to}`]);
+  return ["", `repacked when loaded, in ${repackMs.toFixed(3)} ms:`, ...formatTable("ll", ops)];
+}
+
 export function formatProfile(profile: Profile[], rows: number): string[] {
   const total = profile.reduce((sum, { ms, macs }) => ({ ms: sum.ms + ms, macs: sum.macs + macs }), { ms: 0, macs: 0 });
   const line = (name: string, op: string, ms: number, macs: number) => [

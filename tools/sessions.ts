@@ -41,11 +41,13 @@ export interface SessionOptions {
 export async function openSession(blob: Uint8Array, { engine, weights }: SessionOptions): Promise<Session> {
   if (engine === "reference") return loadReference(blob);
   const runs = engine === "v8" ? v8 : await createWasmtime();
-  const { module } = await bestModule(runs);
-  return load({ module, blob, engine: runs, weights });
+  return load({ ...(await bestModule(runs)), blob, engine: runs, weights });
 }
 
-/** Every session of a blob that can be had here (engine, variant, weights), by name; and why wasmtime is missing, where it is. */
+/**
+ * Every session of a blob that can be had here (engine, variant, weights), by name; and why wasmtime is missing, where it is. Streaming ones
+ * are those of variants that run the blob's packings.
+ */
 export async function openAll(blob: Uint8Array): Promise<{ sessions: Record<string, Session>; missing: string[] }> {
   const sessions: Record<string, Session> = { reference: loadReference(blob) };
   const engines = [v8];
@@ -61,7 +63,11 @@ export async function openAll(blob: Uint8Array): Promise<{ sessions: Record<stri
       const module = await readModule(variant);
       if (await variantProblem(engine, module)) continue;
       for (const weights of WEIGHTS) {
-        sessions[`${engine.name} ${variant} ${weights}`] = await load({ module, blob, engine, weights });
+        try {
+          sessions[`${engine.name} ${variant} ${weights}`] = await load({ module, variant, blob, engine, weights });
+        } catch (error) {
+          if (!(weights === "streaming" && error instanceof EngineError && error.kind === "packing")) throw error;
+        }
       }
     }
   }

@@ -56,15 +56,15 @@ export function formatUsage(name: string, description: string, definitions: Args
   const positional: string[][] = [];
   const options: string[][] = [["  -h, --help", "Print this"]];
   for (const [key, definition] of Object.entries(definitions)) {
-    const about = definition.description ?? "";
+    const [about = "", ...more] = definition.description?.split("\n") ?? [];
     if (definition.type === "positional") {
       positional.push([`  ${key.toUpperCase()}`, about]);
       continue;
     }
-    const value = definition.type === "enum" ? definition.options?.join("|") : definition.valueHint;
+    const value = definition.valueHint ?? (definition.type === "enum" ? definition.options?.join("|") : undefined);
     const short = "alias" in definition && definition.alias ? `-${definition.alias}, ` : "    ";
     const note = definition.required ? " (required)" : definition.default ? ` (else ${definition.default})` : "";
-    options.push([`  ${short}--${key}${value ? ` ${value}` : ""}`, about + note]);
+    options.push([`  ${short}--${key}${value ? ` ${value}` : ""}`, about + note], ...more.map((line) => ["", line]));
   }
   const words = positional.map(([word]) => word!.trim());
   const head = [`tern ${name}: ${description}`, "", `usage: tern ${[name, ...words].join(" ")} [options]`, ""];

@@ -1,4 +1,4 @@
-import type { Program } from "../program.ts";
+import type { PackingName, Program } from "../program.ts";
 import { OP_FEATURE, OP_KIND, PACKING, POST, POST_BIT } from "./layout.ts";
 import { packingOf } from "./pack/pack.ts";
 import { recordsOf } from "./tiles.ts";
@@ -19,4 +19,15 @@ export function featuresOf(program: Program): { op: number; data: number } {
     if (each.kind === "quantize" && program.tensors[each.input]!.dtype === "i32") op |= 1 << OP_FEATURE.wideInput;
   }
   return { op: op >>> 0, data: data >>> 0 };
+}
+
+/** Packings of a program that a module with dataFeatures `data` was not built for. */
+export function missingPackings(program: Program, data: number): PackingName[] {
+  const names = program.ops.flatMap((op) => (op.kind === "dense" ? [packingOf(op).name] : []));
+  return [...new Set(names)].filter((name) => !hasPacking(data, name));
+}
+
+/** Whether dataFeatures have the bit of a packing. */
+export function hasPacking(data: number, packing: PackingName): boolean {
+  return ((data >>> PACKING[packing]) & 1) === 1;
 }

@@ -28,13 +28,18 @@ import { packingOf, WEIGHTS } from "./pack/pack.ts";
 import { decodeSelfTest } from "./self_test.ts";
 import { elementBytes, rowStride } from "./tensors.ts";
 import { type Tiling, tilingOf } from "./tiles.ts";
-import { writeBlob } from "./write.ts";
+import { type Part as OptionalPart, writeBlob } from "./write.ts";
 
 /**
  * Reads an untrusted blob (FORMAT.md). Throws BlobError with the byte at which it breaks the format.
  * The last check writes the program again: whatever this reader did not look at must be what a writer makes.
  */
 export function readBlob(bytes: Uint8Array): Program {
+  return readWhole(bytes).program;
+}
+
+/** The same, with the optional parts of a later format, which a writer can put back. */
+export function readWhole(bytes: Uint8Array): { program: Program; unknown: OptionalPart[] } {
   const cursor = new Cursor(bytes, (offset, message) => new BlobError(offset, message));
   const header = readHeader(cursor, bytes);
   const parts = readParts(cursor, header);
@@ -63,8 +68,11 @@ export function readBlob(bytes: Uint8Array): Program {
     const expected = { input: size(program.inputs), output: size(program.outputs) };
     program.selfTest = decodeSelfTest(cursor, selfTest.bytes, expected);
   }
-  checkCanonical(bytes, program, parts);
-  return program;
+  const unknown = [...parts]
+    .filter(([kind]) => !Object.values<number>(PART_KIND).includes(kind))
+    .map(([kind, part]) => ({ kind, flags: part.flags, bytes: bytes.subarray(part.offset, part.offset + part.bytes) }));
+  checkCanonical(bytes, program, unknown);
+  return { program, unknown };
 }
 
 interface Header {
@@ -389,10 +397,7 @@ function readThresholds(view: DataView, at: number, post: Thresholds, index: num
 }
 
 /** Whatever is not needed to read a blob (padding, order, features) must be what the writer makes of its program. */
-function checkCanonical(bytes: Uint8Array, program: Program, parts: Map<number, Part>): void {
-  const unknown = [...parts]
-    .filter(([kind]) => !Object.values<number>(PART_KIND).includes(kind))
-    .map(([kind, part]) => ({ kind, flags: part.flags, bytes: bytes.subarray(part.offset, part.offset + part.bytes) }));
+function checkCanonical(bytes: Uint8Array, program: Program, unknown: OptionalPart[]): void {
   const expected = writeBlob(program, unknown);
   for (let at = 8; at < Math.max(bytes.length, expected.length); at++) {
     if (bytes[at] !== expected[at])

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { VERSION } from "../../host/version.ts";
 import { scratch, tern, ternWith } from "./tern.ts";
 
-const COMMANDS = ["convert", "inspect", "run", "eval", "verify", "doctor"];
+const COMMANDS = ["convert", "repack", "inspect", "run", "eval", "verify", "doctor"];
 const { put, path } = scratch();
 
 describe("tern", () => {
@@ -25,7 +25,7 @@ describe("tern", () => {
   });
 
   it.each([
-    [["paint"], 'unknown command "paint", expected one of convert, inspect'],
+    [["paint"], 'unknown command "paint", expected one of convert, repack, inspect'],
     [["toString"], 'unknown command "toString"'],
     [["inspect"], "missing argument MODEL"],
     [["inspect", "a", "b"], 'unexpected argument "b"'],
@@ -42,6 +42,10 @@ describe("tern", () => {
     [["convert", "a", "-o", "b", "--model-version", "1.5"], '--model-version "1.5", expected a whole number'],
     [["convert", "a", "-o", "b", "--input-quant", "bits=8"], "the scale is no positive number"],
     [["convert", "a", "-o", "./a"], "--out is the checkpoint itself"],
+    [["convert", "a", "-o", "b", "--for", "x87"], '--for "x87", expected one of any, storage, browser, x86, arm64'],
+    [["repack", "a", "-o", "b"], "missing option --for"],
+    [["repack", "a", "-o", "b", "--for", "toString"], '--for "toString", expected one of any, storage'],
+    [["repack", "a", "-o", "./a", "--for", "any"], "--out is the model itself"],
     [["run", "a", "b", "--engine", "v9"], '--engine "v9", expected one of v8, wasmtime, reference'],
     [["run", "a", "b", "--weights", "flash"], '--weights "flash", expected one of resident, streaming'],
     [["run", "a", "b", "-o", "b"], "--out is the input itself"],

@@ -73,7 +73,7 @@ describe("tern run", () => {
   it("shows where the time goes", () => {
     const { code, stdout } = tern("run", model, TEN, "--profile", "-o", path("profiled.npy"));
     expect(code).toBe(0);
-    const [head, ...lines] = stdout.trimEnd().split("\n");
+    const [head, ...lines] = stdout.split("\n\n")[0]!.split("\n"); // what follows says what was repacked
     expect(head).toMatch(/^op, 10 rows +ms +share +MACs +MACs per second$/);
     expect(lines).toHaveLength(4);
     expect(lines[0]).toMatch(/^Gemm_dense1.sums +dense +\d+\.\d{3} +\d+\.\d % +163,840 +[\d,]+ M\/s$/);

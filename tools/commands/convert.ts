@@ -1,11 +1,20 @@
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { MAX_ROWS } from "../../host/blob/layout.ts";
-import { type Conversion, type ConvertOptions, convert, type Inspection, inspect, v8 } from "../../host/index.ts";
+import {
+  type Conversion,
+  type ConvertOptions,
+  convert,
+  type Inspection,
+  inspect,
+  type Target,
+  v8,
+} from "../../host/index.ts";
 import type { InputDtype } from "../../host/lower/elements.ts";
 import { readModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
+import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
 import { countOption, UsageError } from "../usage.ts";
@@ -66,6 +75,7 @@ interface Args {
   "input-quant"?: string;
   "max-rows"?: string;
   classes?: string;
+  for: Target;
 }
 
 function optionsOf(args: Args): ConvertOptions {
@@ -76,6 +86,7 @@ function optionsOf(args: Args): ConvertOptions {
     inputQuantizer: quantizerOption(args["input-quant"]),
     maxRows: countOption("max-rows", args["max-rows"], MAX_ROWS),
     classes: args.classes?.split(",").map((name) => name.trim()),
+    target: args.for,
   };
 }
 
@@ -111,6 +122,7 @@ export default defineCommand({
     },
     "max-rows": { type: "string", valueHint: "N", description: "Rows that may run at once, else 64" },
     classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },
+    for: { ...TARGET_ARG, default: "any" as const },
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {

@@ -107,6 +107,8 @@ export function formatTotals({ layers, macs, memory, blobBytes, headBytes }: Ins
     `flash    ${formatCount(blobBytes)} bytes: ${parts}`,
     `work     ${formatCount(macs)} multiply-accumulates a row`,
     "",
-    ...formatTable("lrr", [["bytes of RAM for", "weights in place", "weights streamed"], ...ram]),
+    ...(ram.length > 0
+      ? formatTable("lrr", [["bytes of RAM for", "weights in place", "weights streamed"], ...ram])
+      : ["RAM on a device: not with these packings; `tern repack --for any` makes a blob for it"]),
   ];
 }

@@ -4,7 +4,7 @@ import { inspect, type Output, type OutputDescription, type Program, type Sessio
 import { readModule } from "../../host/node.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
-import { formatProfile, profileOf } from "../profile.ts";
+import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
 import { openSession, SESSION_ARGS } from "../sessions.ts";
 import { placeBeside } from "../terminal/beside.ts";
@@ -46,13 +46,14 @@ export default defineCommand({
         await writeFileAtomic(path, writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)));
       }
     }
-    const { engine, program } = session;
+    const { engine, program, repacked, repackMs } = session;
+    const repacking = profile && { repacked, repackMs };
     printResult(
       args.json,
-      () => ({ engine, rows: samples.rows, outputs: outputs.map(toJson), profile }),
+      () => ({ engine, rows: samples.rows, outputs: outputs.map(toJson), profile, ...repacking }),
       () => [
         ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
-        ...(profile ? formatProfile(profile, samples.rows) : []),
+        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(session, profile)] : []),
       ],
     );
   },

@@ -1,0 +1,68 @@
+import { InputError } from "../errors.ts";
+import type { DenseOp, PackingName, Program } from "../program.ts";
+import { codeRange } from "./code_range.ts";
+import { hasPacking } from "./features.ts";
+import { packingOf, WEIGHTS } from "./pack/pack.ts";
+import { readWhole } from "./read.ts";
+import { type Choice, type CodeClass, NARROW, TARGETS, type Target } from "./targets.ts";
+import { writeBlob } from "./write.ts";
+
+/**
+ * The same model packed for a target. Nothing is lost: repacked for the target of the original, it is the original, byte for byte, if the
+ * writer chose its tiles. Throws BlobError for a blob that breaks FORMAT.md, InputError for a target that does not exist.
+ */
+export function repack(blob: Uint8Array, target: Target): Uint8Array {
+  const { program, unknown } = readWhole(blob);
+  return writeBlob(repackFor(program, target), unknown);
+}
+
+/** A program with the packings of a target. */
+export function repackFor(program: Program, target: Target): Program {
+  if (!Object.hasOwn(TARGETS, target)) {
+    throw new InputError(`target "${target}", expected one of ${Object.keys(TARGETS).join(", ")}`);
+  }
+  const { choices } = TARGETS[target];
+  return withPackings(program, (op) => chosen(choices, program, op) ?? WEIGHTS[op.dtype].packings[0].name);
+}
+
+/**
+ * A program with the packings that a module runs fastest: those of `fastest` that its dataFeatures `features` have, else those that the
+ * program has, else the first of the dtype. Packings stay where the module has none of them.
+ */
+export function repackForModule(program: Program, fastest: readonly Choice[], features: number): Program {
+  const runs = (packing: PackingName) => hasPacking(features, packing);
+  const choices = fastest.filter(({ packing }) => runs(packing));
+  return withPackings(program, (op) => {
+    const now = packingOf(op).name;
+    const names = [chosen(choices, program, op) ?? now, now, WEIGHTS[op.dtype].packings[0].name];
+    return names.find(runs) ?? now;
+  });
+}
+
+/** The packing of the first choice that fits an op. */
+function chosen(choices: readonly Choice[], program: Program, op: DenseOp): PackingName | undefined {
+  const outputs = program.tensors[op.output]!.channels;
+  const codeClass = codeClassOf(program, op.input);
+  return choices.find(
+    ({ weights, codes = codeClass, channels = 0 }) =>
+      weights === op.dtype && codes === codeClass && channels <= outputs,
+  )?.packing;
+}
+
+function codeClassOf(program: Program, tensor: number): CodeClass {
+  const [min, max] = codeRange(program, tensor);
+  if (max - min < NARROW) return "narrow";
+  return max > 127 ? "unsigned" : "signed";
+}
+
+/** A program with other packings. An op whose packing changes gets the tiles that the writer chooses. */
+function withPackings(program: Program, choose: (op: DenseOp) => PackingName): Program {
+  const ops = program.ops.map((op) => {
+    if (op.kind !== "dense") return op;
+    const packing = choose(op);
+    if (packing === packingOf(op).name) return op;
+    const { tileChannels: _, ...rest } = op;
+    return { ...rest, packing };
+  });
+  return { ...program, ops };
+}

@@ -1,0 +1,56 @@
+import type { PackingName, WeightDtype } from "../program.ts";
+
+/** What a dense op's codes are known to be: `narrow` span at most NARROW values, `signed` fit an i8, `unsigned` may lie above 127. */
+export type CodeClass = "narrow" | "signed" | "unsigned";
+
+/** Pairs of so many values make do with one table of bytes (assembly/kernels/simd/tables.ts); others take two, at half the speed. */
+export const NARROW = 31;
+
+/** A packing for weights of a dtype: where the codes are of this class and there are so many output channels, if it says so. */
+export interface Choice {
+  weights: WeightDtype;
+  codes?: CodeClass;
+  channels?: number;
+  packing: PackingName;
+}
+
+const VECTORS: Choice[] = [
+  { weights: "binary", packing: "sign128" }, // 1.1 to 1.7 times sign32 with bits, equal with codes
+  { weights: "int3", packing: "field4" }, // field3 has no vector kernel: a twentieth
+];
+
+/**
+ * What each variant runs fastest; the first choice that fits counts, and an op that none fits keeps its packing. Tables of pairs cost the
+ * same for any number of channels, hence the least numbers of them: where pair4 passes field2 in V8 13.6 and in wasmtime 50 (512 inputs, one
+ * row, x86-64).
+ */
+export const FASTEST = {
+  scalar: [],
+  simd: [
+    ...VECTORS,
+    { weights: "ternary", codes: "narrow", channels: 64, packing: "pair4" },
+    { weights: "ternary", channels: 128, packing: "pair4" },
+    { weights: "ternary", packing: "field2" },
+  ],
+  relaxed: [
+    ...VECTORS,
+    { weights: "ternary", codes: "narrow", channels: 96, packing: "pair4" },
+    { weights: "ternary", codes: "unsigned", channels: 64, packing: "pair4" }, // dot products of bytes take codes up to 127
+    { weights: "ternary", packing: "field2" },
+  ],
+} satisfies Record<string, Choice[]>;
+
+/** What a blob can be packed for. An op that no choice fits has the first packing of its weights, which every module of all ops runs. */
+export const TARGETS = {
+  any: { about: "every module, and the only one for streamed weights", choices: [] },
+  storage: {
+    about: "the fewest bytes; repacked when it is loaded",
+    choices: [{ weights: "ternary", packing: "trit5" }],
+  },
+  // Where a browser or an engine has no relaxed SIMD, sessions repack.
+  browser: { about: "browsers with relaxed SIMD", choices: FASTEST.relaxed },
+  x86: { about: "V8 and wasmtime on x86-64", choices: FASTEST.relaxed },
+  arm64: { about: "V8 and wasmtime on arm64", choices: FASTEST.relaxed },
+} satisfies Record<string, { about: string; choices: Choice[] }>;
+
+export type Target = keyof typeof TARGETS;

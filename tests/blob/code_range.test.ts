@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import { codeRange } from "../../host/blob/code_range.ts";
+import type { ActivationDtype, Lookup, Requantize, Thresholds } from "../../host/program.ts";
+import { programOf, requantize, thresholds } from "../module/programs.ts";
+
+const line = { multiplier: 1, offset: 0n, shift: 0 };
+const table = (code: (byte: number) => number): Lookup => {
+  return { kind: "lookup", table: Int16Array.from({ length: 256 }, (_, byte) => code(byte)) };
+};
+
+it.each<[string, ActivationDtype, Thresholds | Requantize | Lookup, [number, number]]>([
+  ["rising thresholds", "u8", thresholds({ base: 0, up: [1, 2, 3] }), [0, 3]],
+  ["falling thresholds", "u8", thresholds({ base: 3, down: [1, 2, 3] }), [0, 3]],
+  ["both", "i8", thresholds({ base: -1, up: [5], down: [7, 9] }), [-3, 0]],
+  ["one step that makes a sign", "bit", thresholds({ base: -1, up: [0] }), [-1, 0]],
+  ["records of their own", "i8", thresholds({ base: -5, up: [1] }, { base: 4, up: [1, 2] }, { base: 0 }), [-5, 6]],
+  ["no steps", "u8", thresholds({ base: 7 }), [7, 7]],
+  ["codes that wrap around", "u8", thresholds({ base: 254, up: [1, 2] }), [0, 255]],
+  ["a multiplier", "i8", requantize({ lo: -7, hi: 8, rounding: "floor" }, line), [-7, 8]],
+  ["a multiplier that leaves its dtype", "u8", requantize({ lo: -1, hi: 8, rounding: "floor" }, line), [0, 255]],
+  ["a table", "u8", table((byte) => byte >> 4), [0, 15]],
+  ["a table of signed codes", "i8", table((byte) => (byte >> 5) - 4), [-4, 3]],
+])("the codes of %s, %s", (_, dtype, post, range) => {
+  const channels = post.kind === "lookup" ? 2 : post.records;
+  const program = programOf(
+    [
+      [post.kind === "lookup" ? "u8" : "i32", channels],
+      [dtype, channels],
+    ],
+    [{ kind: "quantize", input: 0, output: 1, post }],
+  );
+  expect(codeRange(program, 1)).toEqual(range);
+});
+
+it.each<[ActivationDtype, [number, number]]>([
+  ["bit", [-1, 1]],
+  ["u8", [0, 255]],
+  ["i8", [-128, 127]],
+])("the codes of an input are those of %s", (dtype, range) => {
+  expect(codeRange(programOf([[dtype, 3]], [], { outputs: [0] }), 0)).toEqual(range);
+});
+
+it("covers all ops that write a tensor, and inputs that an op writes too", () => {
+  const quantize = (base: number) => {
+    return { kind: "quantize", input: 0, output: 1, post: thresholds({ base, up: [1] }) } as const;
+  };
+  const tensors: [ActivationDtype, number][] = [
+    ["i32", 1],
+    ["u8", 1],
+  ];
+  expect(codeRange(programOf(tensors, [quantize(3), quantize(9)]), 1)).toEqual([3, 10]);
+  expect(codeRange(programOf(tensors, [quantize(3)], { inputs: [0, 1] }), 1)).toEqual([0, 255]);
+});

@@ -1,0 +1,160 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { packingOf } from "../../host/blob/pack/pack.ts";
+import { repack } from "../../host/blob/repack.ts";
+import { FASTEST, TARGETS, type Target } from "../../host/blob/targets.ts";
+import { writeBlob } from "../../host/blob/write.ts";
+import { type Conversion, convert } from "../../host/convert.ts";
+import { InputError } from "../../host/errors.ts";
+import type { PackingName, Program } from "../../host/program.ts";
+import { selfTest } from "../../host/self_test.ts";
+import { load } from "../../host/session.ts";
+import type { Variant } from "../../host/variant.ts";
+import { DIGITS, IMAGES } from "../digits.ts";
+import { describeEngines } from "../engines.ts";
+import { Random } from "../graph/random.ts";
+import { elements, packingsOf, programOf, thresholds, weights } from "../module/programs.ts";
+import { randomOnnx } from "../random_graph.ts";
+import { disposeAll, openSessions } from "../sessions.ts";
+import { accepts, moduleNamed, VARIANTS } from "../variants.ts";
+
+const NAMES = Object.keys(TARGETS) as Target[];
+const packings = ({ ops }: Program) => ops.flatMap((op) => (op.kind === "dense" ? [packingOf(op).name] : []));
+
+describe.each(NAMES)("a blob for %s", (target) => {
+  it("is that of any, repacked", async () => {
+    for (const file of [DIGITS, ...Array.from({ length: 30 }, (_, seed) => randomOnnx(seed))]) {
+      const { blob, weights } = await convert(file, { target });
+      const any = await convert(file);
+      expect(Buffer.compare(blob, repack(any.blob, target))).toBe(0);
+      expect(Buffer.compare(repack(blob, "any"), any.blob)).toBe(0);
+      expect(weights.map(({ packing }) => packing)).toEqual(packings((await convert(file, { target })).program));
+    }
+  });
+
+  it("computes the same in every session", async () => {
+    const random = new Random(1);
+    for (const program of [(await convert(DIGITS)).program, ...wide()]) {
+      const sessions = await openSessions(repack(writeBlob(program), target));
+      const { channels } = program.tensors[program.inputs[0]!]!;
+      const inputs = Uint8Array.from(elements("u8", 3 * channels, random));
+      const expected = sessions.reference!.run(inputs);
+      for (const [name, session] of Object.entries(sessions)) {
+        expect(session.run(inputs), name).toEqual(expected);
+        expect(selfTest(session).wrong, name).toEqual([]);
+      }
+      disposeAll(sessions);
+    }
+  });
+});
+
+it("convert refuses a target that does not exist", async () => {
+  await expect(convert(DIGITS, { target: "mars" as Target })).rejects.toThrow(InputError);
+});
+
+/** Layers wide enough for pairs: u8 pixels → ternary → 4-bit codes → ternary → 4-bit codes → int3. */
+function wide(): Program[] {
+  const random = new Random(7);
+  const [K, M] = [37, 130];
+  const post = thresholds({ base: 0, up: Array.from({ length: 15 }, (_, i) => 40 * i - 300) });
+  return [
+    programOf(
+      [
+        ["u8", K],
+        ["u8", M],
+        ["u8", M],
+        ["i32", 5],
+      ],
+      [
+        { kind: "dense", input: 0, output: 1, dtype: "ternary", weights: weights("ternary", K * M, random), post },
+        { kind: "dense", input: 1, output: 2, dtype: "ternary", weights: weights("ternary", M * M, random), post },
+        { kind: "dense", input: 2, output: 3, dtype: "int3", weights: weights("int3", 5 * M, random) },
+      ],
+    ),
+  ];
+}
+
+describeEngines("a session", (engine) => {
+  const variants = Object.entries(VARIANTS).filter(([, module]) => accepts(engine, module));
+  let digits: Conversion;
+  const program = wide()[0]!;
+  const blob = writeBlob(program);
+  beforeAll(async () => {
+    digits = await convert(DIGITS);
+  });
+
+  it.each(variants)(
+    "of %s runs the packings that it runs fastest, and says what it repacked",
+    async (variant, module) => {
+      const fastest: Record<Variant, PackingName[]> = {
+        scalar: ["field2", "field2", "field3"],
+        simd: ["pair4", "pair4", "field4"],
+        relaxed: ["pair4", "pair4", "field4"],
+      };
+      const session = await load({ module, variant: variant as Variant, blob, engine });
+      const to = fastest[variant as Variant];
+      expect(packings(session.program)).toEqual(to);
+      const from = packings(program);
+      expect(session.repacked).toEqual(
+        to.flatMap((packing, op) => (packing === from[op] ? [] : [{ op, from: from[op], to: packing }])),
+      );
+      expect(session.repackMs > 0).toBe(session.repacked.length > 0);
+      const { modelId, modelVersion } = session.program;
+      expect({ modelId, modelVersion }).toEqual({ modelId: program.modelId, modelVersion: program.modelVersion });
+      session.dispose();
+    },
+  );
+
+  it.each(variants)(
+    "of %s leaves a blob of any as it is where it is not told the variant, or streams",
+    async (variant, module) => {
+      for (const options of [{}, { weights: "streaming" as const, variant: variant as Variant }]) {
+        const session = await load({ module, blob, engine, ...options });
+        expect(session.repacked).toEqual([]);
+        expect(session.repackMs).toBe(0);
+        expect(packings(session.program)).toEqual(packings(program));
+        session.dispose();
+      }
+    },
+  );
+
+  it.each(variants)(
+    "of %s runs every packing with resident weights; streamed, those that it was built for",
+    async (_, module) => {
+      for (const target of NAMES) {
+        const packed = repack(digits.blob, target);
+        const session = await load({ module, blob: packed, engine });
+        expect(packingsOf(module)).toEqual(expect.arrayContaining(packings(session.program)));
+        expect(session.run(IMAGES)[0]!.elements).toHaveLength(100);
+        session.dispose();
+      }
+      await expect(load({ module, blob: repack(blob, "storage"), engine, weights: "streaming" })).rejects.toThrow(
+        expect.objectContaining({
+          name: "EngineError",
+          kind: "packing",
+          message: expect.stringContaining("packing trit5;"),
+        }),
+      );
+    },
+  );
+
+  it("keeps description and self-test", async () => {
+    const session = await load({
+      module: VARIANTS.simd!,
+      variant: "simd",
+      blob: repack(digits.blob, "storage"),
+      engine,
+    });
+    expect(session.program.description).toEqual(digits.program.description);
+    expect(session.program.selfTest).toEqual(digits.program.selfTest);
+    session.dispose();
+  });
+
+  it("of a module with one packing says which one it lacks", async () => {
+    const refused = load({ module: moduleNamed("ternary_mlp"), blob, engine });
+    await expect(refused).rejects.toThrow("the module was not built for packing field3");
+  });
+});
+
+it("every variant has its choices", () => {
+  expect(Object.keys(FASTEST)).toEqual(Object.keys(VARIANTS));
+});

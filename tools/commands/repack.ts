@@ -1,0 +1,68 @@
+import { resolve } from "node:path";
+import { defineCommand } from "citty";
+import { type Inspection, inspect, repack, v8 } from "../../host/index.ts";
+import { readModule } from "../../host/node.ts";
+import { readFile, writeFileAtomic } from "../files.ts";
+import { TARGET_ARG } from "../targets.ts";
+import { printResult } from "../terminal/print.ts";
+import { formatCount, formatTable } from "../terminal/table.ts";
+import { UsageError } from "../usage.ts";
+import { formatTotals } from "./inspect.ts";
+
+/** What became of a weight tensor. */
+interface RepackedWeights {
+  weights: string;
+  from: string;
+  to: string;
+  /** Bytes of the op's tiles, parameters included. */
+  bytesBefore: number;
+  bytes: number;
+}
+
+export default defineCommand({
+  meta: { name: "repack", description: "Pack a blob's weights for a target, losslessly" },
+  args: {
+    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    out: { type: "string", alias: "o", required: true, valueHint: "out.tern", description: "Blob to write" },
+    for: { ...TARGET_ARG, required: true },
+    json: { type: "boolean", description: "Print the result as JSON" },
+  },
+  async run({ args }) {
+    if (resolve(args.out) === resolve(args.model)) throw new UsageError("--out is the model itself");
+    const blob = await readFile(args.model);
+    const repacked = repack(blob, args.for);
+    const module = await readModule();
+    const [before, after] = [await inspect(blob, module, v8), await inspect(repacked, module, v8)];
+    await writeFileAtomic(args.out, repacked);
+    const weights = compare(before, after);
+    printResult(
+      args.json,
+      () => ({ out: args.out, target: args.for, blobBytes: repacked.length, bytesBefore: blob.length, weights }),
+      () => [
+        `${args.model} → ${args.out}, for ${args.for}: ${formatCount(blob.length)} → ${formatCount(repacked.length)} bytes`,
+        "",
+        ...format(weights),
+        "",
+        ...formatTotals(after),
+      ],
+    );
+  },
+});
+
+function compare(before: Inspection, after: Inspection): RepackedWeights[] {
+  return after.layers.flatMap(({ name, weights, packing, bytes }, i) => {
+    const was = before.layers[i]!;
+    const tensor = after.program.description?.ops[i]?.weights ?? name;
+    return weights === "" ? [] : [{ weights: tensor, from: was.packing, to: packing, bytesBefore: was.bytes, bytes }];
+  });
+}
+
+function format(weights: RepackedWeights[]): string[] {
+  const rows = weights.map(({ weights, from, to, bytesBefore, bytes }) => [
+    weights,
+    from === to ? to : `${from} → ${to}`,
+    formatCount(bytesBefore),
+    formatCount(bytes),
+  ]);
+  return formatTable("llrr", [["weights", "packing", "bytes before", "bytes"], ...rows]);
+}
