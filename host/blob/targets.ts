@@ -29,12 +29,12 @@ export const FASTEST = {
   simd: [
     ...VECTORS,
     { weights: "ternary", codes: "narrow", channels: 64, packing: "pair4" },
-    { weights: "ternary", channels: 128, packing: "pair4" },
+    { weights: "ternary", channels: 160, packing: "pair4" },
     { weights: "ternary", packing: "field2" },
   ],
   relaxed: [
     ...VECTORS,
-    { weights: "ternary", codes: "narrow", channels: 96, packing: "pair4" },
+    { weights: "ternary", codes: "narrow", channels: 128, packing: "pair4" },
     { weights: "ternary", codes: "unsigned", channels: 64, packing: "pair4" }, // dot products of bytes take codes up to 127
     { weights: "ternary", packing: "field2" },
   ],

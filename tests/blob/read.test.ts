@@ -68,9 +68,9 @@ const SIGNS = programOf(
   ],
   [{ kind: "dense", input: 0, output: 1, dtype: "binary", packing: "sign128", weights: new Int8Array(10).fill(-1) }],
 );
-const PACKED = { "binary in sign128": SIGNS, "ternary in trit5": TRITS, "ternary in pair4": PAIRS };
+const STORED = { "binary in sign128": SIGNS, "ternary in trit5": TRITS, "ternary in pair4": PAIRS };
 
-describe.each(Object.entries({ ...SMALL, ...PACKED }))("the reader refuses of a small blob, %s:", (_, program) => {
+describe.each(Object.entries({ ...SMALL, ...STORED }))("the reader refuses of a small blob, %s:", (_, program) => {
   const blob = writeBlob(program);
 
   it("every truncation, and bytes behind the end", () => {

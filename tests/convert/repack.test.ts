@@ -54,7 +54,7 @@ it("convert refuses a target that does not exist", async () => {
 /** Layers wide enough for pairs: u8 pixels → ternary → 4-bit codes → ternary → 4-bit codes → int3. */
 function wide(): Program[] {
   const random = new Random(7);
-  const [K, M] = [37, 130];
+  const [K, M] = [37, 160];
   const post = thresholds({ base: 0, up: Array.from({ length: 15 }, (_, i) => 40 * i - 300) });
   return [
     programOf(

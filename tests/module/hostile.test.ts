@@ -13,7 +13,7 @@ import { fieldsOf } from "../blob/spec.ts";
 import { describeModules } from "../variants.ts";
 import { expectSame, WAYS } from "./agree.ts";
 import { type Machine, machine, seal } from "./machine.ts";
-import { SMALL } from "./programs.ts";
+import { PACKED, packingsOf, SMALL } from "./programs.ts";
 
 const MEMORY = 65_536;
 const BLOB_AT = 256;
@@ -234,7 +234,8 @@ describeModules("an attacker who recomputes checksums", (engine, module) => {
     at = await machine(engine, module, MEMORY);
   });
 
-  describe.each(Object.entries(SMALL))("%s", (_, program) => {
+  const programs = packingsOf(module).includes("pair4") ? { ...SMALL, ...PACKED } : SMALL;
+  describe.each(Object.entries(programs))("%s", (_, program) => {
     const target = targetOf(program);
 
     it("is a blob to begin with", () => {

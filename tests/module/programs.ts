@@ -335,3 +335,44 @@ export const SMALL: Record<string, Program> = {
     ],
   ),
 };
+
+/** A small program in packings that variants with vectors run. */
+export const PACKED: Record<string, Program> = {
+  "u8 → pair4 → int3 in field4 → binary in sign128": programOf(
+    [
+      ["u8", 5],
+      ["u8", 18],
+      ["bit", 3],
+      ["i32", 2],
+    ],
+    [
+      {
+        kind: "dense",
+        input: 0,
+        output: 1,
+        dtype: "ternary",
+        packing: "pair4",
+        weights: Int8Array.from({ length: 90 }, (_, i) => ((i * 7) % 3) - 1),
+        post: thresholds({ base: 0, up: [-90, 3, 80] }),
+        tileChannels: 16,
+      },
+      {
+        kind: "dense",
+        input: 1,
+        output: 2,
+        dtype: "int3",
+        packing: "field4",
+        weights: Int8Array.from({ length: 54 }, (_, i) => ((i * 5) % 8) - 4),
+        post: thresholds({ base: -1, up: [-9] }),
+      },
+      {
+        kind: "dense",
+        input: 2,
+        output: 3,
+        dtype: "binary",
+        packing: "sign128",
+        weights: Int8Array.of(1, -1, -1, -1, 1, -1),
+      },
+    ],
+  ),
+};
