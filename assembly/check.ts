@@ -24,7 +24,19 @@ import {
   weightRowBytes,
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
-import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, packingOf, SCORES, STREAMS, WIDE_INPUT } from "./features";
+import {
+  ARGMAX,
+  BIT_TENSOR,
+  DATA,
+  DTYPES,
+  OPS,
+  POST_BIT,
+  packingOf,
+  SCORES,
+  SMALL,
+  STREAMS,
+  WIDE_INPUT,
+} from "./features";
 import { preparedBytes } from "./kernels";
 import { inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
@@ -87,7 +99,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
     if (!fits(at)) return Status.BadTensor;
   }
   largestTile = 0;
-  if (ASC_FEATURE_SIMD) preparedRows = 0;
+  if (!SMALL) preparedRows = 0;
   for (; at < ports; at += OP_BYTES) {
     const status = checkOp(at, tensorCount);
     if (status) return status;
@@ -125,8 +137,7 @@ function checkOp(op: usize, tensorCount: u32): Status {
     if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && !signs)) sound = false;
     const whole = ASC_FEATURE_SIMD && packing == Packing.pair4 ? (tileChannels + 15) & ~15 : tileChannels; // groups
     weights = <u64>whole * weightRowBytes(packingOf(op), inputs);
-    if (ASC_FEATURE_SIMD && from != Activation.bit)
-      preparedRows = max(preparedRows, preparedBytes(packing, inputs) * rows);
+    if (!SMALL && from != Activation.bit) preparedRows = max(preparedRows, preparedBytes(packing, inputs) * rows);
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = (from & to) == Activation.i32 && channels == 1 && (!post || scored);
     channels = inputs;

@@ -34,6 +34,10 @@ export const DATA: u32 = isDefined(TERN_DATA_FEATURES)
 // @ts-expect-error
 export const STREAMS: bool = isDefined(TERN_STREAMS) ? TERN_STREAMS != 0 : true;
 
+/** Whether kernels are plain loops, which take fewest bytes (`--use TERN_SMALL=1`). */
+// @ts-expect-error
+export const SMALL: bool = isDefined(TERN_SMALL) ? TERN_SMALL != 0 : false;
+
 /** Packing of a dense op; a constant in a build for ternary weights alone, which makes its kernel smaller. */
 export function packingOf(op: usize): i32 {
   return (DATA & 0xffff) == 1 << Packing.field2 ? Packing.field2 : load<u8>(op, Op.packing);

@@ -1,10 +1,9 @@
 import { ABI_VERSION, Header, Op, OpKind } from "./blob";
 import { arenaBytes, checkHead, largestTile, preparedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
 import { CRC_START, crc32 } from "./crc32";
-import { ARGMAX, DATA, OPS, QUANTIZE, STREAMS } from "./features";
+import { ARGMAX, DATA, OPS, STREAMS } from "./features";
 import { argmax } from "./ops/argmax";
-import { dense } from "./ops/dense";
-import { quantize } from "./ops/quantize";
+import { layer } from "./ops/layer";
 import { opAt, SUMS_BYTES, setRegions, setRows } from "./regions";
 import { Status } from "./status";
 import { resident, streamed, tile } from "./weights";
@@ -73,9 +72,7 @@ export function reset(): Status {
 }
 
 function run(op: usize): Status {
-  const kind = load<u8>(op, Op.kind);
-  if (OPS & ARGMAX && kind == OpKind.argmax) return argmax(op);
-  return OPS & QUANTIZE && kind == OpKind.quantize ? quantize(op) : dense(op);
+  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
 }
 
 /** Room for the largest tile if weights are streamed; sums and prepared rows stand behind it. */

@@ -1,8 +1,10 @@
 import { Packing } from "../blob";
+import { SMALL } from "../features";
 import { toBytes } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
 import { fieldCode as scalarFieldCode } from "./scalar/field_code";
+import { packedBytes, toPacked } from "./scalar/packed";
 import { signBit as scalarSignBit } from "./scalar/sign_bit";
 import { signCode as scalarSignCode } from "./scalar/sign_code";
 import { bytesBytes } from "./simd/bytes";
@@ -127,17 +129,18 @@ function fieldBits(packing: u32): u32 {
 
 /** Bytes of a prepared row of codes, a multiple of 16; 0: kernels of this packing take rows as they are. */
 export function preparedBytes(packing: u32, inputs: u32): u32 {
-  if (!ASC_FEATURE_SIMD) return 0;
-  if (packing == Packing.pair4) return tablesBytes(inputs);
+  if (SMALL) return 0;
+  if (ASC_FEATURE_SIMD && packing == Packing.pair4) return tablesBytes(inputs);
   const bits = fieldBits(packing);
   if (!bits) return 0;
+  if (!ASC_FEATURE_SIMD) return packedBytes(bits, inputs);
   return ASC_FEATURE_RELAXED_SIMD ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
 }
 
 /** Writes a row of codes of type A to `to`, as kernels of a packing want it. */
 export function prepare<A>(packing: u32, row: usize, inputs: u32, to: usize): void {
-  if (!ASC_FEATURE_SIMD) return;
-  if (packing == Packing.pair4) toTables(isSigned<A>(), row, inputs, to);
+  if (!ASC_FEATURE_SIMD) toPacked<A>(fieldBits(packing), row, inputs, to);
+  else if (packing == Packing.pair4) toTables(isSigned<A>(), row, inputs, to);
   else if (ASC_FEATURE_RELAXED_SIMD) toBytes<A>(fieldBits(packing), row, inputs, to);
   else toLanes<A>(fieldBits(packing), row, inputs, to);
 }

@@ -1,6 +1,10 @@
+import { SMALL } from "../../features";
+import { packed2, packed4 } from "./packed";
+
 /**
  * Weights in fields (field2, field3, field4, field8) × codes of type A (i8 or u8). A u32 word holds 32 / bits fields of `bits` bits, the first
- * in its low bits; a field is a weight plus `offset`. Contract: ../README.md.
+ * in its low bits; a field is a weight plus `offset`. Rows for field2 and field4 are prepared as in packed.ts, unless kernels are to be small.
+ * Contract: ../README.md.
  */
 export function fieldCode<A>(
   bits: u32,
@@ -15,6 +19,14 @@ export function fieldCode<A>(
   sums: usize,
   sumStep: u32,
 ): void {
+  if (!SMALL && bits == 2) {
+    packed2(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    return;
+  }
+  if (!SMALL && bits == 4) {
+    packed4(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    return;
+  }
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     for (let c: u32 = 0; c < channels; c++) {
       store<i32>(sums + (c << 2), product<A>(bits, offset, weights + c * weightStep, codes, inputs));

@@ -1,4 +1,10 @@
-/** Binary weights (sign32) × codes of type A (i8 or u8). Contract: ../README.md. */
+import { SMALL } from "../../features";
+import { packed1 } from "./packed";
+
+/**
+ * Binary weights (sign32) × codes of type A (i8 or u8), with rows prepared as in packed.ts, unless kernels are to be small. A bit is a field; the
+ * weight is 1 − 2 · bit. Contract: ../README.md.
+ */
 export function signCode<A>(
   weights: usize,
   weightStep: u32,
@@ -10,6 +16,10 @@ export function signCode<A>(
   sums: usize,
   sumStep: u32,
 ): void {
+  if (!SMALL) {
+    packed1(-2, 1, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    return;
+  }
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     for (let c: u32 = 0; c < channels; c++) {
       store<i32>(sums + (c << 2), product<A>(weights + c * weightStep, codes, inputs));

@@ -1,30 +1,36 @@
-import { Activation, dtypeOf, Op, Packing, rowStride, Tensor, weightOffset, weightRowBytes } from "../blob";
-import { BIT_TENSOR, DATA, OPS, packingOf, SIGNED_INPUT, SIGNS, STREAMS } from "../features";
+import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor, weightOffset, weightRowBytes } from "../blob";
+import { BIT_TENSOR, DATA, OPS, packingOf, QUANTIZE, SIGNED_INPUT, SIGNS, SMALL, STREAMS } from "../features";
 import { fieldCode, pairCode, prepare, preparedBytes, signBit, signCode, signVector } from "../kernels";
 import { BLOCK_CHANNELS, BLOCK_ROWS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
 import { storeCodes } from "./code";
+import { elements } from "./elements";
 
 /**
- * output[r, m] = post(Σ_k weights[m, k] · input[r, k])
+ * The ops dense and quantize: an integer per row and output channel, then its code.
+ *
+ *     dense      output[r, m] = post(Σ_k weights[m, k] · input[r, k])
+ *     quantize   output[r, m] = post(element of input[r, m])
  *
  * Tiles are the outer loop, so that streamed weights are read once. A kernel computes a block of sums; without a post they are the output.
  */
-export function dense(op: usize): Status {
+export function layer(op: usize): Status {
   const input = inputOf(op);
   const output = outputOf(op);
-  const inputs = load<u32>(input, Tensor.channels);
   const channels = load<u32>(output, Tensor.channels);
-  const packing = packingOf(op);
-  const rowBytes = weightRowBytes(packing, inputs);
   const post = load<u8>(op, Op.post);
+  const quantizes = OPS & QUANTIZE && load<u8>(op, Op.kind) == OpKind.quantize;
+  const rowBytes = quantizes ? 0 : weightRowBytes(packingOf(op), load<u32>(input, Tensor.channels));
   let codes = firstRow(input);
   let codeStep = rowStride(input);
-  if (ASC_FEATURE_SIMD && dtypeOf(input) != Activation.bit && preparedBytes(packing, inputs)) {
-    codes = prepared;
-    codeStep = preparedBytes(packing, inputs);
-    prepareRows(packing, input, codeStep);
+  if (!SMALL && !quantizes && dtypeOf(input) != Activation.bit) {
+    const bytes = preparedBytes(packingOf(op), load<u32>(input, Tensor.channels));
+    if (bytes) {
+      prepareRows(op, bytes);
+      codes = prepared;
+      codeStep = bytes;
+    }
   }
   let offset = load<u32>(op, Op.weights);
   if (OPS & BIT_TENSOR) clearTensor(output);
@@ -38,13 +44,13 @@ export function dense(op: usize): Status {
       let from = codes;
       let to = firstRow(output);
       for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
-        const height = min<u32>(BLOCK_ROWS, rows - row);
+        const height: u32 = BLOCK_ROWS == 1 ? 1 : min<u32>(BLOCK_ROWS, rows - row);
         const at = post ? sums : to + (first << 2);
-        const step = post ? BLOCK_CHANNELS << 2 : rowStride(output);
-        multiply(op, weights, rowBytes, width, from, codeStep, height, inputs, at, step);
+        if (quantizes) elements(input, from, height, first, width);
+        else multiply(op, weights, width, from, codeStep, height, at, post ? BLOCK_CHANNELS << 2 : rowStride(output));
         from += height * codeStep;
         for (let r: u32 = 0; r < height; r++, to += rowStride(output)) {
-          if (post) storeCodes(op, records, sums + ((r * BLOCK_CHANNELS) << 2), width, output, to, first);
+          if (post) storeCodes(op, records, sums + r * (BLOCK_CHANNELS << 2), width, output, to, first);
         }
       }
       weights += width * rowBytes;
@@ -55,14 +61,15 @@ export function dense(op: usize): Status {
   return Status.Ok;
 }
 
-/** Prepares all rows of an input for the kernels of a packing, `bytes` apart. */
-function prepareRows(packing: i32, input: usize, bytes: u32): void {
+/** Prepares all rows of a dense op's input for its kernel, `bytes` apart. */
+function prepareRows(op: usize, bytes: u32): void {
+  const input = inputOf(op);
   const inputs = load<u32>(input, Tensor.channels);
   let from = firstRow(input);
   let to = prepared;
   for (let row: u32 = 0; row < rows; row++, from += rowStride(input), to += bytes) {
-    if (OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8) prepare<i8>(packing, from, inputs, to);
-    else prepare<u8>(packing, from, inputs, to);
+    if (OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8) prepare<i8>(packingOf(op), from, inputs, to);
+    else prepare<u8>(packingOf(op), from, inputs, to);
   }
 }
 
@@ -70,17 +77,17 @@ function prepareRows(packing: i32, input: usize, bytes: u32): void {
 function multiply(
   op: usize,
   weights: usize,
-  weightStep: u32,
   channels: u32,
   codes: usize,
   codeStep: u32,
   rows: u32,
-  inputs: u32,
   sums: usize,
   sumStep: u32,
 ): void {
   const packing = packingOf(op);
   const input = dtypeOf(inputOf(op));
+  const inputs = load<u32>(inputOf(op), Tensor.channels);
+  const weightStep = weightRowBytes(packing, inputs);
   if (OPS & BIT_TENSOR && input == Activation.bit) {
     if (ASC_FEATURE_SIMD && packing == Packing.sign128) {
       signVector(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);

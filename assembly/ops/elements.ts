@@ -1,0 +1,21 @@
+import { Activation, dtypeOf, rowStride } from "../blob";
+import { OPS, SIGNED_INPUT, WIDE_INPUT } from "../features";
+import { BLOCK_CHANNELS, sums } from "../regions";
+
+/** A block of sums for quantize: the elements of `height` rows from the one at `row` on, and of `width` channels from `first` on. */
+export function elements(tensor: usize, row: usize, height: u32, first: u32, width: u32): void {
+  for (let r: u32 = 0; r < height; r++, row += rowStride(tensor)) {
+    const to = sums + r * (BLOCK_CHANNELS << 2);
+    for (let c: u32 = 0; c < width; c++) store<i32>(to + (c << 2), element(tensor, row, first + c));
+  }
+}
+
+/** Element `channel` of a row as an integer; an f32 as its order key (FORMAT.md). */
+function element(tensor: usize, row: usize, channel: u32): i32 {
+  if (OPS & SIGNED_INPUT && dtypeOf(tensor) == Activation.i8) return load<i8>(row + channel);
+  if (!(OPS & WIDE_INPUT) || dtypeOf(tensor) == Activation.u8) return load<u8>(row + channel);
+  const dtype = dtypeOf(tensor);
+  if (dtype == Activation.i16) return load<i16>(row + (channel << 1));
+  const bits = load<i32>(row + (channel << 2));
+  return dtype == Activation.f32 ? bits ^ ((bits >> 31) & 0x7fffffff) : bits;
+}
