@@ -73,8 +73,8 @@ export async function load(options: LoadOptions): Promise<Session> {
   const fastest = options.variant ? FASTEST[options.variant] : [];
   const packed = weights === "resident" ? repackForModule(program, fastest, data) : program;
   const repacked = changedPackings(program, packed);
-  const blob = repacked.length > 0 ? writeBlob(packed) : options.blob;
-  const repackMs = repacked.length > 0 ? performance.now() - start : 0;
+  const blob = packed === program ? options.blob : writeBlob(packed);
+  const repackMs = packed === program ? 0 : performance.now() - start;
   const [missing] = missingPackings(packed, data);
   if (missing) {
     const why = weights === "resident" ? "" : "; streamed weights are not repacked: `tern repack --for any` does so";

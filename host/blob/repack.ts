@@ -25,24 +25,44 @@ export function repackFor(program: Program, target: Target): Program {
   return withPackings(program, (op) => chosen(choices, program, op) ?? WEIGHTS[op.dtype].packings[0].name);
 }
 
+/** Output channels of a tile of weights that stay in memory: nearly as many as a tile can have, so that a kernel is called once. */
+const RESIDENT_CHANNELS = 0xfff0;
+
 /**
  * A program with the packings that a module runs fastest: those of `fastest` that its dataFeatures `features` have, else those that the
- * program has, else the first of the dtype. Packings stay where the module has none of them.
+ * program has, else the first of the dtype. Packings stay where the module has none of them. Where there is anything to choose, tiles are
+ * large. `inputs` is what the codes of the program's inputs are known to be; if not given, what their dtype tells.
  */
-export function repackForModule(program: Program, fastest: readonly Choice[], features: number): Program {
+export function repackForModule(
+  program: Program,
+  fastest: readonly Choice[],
+  features: number,
+  inputs?: CodeClass,
+): Program {
   const runs = (packing: PackingName) => hasPacking(features, packing);
   const choices = fastest.filter(({ packing }) => runs(packing));
-  return withPackings(program, (op) => {
+  const packed = withPackings(program, (op) => {
     const now = packingOf(op).name;
-    const names = [chosen(choices, program, op) ?? now, now, WEIGHTS[op.dtype].packings[0].name];
+    const names = [chosen(choices, program, op, inputs) ?? now, now, WEIGHTS[op.dtype].packings[0].name];
     return names.find(runs) ?? now;
   });
+  if (choices.length === 0) return packed;
+  const ops = packed.ops.map((op) => {
+    if (op.kind !== "dense") return op;
+    return { ...op, tileChannels: Math.min(packed.tensors[op.output]!.channels, RESIDENT_CHANNELS) };
+  });
+  return { ...packed, ops };
 }
 
 /** The packing of the first choice that fits an op. */
-function chosen(choices: readonly Choice[], program: Program, op: DenseOp): PackingName | undefined {
+function chosen(
+  choices: readonly Choice[],
+  program: Program,
+  op: DenseOp,
+  inputs?: CodeClass,
+): PackingName | undefined {
   const outputs = program.tensors[op.output]!.channels;
-  const codeClass = codeClassOf(program, op.input);
+  const codeClass = (program.inputs.includes(op.input) && inputs) || codeClassOf(program, op.input);
   return choices.find(
     ({ weights, codes = codeClass, channels = 0 }) =>
       weights === op.dtype && codes === codeClass && channels <= outputs,
@@ -57,6 +77,7 @@ function codeClassOf(program: Program, tensor: number): CodeClass {
 
 /** A program with other packings. An op whose packing changes gets the tiles that the writer chooses. */
 function withPackings(program: Program, choose: (op: DenseOp) => PackingName): Program {
+  if (program.ops.every((op) => op.kind !== "dense" || choose(op) === packingOf(op).name)) return program;
   const ops = program.ops.map((op) => {
     if (op.kind !== "dense") return op;
     const packing = choose(op);

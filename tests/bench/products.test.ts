@@ -21,7 +21,7 @@ const SHAPES = [
 const QUIET = { effort: { warmUpMs: 0, batchMs: 0, batches: 3, limitMs: 0 }, peers: [], onProgress: () => {} };
 
 function planOf(engine: Engine, module: Uint8Array, more: Partial<ProductsPlan> = {}): ProductsPlan {
-  const runners = [{ engine, variant: "this", module }];
+  const runners = [{ engine, variant: "scalar" as const, module }];
   return { ...QUIET, shapes: SHAPES, rows: [1, 3], runners, wants: () => true, ...more };
 }
 
@@ -52,7 +52,7 @@ describe("measureProducts", () => {
   const module = VARIANTS.scalar!;
 
   it("measures what is wanted, and peers where something is", async () => {
-    const wants = (label: string) => label === "int4 i8 K=33 rows=3 v8 this";
+    const wants = (label: string) => label === "int4 i8 K=33 rows=3 v8 scalar";
     const { ours, peers } = await measureProducts(planOf(v8, module, { wants, peers: [peerOf(() => {})] }));
     expect(ours).toMatchObject([{ weights: "int4", activation: "i8", M: 5, K: 33, rows: 3, engine: "v8" }]);
     expect(peers).toMatchObject([{ peer: "plain", weights: "ternary", M: 5, K: 33, rows: 3, weightBytes: 660 }]);
@@ -68,7 +68,7 @@ describe("measureProducts", () => {
       },
     };
     await expect(measureProducts(planOf(idle, module))).rejects.toThrow(
-      /binary × bit, v8 this, accumulator \d+: found/,
+      /binary × bit, v8 scalar, accumulator \d+: found/,
     );
   });
 

@@ -1,3 +1,4 @@
+import { type CodeClass, NARROW } from "../../host/blob/targets.ts";
 import type { ActivationDtype } from "../../host/program.ts";
 
 /** Floats and their bits, two views of the same bytes. */
@@ -17,6 +18,8 @@ export interface Activation {
   dtype: ActivationDtype;
   /** The code of 0. */
   zero: number;
+  /** What its codes are known to be. */
+  codes: CodeClass;
   /**
    * Writes the codes of x[first] … x[end − 1] to `memory` as FORMAT.md lays out a row of `dtype`, from byte `at` on, which is a
    * multiple of 4, and returns their scale.
@@ -27,7 +30,7 @@ export interface Activation {
 export type ActivationName = "bit" | "u4" | "i4" | "i8";
 
 export const ACTIVATIONS: Record<ActivationName, Activation> = {
-  bit: { dtype: "bit", zero: 0, quantize: quantizeSigns },
+  bit: { dtype: "bit", zero: 0, codes: "narrow", quantize: quantizeSigns },
   u4: codes("u8", 7, 8),
   i4: codes("i8", 7, 0),
   i8: codes("i8", 127, 0),
@@ -38,6 +41,7 @@ function codes(dtype: ActivationDtype, steps: number, zero: number): Activation 
   return {
     dtype,
     zero,
+    codes: 2 * steps < NARROW ? "narrow" : "signed",
     quantize(x, first, end, memory, at) {
       const largest = largestOf(x, first, end);
       const perUnit = largest === 0 ? 0 : steps / largest;

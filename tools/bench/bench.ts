@@ -15,8 +15,9 @@ import { describeMachine } from "./machine.ts";
 import { measureNetworks } from "./networks.ts";
 import { type Part, withPart } from "./page.ts";
 import { openPeers } from "./peers.ts";
-import { measureProducts, type Runner } from "./products.ts";
+import { measureProducts } from "./products.ts";
 import { formatNumber, formatReport, jsonReport, type Report } from "./report.ts";
+import type { Runner } from "./runner.ts";
 import { EFFORT, QUICK } from "./timing.ts";
 
 // npm run bench: measures the kernels and some whole networks in every engine, or what the goals need; writes BENCHMARKS.md.

@@ -1,13 +1,15 @@
-import { decodeRow, planScratch } from "../../host/backend.ts";
+import { decodeRow, moduleFeatures, planScratch } from "../../host/backend.ts";
 import { packedBytes, packingOf } from "../../host/blob/pack/pack.ts";
+import { repackForModule } from "../../host/blob/repack.ts";
+import { FASTEST } from "../../host/blob/targets.ts";
 import { rowStride } from "../../host/blob/tensors.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import type { Engine } from "../../host/engines/engine.ts";
 import { EngineError } from "../../host/errors.ts";
-import type { Program, Tensor } from "../../host/program.ts";
+import type { DenseOp, Program, Tensor } from "../../host/program.ts";
 import { STATUS } from "../../host/status.ts";
 import type { Activation, Floats, Memory } from "./activations.ts";
 import { type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
+import type { Runner } from "./runner.ts";
 
 // Little Tern's way to a float product: quantize x, one dense op of the module, scale its accumulators.
 
@@ -16,7 +18,6 @@ export interface ModuleMatmul {
   matmul: Matmul;
   activation: Activation;
   program: Program;
-  blob: Uint8Array;
   /** zero · Σ_k codes[m, k], which the zero point of the activations adds to accumulator m. (M) */
   offsets: Int32Array;
 }
@@ -38,7 +39,7 @@ export function moduleMatmul(matmul: Matmul, activation: Activation): ModuleMatm
   };
   const sum = (m: number) => codes.subarray(m * K, (m + 1) * K).reduce((total, code) => total + code, 0);
   const offsets = Int32Array.from({ length: M }, (_, m) => activation.zero * sum(m));
-  return { matmul, activation, program, blob: writeBlob(program), offsets };
+  return { matmul, activation, program, offsets };
 }
 
 /** The accumulators that the definition gives for the first rows, (rows, M): sums of products of codes. */
@@ -63,15 +64,17 @@ export function accumulators({ matmul, activation, program }: ModuleMatmul, rows
 /** Multiple of 16, as ABI.md asks for. */
 const BLOB_AT = 16;
 
-/** The task in a module and an engine. `sums` gives the accumulators of the last run, (rows, M). */
+/** The task in a module and an engine, packed as the variant runs it fastest. `sums` gives the accumulators of the last run, (rows, M). */
 export async function solveInModule(
-  { matmul, activation, program, blob, offsets }: ModuleMatmul,
-  engine: Engine,
-  module: Uint8Array,
+  { matmul, activation, program, offsets }: ModuleMatmul,
+  { engine, module, variant }: Runner,
   rows: number,
 ): Promise<Solver & { sums(): Int32Array }> {
   const { M, K, x } = matmul;
   const [input, output] = program.tensors as [Tensor, Tensor];
+  const features = await moduleFeatures(module, engine);
+  const packed = repackForModule(program, FASTEST[variant], features.data, activation.codes);
+  const blob = writeBlob(packed);
   const scratch = await planScratch({ module, blob, engine, weights: "resident", maxRows: rows });
   const workBytes = program.arena.perRow * rows + scratch;
   const arena = BLOB_AT + blob.length;
@@ -97,7 +100,7 @@ export async function solveInModule(
   };
 
   return {
-    weightBytes: packedBytes(packingOf(matmul), M, K),
+    weightBytes: packedBytes(packingOf(packed.ops[0] as DenseOp), M, K),
     run() {
       const before = current();
       for (let r = 0; r < rows; r++) {

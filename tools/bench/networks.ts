@@ -5,8 +5,8 @@ import { convert, load, loadReference, sampleInputs } from "../../host/index.ts"
 import { readFile } from "../files.ts";
 import { type FloatTwin, floatTwin } from "./float_twin.ts";
 import type { PeerLibrary } from "./peer.ts";
-import type { Runner } from "./products.ts";
 import { randomMlp } from "./random_mlp.ts";
+import type { Runner } from "./runner.ts";
 import { type Effort, measure, type Timing } from "./timing.ts";
 
 const ROOT = packageRoot();
@@ -120,7 +120,7 @@ async function measureTwins(
 async function measureNetwork(blob: Uint8Array, cell: Cell, effort: Effort): Promise<NetworkResult> {
   const { network, rows, runner } = cell;
   const { engine, variant, module } = runner;
-  const session = await load({ module, blob, engine });
+  const session = await load({ module, variant, blob, engine });
   const inputs = sampleInputs(session.program, rows);
   const expected = loadReference(blob).run(inputs);
   session.run(inputs).forEach(({ name, elements }, i) => {

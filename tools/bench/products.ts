@@ -1,9 +1,9 @@
-import type { Engine } from "../../host/engines/engine.ts";
 import type { WeightDtype } from "../../host/program.ts";
 import { ACTIVATIONS, type ActivationName } from "./activations.ts";
 import { type Matmul, randomMatmul, relativeError, type Solver } from "./matmul.ts";
 import { accumulators, type ModuleMatmul, moduleMatmul, solveInModule } from "./module_matmul.ts";
 import { PEER_TOLERANCE, type Peer } from "./peer.ts";
+import type { Runner } from "./runner.ts";
 import { type Effort, measure, type Timing } from "./timing.ts";
 
 /** Weights × activations that have kernels. */
@@ -47,13 +47,6 @@ export interface ProductResult extends Result, Product {
 export interface PeerResult extends Result {
   peer: string;
   weights: WeightDtype;
-}
-
-/** A module in an engine. */
-export interface Runner {
-  engine: Engine;
-  variant: string;
-  module: Uint8Array;
 }
 
 export interface ProductsPlan {
@@ -174,10 +167,11 @@ export function prepare(matmul: Matmul, { activation }: Product, rows: number): 
 export async function openOurs(
   product: Product,
   { task, expected }: Prepared,
-  { engine, variant, module }: Runner,
+  runner: Runner,
   rows: number,
 ): Promise<Checked> {
-  const solver = await solveInModule(task, engine, module, rows);
+  const { engine, variant } = runner;
+  const solver = await solveInModule(task, runner, rows);
   await solver.run();
   const sums = solver.sums();
   const wrong = sums.findIndex((sum, i) => sum !== expected[i]);

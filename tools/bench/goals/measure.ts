@@ -8,8 +8,9 @@ import { floatTwin } from "../float_twin.ts";
 import { randomMatmul } from "../matmul.ts";
 import type { PeerLibrary } from "../peer.ts";
 import { openPeers } from "../peers.ts";
-import { memoize, openOurs, openPeer, type Prepared, type Product, prepare, type Runner } from "../products.ts";
+import { memoize, openOurs, openPeer, type Prepared, type Product, prepare } from "../products.ts";
 import { randomMlp } from "../random_mlp.ts";
+import type { Runner } from "../runner.ts";
 import { type Effort, measure, type Work } from "../timing.ts";
 import {
   type Cell,
@@ -151,7 +152,7 @@ function productTasks(size: number, cells: readonly Cell[]) {
 /** The network of random_mlp.ts and its f32 twin: a picture in, scores out. Ours reads its pixels as u8, the twin as f32. */
 async function openNetworks(runner: Runner, library: PeerLibrary): Promise<Pair> {
   const { blob, checkpoint } = await convert(randomMlp(), { file: "random_mlp.onnx" });
-  const session = await load({ module: runner.module, blob, engine: runner.engine, maxRows: 1 });
+  const session = await load({ ...runner, blob, maxRows: 1 });
   const pictures = sampleInputs(session.program, 3)[0] as Uint8Array;
   const pixels = pictures.subarray((2 * pictures.length) / 3); // the third: random ones
   const expected = loadReference(blob).run(pixels)[0]!.elements;
