@@ -18,14 +18,15 @@ import { elements } from "./elements";
 export function layer(op: usize): Status {
   const input = inputOf(op);
   const output = outputOf(op);
+  const inputs = load<u32>(input, Tensor.channels);
   const channels = load<u32>(output, Tensor.channels);
   const post = load<u8>(op, Op.post);
   const quantizes = OPS & QUANTIZE && load<u8>(op, Op.kind) == OpKind.quantize;
-  const rowBytes = quantizes ? 0 : weightRowBytes(packingOf(op), load<u32>(input, Tensor.channels));
+  const rowBytes = quantizes ? 0 : weightRowBytes(packingOf(op), inputs);
   let codes = firstRow(input);
   let codeStep = rowStride(input);
   if (!SMALL && !quantizes && dtypeOf(input) != Activation.bit) {
-    const bytes = preparedBytes(packingOf(op), load<u32>(input, Tensor.channels));
+    const bytes = preparedBytes(packingOf(op), inputs);
     if (bytes) {
       prepareRows(op, bytes);
       codes = prepared;
@@ -40,17 +41,21 @@ export function layer(op: usize): Status {
     if (STREAMS && !weights) return Status.ReadFailed;
     let records = weights + load<u32>(op, Op.recordsAt);
     while (first < last) {
-      const width = post ? min<u32>(BLOCK_CHANNELS, last - first) : last - first;
+      const width: u32 = BLOCK_CHANNELS == 1 ? 1 : post ? min<u32>(BLOCK_CHANNELS, last - first) : last - first;
       let from = codes;
       let to = firstRow(output);
       for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
         const height: u32 = BLOCK_ROWS == 1 ? 1 : min<u32>(BLOCK_ROWS, rows - row);
         const at = post ? sums : to + (first << 2);
-        if (quantizes) elements(input, from, height, first, width);
-        else multiply(op, weights, width, from, codeStep, height, at, post ? BLOCK_CHANNELS << 2 : rowStride(output));
+        if (quantizes) {
+          inline.always(elements(input, from, height, first, width));
+        } else {
+          const step = post ? BLOCK_CHANNELS << 2 : rowStride(output);
+          inline.always(multiply(op, weights, rowBytes, width, from, codeStep, height, inputs, at, step));
+        }
         from += height * codeStep;
         for (let r: u32 = 0; r < height; r++, to += rowStride(output)) {
-          if (post) storeCodes(op, records, sums + r * (BLOCK_CHANNELS << 2), width, output, to, first);
+          if (post) inline.always(storeCodes(op, records, sums + r * (BLOCK_CHANNELS << 2), width, output, to, first));
         }
       }
       weights += width * rowBytes;
@@ -77,17 +82,17 @@ function prepareRows(op: usize, bytes: u32): void {
 function multiply(
   op: usize,
   weights: usize,
+  weightStep: u32,
   channels: u32,
   codes: usize,
   codeStep: u32,
   rows: u32,
+  inputs: u32,
   sums: usize,
   sumStep: u32,
 ): void {
   const packing = packingOf(op);
   const input = dtypeOf(inputOf(op));
-  const inputs = load<u32>(inputOf(op), Tensor.channels);
-  const weightStep = weightRowBytes(packing, inputs);
   if (OPS & BIT_TENSOR && input == Activation.bit) {
     if (ASC_FEATURE_SIMD && packing == Packing.sign128) {
       signVector(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
@@ -107,7 +112,13 @@ function multiply(
     return;
   }
   const offset = weightOffset(op);
-  if (signed)
-    fieldCode<i8>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  else fieldCode<u8>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  if (signed) {
+    inline.always(
+      fieldCode<i8>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
+  } else {
+    inline.always(
+      fieldCode<u8>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
+  }
 }

@@ -29,7 +29,7 @@ export function fieldCode<A>(
   }
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     for (let c: u32 = 0; c < channels; c++) {
-      store<i32>(sums + (c << 2), product<A>(bits, offset, weights + c * weightStep, codes, inputs));
+      store<i32>(sums + (c << 2), inline.always(product<A>(bits, offset, weights + c * weightStep, codes, inputs)));
     }
   }
 }
