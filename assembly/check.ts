@@ -25,8 +25,8 @@ import {
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
 import { ARGMAX, BIT_TENSOR, DATA, DTYPES, OPS, POST_BIT, packingOf, SCORES, STREAMS, WIDE_INPUT } from "./features";
-import { preparedBytes } from "./kernels";
-import { inputOf, outputOf, setTables } from "./regions";
+import { panelBytes, preparedBytes } from "./kernels";
+import { BLOCK_ROWS, inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 
 /** What `checkHead` learns: the weights part, and the largest tile. */
@@ -34,7 +34,7 @@ export let weightsOffset: u32 = 0;
 export let weightsBytes: u32 = 0;
 export let weightsCrc: u32 = 0;
 export let largestTile: u32 = 0;
-/** What kernels need for prepared rows. */
+/** What kernels need for prepared rows and panels. */
 export let preparedRows: u64 = 0;
 
 /** Rows that are to be run, and the size of the arena then. */
@@ -126,7 +126,7 @@ function checkOp(op: usize, tensorCount: u32): Status {
     const whole = ASC_FEATURE_SIMD && packing == Packing.pair4 ? (tileChannels + 15) & ~15 : tileChannels; // groups
     weights = <u64>whole * weightRowBytes(packingOf(op), inputs);
     if (ASC_FEATURE_SIMD && from != Activation.bit)
-      preparedRows = max(preparedRows, preparedBytes(packing, inputs) * rows);
+      preparedRows = max(preparedRows, panelBytes(packing, <u32>rows, BLOCK_ROWS) + preparedBytes(packing, inputs) * rows);
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = (from & to) == Activation.i32 && channels == 1 && (!post || scored);
     channels = inputs;

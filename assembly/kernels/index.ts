@@ -1,4 +1,5 @@
 import { Packing } from "../blob";
+import { bytePanels } from "./relaxed/byte_panel";
 import { toBytes } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
@@ -7,8 +8,10 @@ import { signBit as scalarSignBit } from "./scalar/sign_bit";
 import { signCode as scalarSignCode } from "./scalar/sign_code";
 import { bytesBytes } from "./simd/bytes";
 import { fieldCode as simdFieldCode } from "./simd/field_code";
+import { lanePanels } from "./simd/lane_panel";
 import { lanesBytes, toLanes } from "./simd/lanes";
 import { pairCode as simdPairCode } from "./simd/pair_code";
+import { PANEL_ROWS, panelBytes as simdPanelBytes } from "./simd/panel";
 import { signCode as simdSignCode } from "./simd/sign_code";
 import { signVector as simdSignVector } from "./simd/sign_vector";
 import { tablesBytes, toTables } from "./simd/tables";
@@ -114,6 +117,31 @@ export function fieldCode<A>(
   );
 }
 
+/** In builds with SIMD: for rows and packings that have a panel, which is at `panel` (panelBytes). */
+export function panelCode(
+  packing: u32,
+  offset: i32,
+  panel: usize,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  const bits = fieldBits(packing);
+  const factor = bits == 1 ? -2 : 1;
+  const bias = bits == 1 ? 1 : -offset;
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    bytePanels(bits, factor, bias, panel, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  } else if (ASC_FEATURE_SIMD) {
+    lanePanels(bits, factor, bias, panel, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  }
+}
+
 /** Bytes `index`[i] of a table of 16, for indices below 16. */
 export function lookup(table: v128, index: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(table, index) : i8x16.swizzle(table, index);
@@ -123,6 +151,11 @@ export function lookup(table: v128, index: v128): v128 {
 function fieldBits(packing: u32): u32 {
   if (packing == Packing.sign32 || packing == Packing.sign128) return 1;
   return packing == Packing.field2 || packing == Packing.field4 ? packing : 0;
+}
+
+/** Bytes of the panel (simd/panel.ts) of an op of `rows` rows, for blocks of `height` rows; 0: it has none. */
+export function panelBytes(packing: u32, rows: u32, height: u32): u32 {
+  return ASC_FEATURE_SIMD && rows >= PANEL_ROWS && fieldBits(packing) ? simdPanelBytes(height) : 0;
 }
 
 /** Bytes of a prepared row of codes, a multiple of 16; 0: kernels of this packing take rows as they are. */

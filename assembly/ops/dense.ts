@@ -1,6 +1,6 @@
 import { Activation, dtypeOf, Op, Packing, rowStride, Tensor, weightOffset, weightRowBytes } from "../blob";
 import { BIT_TENSOR, DATA, OPS, packingOf, SIGNED_INPUT, SIGNS, STREAMS } from "../features";
-import { fieldCode, pairCode, prepare, preparedBytes, signBit, signCode, signVector } from "../kernels";
+import { fieldCode, pairCode, panelBytes, panelCode, prepare, preparedBytes, signBit, signCode, signVector } from "../kernels";
 import { BLOCK_CHANNELS, BLOCK_ROWS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
@@ -22,9 +22,9 @@ export function dense(op: usize): Status {
   let codes = firstRow(input);
   let codeStep = rowStride(input);
   if (ASC_FEATURE_SIMD && dtypeOf(input) != Activation.bit && preparedBytes(packing, inputs)) {
-    codes = prepared;
+    codes = prepared + panelBytes(packing, rows, BLOCK_ROWS);
     codeStep = preparedBytes(packing, inputs);
-    prepareRows(packing, input, codeStep);
+    prepareRows(packing, input, codes, codeStep);
   }
   let offset = load<u32>(op, Op.weights);
   if (OPS & BIT_TENSOR) clearTensor(output);
@@ -59,11 +59,10 @@ export function dense(op: usize): Status {
   return Status.Ok;
 }
 
-/** Prepares all rows of an input for the kernels of a packing, `bytes` apart. */
-function prepareRows(packing: i32, input: usize, bytes: u32): void {
+/** Prepares all rows of an input for the kernels of a packing, at `to` and `bytes` apart. */
+function prepareRows(packing: i32, input: usize, to: usize, bytes: u32): void {
   const inputs = load<u32>(input, Tensor.channels);
   let from = firstRow(input);
-  let to = prepared;
   for (let row: u32 = 0; row < rows; row++, from += rowStride(input), to += bytes) {
     if (OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8) prepare<i8>(packing, from, inputs, to);
     else prepare<u8>(packing, from, inputs, to);
@@ -78,7 +77,7 @@ function multiply(
   channels: u32,
   codes: usize,
   codeStep: u32,
-  rows: u32,
+  height: u32,
   inputs: u32,
   sums: usize,
   sumStep: u32,
@@ -87,24 +86,41 @@ function multiply(
   const input = dtypeOf(inputOf(op));
   if (OPS & BIT_TENSOR && input == Activation.bit) {
     if (ASC_FEATURE_SIMD && packing == Packing.sign128) {
-      signVector(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+      signVector(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     } else {
-      signBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+      signBit(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     }
     return;
   }
   if (ASC_FEATURE_SIMD && packing == Packing.pair4) {
-    pairCode(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    pairCode(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
+    return;
+  }
+  const offset = weightOffset(op);
+  if (ASC_FEATURE_SIMD && panelBytes(packing, rows, BLOCK_ROWS)) {
+    panelCode(
+      packing,
+      offset,
+      prepared,
+      weights,
+      weightStep,
+      channels,
+      codes,
+      codeStep,
+      height,
+      inputs,
+      sums,
+      sumStep,
+    );
     return;
   }
   const signed = OPS & SIGNED_INPUT && input == Activation.i8;
   if (DATA & SIGNS && (packing == Packing.sign32 || packing == Packing.sign128)) {
-    if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-    else signCode<u8>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
+    else signCode<u8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
-  const offset = weightOffset(op);
   if (signed)
-    fieldCode<i8>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  else fieldCode<u8>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    fieldCode<i8>(packing, offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
+  else fieldCode<u8>(packing, offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
 }

@@ -11,6 +11,7 @@ import { Row, toBytes as simd } from "../simd/bytes";
 export function toBytes<A>(bits: u32, row: usize, inputs: u32, to: usize): void {
   const high = !isSigned<A>() && greatest(row, inputs) > 127 ? 128 : 0;
   simd<A>(bits, row, inputs, to, high);
+  store<i32>(to, load<i32>(to, Row.sum) + high * inputs, Row.sum); // of the codes as they were
   store<i32>(to, high, Row.high);
   store<i32>(to, <i32>isWide(), Row.wide);
 }

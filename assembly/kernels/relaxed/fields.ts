@@ -26,7 +26,7 @@ function fields(
   const bytes = blockBytes(bits, inputs);
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     const high = load<i32>(codes, Row.high);
-    const sum = load<i32>(codes, Row.sum) + high * inputs; // of the codes as they were
+    const sum = load<i32>(codes, Row.sum);
     const wide = load<i32>(codes, Row.wide);
     let a = weights;
     for (let c: u32 = 0; c < channels; c += 2) {
@@ -177,7 +177,7 @@ function fieldSums(bits: u32, a: usize, b: usize, inputs: u32): v128 {
   return i32x4.replace_lane(i32x4.splat(fieldSum(bits, a, inputs)), 1, fieldSum(bits, b, inputs));
 }
 
-function fieldSum(bits: u32, weights: usize, inputs: u32): i32 {
+export function fieldSum(bits: u32, weights: usize, inputs: u32): i32 {
   const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
   const ones = i8x16.splat(1);
   let sum = i32x4.splat(0);
