@@ -85,7 +85,7 @@ export enum OpKind {
 }
 /** Those that a module tells apart. */
 export enum Weight {
-  ternary = 1,
+  int8 = 5,
 }
 /** 1 … 4 and 8: words of fields of as many bits. */
 export enum Packing {
@@ -127,10 +127,10 @@ export function weightRowBytes(packing: u32, inputs: u32): u32 {
   return ((inputs + lanes - 1) / lanes) << 2;
 }
 
-/** What the fields of an op's weights are greater by than the weights: 1 for ternary, half of the range otherwise. */
+/** What the fields of an op's weights are greater by than the weights: 1, 2, 4, 8 for ternary … int4, 128 for int8. */
 export function weightOffset(op: usize): i32 {
   const dtype: i32 = load<u8>(op, Op.dtype);
-  return dtype == Weight.ternary ? 1 : 1 << (load<u8>(op, Op.packing) - 1);
+  return dtype == Weight.int8 ? 128 : 1 << (dtype - 1);
 }
 
 /** Bytes of a parameter record. */

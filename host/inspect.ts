@@ -1,5 +1,5 @@
 import { planScratch } from "./backend.ts";
-import { WEIGHTS } from "./blob/pack/pack.ts";
+import { packedBytes, packingOf } from "./blob/pack/pack.ts";
 import { readBlob } from "./blob/read.ts";
 import { recordsOf, tilingOf } from "./blob/tiles.ts";
 import { headBytesOf } from "./blob/write.ts";
@@ -14,8 +14,9 @@ export interface Layer {
   /** Channels and dtypes of input and output: "784 × u8". */
   input: string;
   output: string;
-  /** Weights: dtype, bits of one in the blob, multiply-accumulates of one row. 0 and "" for ops without. */
+  /** Weights: dtype, packing, bits of one in the blob, multiply-accumulates of one row. "" and 0 for ops without. */
   weights: string;
+  packing: string;
   weightBits: number;
   macs: number;
   /** Thresholds of a channel, or how codes are made otherwise: "3 thresholds", "multiplier, half-even", "lookup", "". */
@@ -69,14 +70,17 @@ function layerOf(program: Program, index: number): Layer {
   const [input, output] = [program.tensors[op.input]!, program.tensors[op.output]!];
   const { tiles, tileBytes } = tilingOf(program, op);
   const dense = op.kind === "dense";
+  const packing = dense ? packingOf(op) : undefined;
+  const macs = dense ? input.channels * output.channels : 0;
   return {
     name: program.description?.ops[index]?.node ?? "",
     op: op.kind,
     input: `${input.channels} × ${input.dtype}`,
     output: `${output.channels} × ${output.dtype}`,
     weights: dense ? op.dtype : "",
-    weightBits: dense ? WEIGHTS[op.dtype].packing.bits : 0,
-    macs: dense ? input.channels * output.channels : 0,
+    packing: packing?.name ?? "",
+    weightBits: packing ? (8 * packedBytes(packing, output.channels, input.channels)) / macs : 0,
+    macs,
     post: postText(program, index),
     bytes: tiles * tileBytes,
   };

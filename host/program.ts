@@ -45,6 +45,9 @@ export interface Tensor {
 /** Signed codes: ±1; −1, 0, 1; −2…1; −4…3; −8…7; −128…127. */
 export type WeightDtype = "binary" | "ternary" | "int2" | "int3" | "int4" | "int8";
 
+/** How weights are stored: `blob/FORMAT.md` says what each is, `blob/pack/pack.ts` which dtypes it holds. */
+export type PackingName = "sign32" | "field2" | "field3" | "field4" | "trit5" | "pair4" | "sign128" | "field8";
+
 interface OpBase {
   /** Indices into `tensors`. */
   input: number;
@@ -62,6 +65,8 @@ export interface QuantizeOp extends OpBase {
 export interface DenseOp extends OpBase {
   kind: "dense";
   dtype: WeightDtype;
+  /** How the blob stores the weights; the first packing of their dtype where it is left out. */
+  packing?: PackingName;
   /** (outputs, inputs), row-major. */
   weights: Int8Array;
   post?: Thresholds | Requantize;

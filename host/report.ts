@@ -1,4 +1,4 @@
-import { WEIGHTS } from "./blob/pack/pack.ts";
+import { packingOf } from "./blob/pack/pack.ts";
 import { tilingOf } from "./blob/tiles.ts";
 import type { Graph, Weights } from "./graph/graph.ts";
 import type { Program, WeightDtype } from "./program.ts";
@@ -38,7 +38,7 @@ export function weightsReport(program: Program, graph: Graph): WeightsReport[] {
       found,
       bits,
       dtype: op.dtype,
-      packing: WEIGHTS[op.dtype].packing.name,
+      packing: packingOf(op).name,
       zeros: share((code) => code === 0),
       negatives: share((code) => code < 0),
       scale: {

@@ -1,5 +1,5 @@
 import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
-import { InputError } from "./errors.ts";
+import { EngineError, InputError } from "./errors.ts";
 import { evaluate } from "./graph/evaluate.ts";
 import { orderKey } from "./numbers/order.ts";
 import { parseQuantizer } from "./numbers/quantizer_text.ts";
@@ -44,40 +44,93 @@ export interface VerifyOptions {
 
 /** Scores may differ by so many units in the last place of an f32 (design, D7). */
 const SCORE_ULPS = 2;
-/** Samples evaluated at a time: the evaluator keeps all values of them. */
-const CHUNK = 64;
+/** Samples compared at a time: the evaluator keeps all values of them. */
+export const BATCH_ROWS = 64;
 
 /**
  * Proves that a blob computes what its checkpoint computes: equal codes at every quantizer, equal accumulators, and scores within
  * 2 ulp of f32, for every sample in every session. Each session reports its first difference.
  */
 export function verify(options: VerifyOptions): Verification {
-  const { blob: program, inputs, sessions } = options;
-  const checkpoint = readFor(program, options.checkpoint);
-  const channels = program.inputs.map((tensor) => program.tensors[tensor]!.channels);
-  const samples = inputs[0]!.length / channels[0]!;
-  const differences = new Map<string, Difference>();
-  const compared = new Map<string, number>();
-  for (let first = 0; first < samples; first += CHUNK) {
-    const rows = Math.min(CHUNK, samples - first);
-    const chunk = inputs.map((elements, i) => elements.subarray(first * channels[i]!, (first + rows) * channels[i]!));
-    const expected = expectedOf(checkpoint, program, chunk, rows);
-    for (const [name, session] of Object.entries(sessions)) {
-      if (differences.has(name)) continue;
-      const check = checkRows(session, expected, chunk, rows);
-      compared.set(name, (compared.get(name) ?? 0) + check.compared);
-      if (check.difference)
-        differences.set(name, { session: name, ...check.difference, sample: first + check.difference.sample });
-    }
-    options.onProgress?.(first + rows);
+  const { blob, checkpoint, sessions, inputs, sha256 } = options;
+  const check = createCheck(blob, checkpoint);
+  const tally = new Tally(Object.keys(sessions));
+  for (const batch of splitRows(blob, inputs, BATCH_ROWS)) {
+    tally.add(check(sessions, batch));
+    options.onProgress?.(tally.samples);
   }
-  return {
-    samples,
-    compared: Math.max(...compared.values()),
-    sessions: Object.keys(sessions),
-    differences: [...differences.values()],
-    sameSource: program.description?.source.sha256 === options.sha256,
+  return tally.verification(blob, sha256);
+}
+
+/** Inputs of a model in batches of at most `count` rows. */
+export function* splitRows({ inputs: tensors, tensors: all }: Program, inputs: readonly InputRows[], count: number) {
+  const channels = tensors.map((tensor) => all[tensor]!.channels);
+  const rows = inputs[0]!.length / channels[0]!;
+  for (let first = 0; first < rows; first += count) {
+    yield inputs.map((elements, i) => elements.subarray(first * channels[i]!, (first + count) * channels[i]!));
+  }
+}
+
+/** What a batch of samples showed. It depends on nothing but the batch, so batches may be checked anywhere and in any order. */
+export interface BatchCheck {
+  samples: number;
+  /** By session: numbers compared up to its first difference, whose sample is counted from the batch's first. */
+  checks: Record<string, { compared: number; difference?: Found }>;
+}
+
+type Found = Omit<Difference, "session">;
+
+/** A function that compares sessions of a blob with its checkpoint on one batch of samples, a row of each input per sample. */
+export function createCheck(
+  program: Program,
+  checkpoint: Uint8Array,
+): (sessions: Record<string, Session>, inputs: readonly InputRows[]) => BatchCheck {
+  const read = readFor(program, checkpoint);
+  return (sessions, inputs) => {
+    const samples = inputs[0]!.length / program.tensors[program.inputs[0]!]!.channels;
+    const expected = expectedOf(read, program, inputs, samples);
+    const checks = Object.entries(sessions).map(([name, session]) => {
+      return [name, checkRows(session, expected, inputs, samples)] as const;
+    });
+    return { samples, checks: Object.fromEntries(checks) };
   };
+}
+
+/** Adds up batches, in the order of their samples. */
+export class Tally {
+  samples = 0;
+  readonly #sessions: string[];
+  readonly #compared = new Map<string, number>();
+  readonly #differences = new Map<string, Difference>();
+
+  constructor(sessions: string[]) {
+    this.#sessions = sessions;
+  }
+
+  /** Throws EngineError where a session has not checked the batch. */
+  add({ samples, checks }: BatchCheck): void {
+    for (const session of this.#sessions) {
+      const check = checks[session];
+      if (!check) throw new EngineError("missing", `session ${session} is not there for sample ${this.samples}`);
+      if (this.#differences.has(session)) continue;
+      this.#compared.set(session, (this.#compared.get(session) ?? 0) + check.compared);
+      if (!check.difference) continue;
+      const sample = this.samples + check.difference.sample;
+      this.#differences.set(session, { session, ...check.difference, sample });
+    }
+    this.samples += samples;
+  }
+
+  /** What all batches showed. `sha256` is the checkpoint's. */
+  verification({ description }: Program, sha256: string): Verification {
+    return {
+      samples: this.samples,
+      compared: Math.max(...this.#compared.values()),
+      sessions: this.#sessions,
+      differences: [...this.#differences.values()],
+      sameSource: description?.source.sha256 === sha256,
+    };
+  }
 }
 
 /** The checkpoint as it was converted. */
@@ -102,8 +155,6 @@ function expectedOf({ graph }: Checkpoint, program: Program, inputs: readonly In
   const outputs = evaluate(graph, real, rows, (value, seen) => integers.set(value, seen));
   return { integers, outputs };
 }
-
-type Found = Omit<Difference, "session">;
 
 /** Compares all that a session computes for some rows with what it should. */
 function checkRows(

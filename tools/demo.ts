@@ -2,12 +2,13 @@
 import { join, relative } from "node:path";
 import { packageRoot } from "../host/engines/package_root.ts";
 import { convertFile, formatConversion } from "./commands/convert.ts";
-import { answer, evaluate, formatAccuracy } from "./commands/eval.ts";
+import { evaluate, formatAccuracy } from "./commands/eval.ts";
 import { formatRow } from "./commands/run.ts";
 import { formatProof, isProven, prove } from "./commands/verify.ts";
 import { readFile } from "./files.ts";
 import { readSamples } from "./samples.ts";
 import { openSession } from "./sessions.ts";
+import { answer } from "./tasks.ts";
 
 /** Digits shown in full. */
 const SHOWN = 3;
@@ -25,18 +26,20 @@ print(formatConversion(await convertFile(checkpoint, model)));
 print(["", `Written to ${model}.`]);
 
 title("Run it on drawn digits, in V8");
-const session = await openSession(await readFile(model), { engine: "v8", weights: "resident" });
-const samples = await readSamples(ten, session.program);
+const blob = await readFile(model);
+const inV8 = { engine: "v8", weights: "resident" } as const;
+const session = await openSession(blob, inV8);
+const samples = readSamples(ten, session.program);
 const outputs = session.run(samples.elements);
 for (let row = 0; row < SHOWN; row++) print([...formatRow(session.program, samples, outputs, row), ""]);
 const answers = Array.from({ length: samples.rows }, (_, row) => answer(outputs[0]!, row, samples.rows));
 print([`The next ${samples.rows - SHOWN} digits are read as ${answers.slice(SHOWN).join(" ")}.`]);
 
 title("Evaluate it on 1,000 more");
-print([formatAccuracy(await evaluate(session, images, labels))]);
+print([formatAccuracy(await evaluate(blob, images, labels, inV8))]);
 
 title("Prove that it computes what the checkpoint computes");
-const proof = await prove(model, checkpoint, images);
+const proof = await prove(model, checkpoint, { inputs: images });
 print(formatProof(proof));
 if (!isProven(proof)) process.exitCode = 1;
 

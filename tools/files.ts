@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { open, readFile as readWhole, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InputError } from "../host/errors.ts";
@@ -23,13 +24,36 @@ const REASONS: Record<string, string> = {
 export async function readFile(path: string, maxBytes = MAX_FILE_BYTES): Promise<Uint8Array> {
   try {
     const stats = await stat(path);
-    if (stats.isDirectory()) throw new InputError(`${path}: is a directory, expected a file`);
-    if (!stats.isFile()) throw new InputError(`${path}: is a device or pipe, expected a file`);
+    checkRegular(stats, path);
     if (stats.size > maxBytes) throw new InputError(`${path}: ${stats.size} bytes, expected at most ${maxBytes}`);
     return new Uint8Array(await readWhole(path));
   } catch (error) {
     throw asInputError(error, `${path}: cannot be read`);
   }
+}
+
+/** The bytes of a regular file, in chunks of `chunkBytes`. It is open from the first chunk that is asked for to the last, or to `return`. */
+export function* readChunks(path: string, chunkBytes: number): Generator<Uint8Array> {
+  let file: number | undefined;
+  try {
+    checkRegular(statSync(path), path);
+    file = openSync(path, "r");
+    for (;;) {
+      const chunk = new Uint8Array(chunkBytes);
+      const bytes = readSync(file, chunk);
+      if (bytes === 0) return;
+      yield chunk.subarray(0, bytes);
+    }
+  } catch (error) {
+    throw asInputError(error, `${path}: cannot be read`);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function checkRegular(stats: Stats, path: string): void {
+  if (stats.isDirectory()) throw new InputError(`${path}: is a directory, expected a file`);
+  if (!stats.isFile()) throw new InputError(`${path}: is a device or pipe, expected a file`);
 }
 
 /**

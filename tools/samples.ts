@@ -1,10 +1,15 @@
-import { InputError, type InputRows, type Program } from "../host/index.ts";
-import { readFile } from "./files.ts";
-import type { Input } from "./inputs/input.ts";
-import { readInput } from "./inputs/read.ts";
+import { InputError, type InputRows, type Program, sampleInputs } from "../host/index.ts";
+import { splitRows } from "../host/verify.ts";
+import { readChunks, readFile } from "./files.ts";
+import { CHUNK_BYTES } from "./inputs/byte_stream.ts";
+import type { InputStream } from "./inputs/input.ts";
+import { join, openInput, readInput } from "./inputs/read.ts";
 import { fitRows } from "./inputs/rows.ts";
 import { formatShape } from "./inputs/shape.ts";
 import type { Picture } from "./terminal/picture.ts";
+
+/** Rows read at a time where all are wanted. */
+const PART_ROWS = 1024;
 
 /** Samples for a model, out of a file. */
 export interface Samples {
@@ -17,25 +22,75 @@ export interface Samples {
   shapes: number[][];
 }
 
-/** Reads samples for the only input of a model. u8 samples for an input of real numbers are pictures, and stand for value / 255. */
-export async function readSamples(path: string, program: Program, limit = Number.POSITIVE_INFINITY): Promise<Samples> {
+/** Samples that come as they are asked for. */
+export interface SampleStream {
+  rows: number;
+  /**
+   * The rows in order, once: `count` at a time, and what is left, as one array per input. A file is read to its end, whatever the
+   * limit: InputError where it is damaged, which may come behind the last row.
+   */
+  batches(count: number): Iterable<InputRows[]>;
+  close(): void;
+}
+
+/** Samples that cover a model's quantizers, the same every time. */
+export function seededSamples(program: Program, rows: number): SampleStream {
+  const inputs = sampleInputs(program, rows);
+  return { rows, batches: (count) => splitRows(program, inputs, count), close: () => {} };
+}
+
+/** Opens samples for the only input of a model. u8 samples for an input of real numbers are pictures, and stand for value / 255. */
+export function openSamples(
+  path: string,
+  program: Program,
+  limit = Number.POSITIVE_INFINITY,
+): SampleStream & Omit<Samples, "elements"> {
   if (program.inputs.length !== 1) {
     throw new InputError(`the model has ${program.inputs.length} inputs, expected 1: a file holds samples for one`);
   }
   const { dtype, channels } = program.tensors[program.inputs[0]!]!;
   const shape = program.description?.inputs[0]?.shape ?? [channels];
-  const input = readInput(await readFile(path), path);
-  const { rows: total, ...fitted } = fitRows(input, shape, path);
-  const rows = Math.min(total, limit);
-  const shapes = [sampleShape(input, channels), shape];
-  if (fitted.dtype === "i32") throw new InputError(`${path}: elements are i32, expected ${dtype}`);
-  const elements = fitted.data.subarray(0, rows * channels);
-  const isPicture = fitted.dtype === "u8" && dtype === "f32";
-  return { rows, total, shapes, elements: isPicture ? Float32Array.from(elements, (value) => value / 255) : elements };
+  const input = openInput(readChunks(path, CHUNK_BYTES), path);
+  try {
+    const { rows: total, dtype: found, batches } = fitRows(input, shape, path);
+    if (found === "i32") throw new InputError(`${path}: elements are i32, expected ${dtype}`);
+    const isPicture = found === "u8" && dtype === "f32";
+    const rows = Math.min(total, limit);
+    return {
+      rows,
+      total,
+      shapes: [sampleShape(input, channels), shape],
+      *batches(count) {
+        let left = rows * channels;
+        for (const part of batches(count)) {
+          const elements = part.subarray(0, left) as InputRows;
+          left -= elements.length;
+          if (elements.length > 0) yield [isPicture ? Float32Array.from(elements, (value) => value / 255) : elements];
+        }
+      },
+      close: () => input.close(),
+    };
+  } catch (error) {
+    input.close();
+    throw error;
+  }
+}
+
+/** Reads all samples at once. */
+export function readSamples(path: string, program: Program): Samples {
+  const { batches, close, ...samples } = openSamples(path, program);
+  const parts = function* () {
+    for (const [elements] of batches(PART_ROWS)) yield elements!;
+  };
+  try {
+    return { ...samples, elements: join(parts(), path)! }; // there is at least one row
+  } finally {
+    close();
+  }
 }
 
 /** Shape of one sample in a file. */
-function sampleShape({ kind, shape }: Input, channels: number): number[] {
+function sampleShape({ kind, shape }: InputStream, channels: number): number[] {
   const size = shape.reduce((product, length) => product * length, 1);
   if (kind === "png") return shape.slice(0, 2);
   return size === channels ? shape : shape.slice(1);

@@ -1,5 +1,6 @@
 import { EngineError, load, loadReference, type Session, VARIANTS, v8, variantProblem } from "../host/index.ts";
 import { bestModule, createWasmtime, readModule } from "../host/node.ts";
+import { countOption } from "./usage.ts";
 
 /** What can run a blob, and where its weights lie meanwhile: words of the command line. */
 type EngineName = "v8" | "wasmtime" | "reference";
@@ -18,6 +19,19 @@ export const SESSION_ARGS = {
     description: "Where the weights lie",
   },
 };
+
+/** More threads than that help nobody, and each takes 40 MB and more. */
+const MAX_WORKERS = 256;
+
+/** Option of the commands that work off many samples. */
+export const WORKERS_ARG = {
+  workers: { type: "string" as const, valueHint: "N", description: "Threads, else up to one per core" },
+};
+
+/** What --workers says. */
+export function workersOption(text: string | undefined): number | undefined {
+  return countOption("workers", text, MAX_WORKERS);
+}
 
 export interface SessionOptions {
   engine: EngineName;

@@ -1,12 +1,35 @@
 import { Activation, dtypeOf, Op, Post } from "../blob";
 import { BIT_TENSOR, DATA, LOOKUP, OPS, REQUANTIZE, THRESHOLDS } from "../features";
 
-/** Post (FORMAT.md): the code of the integer `x` by the parameter record at `record`. */
-export function codeOf(op: usize, record: usize, x: i32): i32 {
+/**
+ * Posts (FORMAT.md): the codes of `count` integers at `sums` (i32), by the parameter records from `record` on, as elements `channel` …
+ * of the row at `row` of `tensor`. The bits of a row have been cleared.
+ */
+export function storeCodes(
+  op: usize,
+  record: usize,
+  sums: usize,
+  count: u32,
+  tensor: usize,
+  row: usize,
+  channel: u32,
+): void {
   const post: i32 = load<u8>(op, Op.post);
-  if (DATA & LOOKUP && post == Post.lookup) return load<i8>(record + (x & 0xff));
-  if (DATA & REQUANTIZE && post == Post.requantize) return requantize(op, record, x);
-  return DATA & THRESHOLDS ? thresholds(record, load<u16>(op, Op.count), x) : 0;
+  const step: u32 = load<u16>(op, Op.recordStep);
+  const isBit = OPS & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
+  for (const end = sums + (count << 2); sums < end; sums += 4, record += step, channel++) {
+    const x = load<i32>(sums);
+    let code: i32 = 0;
+    if (DATA & LOOKUP && post == Post.lookup) code = load<i8>(record + (x & 0xff));
+    else if (DATA & REQUANTIZE && post == Post.requantize) code = requantize(op, record, x);
+    else if (DATA & THRESHOLDS) code = thresholds(record, load<u16>(op, Op.count), x);
+    if (isBit) {
+      const at = row + (channel >> 3);
+      store<u8>(at, load<u8>(at) | ((code >>> 31) << (channel & 7)));
+    } else {
+      store<u8>(row + channel, code);
+    }
+  }
 }
 
 /** base + #{j < ups: x ≥ steps[j]} − #{j ≥ ups: x ≥ steps[j]} */
@@ -26,19 +49,9 @@ function requantize(op: usize, record: usize, x: i32): i32 {
   let code = line >> shift;
   if (load<u8>(op, Op.rounding)) {
     const rest = line & (((<i64>1) << shift) - 1);
-    if (<u64>(rest + (code & 1)) > (<u64>1) << (shift - 1)) code++; // 2^63 without a shift: never
+    code += i64(<u64>(rest + (code & 1)) > (<u64>1) << (shift - 1)); // 2^63 without a shift: never; no branch, which would be a coin toss
   }
   const lo: i64 = load<i16>(op, Op.lo);
   const hi: i64 = load<i16>(op, Op.hi);
-  return <i32>(code < lo ? lo : code > hi ? hi : code);
-}
-
-/** Stores a code as element `channel` of a row of `tensor`. The bits of a row have been cleared. */
-export function storeCode(tensor: usize, row: usize, channel: u32, code: i32): void {
-  if (OPS & BIT_TENSOR && dtypeOf(tensor) == Activation.bit) {
-    row += channel >> 3;
-    store<u8>(row, load<u8>(row) | ((code >>> 31) << (channel & 7)));
-  } else {
-    store<u8>(row + channel, code);
-  }
+  return <i32>min(max(code, lo), hi);
 }

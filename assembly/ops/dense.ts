@@ -4,7 +4,7 @@ import { fieldCode, pairCode, panelBytes, panelCode, prepare, preparedBytes, sig
 import { BLOCK_CHANNELS, BLOCK_ROWS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
-import { codeOf, storeCode } from "./code";
+import { storeCodes } from "./code";
 
 /**
  * output[r, m] = post(Σ_k weights[m, k] · input[r, k])
@@ -44,11 +44,7 @@ export function dense(op: usize): Status {
         multiply(op, weights, rowBytes, width, from, codeStep, height, inputs, at, step);
         from += height * codeStep;
         for (let r: u32 = 0; r < height; r++, to += rowStride(output)) {
-          let record = records;
-          for (let c: u32 = 0; post && c < width; c++, record += load<u16>(op, Op.recordStep)) {
-            const sum = load<i32>(sums + ((r * BLOCK_CHANNELS + c) << 2));
-            storeCode(output, to, first + c, codeOf(op, record, sum));
-          }
+          if (post) storeCodes(op, records, sums + ((r * BLOCK_CHANNELS) << 2), width, output, to, first);
         }
       }
       weights += width * rowBytes;

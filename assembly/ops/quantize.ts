@@ -1,9 +1,9 @@
 import { Activation, dtypeOf, Op, rowStride, Tensor } from "../blob";
 import { BIT_TENSOR, OPS, SIGNED_INPUT, STREAMS, WIDE_INPUT } from "../features";
-import { clearTensor, firstRow, inputOf, outputOf, rows } from "../regions";
+import { BLOCK_CHANNELS, clearTensor, firstRow, inputOf, outputOf, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
-import { codeOf, storeCode } from "./code";
+import { storeCodes } from "./code";
 
 /** output[r, c] = post(element of input[r, c]) */
 export function quantize(op: usize): Status {
@@ -14,19 +14,22 @@ export function quantize(op: usize): Status {
   if (OPS & BIT_TENSOR) clearTensor(output);
   for (let first: u32 = 0; first < channels; offset += load<u32>(op, Op.tileBytes)) {
     const last = min<u32>(first + load<u16>(op, Op.tileChannels), channels);
-    const records = tile(offset, load<u32>(op, Op.tileBytes));
+    let records = tile(offset, load<u32>(op, Op.tileBytes));
     if (STREAMS && !records) return Status.ReadFailed;
-    let from = firstRow(input);
-    let to = firstRow(output);
-    for (let row: u32 = 0; row < rows; row++) {
-      let record = records + load<u32>(op, Op.recordsAt);
-      for (let c = first; c < last; c++, record += load<u16>(op, Op.recordStep)) {
-        storeCode(output, to, c, codeOf(op, record, element(input, from, c)));
+    records += load<u32>(op, Op.recordsAt);
+    while (first < last) {
+      const width = min<u32>(BLOCK_CHANNELS, last - first);
+      let from = firstRow(input);
+      let to = firstRow(output);
+      for (let row: u32 = 0; row < rows; row++) {
+        for (let c: u32 = 0; c < width; c++) store<i32>(sums + (c << 2), element(input, from, first + c));
+        storeCodes(op, records, sums, width, output, to, first);
+        from += rowStride(input);
+        to += rowStride(output);
       }
-      from += rowStride(input);
-      to += rowStride(output);
+      records += width * load<u16>(op, Op.recordStep);
+      first += width;
     }
-    first = last;
   }
   return Status.Ok;
 }

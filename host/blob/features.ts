@@ -1,6 +1,6 @@
 import type { Program } from "../program.ts";
 import { OP_FEATURE, OP_KIND, PACKING, POST, POST_BIT } from "./layout.ts";
-import { WEIGHTS } from "./pack/pack.ts";
+import { packingOf } from "./pack/pack.ts";
 import { recordsOf } from "./tiles.ts";
 
 /** The header's feature words: exactly the bits that a program needs (FORMAT.md, "Features"). */
@@ -15,7 +15,7 @@ export function featuresOf(program: Program): { op: number; data: number } {
   for (const each of program.ops) {
     op |= 1 << OP_KIND[each.kind];
     data |= 1 << (POST_BIT + POST[recordsOf(each).post]);
-    if (each.kind === "dense") data |= 1 << PACKING[WEIGHTS[each.dtype].packing.name];
+    if (each.kind === "dense") data |= 1 << PACKING[packingOf(each).name];
     if (each.kind === "quantize" && program.tensors[each.input]!.dtype === "i32") op |= 1 << OP_FEATURE.wideInput;
   }
   return { op: op >>> 0, data: data >>> 0 };

@@ -57,7 +57,17 @@ export const OP = {
 } as const;
 export const OP_KIND = { quantize: 1, dense: 2, argmax: 3 } as const;
 export const WEIGHT = { binary: 0, ternary: 1, int2: 2, int3: 3, int4: 4, int8: 5 } as const;
-export const PACKING = { none: 0, sign32: 1, field2: 2, field3: 3, field4: 4, field8: 8 } as const;
+export const PACKING = {
+  none: 0,
+  sign32: 1,
+  field2: 2,
+  field3: 3,
+  field4: 4,
+  trit5: 5,
+  pair4: 6,
+  sign128: 7,
+  field8: 8,
+} as const;
 export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4 } as const;
 export const ROUNDING = { floor: 0, "half-even": 1 } as const;
 

@@ -24,7 +24,7 @@ import {
   ROUNDING,
   WEIGHT,
 } from "./layout.ts";
-import { WEIGHTS } from "./pack/pack.ts";
+import { packingOf, WEIGHTS } from "./pack/pack.ts";
 import { decodeSelfTest } from "./self_test.ts";
 import { elementBytes, rowStride } from "./tensors.ts";
 import { type Tiling, tilingOf } from "./tiles.ts";
@@ -262,12 +262,17 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
   }
   if (!codes(from)) fail(`input of ${from.dtype}, expected codes`);
   if (post === "none" ? to.dtype !== "i32" : !codes(to)) fail(`post ${post} gives ${to.dtype}`);
-  if (packing !== WEIGHTS[dtype].packing.name)
-    fail(`packing ${packing} of ${dtype}, expected ${WEIGHTS[dtype].packing.name}`);
+  const { packings } = WEIGHTS[dtype];
+  const packed = packings.find(({ name }) => name === packing);
+  if (!packed) return fail(`packing ${packing} of ${dtype}, expected ${packings.map(({ name }) => name).join(" or ")}`);
+  if (tileChannels < to.channels && tileChannels % packed.groupChannels) {
+    fail(`tiles of ${tileChannels} channels in ${packing}, expected a multiple of ${packed.groupChannels}`);
+  }
   if (from.dtype === "bit" && dtype !== "binary") fail(`bit × ${dtype}, expected bit × binary`);
   if (post === "lookup" || post === "scores") return fail(`post ${post}, expected none, thresholds or requantize`);
   const made = post === "none" ? undefined : emptyPost(post, records, count, lo, hi, rounding);
   const op: Op = { kind, input, output, dtype, weights: new Int8Array(0), ...(made && { post: made }), tileChannels };
+  if (packed !== packings[0]) op.packing = packed.name;
   return { at, op, weights };
 }
 
@@ -323,14 +328,15 @@ function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling:
   const last = Math.min(first + tiling.tileChannels, tiling.channels);
   if (op.kind === "dense") {
     const inputs = op.weights.length / tiling.channels;
-    const { packing, min, max } = WEIGHTS[op.dtype];
-    for (let m = first; m < last; m++) {
-      const row = op.weights.subarray(m * inputs, (m + 1) * inputs);
-      const offset = at + (m - first) * tiling.rowBytes;
-      packing.unpack(view, offset, row);
-      const bad = row.findIndex((code) => code < min || code > max);
-      if (bad >= 0)
-        throw new BlobError(offset, `${op.dtype} weight [${m}, ${bad}] is ${row[bad]}, expected ${min} to ${max}`);
+    const { min, max } = WEIGHTS[op.dtype];
+    const { groupChannels, groupBytes } = tiling;
+    for (let m = first, group = at; m < last; m += groupChannels, group += groupBytes) {
+      const codes = op.weights.subarray(m * inputs, Math.min(m + groupChannels, last) * inputs);
+      packingOf(op).unpack(view, group, codes, inputs);
+      const bad = codes.findIndex((code) => code < min || code > max);
+      if (bad < 0) continue;
+      const where = `${op.dtype} weight [${m + Math.floor(bad / inputs)}, ${bad % inputs}]`;
+      throw new BlobError(group, `${where} is ${codes[bad]}, expected ${min} to ${max}`);
     }
   }
   const records = at + tiling.recordsAt;

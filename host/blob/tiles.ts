@@ -1,6 +1,6 @@
 import type { Op, Program } from "../program.ts";
 import { align16, type POST } from "./layout.ts";
-import { WEIGHTS } from "./pack/pack.ts";
+import { packingOf } from "./pack/pack.ts";
 
 /** Where the weights and parameter records of an op lie inside its tiles (FORMAT.md, "Tiles"). */
 export interface Tiling {
@@ -9,8 +9,9 @@ export interface Tiling {
   tileChannels: number;
   tiles: number;
   tileBytes: number;
-  /** Bytes of a channel's weights; 0 for ops without. */
-  rowBytes: number;
+  /** Channels whose weights are packed together, and their bytes; 0 for ops without weights. */
+  groupChannels: number;
+  groupBytes: number;
   recordsAt: number;
   /** 0 where one record serves all channels. */
   recordStep: number;
@@ -24,26 +25,19 @@ const TILE_BYTES = 2048;
 export function tilingOf({ tensors }: Pick<Program, "tensors">, op: Op): Tiling {
   const inputs = tensors[op.input]!.channels;
   const channels = op.kind === "argmax" ? inputs : tensors[op.output]!.channels;
-  const rowBytes = op.kind === "dense" ? WEIGHTS[op.dtype].packing.rowBytes(inputs) : 0;
+  const packing = op.kind === "dense" ? packingOf(op) : undefined;
+  const groupChannels = packing?.groupChannels ?? 1;
+  const groupBytes = packing?.groupBytes(inputs) ?? 0;
   const { post, recordBytes, records } = recordsOf(op);
   const shared = records === 1;
-  if (post === "none" && rowBytes === 0) {
-    return { channels, tileChannels: 1, tiles: 0, tileBytes: 0, rowBytes, recordsAt: 0, recordStep: 0, recordBytes };
-  }
-  const tileChannels = op.tileChannels ?? chooseTileChannels(channels, rowBytes + (shared ? 0 : recordBytes));
-  const recordsAt = align16(tileChannels * rowBytes);
   const recordStep = shared ? 0 : recordBytes;
+  const common = { channels, groupChannels, groupBytes, recordStep, recordBytes };
+  if (post === "none" && !packing) return { ...common, tileChannels: 1, tiles: 0, tileBytes: 0, recordsAt: 0 };
+  const channelBytes = groupBytes / groupChannels + recordStep;
+  const tileChannels = op.tileChannels ?? chooseTileChannels(channels, channelBytes, Math.max(8, groupChannels));
+  const recordsAt = align16(Math.ceil(tileChannels / groupChannels) * groupBytes);
   const tileBytes = align16(recordsAt + recordStep * (tileChannels - 1) + recordBytes);
-  return {
-    channels,
-    tileChannels,
-    tiles: Math.ceil(channels / tileChannels),
-    tileBytes,
-    rowBytes,
-    recordsAt,
-    recordStep,
-    recordBytes,
-  };
+  return { ...common, tileChannels, tiles: Math.ceil(channels / tileChannels), tileBytes, recordsAt };
 }
 
 /** The post of an op, the size of its records and how many there are: 1 (shared) or one per channel. */
@@ -65,10 +59,10 @@ export function recordsOf(op: Op): { post: keyof typeof POST; recordBytes: numbe
   }
 }
 
-/** As many channels as fill a tile, in multiples of 8, spread evenly over the tiles; all of them where they need no bytes. */
-function chooseTileChannels(channels: number, bytesPerChannel: number): number {
-  if (bytesPerChannel === 0) return Math.min(channels, 0xffff);
-  const most = Math.max(8, Math.floor(TILE_BYTES / bytesPerChannel / 8) * 8);
-  const tiles = Math.ceil(channels / Math.min(most, 0xfff8));
-  return Math.min(channels, Math.ceil(channels / tiles / 8) * 8);
+/** As many channels as fill a tile, in multiples of `step`, spread evenly over the tiles; all of them where they need no bytes. */
+function chooseTileChannels(channels: number, channelBytes: number, step: number): number {
+  if (channelBytes === 0) return Math.min(channels, 0xffff);
+  const most = Math.max(step, Math.floor(TILE_BYTES / channelBytes / step) * step);
+  const tiles = Math.ceil(channels / most);
+  return Math.min(channels, Math.ceil(channels / tiles / step) * step);
 }

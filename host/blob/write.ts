@@ -24,7 +24,7 @@ import {
   TENSOR_BYTES,
   WEIGHT,
 } from "./layout.ts";
-import { WEIGHTS } from "./pack/pack.ts";
+import { packingOf } from "./pack/pack.ts";
 import { encodeSelfTest } from "./self_test.ts";
 import { recordsOf, type Tiling, tilingOf } from "./tiles.ts";
 
@@ -124,7 +124,7 @@ function writeOp(view: DataView, at: number, op: Op, tiling: Tiling, weights: nu
   view.setUint16(at + OP.output, op.output, true);
   if (op.kind === "dense") {
     view.setUint8(at + OP.dtype, WEIGHT[op.dtype]);
-    view.setUint8(at + OP.packing, PACKING[WEIGHTS[op.dtype].packing.name]);
+    view.setUint8(at + OP.packing, PACKING[packingOf(op).name]);
   }
   view.setUint32(at + OP.weights, weights, true);
   view.setUint32(at + OP.tileBytes, tiling.tileBytes, true);
@@ -157,9 +157,10 @@ function writeTile(view: DataView, at: number, op: Op, tiling: Tiling, tile: num
   const last = Math.min(first + tiling.tileChannels, tiling.channels);
   if (op.kind === "dense") {
     const inputs = op.weights.length / tiling.channels;
-    for (let m = first; m < last; m++) {
-      const row = op.weights.subarray(m * inputs, (m + 1) * inputs);
-      WEIGHTS[op.dtype].packing.pack(view, at + (m - first) * tiling.rowBytes, row);
+    const { groupChannels, groupBytes } = tiling;
+    for (let m = first, group = at; m < last; m += groupChannels, group += groupBytes) {
+      const codes = op.weights.subarray(m * inputs, Math.min(m + groupChannels, last) * inputs);
+      packingOf(op).pack(view, group, codes, inputs);
     }
   }
   const records = at + tiling.recordsAt;

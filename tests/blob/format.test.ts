@@ -2,10 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { referenceBackend } from "../../host/backend.ts";
 import * as layout from "../../host/blob/layout.ts";
-import { type Packing, WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { type Packing, packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import type { WeightDtype } from "../../host/program.ts";
+import { InputError } from "../../host/errors.ts";
+import type { PackingName, WeightDtype } from "../../host/program.ts";
 import { expectReference } from "../module/agree.ts";
 import { programOf, thresholds } from "../module/programs.ts";
 import { describeModules } from "../variants.ts";
@@ -112,15 +113,19 @@ describe("FORMAT.md, layout.ts and assembly/blob.ts agree", () => {
   }
 });
 
-/** The annotated blob of FORMAT.md, and what it says. */
-const GOLDEN = Uint8Array.from(
-  [...FORMAT.matchAll(/^[0-9a-f]{4} {2}((?:[0-9a-f]{2} ){16})/gm)].flatMap(([, bytes]) =>
-    bytes!
-      .trim()
-      .split(" ")
-      .map((byte) => Number.parseInt(byte, 16)),
-  ),
-);
+/** The annotated bytes of FORMAT.md: a blob, and a group of pair4. */
+const [GOLDEN, GOLDEN_PAIRS] = FORMAT.split("```")
+  .filter((block) => block.startsWith("\n0000"))
+  .map((block) =>
+    Uint8Array.from(
+      [...block.matchAll(/^[0-9a-f]{4} {2}((?:[0-9a-f]{2} ?){16})/gm)].flatMap(([, bytes]) =>
+        bytes!
+          .trim()
+          .split(" ")
+          .map((byte) => Number.parseInt(byte, 16)),
+      ),
+    ),
+  ) as [Uint8Array, Uint8Array];
 const TINY = programOf(
   [
     ["u8", 3],
@@ -139,6 +144,11 @@ const TINY = programOf(
   { maxRows: 8 },
 );
 
+/** Every dtype in every packing that holds it. */
+const PACKINGS = Object.entries(WEIGHTS).flatMap(([dtype, { packings }]) =>
+  packings.map((packing) => [`${packing.name} of ${dtype}`, dtype as WeightDtype, packing] as const),
+);
+
 describe("golden vectors", () => {
   it("the blob of FORMAT.md is what the writer makes", () => {
     expect(GOLDEN).toHaveLength(192);
@@ -154,21 +164,34 @@ describe("golden vectors", () => {
     expect([...backend.read(1, 2)]).toEqual([1, 1, 0, 0]);
   });
 
-  it.each(tableRows(FORMAT, "packing", "dtype", "a channel's weights", "bytes"))(
-    "%s of %s: %s",
-    (name, dtype, row, hex) => {
-      const { packing } = WEIGHTS[dtype as WeightDtype];
-      const weights = Int8Array.from(row!.replaceAll("−", "-").split(", ").map(Number));
-      expect(packing.name).toBe(name);
-      expect(Buffer.from(packed(packing, weights)).toString("hex")).toBe(hex!.replaceAll(" ", ""));
-      expect(unpacked(packing, packed(packing, weights), weights.length)).toEqual(weights);
-    },
-  );
+  const rows = tableRows(FORMAT, "packing", "dtype", "a channel's weights", "bytes");
+  it.each(rows)("%s of %s: %s", (name, dtype, row, hex) => {
+    const packing = packingOf({ dtype: dtype as WeightDtype, packing: name as PackingName });
+    const weights = Int8Array.from(row!.replaceAll("−", "-").split(", ").map(Number));
+    const bytes = packed(packing, weights, weights.length);
+    expect(Buffer.from(bytes).toString("hex")).toBe(hex!.replaceAll(" ", ""));
+    expect(unpacked(packing, bytes, weights.length, weights.length)).toEqual(weights);
+  });
 
-  it("cover every packing", () => {
-    const rows = tableRows(FORMAT, "packing", "dtype", "a channel's weights", "bytes");
-    expect(rows.map(([, dtype]) => dtype)).toEqual(Object.keys(WEIGHTS));
-    expect(new Set(["none", ...rows.map(([name]) => name)])).toEqual(new Set(Object.keys(layout.PACKING)));
+  it("a group of pair4", () => {
+    const packing = packingOf({ dtype: "ternary", packing: "pair4" });
+    const weights = Int8Array.of(1, -1, 0, 0, -1, -1, -1, 1, 1, 1);
+    expect(packed(packing, weights, 5)).toEqual(GOLDEN_PAIRS);
+    expect(unpacked(packing, GOLDEN_PAIRS, weights.length, 5)).toEqual(weights);
+  });
+
+  it("cover every dtype in every packing that holds it", () => {
+    const covered = rows.map(([packing, dtype]) => `${packing} of ${dtype}`);
+    expect([...covered, "pair4 of ternary"].sort()).toEqual(PACKINGS.map(([name]) => name).sort());
+    const names = PACKINGS.map(([, , { name }]) => name);
+    expect(new Set(["none", ...names])).toEqual(new Set(Object.keys(layout.PACKING)));
+  });
+
+  it("say in the table of packings what each is for", () => {
+    for (const [, name, dtypes] of tableRows(FORMAT, "packing", "name", "for").slice(1)) {
+      const holds = PACKINGS.filter(([, , packing]) => packing.name === name).map(([, dtype]) => dtype);
+      expect(dtypes!.split(", ").sort(), name).toEqual(holds.sort());
+    }
   });
 });
 
@@ -179,50 +202,56 @@ describeModules("golden vectors", (engine, module) => {
 });
 
 describe("packings", () => {
-  it.each(Object.entries(WEIGHTS))(
-    "%s: unpacking is the inverse of packing, and padding is 0",
-    (dtype, { packing, min, max }) => {
-      const code = dtype === "binary" ? fc.constantFrom(-1, 1) : fc.integer({ min, max });
-      fc.assert(
-        fc.property(fc.array(code, { minLength: 1, maxLength: 130 }), (row) => {
-          const weights = Int8Array.from(row);
-          const bytes = packed(packing, weights);
-          expect(unpacked(packing, bytes, row.length)).toEqual(weights);
-          const behind = unpacked(packing, bytes, (wordLanes(packing) * bytes.length) / 4).subarray(row.length);
-          expect(behind.every((weight) => weight === (dtype === "binary" ? 1 : min))).toBe(true);
-        }),
-      );
-    },
-  );
+  it.each(PACKINGS)("%s: unpacking is the inverse of packing", (_, dtype, packing) => {
+    const { min, max } = WEIGHTS[dtype];
+    const code = dtype === "binary" ? fc.constantFrom(-1, 1) : fc.integer({ min, max });
+    const group = fc
+      .tuple(fc.integer({ min: 1, max: packing.groupChannels }), fc.integer({ min: 1, max: 130 }))
+      .chain(([channels, inputs]) => {
+        const length = channels * inputs;
+        return fc.tuple(fc.constant(inputs), fc.array(code, { minLength: length, maxLength: length, size: "max" }));
+      });
+    fc.assert(
+      fc.property(group, ([inputs, codes]) => {
+        const weights = Int8Array.from(codes);
+        const bytes = packed(packing, weights, inputs);
+        expect(bytes.length % 4).toBe(0);
+        expect(unpacked(packing, bytes, codes.length, inputs)).toEqual(weights);
+      }),
+    );
+  });
 
-  it.each(Object.entries(WEIGHTS))("%s: weight k lies in field k", (dtype, { packing, min }) => {
-    const lanes = wordLanes(packing);
-    const [count, rest] = [2 * lanes + 1, dtype === "binary" ? 1 : min];
+  const words = PACKINGS.filter(([, , { name }]) => /^(field\d|sign32)$/.test(name));
+  it.each(words)("%s: weight k lies in field k, and padding is 0", (_, dtype, packing) => {
+    const bits = layout.PACKING[packing.name];
+    const lanes = Math.floor(32 / bits);
+    const [count, rest] = [2 * lanes + 1, dtype === "binary" ? 1 : WEIGHTS[dtype].min];
     for (let k = 0; k < count; k++) {
-      const bytes = packed(packing, new Int8Array(count).fill(rest).fill(dtype === "binary" ? -1 : rest + 1, k, k + 1));
-      const words = new Uint32Array(bytes.buffer);
-      const mask = (2 ** packing.bits - 1) * 2 ** (packing.bits * (k % lanes));
+      const weights = new Int8Array(count).fill(rest).fill(dtype === "binary" ? -1 : rest + 1, k, k + 1);
+      const words = new Uint32Array(packed(packing, weights, count).buffer);
+      const mask = (2 ** bits - 1) * 2 ** (bits * (k % lanes));
       words.forEach((word, i) => {
         expect(word & ~mask, `weight ${k}, word ${i}`).toBe(0);
         expect(word !== 0).toBe(i === Math.floor(k / lanes));
       });
     }
   });
+
+  it("are refused where they do not hold a dtype", () => {
+    expect(() => packingOf({ dtype: "int8", packing: "pair4" })).toThrow(
+      new InputError("packing pair4 of int8 weights, expected one of field8"),
+    );
+  });
 });
 
-function packed(packing: Packing, weights: Int8Array): Uint8Array {
-  const bytes = new Uint8Array(packing.rowBytes(weights.length));
-  packing.pack(new DataView(bytes.buffer), 0, weights);
+function packed({ groupBytes, pack }: Packing, weights: Int8Array, inputs: number): Uint8Array {
+  const bytes = new Uint8Array(groupBytes(inputs));
+  pack(new DataView(bytes.buffer), 0, weights, inputs);
   return bytes;
 }
 
-function unpacked(packing: Packing, bytes: Uint8Array, count: number): Int8Array {
+function unpacked({ unpack }: Packing, bytes: Uint8Array, count: number, inputs: number): Int8Array {
   const weights = new Int8Array(count);
-  packing.unpack(new DataView(bytes.buffer), 0, weights);
+  unpack(new DataView(bytes.buffer, bytes.byteOffset), 0, weights, inputs);
   return weights;
-}
-
-/** Weights in a u32. */
-function wordLanes({ bits }: Packing): number {
-  return Math.floor(32 / bits);
 }

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { align16, HEADER, HEADER_BYTES, OP, PART, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
+import { align16, HEADER, HEADER_BYTES, OP, PACKING, PART, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { elementBytes } from "../../host/blob/tensors.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
 import { BlobError } from "../../host/errors.ts";
 import { lower } from "../../host/lower/lower.ts";
-import type { Op, Program } from "../../host/program.ts";
+import type { Op, PackingName, Program } from "../../host/program.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
 import { WAYS } from "../module/agree.ts";
@@ -23,7 +23,7 @@ describe("readBlob and writeBlob", () => {
   it("are inverse, and the same program gives the same bytes", () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
-        const program = randomProgram(new Random(seed));
+        const program = randomProgram(new Random(seed), Object.keys(PACKING) as PackingName[]);
         const blob = writeBlob(program);
         const again = readBlob(blob);
         expect(withoutTiles(again)).toEqual(withoutTiles(program));
@@ -48,7 +48,29 @@ describe("readBlob and writeBlob", () => {
   });
 });
 
-describe.each(Object.entries(SMALL))("the reader refuses of a small blob, %s:", (_, program) => {
+/** 18 channels of ternary weights. */
+function ternary(packing: PackingName, inputs: number): Program {
+  const weights = Int8Array.from({ length: 18 * inputs }, (_, i) => ((i * 7) % 3) - 1);
+  return programOf(
+    [
+      ["u8", inputs],
+      ["i32", 18],
+    ],
+    [{ kind: "dense", input: 0, output: 1, dtype: "ternary", packing, weights }],
+  );
+}
+const TRITS = ternary("trit5", 8);
+const PAIRS = ternary("pair4", 5); // 16 channels in the first group, 2 in the second
+const SIGNS = programOf(
+  [
+    ["bit", 5],
+    ["i32", 2],
+  ],
+  [{ kind: "dense", input: 0, output: 1, dtype: "binary", packing: "sign128", weights: new Int8Array(10).fill(-1) }],
+);
+const PACKED = { "binary in sign128": SIGNS, "ternary in trit5": TRITS, "ternary in pair4": PAIRS };
+
+describe.each(Object.entries({ ...SMALL, ...PACKED }))("the reader refuses of a small blob, %s:", (_, program) => {
   const blob = writeBlob(program);
 
   it("every truncation, and bytes behind the end", () => {
@@ -159,6 +181,41 @@ describe("a hostile blob", () => {
     const view = new DataView(blob.buffer);
     change(view, HEADER_BYTES + PART_BYTES + 2 * TENSOR_BYTES);
     expectRefused(sealed(blob), reason);
+  });
+
+  it.each<[string, (view: DataView, tile: number, op: number) => void, string]>([
+    ["a nibble above 8", (view, tile) => view.setUint8(tile + 64 + 3, 0x09), "ternary weight [3, 0] is 2"],
+    ["a nibble above 8 behind", (view, tile) => view.setUint8(tile + 96 + 64 + 16 + 1, 0x0c), "[17, 4] is 3"],
+    ["another sum of a channel", (view, tile) => view.setInt32(tile + 4, 5, true), "not canonical"],
+    ["the sum of a channel that is not there", (view, tile) => view.setUint8(tile + 96 + 8, 1), "not canonical"],
+    ["weights of it", (view, tile) => view.setUint8(tile + 96 + 64 + 15, 0x40), "not canonical"],
+    ["a weight behind the last input", (view, tile) => view.setUint8(tile + 64 + 16, 0x08), "not canonical"],
+    ["a pair behind the last input", (view, tile) => view.setUint8(tile + 64 + 17, 0x44), "not canonical"],
+    [
+      "a group that spans two tiles",
+      (view, _, op) => view.setUint16(op + OP.tileChannels, 17, true),
+      "tiles of 17 channels in pair4, expected a multiple of 16",
+    ],
+    ["weights that pairs cannot hold", (view, _, op) => view.setUint8(op + OP.dtype, 5), "packing pair4 of int8"],
+  ])("with, in pair4, %s: a reason", (_, change, reason) => {
+    const blob = writeBlob(PAIRS);
+    const view = new DataView(blob.buffer);
+    change(view, tileAt(view), HEADER_BYTES + PART_BYTES + 2 * TENSOR_BYTES);
+    expectRefused(sealed(blob), reason);
+  });
+
+  it.each<[string, number, number[], string]>([
+    ["bytes above 242", 4, Array.from({ length: 13 }, (_, i) => 243 + i), "ternary weight [1, 4] is 2"],
+    ["bytes above 242 with three weights", 5, Array.from({ length: 13 }, (_, i) => 243 + i), "not canonical"],
+    ["digits behind the last weight", 1, [27, 81, 242], "not canonical"],
+    ["bytes behind the last weight", 2, [1, 255], "not canonical"],
+  ])("with, in trit5, %s: a reason", (_, at, bytes, reason) => {
+    for (const byte of bytes) {
+      const blob = writeBlob(TRITS);
+      const view = new DataView(blob.buffer);
+      view.setUint8(tileAt(view) + at, byte);
+      expectRefused(sealed(blob), reason);
+    }
   });
 
   it("with fixed-point codes from 1 to 0: a reason", () => {

@@ -1,8 +1,10 @@
 import { gzipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../../host/errors.ts";
-import { readIdx } from "../../tools/inputs/idx.ts";
+import { slices } from "../../tools/inputs/byte_stream.ts";
+import { concat } from "../../tools/inputs/concat.ts";
 import { gunzip } from "../../tools/inputs/inflate.ts";
+import { readInput } from "../../tools/inputs/read.ts";
 
 /** Bytes that deflate can only store. */
 function noise(length: number): Uint8Array {
@@ -15,24 +17,28 @@ function noise(length: number): Uint8Array {
 
 const IDX = Uint8Array.of(0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6);
 
-describe("readIdx", () => {
+describe("an idx file", () => {
   it("reads unsigned bytes", () => {
     const data = Uint8Array.of(1, 2, 3, 4, 5, 6);
-    expect(readIdx(IDX, "a")).toEqual({ kind: "idx", dtype: "u8", shape: [2, 3], data });
+    expect(readInput(IDX, "a")).toEqual({ kind: "idx", dtype: "u8", shape: [2, 3], data });
   });
 
   it.each([
     [2, 13, "a, byte 2: idx elements of type 13 (float), expected 8 (unsigned byte)"],
     [2, 7, "a, byte 2: idx elements of type 7 (unknown), expected 8 (unsigned byte)"],
     [3, 5, "a, byte 16: needs 4 bytes, but 2 are left"],
-    [7, 3, "a, byte 12: 6 elements, expected 9 for shape [3, 3]"],
-    [7, 1, "a, byte 12: 6 elements, expected 3 for shape [1, 3]"],
-    [8, 255, "a, byte 12: 6 elements, expected 8556380166 for shape [2, 4278190083]"],
+    [7, 3, 'a, byte 12: 6 bytes of elements, expected 9 for shape [3, 3] of "unsigned byte"'],
+    [7, 1, 'a, byte 12: more than 3 bytes of elements, expected 3 for shape [1, 3] of "unsigned byte"'],
+    [8, 255, 'a, byte 12: 6 bytes of elements, expected 8556380166 for shape [2, 4278190083] of "unsigned byte"'],
   ])("refuses byte %i = %i", (at, value, message) => {
     const bytes = IDX.with(at, value);
-    expect(() => readIdx(bytes, "a")).toThrow(new InputError(message));
+    expect(() => readInput(bytes, "a")).toThrow(new InputError(message));
   });
 });
+
+function unzipped(bytes: Uint8Array): Uint8Array {
+  return concat(Array.from(gunzip(slices(bytes), "a.gz")));
+}
 
 describe("gunzip", () => {
   // lengths around the slices in which the input is inflated, with content that deflate can only store
@@ -40,23 +46,15 @@ describe("gunzip", () => {
     "inflates %i bytes",
     (length) => {
       const bytes = noise(length);
-      expect(Buffer.compare(gunzip(gzipSync(bytes), "a.gz"), bytes)).toBe(0);
+      expect(Buffer.compare(unzipped(gzipSync(bytes)), bytes)).toBe(0);
     },
   );
-
-  it("stops when more comes out than allowed", () => {
-    const bomb = gzipSync(new Uint8Array(2 ** 24)); // 16 KB
-    expect(gunzip(bomb, "a.gz", 2 ** 24)).toHaveLength(2 ** 24);
-    expect(() => gunzip(bomb, "a.gz", 2 ** 24 - 1)).toThrow(
-      new InputError("a.gz: inflates to more than 16777215 bytes"),
-    );
-  });
 
   it("checks length and CRC", () => {
     const bytes = gzipSync(IDX);
     const damaged = bytes.with(bytes.length - 8, bytes.at(-8)! ^ 1);
-    expect(() => gunzip(damaged, "a.gz")).toThrow(
-      /^a.gz: gzip content has 18 bytes with CRC 0x\w{8}, expected 18 bytes/,
+    expect(() => unzipped(damaged)).toThrow(
+      /^a.gz: gzip content has 18 bytes with CRC 0x\w{8}, expected 18 bytes with CRC 0x\w{8}$/,
     );
   });
 });

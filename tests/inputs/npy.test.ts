@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../../host/errors.ts";
 import type { Elements } from "../../tools/inputs/input.ts";
-import { readNpy, writeNpy } from "../../tools/inputs/npy.ts";
+import { writeNpy } from "../../tools/inputs/npy.ts";
+import { readInput } from "../../tools/inputs/read.ts";
 
 /** A version 1 file with this header and these element bytes. */
 function npy(header: string, elements: number[] = [], version = 1): Uint8Array {
@@ -20,9 +21,9 @@ const ARANGE3 = npy(
 const header = (descr: string, shape: string, order = "False") =>
   `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': ${shape}, }\n`;
 
-describe("readNpy", () => {
+describe("a .npy file", () => {
   it("reads what NumPy writes, and writeNpy writes the same bytes", () => {
-    const array = readNpy(ARANGE3, "a.npy");
+    const array = readInput(ARANGE3, "a.npy");
     expect(array).toEqual({ kind: "npy", dtype: "f32", shape: [3], data: Float32Array.of(0, 1, 2) });
     expect(writeNpy(array)).toEqual(ARANGE3);
   });
@@ -36,17 +37,17 @@ describe("readNpy", () => {
     ["<f4", [0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0], "f32", [1, -2]],
     ["<f8", [0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0xc0], "f32", [1, -2]],
   ])("reads elements of type %s", (descr, bytes, dtype, values) => {
-    const array = readNpy(npy(header(descr, "(1, 2)"), bytes), "a.npy");
+    const array = readInput(npy(header(descr, "(1, 2)"), bytes), "a.npy");
     expect({ ...array, data: [...array.data] }).toEqual({ kind: "npy", shape: [1, 2], dtype, data: values });
   });
 
   it.each([1, 2, 3])("reads version %i", (version) => {
-    expect(readNpy(npy(header("|u1", "(2,)"), [3, 4], version), "a.npy").shape).toEqual([2]);
+    expect(readInput(npy(header("|u1", "(2,)"), [3, 4], version), "a.npy").shape).toEqual([2]);
   });
 
   it("reads a header with other spacing, quotes and order of keys, and a single number", () => {
     const text = `{"shape":(),"descr":"|u1","fortran_order":False}`;
-    expect(readNpy(npy(text, [7]), "a.npy")).toMatchObject({ shape: [], data: Uint8Array.of(7) });
+    expect(readInput(npy(text, [7]), "a.npy")).toMatchObject({ shape: [], data: Uint8Array.of(7) });
   });
 
   it.each([
@@ -69,7 +70,11 @@ describe("readNpy", () => {
     ["a negative size", npy(header("|u1", "(-1,)")), 'header lacks "shape"'],
     ["a huge shape", npy(header("|u1", `(${"99999999, ".repeat(60)}1)`)), "0 bytes of elements, expected"],
     ["missing elements", npy(header("<i2", "(3,)"), [0, 0]), '2 bytes of elements, expected 6 for shape [3] of "<i2"'],
-    ["more elements", npy(header("|u1", "(1,)"), [0, 0]), '2 bytes of elements, expected 1 for shape [1] of "|u1"'],
+    [
+      "more elements",
+      npy(header("|u1", "(1,)"), [0, 0]),
+      'more than 1 bytes of elements, expected 1 for shape [1] of "|u1"',
+    ],
     [
       "NaN",
       npy(header("<f4", "(1, 2)"), [0, 0, 0, 0, 0, 0, 0xc0, 0x7f]),
@@ -86,8 +91,8 @@ describe("readNpy", () => {
       "element 4294967296, expected the range of i32",
     ],
   ])("refuses %s", (_, bytes, message) => {
-    expect(() => readNpy(bytes, "a.npy")).toThrow(InputError);
-    expect(() => readNpy(bytes, "a.npy")).toThrow(message);
+    expect(() => readInput(bytes, "a.npy")).toThrow(InputError);
+    expect(() => readInput(bytes, "a.npy")).toThrow(message);
   });
 });
 
@@ -106,12 +111,12 @@ describe("writeNpy", () => {
       return { shape, dtype, data } as Elements & { shape: number[] };
     });
 
-  it("writes what readNpy reads, elements at a multiple of 64", () => {
+  it("writes what is read back, elements at a multiple of 64", () => {
     fc.assert(
       fc.property(array, (written) => {
         const bytes = writeNpy(written);
         expect((bytes.length - written.data.byteLength) % 64).toBe(0);
-        expect(readNpy(bytes, "a.npy")).toEqual({ kind: "npy", ...written });
+        expect(readInput(bytes, "a.npy")).toEqual({ kind: "npy", ...written });
       }),
     );
   });

@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { InputError } from "../../host/errors.ts";
-import { readPng } from "../../tools/inputs/png.ts";
+import { readInput } from "../../tools/inputs/read.ts";
 import { idat, ihdr, png } from "./png.ts";
 
 const END: [string, number[]] = ["IEND", []];
 
 function read(...chunks: [string, Iterable<number>][]): number[] {
-  return [...readPng(png(...chunks, END), "a.png").data];
+  return [...readInput(png(...chunks, END), "a.png").data];
 }
 
-describe("readPng", () => {
+describe("a PNG", () => {
   // grey, all five filters: each row is 10, 20, 30 whatever its filter
   it("undoes every filter", () => {
     const rows = idat([0, 10, 20, 30], [1, 10, 10, 10], [2, 0, 0, 0], [3, 5, 5, 5], [4, 0, 0, 0]);
-    const input = readPng(png(["IHDR", ihdr(3, 5, 8, 0)], ["IDAT", rows], END), "a.png");
+    const input = readInput(png(["IHDR", ihdr(3, 5, 8, 0)], ["IDAT", rows], END), "a.png");
     const data = Uint8Array.from([0, 1, 2, 3, 4].flatMap(() => [10, 20, 30]));
     expect(input).toEqual({ kind: "png", dtype: "u8", shape: [5, 3], data });
   });
@@ -50,7 +50,7 @@ describe("readPng", () => {
       ["IDAT", []],
       ["IDAT", rows.subarray(5)],
     ];
-    const input = readPng(png(["IHDR", ihdr(2, 2, 8, 2)], ["tEXt", [1]], ...parts, END), "a.png");
+    const input = readInput(png(["IHDR", ihdr(2, 2, 8, 2)], ["tEXt", [1]], ...parts, END), "a.png");
     expect(input.shape).toEqual([2, 2, 3]);
     expect([...input.data]).toEqual([1, 2, 3, 4, 5, 6, 1, 1, 1, 2, 2, 2]);
   });
@@ -97,7 +97,7 @@ describe("readPng", () => {
     ["no palette", png(["IHDR", ihdr(1, 1, 8, 3)], ["IDAT", idat([0, 1])], END), "palette entry 1, but there are 0"],
     ["a bent transparency", png(GREY, ["tRNS", [1]]), "transparency of 1 bytes, expected 2"],
   ])("refuses %s", (_, bytes, message) => {
-    expect(() => readPng(bytes, "a.png")).toThrow(InputError);
-    expect(() => readPng(bytes, "a.png")).toThrow(message);
+    expect(() => readInput(bytes, "a.png")).toThrow(InputError);
+    expect(() => readInput(bytes, "a.png")).toThrow(message);
   });
 });

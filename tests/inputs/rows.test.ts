@@ -1,11 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { InputError } from "../../host/errors.ts";
-import type { Input } from "../../tools/inputs/input.ts";
+import type { Elements, InputStream } from "../../tools/inputs/input.ts";
 import { fitRows } from "../../tools/inputs/rows.ts";
 
-function array(...shape: number[]): Input {
+function stream(kind: InputStream["kind"], shape: number[], { dtype, data }: Elements): InputStream {
+  const parts = function* (count: number) {
+    for (let first = 0; first < data.length; first += count) yield data.subarray(first, first + count);
+  };
+  return { kind, shape, dtype, parts, close: () => {} };
+}
+
+function array(...shape: number[]): InputStream {
   const length = shape.reduce((product, size) => product * size, 1);
-  return { kind: "npy", dtype: "i8", shape, data: Int8Array.from({ length }, (_, i) => i) };
+  return stream("npy", shape, { dtype: "i8", data: Int8Array.from({ length }, (_, i) => i) });
 }
 
 describe("fitRows", () => {
@@ -22,8 +29,12 @@ describe("fitRows", () => {
     [[5], [1], 5],
     [[], [1], 1],
   ])("takes %j for a model of %j as %i rows", (found, shape, rows) => {
-    const input = array(...found);
-    expect(fitRows(input, shape, "a")).toEqual({ rows, dtype: "i8", data: input.data });
+    const fitted = fitRows(array(...found), shape, "a");
+    expect(fitted).toMatchObject({ rows, dtype: "i8" });
+    const batches = Array.from(fitted.batches(2));
+    const size = shape.reduce((product, length) => product * length, 1);
+    expect(batches.map(({ length }) => length / size)).toEqual({ 1: [1], 3: [2, 1], 4: [2, 2], 5: [2, 2, 1] }[rows]);
+    expect(batches.flatMap((batch) => Array.from(batch))).toEqual(Array.from({ length: rows * size }, (_, i) => i));
   });
 
   it.each([
@@ -49,8 +60,8 @@ describe("fitRows", () => {
     expect(() => fitRows(array(...found), shape, "a")).toThrow(`${message} with at least one row`);
   });
 
-  const GREY: Input = { kind: "png", dtype: "u8", shape: [1, 2], data: Uint8Array.of(10, 20) };
-  const COLOUR: Input = { kind: "png", dtype: "u8", shape: [1, 2, 3], data: Uint8Array.of(255, 0, 0, 10, 20, 30) };
+  const GREY = stream("png", [1, 2], { dtype: "u8", data: Uint8Array.of(10, 20) });
+  const COLOUR = stream("png", [1, 2, 3], { dtype: "u8", data: Uint8Array.of(255, 0, 0, 10, 20, 30) });
   it.each([
     ["grey", GREY, [1, 2], [10, 20]],
     ["grey", GREY, [1, 1, 2], [10, 20]],
@@ -59,7 +70,9 @@ describe("fitRows", () => {
     ["colour", COLOUR, [1, 1, 2], [76, 18]], // 76.245; 2.99 + 11.74 + 3.42 = 18.15
     ["colour", COLOUR, [3, 1, 2], [255, 10, 0, 20, 0, 30]],
   ])("fits a %s picture", (_, picture, shape, data) => {
-    expect(fitRows(picture, shape, "a")).toEqual({ rows: 1, dtype: "u8", data: Uint8Array.from(data) });
+    const fitted = fitRows(picture, shape, "a");
+    expect(fitted).toMatchObject({ rows: 1, dtype: "u8" });
+    expect(Array.from(fitted.batches(64))).toEqual([Uint8Array.from(data)]);
   });
 
   it("refuses a picture of another size", () => {

@@ -22,7 +22,7 @@ import { Random } from "../graph/random.ts";
 import { accepts, describeModules, moduleNamed, TARGETS } from "../variants.ts";
 import { expectReference, WAYS } from "./agree.ts";
 import { type Machine, machine, seal } from "./machine.ts";
-import { elements, lookup, programOf, requantize, SMALL, thresholds, weights } from "./programs.ts";
+import { elements, lookup, packingsOf, programOf, requantize, SMALL, thresholds, weights } from "./programs.ts";
 
 const { readWasm } = await wabt();
 
@@ -137,13 +137,14 @@ describeModules("the ABI", (engine, module) => {
     return STATUS[at.open(blobAt, image.length, work || blobAt + align16(image.length), workBytes, rows)]!;
   }
 
-  it("abi_version and features are those of FORMAT.md, all of them", async () => {
+  it("abi_version and features are those of FORMAT.md: all ops and posts, and the variant's packings", async () => {
     const instance = await engine.instantiate(module, { memoryBytes: 0, imports: { weights_read: () => 1 } });
     expect(instance.call("abi_version")).toBe(Number(ABI.match(/, version (\d+)/)![1]));
     const bits = (table: Record<string, number>, shift = 0) =>
       Object.values(table).reduce((word, code) => word | (1 << (code + shift)), 0);
     const ops = bits(codes("kind", "name", "input", "output", "computes")) | (7 << 29);
-    const { none: _, ...packings } = codes("packing", "name", "for", "layout of an output channel's K weights");
+    const all = codes("packing", "name", "for", "layout of an output channel's K weights");
+    const packings = Object.fromEntries(packingsOf(module).map((name) => [name, all[name]!]));
     const posts = codes("post", "name", "bytes of a record", "record");
     expect(instance.call("features", 0)).toBe(ops);
     expect(instance.call("features", 1)).toBe(bits(packings) | bits(posts, 16));

@@ -1,13 +1,14 @@
 import { expect, it } from "vitest";
-import { WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { PACKING } from "../../host/blob/layout.ts";
+import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { rowStride } from "../../host/blob/tensors.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
-import type { ActivationDtype, Op, WeightDtype } from "../../host/program.ts";
+import type { ActivationDtype, Op, PackingName, WeightDtype } from "../../host/program.ts";
 import { Random } from "../graph/random.ts";
 import { describeModules } from "../variants.ts";
 import { expectReference } from "./agree.ts";
 import { machine, seal } from "./machine.ts";
-import { elements, inputsOf, programOf, RANGE, WEIGHT_DTYPES, weights } from "./programs.ts";
+import { elements, inputsOf, packingsOf, programOf, RANGE, WEIGHT_DTYPES, weights } from "./programs.ts";
 
 /** One lane; the words of 10, 16, 32 (and 4, 8) lanes, two and four of them, and each side of those edges; many. */
 const INPUTS = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1024];
@@ -16,11 +17,21 @@ const OUTPUTS = [1, 3, 8, 9, 17];
 /** Rows one at a time, and by panels: of two, of blocks of 64, and each side of those edges. */
 const ROWS = [1, 3, 4, 5, 64, 65];
 
-const PAIRS = WEIGHT_DTYPES.flatMap((dtype) => inputsOf(dtype).map((input) => [dtype, input] as const));
+/** Weights in every packing that a module runs, and their inputs. */
+function pairsOf(module: Uint8Array) {
+  const packings = packingsOf(module);
+  return WEIGHT_DTYPES.flatMap((dtype) =>
+    WEIGHTS[dtype].packings
+      .filter(({ name }) => packings.includes(name))
+      .flatMap(({ name }) => inputsOf(dtype).map((input) => [dtype, name, input] as const)),
+  );
+}
 
 /** Dense ops without post: random weights for each number of output channels, then all weights at either end, and at both in turn. */
-function denseOps(dtype: WeightDtype, inputs: number, random: Random): Op[] {
-  const dense = (codes: Int8Array, output: number): Op => ({ kind: "dense", input: 0, output, dtype, weights: codes });
+function denseOps(dtype: WeightDtype, packing: PackingName, inputs: number, random: Random): Op[] {
+  const dense = (codes: Int8Array, output: number): Op => {
+    return { kind: "dense", input: 0, output, dtype, packing, weights: codes };
+  };
   const ends = weights(dtype, 4 * inputs, random, (min, max, i) => {
     const row = Math.floor(i / inputs);
     return row === 0 ? min : row === 1 ? max : (row + i) % 2 ? min : max;
@@ -43,11 +54,13 @@ function extremeRows(dtype: ActivationDtype, channels: number, random: Random): 
 }
 
 describeModules("kernels", (engine, module) => {
-  it.each(PAIRS)("%s × %s", async (dtype, input) => {
+  const pairs = pairsOf(module);
+
+  it.each(pairs)("%s in %s × %s", async (dtype, packing, input) => {
     for (const inputs of INPUTS) {
       const random = new Random(inputs);
       const outputs = [...OUTPUTS, 4].map((channels): [ActivationDtype, number] => ["i32", channels]);
-      const program = programOf([[input, inputs], ...outputs], denseOps(dtype, inputs, random));
+      const program = programOf([[input, inputs], ...outputs], denseOps(dtype, packing, inputs, random));
       await expectReference(program, engine, module, [
         [extremeRows(input, inputs, random)],
         [elements(input, inputs, random)],
@@ -56,10 +69,10 @@ describeModules("kernels", (engine, module) => {
     }
   });
 
-  it.each(PAIRS)("%s × %s: blocks of rows", async (dtype, input) => {
+  it.each(pairs)("%s in %s × %s: blocks of rows", async (dtype, packing, input) => {
     for (const inputs of [1, 16, 33, 81, 129, 700]) {
       const random = new Random(inputs);
-      const ops = denseOps(dtype, inputs, random).slice(-2); // 17 channels, and the ends
+      const ops = denseOps(dtype, packing, inputs, random).slice(-2); // 17 channels, and the ends
       ops.forEach((op, i) => {
         op.output = i + 1;
       });
@@ -96,33 +109,35 @@ describeModules("kernels", (engine, module) => {
     await expectReference(program, engine, module, [rows(1), rows(5)], { ways: ["resident"] });
   });
 
-  it.each([1, 3, 8, 17])("tiles of %i channels", async (tileChannels) => {
+  it.each([1, 3, 8, 16, 17])("tiles of %i channels", async (tileChannels) => {
     const random = new Random(tileChannels);
-    for (const dtype of WEIGHT_DTYPES) {
+    for (const [dtype, packing, input] of pairs) {
       const [inputs, outputs] = [33, 17];
+      if (tileChannels < outputs && tileChannels % packingOf({ dtype, packing }).groupChannels) continue;
       const dense: Op = {
         kind: "dense",
         input: 0,
         output: 1,
         dtype,
+        packing,
         weights: weights(dtype, inputs * outputs, random),
         tileChannels,
       };
       const program = programOf(
         [
-          ["i8", inputs],
+          [input, inputs],
           ["i32", outputs],
         ],
         [dense],
       );
       await expectReference(program, engine, module, [
-        [elements("i8", 5 * inputs, random)],
-        [elements("i8", inputs, random)],
+        [elements(input, 5 * inputs, random)],
+        [elements(input, inputs, random)],
       ]);
     }
   });
 
-  it.each(PAIRS)("%s × %s: what lies behind the last lane does not count", async (dtype, input) => {
+  it.each(pairs)("%s in %s × %s: what lies behind the last lane does not count", async (dtype, packing, input) => {
     const at = await machine(engine, module);
     for (const inputs of INPUTS) {
       const random = new Random(inputs);
@@ -132,6 +147,7 @@ describeModules("kernels", (engine, module) => {
         input: 0,
         output: 1,
         dtype,
+        packing,
         weights: weights(dtype, channels * inputs, random),
       };
       const program = programOf(
@@ -162,7 +178,7 @@ describeModules("kernels", (engine, module) => {
           .slice(arena + program.tensors[1]!.perRow)
           .subarray(0, 4 * channels);
       };
-      const dirty = padded(blob, headBytes, dtype, inputs, channels);
+      const dirty = padded(blob, headBytes, packing, inputs, channels);
       const expected = run(blob, 0);
       expect(run(dirty, 0), `ones behind ${inputs} weights`).toEqual(expected);
       expect(run(blob, 0xff), `ones behind ${inputs} inputs`).toEqual(expected);
@@ -170,17 +186,35 @@ describeModules("kernels", (engine, module) => {
   });
 });
 
-/** A blob whose first tile has ones in all bits behind the last weight of each channel. */
-function padded(blob: Uint8Array, headBytes: number, dtype: WeightDtype, inputs: number, channels: number): Uint8Array {
-  const { packing } = WEIGHTS[dtype];
-  const lanes = Math.floor(32 / packing.bits);
+/** A blob whose only tile has ones in all bits that stand for no weight. */
+function padded(
+  blob: Uint8Array,
+  headBytes: number,
+  packing: PackingName,
+  inputs: number,
+  channels: number,
+): Uint8Array {
   const bytes = blob.slice();
-  for (let channel = 0; channel < channels; channel++) {
-    const row = headBytes + channel * packing.rowBytes(inputs);
-    for (let bit = 0; bit < 8 * packing.rowBytes(inputs); bit++) {
-      const lane = Math.floor((bit % 32) / packing.bits);
-      if (lane >= lanes || (bit >> 5) * lanes + lane >= inputs) bytes[row + (bit >> 3)]! |= 1 << (bit & 7);
-    }
-  }
+  if (packing === "pair4") padPairs(bytes.subarray(headBytes), inputs, channels);
+  else padWords(bytes.subarray(headBytes), packing, inputs, channels);
   return seal(bytes, headBytes, 1);
+}
+
+function padWords(tile: Uint8Array, packing: PackingName, inputs: number, channels: number): void {
+  const bits = packing === "sign128" ? 1 : PACKING[packing];
+  const lanes = Math.floor(32 / bits);
+  const rowBytes = packing === "sign128" ? 16 * Math.ceil(inputs / 128) : 4 * Math.ceil(inputs / lanes);
+  for (let bit = 0; bit < 8 * channels * rowBytes; bit++) {
+    const [word, lane] = [(bit >> 5) % (rowBytes / 4), Math.floor((bit % 32) / bits)];
+    if (lane >= lanes || word * lanes + lane >= inputs) tile[bit >> 3]! |= 1 << (bit & 7);
+  }
+}
+
+/** Pairs of no input, and lanes of no channel. */
+function padPairs(tile: Uint8Array, inputs: number, channels: number): void {
+  for (let at = 0; at < 64 + 16 * Math.ceil(inputs / 4); at++) {
+    const channel = at < 64 ? at >> 2 : at % 16;
+    if (channel >= channels) tile[at] = 0xff;
+    else if (at >= 64 && 4 * ((at - 64) >> 4) + 2 >= inputs) tile[at]! |= 0xf0;
+  }
 }

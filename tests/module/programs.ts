@@ -1,4 +1,4 @@
-import { WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { elementBytes, rowStride } from "../../host/blob/tensors.ts";
 import type {
   ActivationDtype,
@@ -6,6 +6,7 @@ import type {
   DenseOp,
   Lookup,
   Op,
+  PackingName,
   Program,
   QuantizeOp,
   Requantize,
@@ -14,12 +15,20 @@ import type {
   WeightDtype,
 } from "../../host/program.ts";
 import type { Random } from "../graph/random.ts";
+import { VARIANTS } from "../variants.ts";
 
 export const INT32_MIN = -(2 ** 31);
 export const INT32_MAX = 2 ** 31 - 1;
 
-/** Weight dtypes, and the inputs that each goes with. */
 export const WEIGHT_DTYPES = Object.keys(WEIGHTS) as WeightDtype[];
+
+/** Packings that a variant runs. */
+export function packingsOf(module: Uint8Array): PackingName[] {
+  const everywhere: PackingName[] = ["sign32", "field2", "field3", "field4", "field8"];
+  return module === VARIANTS.scalar ? everywhere : [...everywhere, "pair4", "sign128"];
+}
+
+/** Inputs that weights of a dtype go with. */
 export function inputsOf(dtype: WeightDtype): ActivationDtype[] {
   return dtype === "binary" ? ["bit", "u8", "i8"] : ["u8", "i8"];
 }
@@ -134,12 +143,15 @@ function randomRequantize(records: number, random: Random): Requantize {
   return requantize(range, ...Array.from({ length: records }, one));
 }
 
-/** A chain of all kinds of ops, of any valid dtypes, sizes, posts and tiles; small. */
-export function randomProgram(random: Random): Program {
+/** A chain of all kinds of ops, of any valid dtypes, packings, sizes, posts and tiles; small. */
+export function randomProgram(random: Random, packings: readonly PackingName[]): Program {
   const tensors: [ActivationDtype, number][] = [[random.pick(["u8", "i8", "i16", "f32", "i32"]), random.int(1, 40)]];
   const ops: Op[] = [];
   const add = (op: Op, dtype: ActivationDtype, channels: number) => {
-    if (random.chance(0.3) && !(op.kind === "argmax" && !op.scores)) op.tileChannels = random.int(1, 20);
+    if (random.chance(0.3) && !(op.kind === "argmax" && !op.scores)) {
+      const group = op.kind === "dense" ? packingOf(op).groupChannels : 1;
+      op.tileChannels = group * random.int(1, 20);
+    }
     ops.push(op);
     tensors.push([dtype, channels]);
   };
@@ -168,6 +180,8 @@ export function randomProgram(random: Random): Program {
     const dtype = input === "bit" ? "binary" : random.pick(WEIGHT_DTYPES);
     const to = codes();
     const dense: DenseOp = { kind: "dense", ...ends(), dtype, weights: weights(dtype, K * M, random) };
+    const packing = random.pick(WEIGHTS[dtype].packings);
+    if (packing !== WEIGHTS[dtype].packings[0] && packings.includes(packing.name)) dense.packing = packing.name;
     if (layers > 0) dense.post = post(M, to, 1000);
     add(dense, layers > 0 ? to : "i32", M);
   }

@@ -7,7 +7,7 @@ import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
 import { describeModules } from "../variants.ts";
 import { expectReference } from "./agree.ts";
-import { elements, randomProgram } from "./programs.ts";
+import { elements, packingsOf, randomProgram } from "./programs.ts";
 
 const GRAPHS = 120;
 
@@ -28,7 +28,7 @@ describeModules("random programs", (engine, module) => {
   ])("%s", async (_, oneByOne) => {
     for (let seed = 0; seed < 200; seed++) {
       const random = new Random(seed);
-      const program = randomProgram(random);
+      const program = randomProgram(random, packingsOf(module));
       const { dtype, channels } = program.tensors[0]!;
       const batch = (rows: number) => [elements(dtype, rows * channels, random)];
       const batches = [batch(program.maxRows), batch(1), batch(program.maxRows)];

@@ -4,20 +4,21 @@ import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { convert } from "../../host/convert.ts";
 import { loadReference } from "../../host/session.ts";
-import { readNpy, writeNpy } from "../../tools/inputs/npy.ts";
+import { writeNpy } from "../../tools/inputs/npy.ts";
+import { readInput } from "../../tools/inputs/read.ts";
 import { ENGINES } from "../engines.ts";
 import { idat, ihdr, png } from "../inputs/png.ts";
 import { digitsBlob, IMAGES, scratch, smallBlob, smallCheckpoint, TEN, tern } from "./tern.ts";
 
 const { path, put } = scratch();
 const model = put("digits.tern", await digitsBlob());
-const ten = readNpy(readFileSync(TEN), TEN);
+const ten = readInput(readFileSync(TEN), TEN);
 
 /** What the reference computes for the ten drawn digits. */
 const expected = loadReference(await digitsBlob()).run(ten.data as Uint8Array)[0]!.scores;
 
 function readScores(name: string) {
-  return readNpy(readFileSync(path(name)), name);
+  return readInput(readFileSync(path(name)), name);
 }
 
 describe("tern run", () => {

@@ -1,5 +1,5 @@
 import { decodeRow, planScratch } from "../../host/backend.ts";
-import { WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { packedBytes, packingOf } from "../../host/blob/pack/pack.ts";
 import { rowStride } from "../../host/blob/tensors.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import type { Engine } from "../../host/engines/engine.ts";
@@ -98,7 +98,7 @@ export async function solveInModule(
   };
 
   return {
-    weightBytes: M * WEIGHTS[matmul.dtype].packing.rowBytes(K),
+    weightBytes: packedBytes(packingOf(matmul), M, K),
     run() {
       const before = current();
       for (let r = 0; r < rows; r++) {

@@ -1,12 +1,15 @@
 import { defineCommand } from "citty";
 import { classCount } from "../../host/describe.ts";
-import type { Output, Program, Session } from "../../host/index.ts";
+import type { Program } from "../../host/index.ts";
+import { BATCH_ROWS } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
-import { readLabels, readSamples, type Samples } from "../samples.ts";
-import { openSession, SESSION_ARGS } from "../sessions.ts";
+import { openSamples, readLabels } from "../samples.ts";
+import { SESSION_ARGS, type SessionOptions, WORKERS_ARG, workersOption } from "../sessions.ts";
+import { openAnswers } from "../tasks.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { formatCount, formatShare, formatTable } from "../terminal/table.ts";
+import { runBatches } from "../threads/run_batches.ts";
 import { countOption } from "../usage.ts";
 
 /** How often a model is right. */
@@ -17,7 +20,7 @@ export interface Evaluation {
   /** confusion[label][answer]: how many samples. */
   confusion: number[][];
   classes: string[];
-  /** Wall time of the runs. */
+  /** Wall time of the runs, reading included. */
   ms: number;
 }
 
@@ -25,33 +28,45 @@ export interface Evaluation {
 const MATRIX_CLASSES = 20;
 const LISTED_MISTAKES = 10;
 
-/** Runs a model on the first `limit` pictures of a file and compares its answers with the labels. */
-export async function evaluate(session: Session, images: string, labels: string, limit?: number): Promise<Evaluation> {
-  const { program } = session;
-  const samples = await readSamples(images, program, limit);
-  const names = classNames(program);
-  const expected = await readLabels(labels, samples.total, names.length);
-  return evaluateRows(session, samples, expected, names);
+export interface EvaluateOptions extends SessionOptions {
+  /** Samples to take, from the first on. All if not given. */
+  limit?: number | undefined;
+  /** Threads, as `runBatches` takes them. */
+  workers?: number | undefined;
 }
 
-function evaluateRows(session: Session, samples: Samples, labels: ArrayLike<number>, classes: string[]): Evaluation {
+/** Runs a model on the pictures of a file and compares its answers with the labels. */
+export async function evaluate(
+  blob: Uint8Array,
+  images: string,
+  labels: string,
+  { limit, workers, engine, weights }: EvaluateOptions,
+): Promise<Evaluation> {
+  const options = { blob, engine, weights };
+  const task = await openAnswers(options);
+  const { program } = task.session;
+  const classes = classNames(program);
+  const samples = openSamples(images, program, limit);
   const progress = startProgress("Evaluating", samples.rows);
-  const start = performance.now();
-  const [output] = session.run(samples.elements, { onProgress: (done) => progress.update(done) });
-  const ms = performance.now() - start;
-  progress.end();
-  const confusion = classes.map(() => classes.map(() => 0));
-  for (let row = 0; row < samples.rows; row++) confusion[labels[row]!]![answer(output!, row, samples.rows)]!++;
-  const right = confusion.reduce((sum, line, label) => sum + line[label]!, 0);
-  return { samples: samples.rows, right, accuracy: right / samples.rows, confusion, classes, ms };
-}
-
-/** Class of a row: the index that an argmax gave, else the first among the greatest scores. */
-export function answer({ scores, shape }: Output, row: number, rows: number): number {
-  if (shape.length === 0) return scores[row]!;
-  const channels = scores.length / rows;
-  const own = scores.subarray(row * channels, (row + 1) * channels);
-  return own.indexOf(own.reduce((a, b) => Math.max(a, b)));
+  try {
+    const expected = await readLabels(labels, samples.total, classes.length);
+    const confusion = classes.map(() => classes.map(() => 0));
+    const start = performance.now();
+    let row = 0;
+    const count = Math.ceil(samples.rows / BATCH_ROWS);
+    const batches = samples.batches(BATCH_ROWS);
+    for await (const answers of runBatches({ name: "answers", options, task, batches, count, workers })) {
+      for (const said of answers) confusion[expected[row++]!]![said]!++;
+      progress.update(row);
+    }
+    const ms = performance.now() - start;
+    const right = confusion.reduce((sum, line, label) => sum + line[label]!, 0);
+    return { samples: row, right, accuracy: right / row, confusion, classes, ms };
+  } finally {
+    progress.end();
+    samples.close();
+    task.close();
+  }
 }
 
 function classNames(program: Program): string[] {
@@ -103,12 +118,13 @@ export default defineCommand({
     },
     limit: { type: "string", valueHint: "N", description: "Take only the first N samples" },
     ...SESSION_ARGS,
+    ...WORKERS_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    const limit = countOption("limit", args.limit);
-    const session = await openSession(await readFile(args.model), args);
-    const evaluation = await evaluate(session, args.images, args.labels, limit);
+    const [limit, workers] = [countOption("limit", args.limit), workersOption(args.workers)];
+    const blob = await readFile(args.model);
+    const evaluation = await evaluate(blob, args.images, args.labels, { ...args, limit, workers });
     printResult(
       args.json,
       () => evaluation,

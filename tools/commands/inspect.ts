@@ -38,6 +38,8 @@ function formatInspection(inspection: Inspection): string[] {
     "",
     ...formatLayers(inspection),
     "",
+    ...formatPackings(inspection),
+    "",
     ...formatTotals(inspection),
   ];
 }
@@ -73,13 +75,22 @@ export function formatEnds({ program }: Inspection): string[] {
 function formatLayers({ layers }: Inspection): string[] {
   const rows = layers.map((layer) => [
     layer.name,
-    layer.weights ? `${layer.weightBits}-bit ${layer.weights}` : layer.op,
+    layer.weights || layer.op,
     `${layer.input} → ${layer.output}`,
     layer.macs > 0 ? formatCount(layer.macs) : "",
     layer.post,
     formatCount(layer.bytes),
   ]);
   return formatTable("lllrlr", [["layer", "op", "in → out", "MACs", "then", "bytes"], ...rows]);
+}
+
+/** How the weights are stored; without the parameters that stand in their tiles. */
+function formatPackings({ program, layers }: Inspection): string[] {
+  const rows = layers.flatMap(({ name, weights, packing, weightBits, macs }, i) => {
+    const tensor = program.description?.ops[i]?.weights ?? name;
+    return weights === "" ? [] : [[tensor, packing, weightBits.toFixed(2), formatCount((weightBits * macs) / 8)]];
+  });
+  return formatTable("llrr", [["weights", "packing", "bits each", "bytes"], ...rows]);
 }
 
 /** What the whole blob costs: bytes of its parts, multiply-accumulates, RAM. */

@@ -38,7 +38,7 @@ export default defineCommand({
     if (args.out && resolve(args.out) === resolve(args.input)) throw new UsageError("--out is the input itself");
     const blob = await readFile(args.model);
     const session = await openSession(blob, args);
-    const samples = await readSamples(args.input, session.program);
+    const samples = readSamples(args.input, session.program);
     const outputs = runSamples(session, samples);
     const profile = args.profile ? profileOf(session, samples, await inspect(blob, await readModule(), v8)) : undefined;
     if (args.out !== undefined) {

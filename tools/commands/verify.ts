@@ -1,21 +1,16 @@
 import { createHash } from "node:crypto";
 import { defineCommand } from "citty";
-import {
-  type Difference,
-  readBlob,
-  type SelfTestResult,
-  sampleInputs,
-  selfTest,
-  type Verification,
-  verify,
-} from "../../host/index.ts";
+import { type Difference, readBlob, type SelfTestResult, selfTest, type Verification } from "../../host/index.ts";
+import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
-import { readSamples } from "../samples.ts";
-import { openAll } from "../sessions.ts";
+import { openSamples, seededSamples } from "../samples.ts";
+import { WORKERS_ARG, workersOption } from "../sessions.ts";
+import { openChecks, type Task } from "../tasks.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
+import { runBatches } from "../threads/run_batches.ts";
 import { countOption } from "../usage.ts";
 
 /** Seeded samples where none are given, and the most of them: all are made at once. */
@@ -30,30 +25,40 @@ export interface Proof extends Verification {
   missing: string[];
 }
 
+export interface ProveOptions {
+  /** A file of samples; seeded ones if not given. */
+  inputs?: string | undefined;
+  /** Samples to take. All of a file if not given, or SAMPLES seeded ones. */
+  limit?: number | undefined;
+  /** Threads, as `runBatches` takes them. */
+  workers?: number | undefined;
+}
+
 /** Proves a blob against its checkpoint in every engine that is here, on samples from a file or on seeded ones. */
-export async function prove(model: string, checkpoint: string, inputs?: string, limit?: number): Promise<Proof> {
-  const [blob, source] = [await readFile(model), await readFile(checkpoint)];
+export async function prove(model: string, source: string, options: ProveOptions = {}): Promise<Proof> {
+  const [blob, checkpoint] = [await readFile(model), await readFile(source)];
   const program = readBlob(blob);
-  const samples = inputs
-    ? [(await readSamples(inputs, program, limit)).elements]
-    : sampleInputs(program, limit ?? SAMPLES);
-  const { sessions, missing } = await openAll(blob);
-  const rows = samples[0]!.length / program.tensors[program.inputs[0]!]!.channels;
-  const progress = startProgress("Verifying", rows);
+  const { inputs, limit, workers } = options;
+  const samples = inputs ? openSamples(inputs, program, limit) : seededSamples(program, limit ?? SAMPLES);
+  const progress = startProgress("Verifying", samples.rows);
+  let task: Task<"checks"> | undefined;
   try {
-    const verification = verify({
-      blob: program,
-      checkpoint: source,
-      sha256: createHash("sha256").update(source).digest("hex"),
-      sessions,
-      inputs: samples,
-      onProgress: (done) => progress.update(done),
-    });
-    const pairs = Object.entries(sessions).map(([name, session]) => [name, selfTest(session)] as const);
-    return { ...verification, selfTest: Object.fromEntries(pairs), missing };
+    task = await openChecks({ blob, checkpoint });
+    const tally = new Tally(Object.keys(task.sessions));
+    const batches = samples.batches(BATCH_ROWS);
+    const count = Math.ceil(samples.rows / BATCH_ROWS);
+    const sources = { blob, checkpoint };
+    for await (const check of runBatches({ name: "checks", options: sources, task, batches, count, workers })) {
+      tally.add(check);
+      progress.update(tally.samples);
+    }
+    const sha256 = createHash("sha256").update(checkpoint).digest("hex");
+    const pairs = Object.entries(task.sessions).map(([name, session]) => [name, selfTest(session)] as const);
+    return { ...tally.verification(program, sha256), selfTest: Object.fromEntries(pairs), missing: task.missing };
   } finally {
     progress.end();
-    for (const session of Object.values(sessions)) session.dispose();
+    samples.close();
+    task?.close();
   }
 }
 
@@ -98,11 +103,13 @@ export default defineCommand({
       valueHint: "N",
       description: `Take N samples, else all, or ${SAMPLES} seeded ones`,
     },
+    ...WORKERS_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
     const limit = countOption("limit", args.limit, args.inputs ? undefined : MAX_SAMPLES);
-    const proof = await prove(args.model, args.checkpoint, args.inputs, limit);
+    const workers = workersOption(args.workers);
+    const proof = await prove(args.model, args.checkpoint, { inputs: args.inputs, limit, workers });
     printResult(
       args.json,
       () => ({ proven: isProven(proof), ...proof }),

@@ -1,66 +1,78 @@
+import { crc32 } from "node:zlib";
 import { Gunzip, Unzlib } from "fflate";
-import { crc32 } from "../../host/crc32.ts";
 import { Cursor } from "../../host/cursor.ts";
 import { InputError } from "../../host/errors.ts";
+import { concat } from "./concat.ts";
 
 export const GZIP_MAGIC = [0x1f, 0x8b];
 
-/** Largest content of a gzip file. The pictures of EMNIST, the largest usual idx file, take 547 MB. */
-const MAX_GZIP_CONTENT_BYTES = 2 ** 30;
+/** Length and CRC of the content, at the end of a gzip file. */
+const TRAILER_BYTES = 8;
 
-/** Bytes inflated at once: at most 64 MiB come out (deflate's ratio is below 1032) before the limit is checked. */
-const SLICE_BYTES = 2 ** 16;
-
-/** Content of a gzip file with one member, checked against its length and CRC. */
-export function gunzip(bytes: Uint8Array, name: string, maxBytes = MAX_GZIP_CONTENT_BYTES): Uint8Array {
-  const content = inflate(Gunzip, bytes, maxBytes, name);
-  const trailer = new Cursor(bytes, (offset, message) => new InputError(`${name}, byte ${offset}: ${message}`));
-  trailer.seek(bytes.length - 8);
-  const crc = trailer.u32();
-  const contentBytes = trailer.u32();
-  if (content.length !== contentBytes || crc32(content) !== crc) {
-    const found = `${content.length} bytes with CRC ${hex(crc32(content))}`;
-    throw new InputError(`${name}: gzip content has ${found}, expected ${contentBytes} bytes with CRC ${hex(crc)}`);
+/** Content of a gzip file with one member, in chunks. Behind the last one it is checked against its length and CRC. */
+export function* gunzip(chunks: Iterable<Uint8Array>, name: string): Generator<Uint8Array> {
+  let tail: Uint8Array = new Uint8Array(0);
+  let fileBytes = 0;
+  const watched = function* () {
+    for (const chunk of chunks) {
+      tail = concat([tail, chunk.subarray(-TRAILER_BYTES)]).slice(-TRAILER_BYTES);
+      fileBytes += chunk.length;
+      yield chunk;
+    }
+  };
+  let [bytes, crc] = [0, 0];
+  for (const part of inflate(Gunzip, watched(), name)) {
+    bytes += part.length;
+    crc = crc32(part, crc);
+    yield part;
   }
-  return content;
+  const tailAt = fileBytes - tail.length;
+  const trailer = new Cursor(tail, (offset, why) => new InputError(`${name}, byte ${tailAt + offset}: ${why}`));
+  const expectedCrc = trailer.u32();
+  const expectedBytes = trailer.u32(); // modulo 2^32
+  if (bytes % 2 ** 32 !== expectedBytes || crc !== expectedCrc) {
+    const found = `${bytes} bytes with CRC ${hex(crc)}`;
+    throw new InputError(
+      `${name}: gzip content has ${found}, expected ${expectedBytes} bytes with CRC ${hex(expectedCrc)}`,
+    );
+  }
 }
 
 /** Content of a zlib stream: exactly `contentBytes` bytes. Its checksum is left unread. */
-export function unzlib(bytes: Uint8Array, contentBytes: number, name: string): Uint8Array {
-  const content = inflate(Unzlib, bytes, contentBytes, name);
-  if (content.length === contentBytes) return content;
-  throw new InputError(`${name}: inflates to ${content.length} bytes, expected ${contentBytes}`);
-}
-
-/** Inflates and stops when more than `maxBytes` come out. */
-function inflate(Format: typeof Gunzip | typeof Unzlib, bytes: Uint8Array, maxBytes: number, name: string): Uint8Array {
+export function unzlib(chunks: Iterable<Uint8Array>, contentBytes: number, name: string): Uint8Array {
   const parts: Uint8Array[] = [];
   let total = 0;
-  const stream = new Format((part) => {
+  for (const part of inflate(Unzlib, chunks, name)) {
     total += part.length;
-    if (total > maxBytes) throw new InputError(`${name}: inflates to more than ${maxBytes} bytes`);
+    if (total > contentBytes) throw new InputError(`${name}: inflates to more than ${contentBytes} bytes`);
     parts.push(part);
-  });
-  try {
-    for (let start = 0; start < bytes.length; start += SLICE_BYTES) {
-      stream.push(bytes.subarray(start, start + SLICE_BYTES), start + SLICE_BYTES >= bytes.length);
-    }
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    throw new InputError(`${name}: cannot be inflated (${(error as Error).message})`);
   }
-  return concat(parts);
+  if (total === contentBytes) return concat(parts);
+  throw new InputError(`${name}: inflates to ${total} bytes, expected ${contentBytes}`);
 }
 
-/** All parts in one array. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
+function* inflate(
+  Format: typeof Gunzip | typeof Unzlib,
+  chunks: Iterable<Uint8Array>,
+  name: string,
+): Generator<Uint8Array> {
+  let parts: Uint8Array[] = [];
+  const stream = new Format((part) => parts.push(part));
+  const push = (chunk: Uint8Array, isLast: boolean) => {
+    parts = [];
+    try {
+      stream.push(chunk, isLast);
+    } catch (error) {
+      throw new InputError(`${name}: cannot be inflated (${(error as Error).message})`);
+    }
+    return parts;
+  };
+  let held: Uint8Array | undefined; // until it is known whether it is the last one
+  for (const chunk of chunks) {
+    if (held) yield* push(held, false);
+    held = chunk;
   }
-  return all;
+  if (held) yield* push(held, true);
 }
 
 function hex(crc: number): string {

@@ -1,7 +1,8 @@
 import { Cursor } from "../../host/cursor.ts";
 import { InputError } from "../../host/errors.ts";
-import type { Elements, Input } from "./input.ts";
-import { elementCount, formatIndex, formatShape } from "./shape.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import type { Elements, InputStream } from "./input.ts";
+import { type Fail, readParts, type Stored } from "./stored.ts";
 
 /** NumPy's array file, versions 1 to 3: numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 export const NPY_MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // "\x93NUMPY"
@@ -10,52 +11,47 @@ export const NPY_MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // "\x93NUMPY"
 const MAX_HEADER_BYTES = 10_000;
 const MAX_AXES = 64;
 
-type Fail = (offset: number, message: string) => Error;
+/** Magic, version and header length: at most 12 bytes. */
+const MAX_PREFIX_BYTES = 12;
 
 /** How elements are stored, by `descr`. The 64-bit types, NumPy's defaults, become 32-bit ones. */
-const STORED: Record<string, { bytes: number; read(file: Cursor, count: number, fail: Fail): Elements }> = {
-  "|u1": { bytes: 1, read: (file, count) => ({ dtype: "u8", data: file.bytes(count).slice() }) },
-  "|i1": { bytes: 1, read: (file, count) => ({ dtype: "i8", data: new Int8Array(file.bytes(count)) }) },
-  "<i2": { bytes: 2, read: (file, count) => ({ dtype: "i16", data: fill(new Int16Array(count), () => file.i16()) }) },
-  "<i4": { bytes: 4, read: (file, count) => ({ dtype: "i32", data: fill(new Int32Array(count), () => file.i32()) }) },
-  "<i8": { bytes: 8, read: readI64 },
-  "<f4": { bytes: 4, read: (file, count) => ({ dtype: "f32", data: fill(new Float32Array(count), () => file.f32()) }) },
-  "<f8": { bytes: 8, read: (file, count) => ({ dtype: "f32", data: fill(new Float32Array(count), () => file.f64()) }) },
+const STORED: Record<string, Omit<Stored, "type">> = {
+  "|u1": { bytes: 1, dtype: "u8", read: (file, count) => file.bytes(count).slice() },
+  "|i1": { bytes: 1, dtype: "i8", read: (file, count) => new Int8Array(file.bytes(count)) },
+  "<i2": { bytes: 2, dtype: "i16", read: (file, count) => fill(new Int16Array(count), () => file.i16()) },
+  "<i4": { bytes: 4, dtype: "i32", read: (file, count) => fill(new Int32Array(count), () => file.i32()) },
+  "<i8": { bytes: 8, dtype: "i32", read: readI64 },
+  "<f4": { bytes: 4, dtype: "f32", read: (file, count) => fill(new Float32Array(count), () => file.f32()) },
+  "<f8": { bytes: 8, dtype: "f32", read: (file, count) => fill(new Float32Array(count), () => file.f64()) },
 };
 
-/** Reads an array; `name` is what errors call it. Floats are finite. */
-export function readNpy(bytes: Uint8Array, name: string): Input {
+/** Opens an array; `name` is what errors call it. Floats are finite. */
+export function openNpy(file: ByteStream, name: string): InputStream {
   const fail: Fail = (offset, message) => new InputError(`${name}, byte ${offset}: ${message}`);
-  const file = new Cursor(bytes, fail);
-  file.skip(NPY_MAGIC.length);
-  const version = file.u8();
+  const start = new Cursor(file.peek(MAX_PREFIX_BYTES + MAX_HEADER_BYTES), fail);
+  start.skip(NPY_MAGIC.length);
+  const version = start.u8();
   if (version < 1 || version > 3) throw fail(6, `.npy version ${version}, expected 1, 2 or 3`);
-  file.skip(1); // minor version
-  const headerBytes = version === 1 ? file.u16() : file.u32();
+  start.skip(1); // minor version
+  const headerBytes = version === 1 ? start.u16() : start.u32();
   if (headerBytes > MAX_HEADER_BYTES) {
     throw fail(8, `header of ${headerBytes} bytes, expected at most ${MAX_HEADER_BYTES}`);
   }
-  const headerOffset = file.offset;
-  const header = parseHeader(file.bytes(headerBytes), (offset, message) => fail(headerOffset + offset, message));
+  const headerOffset = start.offset;
+  const header = parseHeader(start.bytes(headerBytes), (offset, message) => fail(headerOffset + offset, message));
   const { descr, fortran_order, shape } = header;
 
   const stored = Object.hasOwn(STORED, descr) ? STORED[descr]! : undefined;
   if (!stored) throw fail(headerOffset, `elements of type "${descr}", expected ${Object.keys(STORED).join(", ")}`);
   if (fortran_order) throw fail(headerOffset, "elements in Fortran order, expected C order (numpy.ascontiguousarray)");
-  const count = elementCount(shape);
-  if (count * stored.bytes !== file.remaining) {
-    const expected = `${count * stored.bytes} for shape ${formatShape(shape)} of "${descr}"`;
-    throw fail(file.offset, `${file.remaining} bytes of elements, expected ${expected}`);
-  }
-  const elements = stored.read(file, count, fail);
-  if (elements.dtype === "f32") {
-    const element = elements.data.findIndex((x) => !Number.isFinite(x));
-    if (element >= 0) {
-      const found = `${elements.data[element]}, expected a finite number in the range of f32`;
-      throw new InputError(`${name}: element ${formatIndex(element, shape)} is ${found}`);
-    }
-  }
-  return { kind: "npy", shape, ...elements };
+  file.take(start.offset);
+  return {
+    kind: "npy",
+    shape,
+    dtype: stored.dtype,
+    parts: (count) => readParts(file, shape, { type: descr, ...stored }, count, name),
+    close: () => file.close(),
+  };
 }
 
 function fill<T extends Int16Array | Int32Array | Float32Array>(data: T, next: () => number): T {
@@ -63,13 +59,13 @@ function fill<T extends Int16Array | Int32Array | Float32Array>(data: T, next: (
   return data;
 }
 
-function readI64(file: Cursor, count: number, fail: Fail): Elements {
+function readI64(file: Cursor, count: number, fail: Fail): Int32Array {
   const next = () => {
     const value = file.i64();
     if (BigInt.asIntN(32, value) !== value) throw fail(file.offset - 8, `element ${value}, expected the range of i32`);
     return Number(value);
   };
-  return { dtype: "i32", data: fill(new Int32Array(count), next) };
+  return fill(new Int32Array(count), next);
 }
 
 interface Header {

@@ -1,13 +1,18 @@
 import { crc32 } from "../../host/crc32.ts";
 import { Cursor } from "../../host/cursor.ts";
 import { InputError } from "../../host/errors.ts";
-import { concat, unzlib } from "./inflate.ts";
-import type { Input } from "./input.ts";
+import { type ByteStream, slices } from "./byte_stream.ts";
+import { concat } from "./concat.ts";
+import { unzlib } from "./inflate.ts";
+import type { InputStream } from "./input.ts";
 
 export const PNG_MAGIC = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /** Pictures for a network are far smaller; the limit bounds the memory that a short hostile file can ask for. */
 const MAX_PIXELS = 2 ** 24;
+
+/** The same for the file, which is read at once: as many pixels of four 16-bit samples, and as much again. */
+const MAX_FILE_BYTES = 2 ** 28;
 
 /** Colour types: samples per pixel, and the bits that a sample may have. */
 const COLOURS: Record<number, { name: "grey" | "rgb" | "palette"; alpha: boolean; samples: number; bits: number[] }> = {
@@ -32,15 +37,30 @@ interface Chunks {
 type Fail = (offset: number, message: string) => Error;
 
 /**
- * Reads a PNG (w3.org/TR/png) as u8: [height, width] if grey, else [height, width, 3]. Samples of fewer than 8 bits are
+ * Opens a PNG (w3.org/TR/png) as u8: [height, width] if grey, else [height, width, 3]. Samples of fewer than 8 bits are
  * stretched to 0 … 255, those of 16 rounded to 8; what is transparent is blended onto black. Gamma and colour profiles
  * are ignored, since a network wants the stored samples. Interlaced files are refused. `name` is what errors call the file.
  */
-export function readPng(bytes: Uint8Array, name: string): Input {
+export function openPng(file: ByteStream, name: string): InputStream {
+  const bytes = file.take(MAX_FILE_BYTES + 1);
+  if (bytes.length > MAX_FILE_BYTES) throw new InputError(`${name}: more than ${MAX_FILE_BYTES} bytes of PNG`);
+  const { shape, data } = decodePng(bytes, name);
+  return {
+    kind: "png",
+    shape,
+    dtype: "u8",
+    *parts(count) {
+      for (let first = 0; first < data.length; first += count) yield data.subarray(first, first + count);
+    },
+    close: () => file.close(),
+  };
+}
+
+function decodePng(bytes: Uint8Array, name: string): { shape: number[]; data: Uint8Array } {
   const chunks = readChunks(bytes, (offset, message) => new InputError(`${name}, byte ${offset}: ${message}`));
   const { width, height, bits, colour } = chunks;
   const rowBytes = Math.ceil((width * colour.samples * bits) / 8);
-  const filtered = unzlib(concat(chunks.compressed), height * (1 + rowBytes), name);
+  const filtered = unzlib(slices(concat(chunks.compressed)), height * (1 + rowBytes), name);
   const rows = unfilter(filtered, rowBytes, Math.ceil((colour.samples * bits) / 8), name);
 
   const channels = colour.name === "grey" ? 1 : 3;
@@ -51,7 +71,7 @@ export function readPng(bytes: Uint8Array, name: string): Input {
     for (let s = 0; s < colour.samples; s++) samples[s] = sampleAt(rows, firstBit + s * bits, bits);
     data.set(blend(chunks, samples, channels, name), pixel * channels);
   }
-  return { kind: "png", shape: channels === 1 ? [height, width] : [height, width, 3], dtype: "u8", data };
+  return { shape: channels === 1 ? [height, width] : [height, width, 3], data };
 }
 
 function readChunks(bytes: Uint8Array, fail: Fail): Chunks {

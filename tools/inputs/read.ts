@@ -1,25 +1,86 @@
 import { InputError } from "../../host/errors.ts";
-import { readIdx } from "./idx.ts";
+import { ByteStream, CHUNK_BYTES, slices } from "./byte_stream.ts";
+import { openIdx } from "./idx.ts";
 import { GZIP_MAGIC, gunzip } from "./inflate.ts";
-import type { Input } from "./input.ts";
-import { NPY_MAGIC, readNpy } from "./npy.ts";
-import { PNG_MAGIC, readPng } from "./png.ts";
+import type { Elements, Input, InputStream } from "./input.ts";
+import { NPY_MAGIC, openNpy } from "./npy.ts";
+import { openPng, PNG_MAGIC } from "./png.ts";
 
-/** Reads an input file of any known kind, told by its first bytes, or such a file in gzip. `name` is what errors call it. */
-export function readInput(bytes: Uint8Array, name: string): Input {
-  return startsWith(bytes, GZIP_MAGIC) ? readPlain(gunzip(bytes, name), `${name} (unzipped)`) : readPlain(bytes, name);
+/** Most bytes of elements read at once. The pictures of EMNIST, the largest usual idx file, take 547 MB. */
+const MAX_BYTES_AT_ONCE = 2 ** 30;
+
+/** Elements read at a time where all are wanted. */
+const PART = 2 ** 16;
+
+const ARRAYS = { u8: Uint8Array, i8: Int8Array, i16: Int16Array, i32: Int32Array, f32: Float32Array };
+
+/** Opens an input file of any known kind, told by its first bytes, or such a file in gzip. `name` is what errors call it. */
+export function openInput(chunks: Iterable<Uint8Array>, name: string): InputStream {
+  const file = new ByteStream(chunks);
+  try {
+    if (!startsWith(file, GZIP_MAGIC)) return openPlain(file, name);
+    return openPlain(new ByteStream(gunzip(rest(file), name)), `${name} (unzipped)`);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
-function readPlain(bytes: Uint8Array, name: string): Input {
-  if (startsWith(bytes, NPY_MAGIC)) return readNpy(bytes, name);
-  if (startsWith(bytes, PNG_MAGIC)) return readPng(bytes, name);
-  if (startsWith(bytes, [0, 0])) return readIdx(bytes, name);
-  const found = bytes.length === 0 ? "empty" : `begins with ${hex(bytes.subarray(0, 8))}`;
+function openPlain(file: ByteStream, name: string): InputStream {
+  if (startsWith(file, NPY_MAGIC)) return openNpy(file, name);
+  if (startsWith(file, PNG_MAGIC)) return openPng(file, name);
+  if (startsWith(file, [0, 0])) return openIdx(file, name);
+  const first = file.peek(8);
+  const found = first.length === 0 ? "empty" : `begins with ${hex(first)}`;
   throw new InputError(`${name}: ${found}, expected a .npy, idx or PNG file, or one of these in gzip`);
 }
 
-function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
-  return magic.every((byte, i) => bytes[i] === byte);
+/** Reads a whole input file. */
+export function readInput(bytes: Uint8Array, name: string): Input {
+  const input = openInput(slices(bytes), name);
+  return { kind: input.kind, shape: input.shape, ...readAll(input, name) };
+}
+
+/** All elements of an input at once. */
+export function readAll(input: InputStream, name: string): Elements {
+  const data = join(input.parts(PART), name) ?? new ARRAYS[input.dtype](0);
+  return { dtype: input.dtype, data } as Elements;
+}
+
+/** All parts in one array; undefined if there are none. */
+export function join<T extends Elements["data"]>(parts: Iterable<T>, name: string): T | undefined {
+  const list: T[] = [];
+  let [count, bytes] = [0, 0];
+  for (const part of parts) {
+    list.push(part);
+    count += part.length;
+    bytes += part.byteLength;
+    if (bytes > MAX_BYTES_AT_ONCE) {
+      throw new InputError(`${name}: more than ${MAX_BYTES_AT_ONCE} bytes of elements, too many to read at once`);
+    }
+  }
+  if (list.length < 2) return list[0];
+  const all = new (list[0]!.constructor as new (length: number) => T)(count);
+  let first = 0;
+  for (const part of list) {
+    all.set(part, first);
+    first += part.length;
+  }
+  return all;
+}
+
+function startsWith(file: ByteStream, magic: readonly number[]): boolean {
+  const first = file.peek(magic.length);
+  return magic.every((byte, i) => first[i] === byte);
+}
+
+/** All that is left, in chunks. */
+function* rest(file: ByteStream): Generator<Uint8Array> {
+  try {
+    for (let chunk = file.take(CHUNK_BYTES); chunk.length > 0; chunk = file.take(CHUNK_BYTES)) yield chunk;
+  } finally {
+    file.close();
+  }
 }
 
 function hex(bytes: Uint8Array): string {

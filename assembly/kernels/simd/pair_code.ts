@@ -39,10 +39,7 @@ const WINDOW: usize = 256;
 
 function oneTable(weights: usize, row: usize, inputs: u32, sums: usize, channels: u32): void {
   const mask = v128.load32_splat(row, Tables.mask);
-  let even0 = i32x4.splat(0);
-  let even1 = i32x4.splat(0);
-  let odd0 = i32x4.splat(0);
-  let odd1 = i32x4.splat(0);
+  startSums(weights, row, sums, channels);
   let nibbles = weights + NIBBLES;
   let tables = row + HEADER;
   for (const end = tables + (((inputs + 15) >> 4) << 7); tables < end; ) {
@@ -58,21 +55,13 @@ function oneTable(weights: usize, row: usize, inputs: u32, sums: usize, channels
       all = i16x8.add(all, bytes);
       odd = i16x8.add(odd, i16x8.shr_u(bytes, 8));
     }
-    const even = i16x8.sub(all, i16x8.shl(odd, 8));
-    even0 = i32x4.add(even0, i32x4.extend_low_i16x8_u(even));
-    even1 = i32x4.add(even1, i32x4.extend_high_i16x8_u(even));
-    odd0 = i32x4.add(odd0, i32x4.extend_low_i16x8_u(odd));
-    odd1 = i32x4.add(odd1, i32x4.extend_high_i16x8_u(odd));
+    addSums(all, odd, 0, sums, channels);
   }
-  storeChannels(weights, row, even0, even1, odd0, odd1, sums, channels);
 }
 
 function twoTables(weights: usize, row: usize, inputs: u32, sums: usize, channels: u32): void {
   const mask = v128.load32_splat(row, Tables.mask);
-  let even0 = i32x4.splat(0);
-  let even1 = i32x4.splat(0);
-  let odd0 = i32x4.splat(0);
-  let odd1 = i32x4.splat(0);
+  startSums(weights, row, sums, channels);
   let nibbles = weights + NIBBLES;
   let tables = row + HEADER;
   for (const end = tables + (((inputs + 15) >> 4) << 8); tables < end; ) {
@@ -98,40 +87,31 @@ function twoTables(weights: usize, row: usize, inputs: u32, sums: usize, channel
       allHigh = i16x8.add(allHigh, bytes);
       oddHigh = i16x8.add(oddHigh, i16x8.shr_u(bytes, 8));
     }
-    const even = i16x8.sub(all, i16x8.shl(odd, 8));
-    const evenHigh = i16x8.sub(allHigh, i16x8.shl(oddHigh, 8));
-    even0 = i32x4.add(even0, i32x4.extend_low_i16x8_u(even));
-    even1 = i32x4.add(even1, i32x4.extend_high_i16x8_u(even));
-    odd0 = i32x4.add(odd0, i32x4.extend_low_i16x8_u(odd));
-    odd1 = i32x4.add(odd1, i32x4.extend_high_i16x8_u(odd));
-    even0 = i32x4.add(even0, i32x4.shl(i32x4.extend_low_i16x8_u(evenHigh), 4));
-    even1 = i32x4.add(even1, i32x4.shl(i32x4.extend_high_i16x8_u(evenHigh), 4));
-    odd0 = i32x4.add(odd0, i32x4.shl(i32x4.extend_low_i16x8_u(oddHigh), 4));
-    odd1 = i32x4.add(odd1, i32x4.shl(i32x4.extend_high_i16x8_u(oddHigh), 4));
+    addSums(all, odd, 0, sums, channels);
+    addSums(allHigh, oddHigh, 4, sums, channels);
   }
-  storeChannels(weights, row, even0, even1, odd0, odd1, sums, channels);
 }
 
-/** Sums of look-ups of even channels (0, 2 … 6; 8 … 14) and odd ones → sums of products, − bias + zero · Σ weight. */
-function storeChannels(
-  weights: usize,
-  row: usize,
-  even0: v128,
-  even1: v128,
-  odd0: v128,
-  odd1: v128,
-  sums: usize,
-  channels: u32,
-): void {
-  const bias = i32x4.splat(load<i32>(row, Tables.bias));
-  const zero = i32x4.splat(load<i32>(row, Tables.zero));
-  storeFour(weights, i32x4.shuffle(even0, odd0, 0, 4, 1, 5), bias, zero, sums, channels);
-  storeFour(weights + 16, i32x4.shuffle(even0, odd0, 2, 6, 3, 7), bias, zero, sums + 16, channels - 4);
-  storeFour(weights + 32, i32x4.shuffle(even1, odd1, 0, 4, 1, 5), bias, zero, sums + 32, channels - 8);
-  storeFour(weights + 48, i32x4.shuffle(even1, odd1, 2, 6, 3, 7), bias, zero, sums + 48, channels - 12);
+/** sums = zero · Σ weight − bias, which the look-ups then add to. */
+function startSums(weightSums: usize, row: usize, sums: usize, channels: u32): void {
+  const bias = load<i32>(row, Tables.bias);
+  const zero = load<i32>(row, Tables.zero);
+  for (let c: u32 = 0; c < min<u32>(channels, 16); c++) {
+    store<i32>(sums + (c << 2), zero * load<i32>(weightSums + (c << 2)) - bias);
+  }
 }
 
-function storeFour(weightSums: usize, found: v128, bias: v128, zero: v128, sums: usize, channels: i32): void {
-  if (channels <= 0) return;
-  storeSums(sums, i32x4.add(i32x4.sub(found, bias), i32x4.mul(zero, v128.load(weightSums))), channels);
+/** Adds what a window looked up, times 2^shift, to the sums of the channels. */
+function addSums(all: v128, odd: v128, shift: i32, sums: usize, channels: u32): void {
+  const even = i16x8.sub(all, i16x8.shl(odd, 8));
+  const low = i16x8.shuffle(even, odd, 0, 8, 1, 9, 2, 10, 3, 11);
+  const high = i16x8.shuffle(even, odd, 4, 12, 5, 13, 6, 14, 7, 15);
+  addFour(i32x4.extend_low_i16x8_u(low), shift, sums, channels);
+  addFour(i32x4.extend_high_i16x8_u(low), shift, sums + 16, channels - 4);
+  addFour(i32x4.extend_low_i16x8_u(high), shift, sums + 32, channels - 8);
+  addFour(i32x4.extend_high_i16x8_u(high), shift, sums + 48, channels - 12);
+}
+
+function addFour(found: v128, shift: i32, sums: usize, channels: i32): void {
+  if (channels > 0) storeSums(sums, i32x4.add(v128.load(sums), i32x4.shl(found, shift)), channels);
 }

@@ -1,36 +1,79 @@
-import type { WeightDtype } from "../../program.ts";
+import { InputError } from "../../errors.ts";
+import type { DenseOp, PackingName, WeightDtype } from "../../program.ts";
 import { fieldBytes, packFields, unpackFields } from "./fields.ts";
+import { PAIR_CHANNELS, packPairs, pairBytes, unpackPairs } from "./pairs.ts";
 import { packSigns, signBytes, unpackSigns } from "./signs.ts";
+import { packTrits, tritBytes, unpackTrits } from "./trits.ts";
 
-/** How the K weights of one output channel are stored, and back. */
+/** How weights are stored, a group of output channels at a time, and back. */
 export interface Packing {
-  name: "sign32" | "field2" | "field3" | "field4" | "field8";
-  /** Bits of a weight. */
-  bits: number;
-  /** Bytes of a channel with `inputs` weights, a multiple of 4. */
-  rowBytes(inputs: number): number;
-  pack(view: DataView, offset: number, codes: Int8Array): void;
-  unpack(view: DataView, offset: number, codes: Int8Array): void;
+  name: PackingName;
+  /** Output channels of a group. The last group of a tile may have fewer, and takes as many bytes. */
+  groupChannels: number;
+  /** Bytes of a group whose channels have `inputs` weights each, a multiple of 4. */
+  groupBytes(inputs: number): number;
+  /** Writes `codes`, (channels of a group, inputs), at byte `offset` of `view`, where zeros are. */
+  pack(view: DataView, offset: number, codes: Int8Array, inputs: number): void;
+  /** Inverse of `pack`: fills `codes`. What no writer makes gives a code that the dtype does not have. */
+  unpack(view: DataView, offset: number, codes: Int8Array, inputs: number): void;
 }
 
-const SIGN32: Packing = { name: "sign32", bits: 1, rowBytes: signBytes, pack: packSigns, unpack: unpackSigns };
+function signs(lanes: 32 | 128): Packing {
+  return {
+    name: `sign${lanes}`,
+    groupChannels: 1,
+    groupBytes: (inputs) => signBytes(inputs, lanes),
+    pack: packSigns,
+    unpack: unpackSigns,
+  };
+}
+
+const TRIT5: Packing = {
+  name: "trit5",
+  groupChannels: 1,
+  groupBytes: tritBytes,
+  pack: packTrits,
+  unpack: unpackTrits,
+};
+
+const PAIR4: Packing = {
+  name: "pair4",
+  groupChannels: PAIR_CHANNELS,
+  groupBytes: pairBytes,
+  pack: packPairs,
+  unpack: unpackPairs,
+};
 
 function fields(bits: 2 | 3 | 4 | 8, least: number): Packing {
   return {
     name: `field${bits}`,
-    bits,
-    rowBytes: (inputs) => fieldBytes(inputs, bits),
+    groupChannels: 1,
+    groupBytes: (inputs) => fieldBytes(inputs, bits),
     pack: (view, offset, codes) => packFields(view, offset, codes, bits, least),
     unpack: (view, offset, codes) => unpackFields(view, offset, codes, bits, least),
   };
 }
 
-/** The packing of each weight dtype, and the least and greatest weight that it holds. */
-export const WEIGHTS: Record<WeightDtype, { packing: Packing; min: number; max: number }> = {
-  binary: { packing: SIGN32, min: -1, max: 1 },
-  ternary: { packing: fields(2, -1), min: -1, max: 1 },
-  int2: { packing: fields(2, -2), min: -2, max: 1 },
-  int3: { packing: fields(3, -4), min: -4, max: 3 },
-  int4: { packing: fields(4, -8), min: -8, max: 7 },
-  int8: { packing: fields(8, -128), min: -128, max: 127 },
+/** The least and greatest weight of each dtype, and the packings that hold it: first that of an op which names none. */
+export const WEIGHTS: Record<WeightDtype, { min: number; max: number; packings: readonly [Packing, ...Packing[]] }> = {
+  binary: { min: -1, max: 1, packings: [signs(32), signs(128)] },
+  ternary: { min: -1, max: 1, packings: [fields(2, -1), TRIT5, PAIR4] },
+  int2: { min: -2, max: 1, packings: [fields(2, -2)] },
+  int3: { min: -4, max: 3, packings: [fields(3, -4), fields(4, -4)] },
+  int4: { min: -8, max: 7, packings: [fields(4, -8)] },
+  int8: { min: -128, max: 127, packings: [fields(8, -128)] },
 };
+
+/** The packing of an op's weights. Throws InputError for one that does not hold their dtype. */
+export function packingOf({ dtype, packing: name }: Pick<DenseOp, "dtype" | "packing">): Packing {
+  const { packings } = WEIGHTS[dtype];
+  const found = name === undefined ? packings[0] : packings.find((packing) => packing.name === name);
+  if (found) return found;
+  const names = packings.map((packing) => packing.name);
+  throw new InputError(`packing ${name} of ${dtype} weights, expected one of ${names.join(", ")}`);
+}
+
+/** Bytes of the weights of some output channels. */
+export function packedBytes({ groupChannels, groupBytes }: Packing, channels: number, inputs: number): number {
+  return Math.ceil(channels / groupChannels) * groupBytes(inputs);
+}

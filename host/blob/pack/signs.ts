@@ -1,11 +1,11 @@
-/** Packing sign32 (FORMAT.md): 32 binary weights in a u32, the first in its lowest bit; bit 1 is −1, the rest of a word is 0. */
+/** Packings sign32 and sign128 (FORMAT.md): 32 binary weights in a u32, the first in its lowest bit; bit 1 is −1, the rest is 0. */
 
-/** Bytes of `count` signs. */
-export function signBytes(count: number): number {
-  return 4 * Math.ceil(count / 32);
+/** Bytes of `count` signs, in as many whole groups of `lanes` as they need. */
+export function signBytes(count: number, lanes: 32 | 128): number {
+  return (lanes / 8) * Math.ceil(count / lanes);
 }
 
-/** Writes the signs of `codes` (±1) at byte `offset` of `view`. */
+/** Writes the signs of `codes` (±1) at byte `offset` of `view`, where zeros are. */
 export function packSigns(view: DataView, offset: number, codes: Int8Array): void {
   for (let first = 0; first < codes.length; first += 32, offset += 4) {
     let word = 0;

@@ -1,0 +1,47 @@
+import { type InputRows, type Output, readBlob } from "../host/index.ts";
+import { createCheck } from "../host/verify.ts";
+import { openAll, openSession, type SessionOptions } from "./sessions.ts";
+
+/** Classes that a model answers with. `run` gives the one of each row. */
+export async function openAnswers({ blob, ...options }: { blob: Uint8Array } & SessionOptions) {
+  const session = await openSession(blob, options);
+  const run = (inputs: readonly InputRows[]) => {
+    const [output] = session.run(inputs);
+    const rows = inputs[0]!.length / session.program.tensors[session.program.inputs[0]!]!.channels;
+    return Array.from({ length: rows }, (_, row) => answer(output!, row, rows));
+  };
+  return { session, run, close: () => session.dispose() };
+}
+
+/** Class of a row: the index that an argmax gave, else the first among the greatest scores. */
+export function answer({ scores, shape }: Output, row: number, rows: number): number {
+  if (shape.length === 0) return scores[row]!;
+  const channels = scores.length / rows;
+  const own = scores.subarray(row * channels, (row + 1) * channels);
+  return own.indexOf(own.reduce((a, b) => Math.max(a, b)));
+}
+
+/** Every session of a blob that can be had here. `run` compares them with the checkpoint. */
+export async function openChecks({ blob, checkpoint }: { blob: Uint8Array; checkpoint: Uint8Array }) {
+  const check = createCheck(readBlob(blob), checkpoint);
+  const { sessions, missing } = await openAll(blob);
+  return {
+    sessions,
+    missing,
+    run: (inputs: readonly InputRows[]) => check(sessions, inputs),
+    close() {
+      for (const session of Object.values(sessions)) session.dispose();
+    },
+  };
+}
+
+/** Work on batches of samples that threads can share: each opens all that it needs, and the result of a batch depends on it alone. */
+export const TASKS = { answers: openAnswers, checks: openChecks };
+
+export type TaskName = keyof typeof TASKS;
+/** What opens a task: plain data, which can be sent to a thread. */
+export type TaskOptions<Name extends TaskName> = Parameters<(typeof TASKS)[Name]>[0];
+/** A task that is open in a thread. */
+export type Task<Name extends TaskName> = Awaited<ReturnType<(typeof TASKS)[Name]>>;
+/** What a task makes of one batch. */
+export type TaskResult<Name extends TaskName> = ReturnType<Task<Name>["run"]>;
