@@ -34,7 +34,7 @@ export let weightsOffset: u32 = 0;
 export let weightsBytes: u32 = 0;
 export let weightsCrc: u32 = 0;
 export let largestTile: u32 = 0;
-/** What kernels need for prepared rows and panels. */
+/** What kernels need for prepared rows and a panel; never more for fewer rows. */
 export let preparedRows: u64 = 0;
 
 /** Rows that are to be run, and the size of the arena then. */
@@ -126,7 +126,10 @@ function checkOp(op: usize, tensorCount: u32): Status {
     const whole = ASC_FEATURE_SIMD && packing == Packing.pair4 ? (tileChannels + 15) & ~15 : tileChannels; // groups
     weights = <u64>whole * weightRowBytes(packingOf(op), inputs);
     if (ASC_FEATURE_SIMD && from != Activation.bit)
-      preparedRows = max(preparedRows, panelBytes(packing, <u32>rows, BLOCK_ROWS) + preparedBytes(packing, inputs) * rows);
+      preparedRows = max(
+        preparedRows,
+        panelBytes(packing, <u32>rows, BLOCK_ROWS) + <u64>preparedBytes(packing, inputs, <u32>rows) * rows,
+      );
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = (from & to) == Activation.i32 && channels == 1 && (!post || scored);
     channels = inputs;

@@ -1,6 +1,6 @@
 import { Packing } from "../blob";
 import { bytePanels } from "./relaxed/byte_panel";
-import { toBytes } from "./relaxed/bytes";
+import { toBytes, Wide, wideOf } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
 import { fieldCode as scalarFieldCode } from "./scalar/field_code";
@@ -11,7 +11,7 @@ import { fieldCode as simdFieldCode } from "./simd/field_code";
 import { lanePanels } from "./simd/lane_panel";
 import { lanesBytes, toLanes } from "./simd/lanes";
 import { pairCode as simdPairCode } from "./simd/pair_code";
-import { PANEL_ROWS, panelBytes as simdPanelBytes } from "./simd/panel";
+import { panelBytes as simdPanelBytes } from "./simd/panel";
 import { signCode as simdSignCode } from "./simd/sign_code";
 import { signVector as simdSignVector } from "./simd/sign_vector";
 import { tablesBytes, toTables } from "./simd/tables";
@@ -117,8 +117,12 @@ export function fieldCode<A>(
   );
 }
 
-/** In builds with SIMD: for rows and packings that have a panel, which is at `panel` (panelBytes). */
+/** Rows from which on weights are unpacked into a panel. */
+export const PANEL_ROWS: u32 = 4;
+
+/** In builds with SIMD, for rows and packings that have a panel (panelBytes). */
 export function panelCode(
+  signed: bool,
   packing: u32,
   offset: i32,
   panel: usize,
@@ -136,10 +140,47 @@ export function panelCode(
   const factor = bits == 1 ? -2 : 1;
   const bias = bits == 1 ? 1 : -offset;
   if (ASC_FEATURE_RELAXED_SIMD) {
-    bytePanels(bits, factor, bias, panel, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  } else if (ASC_FEATURE_SIMD) {
-    lanePanels(bits, factor, bias, panel, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    if (asBytes(bits)) {
+      bytePanels(
+        bits,
+        factor,
+        bias,
+        panel,
+        weights,
+        weightStep,
+        channels,
+        codes,
+        codeStep,
+        rows,
+        inputs,
+        sums,
+        sumStep,
+      );
+      return;
+    }
   }
+  lanePanels(
+    bits,
+    factor,
+    bias,
+    signed,
+    panel,
+    weights,
+    weightStep,
+    channels,
+    codes,
+    codeStep,
+    rows,
+    inputs,
+    sums,
+    sumStep,
+  );
+}
+
+/** Whether rows for fields of `bits` bits are prepared as bytes; otherwise as i16. */
+function asBytes(bits: u32): bool {
+  if (ASC_FEATURE_RELAXED_SIMD) return bits != 8 || wideOf() != Wide.no;
+  return false;
 }
 
 /** Bytes `index`[i] of a table of 16, for indices below 16. */
@@ -150,7 +191,7 @@ export function lookup(table: v128, index: v128): v128 {
 /** Bits of a field, for packings of fields that divide a byte; 0 for others. */
 function fieldBits(packing: u32): u32 {
   if (packing == Packing.sign32 || packing == Packing.sign128) return 1;
-  return packing == Packing.field2 || packing == Packing.field4 ? packing : 0;
+  return packing == Packing.field2 || packing == Packing.field4 || packing == Packing.field8 ? packing : 0;
 }
 
 /** Bytes of the panel (simd/panel.ts) of an op of `rows` rows, for blocks of `height` rows; 0: it has none. */
@@ -158,19 +199,22 @@ export function panelBytes(packing: u32, rows: u32, height: u32): u32 {
   return ASC_FEATURE_SIMD && rows >= PANEL_ROWS && fieldBits(packing) ? simdPanelBytes(height) : 0;
 }
 
-/** Bytes of a prepared row of codes, a multiple of 16; 0: kernels of this packing take rows as they are. */
-export function preparedBytes(packing: u32, inputs: u32): u32 {
+/** Bytes of a prepared row of codes of an op of `rows` rows, a multiple of 16; 0: kernels of this packing take rows as they are. */
+export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
   if (!ASC_FEATURE_SIMD) return 0;
   if (packing == Packing.pair4) return tablesBytes(inputs);
   const bits = fieldBits(packing);
-  if (!bits) return 0;
-  return ASC_FEATURE_RELAXED_SIMD ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
+  if (!bits || (bits == 8 && rows < PANEL_ROWS)) return 0;
+  return asBytes(bits) ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
 }
 
-/** Writes a row of codes of type A to `to`, as kernels of a packing want it. */
-export function prepare<A>(packing: u32, row: usize, inputs: u32, to: usize): void {
+/** Writes a row of codes (i8 if `signed`, otherwise u8) to `to`, as kernels of a packing want it. */
+export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, to: usize): void {
   if (!ASC_FEATURE_SIMD) return;
-  if (packing == Packing.pair4) toTables(isSigned<A>(), row, inputs, to);
-  else if (ASC_FEATURE_RELAXED_SIMD) toBytes<A>(fieldBits(packing), row, inputs, to);
-  else toLanes<A>(fieldBits(packing), row, inputs, to);
+  const bits = fieldBits(packing);
+  if (packing == Packing.pair4) toTables(signed, row, inputs, to);
+  else if (ASC_FEATURE_RELAXED_SIMD) {
+    if (asBytes(bits)) toBytes(signed, bits, row, inputs, to);
+    else toLanes(signed, bits, row, inputs, to);
+  } else toLanes(signed, bits, row, inputs, to);
 }

@@ -1,6 +1,16 @@
 import { Activation, dtypeOf, Op, Packing, rowStride, Tensor, weightOffset, weightRowBytes } from "../blob";
 import { BIT_TENSOR, DATA, OPS, packingOf, SIGNED_INPUT, SIGNS, STREAMS } from "../features";
-import { fieldCode, pairCode, panelBytes, panelCode, prepare, preparedBytes, signBit, signCode, signVector } from "../kernels";
+import {
+  fieldCode,
+  pairCode,
+  panelBytes,
+  panelCode,
+  prepare,
+  preparedBytes,
+  signBit,
+  signCode,
+  signVector,
+} from "../kernels";
 import { BLOCK_CHANNELS, BLOCK_ROWS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
@@ -21,9 +31,9 @@ export function dense(op: usize): Status {
   const post = load<u8>(op, Op.post);
   let codes = firstRow(input);
   let codeStep = rowStride(input);
-  if (ASC_FEATURE_SIMD && dtypeOf(input) != Activation.bit && preparedBytes(packing, inputs)) {
+  if (ASC_FEATURE_SIMD && dtypeOf(input) != Activation.bit && preparedBytes(packing, inputs, rows)) {
     codes = prepared + panelBytes(packing, rows, BLOCK_ROWS);
-    codeStep = preparedBytes(packing, inputs);
+    codeStep = preparedBytes(packing, inputs, rows);
     prepareRows(packing, input, codes, codeStep);
   }
   let offset = load<u32>(op, Op.weights);
@@ -60,8 +70,7 @@ function prepareRows(packing: i32, input: usize, to: usize, bytes: u32): void {
   const inputs = load<u32>(input, Tensor.channels);
   let from = firstRow(input);
   for (let row: u32 = 0; row < rows; row++, from += rowStride(input), to += bytes) {
-    if (OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8) prepare<i8>(packing, from, inputs, to);
-    else prepare<u8>(packing, from, inputs, to);
+    prepare(OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8, packing, from, inputs, to);
   }
 }
 
@@ -92,9 +101,11 @@ function multiply(
     pairCode(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
+  const signed: bool = OPS & SIGNED_INPUT && input == Activation.i8;
   const offset = weightOffset(op);
   if (ASC_FEATURE_SIMD && panelBytes(packing, rows, BLOCK_ROWS)) {
     panelCode(
+      signed,
       packing,
       offset,
       prepared,
@@ -110,7 +121,6 @@ function multiply(
     );
     return;
   }
-  const signed = OPS & SIGNED_INPUT && input == Activation.i8;
   if (DATA & SIGNS && (packing == Packing.sign32 || packing == Packing.sign128)) {
     if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     else signCode<u8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);

@@ -76,7 +76,15 @@ describeModules("kernels", (engine, module) => {
       ops.forEach((op, i) => {
         op.output = i + 1;
       });
-      const program = programOf([[input, inputs], ["i32", 17], ["i32", 4]], ops, { maxRows: 65 });
+      const program = programOf(
+        [
+          [input, inputs],
+          ["i32", 17],
+          ["i32", 4],
+        ],
+        ops,
+        { maxRows: 65 },
+      );
       const ends = extremeRows(input, inputs, random);
       const batches = ROWS.map((rows) => [[...ends, ...elements(input, 65 * inputs, random)].slice(0, rows * inputs)]);
       await expectReference(program, engine, module, batches, { ways: ["resident"] });

@@ -1,6 +1,7 @@
-import { blockBytes, HEADER, Row } from "../simd/bytes";
+import { blockBytes, HEADER, Row, sumLanes4 } from "../simd/bytes";
+import { CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS } from "../simd/panel";
+import { Wide } from "./bytes";
 import { fieldSum } from "./fields";
-import { addSums, CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS } from "../simd/panel";
 
 /** Steps of a panel of 16 channels. */
 const STEPS: u32 = VECTORS / CHANNELS;
@@ -24,16 +25,18 @@ export function bytePanels(
   const tiles = tilesOf(panel);
   const fields = 8 / bits; // vectors that a vector of packed weights makes
   const wide = load<i32>(codes, Row.wide);
+  const flip: u32 = bits == 8 && wide == Wide.signed ? 128 : 0; // then a byte is the weight
+
   const window = 128 / (((<u32>1) << bits) - 1);
   for (let first: u32 = 0; first < channels; first += CHANNELS) {
     const width = min(channels - first, CHANNELS);
-    clearTiles(panel, (rows + 1) & ~1);
+    clearTiles(panel, rows);
     let left = blockBytes(bits, inputs) >> 4; // steps
     let at = weights + first * weightStep;
     for (let from = codes + HEADER; left; ) {
       const steps = min(left, STEPS);
       for (let c: u32 = 0; c < width; c++) {
-        unpack(bits, at + c * weightStep, steps, panel + (c >> 2) * (steps << 6) + ((c & 3) << 4));
+        unpack(bits, flip, at + c * weightStep, steps, panel + (c >> 2) * (steps << 6) + ((c & 3) << 4));
       }
       for (let r: u32 = 0; r < rows; r += 2) {
         const row = from + r * codeStep;
@@ -49,14 +52,17 @@ export function bytePanels(
       at += (steps / fields) << 4;
       from += steps << 4;
     }
-    inline.always(addHigh(bits, panel, weights + first * weightStep, weightStep, width, codes, codeStep, rows, inputs));
-    storeTiles(factor, bias, panel, width, codes, codeStep, rows, sums + (first << 2), sumStep);
+    inline.always(
+      addHigh(bits, flip, panel, weights + first * weightStep, weightStep, width, codes, codeStep, rows, inputs),
+    );
+    storeTiles(factor, flip ? 0 : bias, panel, width, codes, codeStep, rows, sums + (first << 2), sumStep);
   }
 }
 
-/** Adds 128 · Σ_k field[c, k] to the sums of rows that are stored less 128. */
+/** Adds 128 · Σ_k (field[c, k] − flip) to the sums of rows that are stored less 128. */
 function addHigh(
   bits: u32,
+  flip: u32,
   panel: usize,
   weights: usize,
   weightStep: u32,
@@ -74,7 +80,7 @@ function addHigh(
     if (!high) continue;
     for (let c: u32 = 0; c < channels; c++) {
       const to = at + (c << 2);
-      if (!known) store<i32>(fieldSums + (c << 2), fieldSum(bits, weights + c * weightStep, inputs));
+      if (!known) store<i32>(fieldSums + (c << 2), fieldSum(bits, weights + c * weightStep, inputs) - flip * inputs);
       store<i32>(to, load<i32>(to) + high * load<i32>(fieldSums + (c << 2)));
     }
     known = true;
@@ -82,12 +88,13 @@ function addHigh(
 }
 
 /** Unpacks the fields of a channel to bytes, in the order of ../simd/bytes.ts. */
-function unpack(bits: u32, weights: usize, steps: u32, to: usize): void {
+function unpack(bits: u32, flip: u32, weights: usize, steps: u32, to: usize): void {
   const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
+  const flips = i8x16.splat(<i8>flip);
   for (const end = to + (steps << 6); to < end; weights += 16) {
     let words = v128.load(weights);
     for (let field: u32 = 0; field < 8; field += bits, to += 64) {
-      v128.store(to, v128.and(words, mask));
+      v128.store(to, v128.xor(v128.and(words, mask), flips));
       words = i16x8.shr_u(words, bits);
     }
   }
@@ -128,9 +135,13 @@ function narrowTile(strip: usize, row: usize, other: usize, steps: u32, window: 
       other += 16;
       strip += 64;
     } while (strip < end);
-    inline.always(addSums(to, pairs(a0), pairs(a1), pairs(a2), pairs(a3)));
-    inline.always(addSums(to + TILE_ROW, pairs(b0), pairs(b1), pairs(b2), pairs(b3)));
+    inline.always(addFour(to, pairs(a0), pairs(a1), pairs(a2), pairs(a3)));
+    inline.always(addFour(to + TILE_ROW, pairs(b0), pairs(b1), pairs(b2), pairs(b3)));
   } while (strip < last);
+}
+
+function addFour(to: usize, a: v128, b: v128, c: v128, d: v128): void {
+  v128.store(to, i32x4.add(v128.load(to), inline.always(sumLanes4(a, b, c, d))));
 }
 
 function pairs(lanes: v128): v128 {
@@ -167,6 +178,6 @@ function wideTile(strip: usize, row: usize, other: usize, steps: u32, to: usize)
     other += 16;
     strip += 64;
   } while (strip < end);
-  inline.always(addSums(to, a0, a1, a2, a3));
-  inline.always(addSums(to + TILE_ROW, b0, b1, b2, b3));
+  inline.always(addFour(to, a0, a1, a2, a3));
+  inline.always(addFour(to + TILE_ROW, b0, b1, b2, b3));
 }

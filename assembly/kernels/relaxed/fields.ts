@@ -179,17 +179,16 @@ function fieldSums(bits: u32, a: usize, b: usize, inputs: u32): v128 {
 
 export function fieldSum(bits: u32, weights: usize, inputs: u32): i32 {
   const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
-  const ones = i8x16.splat(1);
   let sum = i32x4.splat(0);
   let left = inputs;
   for (; left >= 128 / bits; left -= 128 / bits, weights += 16) {
     let words = v128.load(weights);
-    let total = v128.and(words, mask); // at most 8, 12 or 30
+    let total = v128.and(words, mask); // at most 8, 12, 30 or 255
     for (let field: u32 = bits; field < 8; field += bits) {
       words = i16x8.shr_u(words, bits);
       total = i8x16.add(total, v128.and(words, mask));
     }
-    sum = dotAdd(ones, total, sum);
+    sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(total)));
   }
   let rest: i32 = 0;
   for (; left; weights += 4) {

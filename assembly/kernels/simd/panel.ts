@@ -1,43 +1,53 @@
 import { Row } from "./bytes";
 
 /**
- * A matrix product for many rows unpacks weights once, into a panel of vectors of fields, and multiplies it by all rows. A strip of a panel is four
- * vectors side by side, of as many channels; a tile is what a strip makes with two rows: eight sums, which are all that
- * fit into registers beside their operands.
+ * A product for many rows unpacks weights once, into a panel of vectors of fields, and multiplies it by all rows. A strip of a panel is a few
+ * vectors side by side, of as many channels; a tile is what a strip makes with a few rows: six or eight vectors of sums, all that fit
+ * into registers beside their operands.
  *
- *     panel: strip 0 │ strip 1 …      strip: step 0: vector of channel 0, 1, 2, 3 │ step 1 …      tiles: row 0: 16 × i32 │ row 1 …
+ *     panel │ work │ tiles        panel: strip 0 │ strip 1 …        strip: step 0: a vector of each channel │ step 1 …
+ *                                 tiles: row 0: a sum (i32) of each channel │ row 1 …
  *
- * Of channels that are missing, the last one stands there again, and of rows likewise; nobody reads their sums.
+ * Channels and rows that a strip or a tile lacks are computed from whatever is there; nobody reads their sums.
  */
 
 /** Channels of a panel, vectors in it, and its bytes: a half of 32 KB of cache. */
 export const CHANNELS: u32 = 16;
 export const VECTORS: u32 = 1024;
-export const PANEL_BYTES: u32 = VECTORS * 16;
+const PANEL_BYTES: u32 = VECTORS * 16;
 
-/** Bytes of the sums of a row, and of what a tile may work in. */
+/** Bytes that a tile may work in, and of the sums of a row. */
+const WORK_BYTES: u32 = 192;
 export const TILE_ROW: u32 = CHANNELS * 4;
-export const WORK_BYTES: u32 = 256;
 
-/** Rows from which on a panel pays. */
-export const PANEL_ROWS: u32 = 4;
+/** Rows that a tile may have more than there are. */
+const SPARE_ROWS: u32 = 2;
 
-/** Bytes of a panel, what tiles work in, and the sums of `rows` rows, in this order. */
+/** Bytes of a panel, of what tiles work in, and of the sums of `rows` rows. */
 export function panelBytes(rows: u32): u32 {
-  return PANEL_BYTES + WORK_BYTES + rows * TILE_ROW;
+  return PANEL_BYTES + WORK_BYTES + (rows + SPARE_ROWS) * TILE_ROW;
 }
 
-/** Address of the sums of a panel. */
+/** Address of what tiles work in. */
+export function workOf(panel: usize): usize {
+  return panel + PANEL_BYTES;
+}
+
+/** Address of the sums of the rows. */
 export function tilesOf(panel: usize): usize {
-  return panel + PANEL_BYTES + WORK_BYTES;
+  return panel + (PANEL_BYTES + WORK_BYTES);
 }
 
 export function clearTiles(panel: usize, rows: u32): void {
-  let at = inline.always(tilesOf(panel));
-  for (const end = at + rows * TILE_ROW; at < end; at += 16) v128.store(at, i32x4.splat(0));
+  inline.always(clear(tilesOf(panel), (rows + SPARE_ROWS) * TILE_ROW));
 }
 
-/** sums[r, c] = factor · tile sum + bias · Σ code, of up to 16 channels. */
+/** Zeroes a multiple of 16 bytes. */
+export function clear(at: usize, bytes: usize): void {
+  for (const end = at + bytes; at < end; at += 16) v128.store(at, i32x4.splat(0));
+}
+
+/** sums[r, c] = factor · tiles[r, c] + bias · Σ_k code[r, k], of up to 16 channels. */
 export function storeTiles(
   factor: i32,
   bias: i32,
@@ -49,20 +59,11 @@ export function storeTiles(
   sums: usize,
   sumStep: u32,
 ): void {
-  let from = inline.always(tilesOf(panel));
+  let from = tilesOf(panel);
   for (; rows; rows--, codes += codeStep, sums += sumStep, from += TILE_ROW) {
     const add = bias * load<i32>(codes, Row.sum);
-    let at = from;
-    for (let c: u32 = 0; c < channels; c++, at += 4) {
-      store<i32>(sums + (c << 2), factor * load<i32>(at) + add);
+    for (let c: u32 = 0; c < channels; c++) {
+      store<i32>(sums + (c << 2), factor * load<i32>(from + (c << 2)) + add);
     }
   }
-}
-
-/** Adds the sums of the lanes of four i32x4 to four i32 at `to`. */
-export function addSums(to: usize, a: v128, b: v128, c: v128, d: v128): void {
-  const ab = i32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7));
-  const cd = i32x4.add(i32x4.shuffle(c, d, 0, 4, 1, 5), i32x4.shuffle(c, d, 2, 6, 3, 7));
-  const all = i32x4.add(i64x2.shuffle(ab, cd, 0, 2), i64x2.shuffle(ab, cd, 1, 3));
-  v128.store(to, i32x4.add(v128.load(to), all));
 }
