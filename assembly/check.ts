@@ -37,8 +37,8 @@ import {
   STREAMS,
   WIDE_INPUT,
 } from "./features";
-import { preparedBytes } from "./kernels";
-import { inputOf, outputOf, setTables } from "./regions";
+import { panelBytes, preparedBytes } from "./kernels";
+import { BLOCK_ROWS, inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 
 /** What `checkHead` learns: the weights part, and the largest tile. */
@@ -46,7 +46,7 @@ export let weightsOffset: u32 = 0;
 export let weightsBytes: u32 = 0;
 export let weightsCrc: u32 = 0;
 export let largestTile: u32 = 0;
-/** What kernels need for prepared rows. */
+/** What kernels need for prepared rows and a panel; never more for fewer rows. */
 export let preparedRows: u64 = 0;
 
 /** Rows that are to be run, and the size of the arena then. */
@@ -137,7 +137,11 @@ function checkOp(op: usize, tensorCount: u32): Status {
     if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && !signs)) sound = false;
     const whole = ASC_FEATURE_SIMD && packing == Packing.pair4 ? (tileChannels + 15) & ~15 : tileChannels; // groups
     weights = <u64>whole * weightRowBytes(packingOf(op), inputs);
-    if (!SMALL && from != Activation.bit) preparedRows = max(preparedRows, preparedBytes(packing, inputs) * rows);
+    if (!SMALL && from != Activation.bit)
+      preparedRows = max(
+        preparedRows,
+        panelBytes(packing, <u32>rows, BLOCK_ROWS) + <u64>preparedBytes(packing, inputs, <u32>rows) * rows,
+      );
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = (from & to) == Activation.i32 && channels == 1 && (!post || scored);
     channels = inputs;

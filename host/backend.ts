@@ -25,8 +25,10 @@ export interface Backend {
 const REFERENCE_ROWS = 64;
 
 /** The definition: plain loops over `program`. */
-export function referenceBackend(program: Program): Backend {
-  const maxRows = Math.min(program.maxRows, REFERENCE_ROWS);
+export function referenceBackend(
+  program: Program,
+  maxRows: number = Math.min(program.maxRows, REFERENCE_ROWS),
+): Backend {
   const tensors = program.tensors.map(({ channels }) => new Int32Array(maxRows * channels));
   return {
     name: "reference",

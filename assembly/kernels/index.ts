@@ -1,6 +1,7 @@
 import { Packing } from "../blob";
 import { SMALL } from "../features";
-import { toBytes } from "./relaxed/bytes";
+import { bytePanels } from "./relaxed/byte_panel";
+import { toBytes, Wide, wideOf } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
 import { fieldCode as scalarFieldCode } from "./scalar/field_code";
@@ -9,8 +10,10 @@ import { signBit as scalarSignBit } from "./scalar/sign_bit";
 import { signCode as scalarSignCode } from "./scalar/sign_code";
 import { bytesBytes } from "./simd/bytes";
 import { fieldCode as simdFieldCode } from "./simd/field_code";
+import { lanePanels } from "./simd/lane_panel";
 import { lanesBytes, toLanes } from "./simd/lanes";
 import { pairCode as simdPairCode } from "./simd/pair_code";
+import { panelBytes as simdPanelBytes } from "./simd/panel";
 import { signCode as simdSignCode } from "./simd/sign_code";
 import { signVector as simdSignVector } from "./simd/sign_vector";
 import { tablesBytes, toTables } from "./simd/tables";
@@ -116,6 +119,72 @@ export function fieldCode<A>(
   );
 }
 
+/** Rows from which on weights are unpacked into a panel. */
+export const PANEL_ROWS: u32 = 4;
+
+/** In builds with SIMD, for rows and packings that have a panel (panelBytes). */
+export function panelCode(
+  signed: bool,
+  packing: u32,
+  offset: i32,
+  panel: usize,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  const bits = fieldBits(packing);
+  const factor = bits == 1 ? -2 : 1;
+  const bias = bits == 1 ? 1 : -offset;
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (asBytes(bits)) {
+      bytePanels(
+        bits,
+        factor,
+        bias,
+        panel,
+        weights,
+        weightStep,
+        channels,
+        codes,
+        codeStep,
+        rows,
+        inputs,
+        sums,
+        sumStep,
+      );
+      return;
+    }
+  }
+  lanePanels(
+    bits,
+    factor,
+    bias,
+    signed,
+    panel,
+    weights,
+    weightStep,
+    channels,
+    codes,
+    codeStep,
+    rows,
+    inputs,
+    sums,
+    sumStep,
+  );
+}
+
+/** Whether rows for fields of `bits` bits are prepared as bytes; otherwise as i16. */
+function asBytes(bits: u32): bool {
+  if (ASC_FEATURE_RELAXED_SIMD) return bits != 8 || wideOf() != Wide.no;
+  return false;
+}
+
 /** Bytes `index`[i] of a table of 16, for indices below 16. */
 export function lookup(table: v128, index: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(table, index) : i8x16.swizzle(table, index);
@@ -124,23 +193,29 @@ export function lookup(table: v128, index: v128): v128 {
 /** Bits of a field, for packings of fields that divide a byte; 0 for others. */
 function fieldBits(packing: u32): u32 {
   if (packing == Packing.sign32 || packing == Packing.sign128) return 1;
-  return packing == Packing.field2 || packing == Packing.field4 ? packing : 0;
+  return packing == Packing.field2 || packing == Packing.field4 || packing == Packing.field8 ? packing : 0;
 }
 
-/** Bytes of a prepared row of codes, a multiple of 16; 0: kernels of this packing take rows as they are. */
-export function preparedBytes(packing: u32, inputs: u32): u32 {
+/** Bytes of the panel (simd/panel.ts) of an op of `rows` rows, for blocks of `height` rows; 0: it has none. */
+export function panelBytes(packing: u32, rows: u32, height: u32): u32 {
+  return ASC_FEATURE_SIMD && rows >= PANEL_ROWS && fieldBits(packing) ? simdPanelBytes(height) : 0;
+}
+
+/** Bytes of a prepared row of codes of an op of `rows` rows, a multiple of 16; 0: kernels of this packing take rows as they are. */
+export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
   if (SMALL) return 0;
   if (ASC_FEATURE_SIMD && packing == Packing.pair4) return tablesBytes(inputs);
   const bits = fieldBits(packing);
-  if (!bits) return 0;
+  if (!bits || (bits == 8 && (!ASC_FEATURE_SIMD || rows < PANEL_ROWS))) return 0;
   if (!ASC_FEATURE_SIMD) return packedBytes(bits, inputs);
-  return ASC_FEATURE_RELAXED_SIMD ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
+  return asBytes(bits) ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
 }
 
-/** Writes a row of codes of type A to `to`, as kernels of a packing want it. */
-export function prepare<A>(packing: u32, row: usize, inputs: u32, to: usize): void {
-  if (!ASC_FEATURE_SIMD) toPacked<A>(fieldBits(packing), row, inputs, to);
-  else if (packing == Packing.pair4) toTables(isSigned<A>(), row, inputs, to);
-  else if (ASC_FEATURE_RELAXED_SIMD) toBytes<A>(fieldBits(packing), row, inputs, to);
-  else toLanes<A>(fieldBits(packing), row, inputs, to);
+/** Writes a row of codes (i8 if `signed`, otherwise u8) to `to`, as kernels of a packing want it. */
+export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, to: usize): void {
+  const bits = fieldBits(packing);
+  if (!ASC_FEATURE_SIMD) toPacked(signed, bits, row, inputs, to);
+  else if (packing == Packing.pair4) toTables(signed, row, inputs, to);
+  else if (ASC_FEATURE_RELAXED_SIMD && asBytes(bits)) toBytes(signed, bits, row, inputs, to);
+  else toLanes(signed, bits, row, inputs, to);
 }

@@ -1,6 +1,16 @@
 import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor, weightOffset, weightRowBytes } from "../blob";
 import { BIT_TENSOR, DATA, OPS, packingOf, QUANTIZE, SIGNED_INPUT, SIGNS, SMALL, STREAMS } from "../features";
-import { fieldCode, pairCode, prepare, preparedBytes, signBit, signCode, signVector } from "../kernels";
+import {
+  fieldCode,
+  pairCode,
+  panelBytes,
+  panelCode,
+  prepare,
+  preparedBytes,
+  signBit,
+  signCode,
+  signVector,
+} from "../kernels";
 import { BLOCK_CHANNELS, BLOCK_ROWS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
@@ -26,11 +36,11 @@ export function layer(op: usize): Status {
   let codes = firstRow(input);
   let codeStep = rowStride(input);
   if (!SMALL && !quantizes && dtypeOf(input) != Activation.bit) {
-    const bytes = preparedBytes(packingOf(op), inputs);
+    const bytes = preparedBytes(packingOf(op), inputs, rows);
     if (bytes) {
-      prepareRows(op, bytes);
-      codes = prepared;
+      codes = prepared + panelBytes(packingOf(op), rows, BLOCK_ROWS);
       codeStep = bytes;
+      prepareRows(packingOf(op), input, codes, bytes);
     }
   }
   let offset = load<u32>(op, Op.weights);
@@ -66,15 +76,12 @@ export function layer(op: usize): Status {
   return Status.Ok;
 }
 
-/** Prepares all rows of a dense op's input for its kernel, `bytes` apart. */
-function prepareRows(op: usize, bytes: u32): void {
-  const input = inputOf(op);
+/** Prepares all rows of an input for the kernels of a packing, at `to` and `bytes` apart. */
+function prepareRows(packing: i32, input: usize, to: usize, bytes: u32): void {
   const inputs = load<u32>(input, Tensor.channels);
   let from = firstRow(input);
-  let to = prepared;
   for (let row: u32 = 0; row < rows; row++, from += rowStride(input), to += bytes) {
-    if (OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8) prepare<i8>(packingOf(op), from, inputs, to);
-    else prepare<u8>(packingOf(op), from, inputs, to);
+    prepare(OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8, packing, from, inputs, to);
   }
 }
 
@@ -86,7 +93,7 @@ function multiply(
   channels: u32,
   codes: usize,
   codeStep: u32,
-  rows: u32,
+  height: u32,
   inputs: u32,
   sums: usize,
   sumStep: u32,
@@ -95,30 +102,48 @@ function multiply(
   const input = dtypeOf(inputOf(op));
   if (OPS & BIT_TENSOR && input == Activation.bit) {
     if (ASC_FEATURE_SIMD && packing == Packing.sign128) {
-      signVector(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+      signVector(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     } else {
-      signBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+      signBit(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     }
     return;
   }
   if (ASC_FEATURE_SIMD && packing == Packing.pair4) {
-    pairCode(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    pairCode(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
-  const signed = OPS & SIGNED_INPUT && input == Activation.i8;
-  if (DATA & SIGNS && (packing == Packing.sign32 || packing == Packing.sign128)) {
-    if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-    else signCode<u8>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-    return;
-  }
+  const signed: bool = OPS & SIGNED_INPUT && input == Activation.i8;
   const offset = weightOffset(op);
+  if (ASC_FEATURE_SIMD && panelBytes(packing, rows, BLOCK_ROWS)) {
+    panelCode(
+      signed,
+      packing,
+      offset,
+      prepared,
+      weights,
+      weightStep,
+      channels,
+      codes,
+      codeStep,
+      height,
+      inputs,
+      sums,
+      sumStep,
+    );
+    return;
+  }
+  if (DATA & SIGNS && (packing == Packing.sign32 || packing == Packing.sign128)) {
+    if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
+    else signCode<u8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
+    return;
+  }
   if (signed) {
     inline.always(
-      fieldCode<i8>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+      fieldCode<i8>(packing, offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep),
     );
   } else {
     inline.always(
-      fieldCode<u8>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+      fieldCode<u8>(packing, offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep),
     );
   }
 }

@@ -24,7 +24,7 @@ export async function expectReference(
 ): Promise<void> {
   const blob = writeBlob(program);
   expect(Buffer.compare(writeBlob(readBlob(blob)), blob), "the blob that reader and writer make of a blob").toBe(0);
-  const reference = referenceBackend(program);
+  const reference = referenceBackend(program, program.maxRows);
   for (const weights of ways) {
     const backend = await moduleBackend(program, { module, blob, engine, weights, maxRows: program.maxRows });
     for (const batch of batches) {

@@ -14,6 +14,9 @@ import { elements, inputsOf, packingsOf, programOf, RANGE, WEIGHT_DTYPES, weight
 const INPUTS = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1024];
 const OUTPUTS = [1, 3, 8, 9, 17];
 
+/** Rows one at a time, and by panels: of two, of blocks of 64, and each side of those edges. */
+const ROWS = [1, 3, 4, 5, 64, 65];
+
 /** Weights in every packing that a module runs, and their inputs. */
 function pairsOf(module: Uint8Array) {
   const packings = packingsOf(module);
@@ -66,6 +69,28 @@ describeModules("kernels", (engine, module) => {
     }
   });
 
+  it.each(pairs)("%s in %s × %s: blocks of rows", async (dtype, packing, input) => {
+    for (const inputs of [1, 16, 33, 81, 129, 700]) {
+      const random = new Random(inputs);
+      const ops = denseOps(dtype, packing, inputs, random).slice(-2); // 17 channels, and the ends
+      ops.forEach((op, i) => {
+        op.output = i + 1;
+      });
+      const program = programOf(
+        [
+          [input, inputs],
+          ["i32", 17],
+          ["i32", 4],
+        ],
+        ops,
+        { maxRows: 65 },
+      );
+      const ends = extremeRows(input, inputs, random);
+      const batches = ROWS.map((rows) => [[...ends, ...elements(input, 65 * inputs, random)].slice(0, rows * inputs)]);
+      await expectReference(program, engine, module, batches, { ways: ["resident"] });
+    }
+  });
+
   // The most products of the greatest size that an int32 holds, both ways, and the most channels.
   it.each<[WeightDtype, number, ActivationDtype, number, number]>([
     ["int8", -128, "u8", 255, 65_793], // −2147483520
@@ -86,10 +111,10 @@ describeModules("kernels", (engine, module) => {
         ["i32", 1],
       ],
       [dense],
-      { maxRows: 1 },
     );
     expect(Math.abs(inputs * weight * element)).toBeLessThan(2 ** 31);
-    await expectReference(program, engine, module, [[new Int32Array(inputs).fill(element)]]);
+    const rows = (count: number) => [new Int32Array(count * inputs).fill(element)];
+    await expectReference(program, engine, module, [rows(1), rows(5)], { ways: ["resident"] });
   });
 
   it.each([1, 3, 8, 16, 17])("tiles of %i channels", async (tileChannels) => {

@@ -1,18 +1,34 @@
 import { Row, toBytes as simd } from "../simd/bytes";
 
 /**
- * Prepares a row as in ../simd/bytes.ts, with codes as i8. A row of u8 with a code above 127 is stored less 128; then `high` is
- * 128, otherwise 0.
- *
- * `wide` is 1 where i32x4.relaxed_dot_i8x16_i7x16_add_s is one machine instruction (vpdpbusd, vpdpbssd, sdot), and 0 where it is made of one with sums of
- * 16 bits (pmaddubsw), which had better be used by itself. The relaxed instruction tells which by what it makes of a second operand that is
- * out of its range: the first ones are exact for bytes, of either sign, and the last saturates.
+ * What i32x4.relaxed_dot_i8x16_i7x16_add_s is: one machine instruction that takes its second operand as bytes of one sign or the other (vpdpbusd;
+ * vpdpbssd, sdot), or made of one with sums of 16 bits (pmaddubsw), which had better be used by itself. The relaxed instruction tells which by
+ * what it makes of a second operand that is out of its range: the first ones are exact for bytes, and the last saturates.
  */
-export function toBytes<A>(bits: u32, row: usize, inputs: u32, to: usize): void {
-  const high = !isSigned<A>() && greatest(row, inputs) > 127 ? 128 : 0;
-  simd<A>(bits, row, inputs, to, high);
+export enum Wide {
+  no = 0,
+  unsigned = 1,
+  signed = 2,
+}
+
+export function wideOf(): Wide {
+  const sum = i32x4.extract_lane(
+    i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(127), i8x16.splat(-1), i32x4.splat(0)),
+    0,
+  );
+  return sum == 4 * 127 * 255 ? Wide.unsigned : sum == 4 * 127 * -1 ? Wide.signed : Wide.no;
+}
+
+/**
+ * Prepares a row as in ../simd/bytes.ts, with codes as i8. A row of u8 with a code above 127 is stored less 128; then `high` is
+ * 128, otherwise 0. `sum` is that of the codes as they were; `wide` is what `wideOf` says.
+ */
+export function toBytes(signed: bool, bits: u32, row: usize, inputs: u32, to: usize): void {
+  const high = !signed && greatest(row, inputs) > 127 ? 128 : 0;
+  simd(signed, bits, row, inputs, to, high);
+  store<i32>(to, load<i32>(to, Row.sum) + high * inputs, Row.sum);
   store<i32>(to, high, Row.high);
-  store<i32>(to, <i32>isWide(), Row.wide);
+  store<i32>(to, wideOf(), Row.wide);
 }
 
 /** Greatest of some codes of a byte. */
@@ -26,12 +42,4 @@ function greatest(row: usize, inputs: u32): u32 {
   }
   for (; left; left--, row++) most = max<u32>(most, load<u8>(row));
   return most;
-}
-
-function isWide(): bool {
-  const sum = i32x4.extract_lane(
-    i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(127), i8x16.splat(-1), i32x4.splat(0)),
-    0,
-  );
-  return sum == 4 * 127 * 255 || sum == 4 * 127 * -1;
 }

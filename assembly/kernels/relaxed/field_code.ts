@@ -1,4 +1,4 @@
-import { fieldCode as simd } from "../simd/field_code";
+import { plainFields } from "../simd/field_code";
 import { fields2, fields4 } from "./fields";
 
 /** Contract: ../scalar/field_code.ts. Rows for field2 and field4 are prepared as in bytes.ts; the rest as in simd. */
@@ -23,5 +23,5 @@ export function fieldCode<A>(
     fields4(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
-  simd<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  plainFields<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
 }

@@ -26,7 +26,7 @@ function fields(
   const bytes = blockBytes(bits, inputs);
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     const high = load<i32>(codes, Row.high);
-    const sum = load<i32>(codes, Row.sum) + high * inputs; // of the codes as they were
+    const sum = load<i32>(codes, Row.sum);
     const wide = load<i32>(codes, Row.wide);
     let a = weights;
     for (let c: u32 = 0; c < channels; c += 2) {
@@ -177,19 +177,18 @@ function fieldSums(bits: u32, a: usize, b: usize, inputs: u32): v128 {
   return i32x4.replace_lane(i32x4.splat(fieldSum(bits, a, inputs)), 1, fieldSum(bits, b, inputs));
 }
 
-function fieldSum(bits: u32, weights: usize, inputs: u32): i32 {
+export function fieldSum(bits: u32, weights: usize, inputs: u32): i32 {
   const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
-  const ones = i8x16.splat(1);
   let sum = i32x4.splat(0);
   let left = inputs;
   for (; left >= 128 / bits; left -= 128 / bits, weights += 16) {
     let words = v128.load(weights);
-    let total = v128.and(words, mask); // at most 8, 12 or 30
+    let total = v128.and(words, mask); // at most 8, 12, 30 or 255
     for (let field: u32 = bits; field < 8; field += bits) {
       words = i16x8.shr_u(words, bits);
       total = i8x16.add(total, v128.and(words, mask));
     }
-    sum = dotAdd(ones, total, sum);
+    sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(total)));
   }
   let rest: i32 = 0;
   for (; left; weights += 4) {

@@ -17,8 +17,8 @@ export function packedBytes(bits: u32, inputs: u32): u32 {
   return HEADER + ((inputs + fields - 1) / fields) * (fields << 1);
 }
 
-/** Prepares a row of codes of type A (i8 or u8); codes past `inputs` are 0. `sum` is Σ code. */
-export function toPacked<A>(bits: u32, row: usize, inputs: u32, to: usize): void {
+/** Prepares a row of codes, i8 if `signed` and u8 otherwise; codes past `inputs` are 0. `sum` is Σ code. */
+export function toPacked(signed: bool, bits: u32, row: usize, inputs: u32, to: usize): void {
   const lane: u32 = 16 / bits;
   let sum: i32 = 0;
   let at = to + HEADER;
@@ -26,7 +26,7 @@ export function toPacked<A>(bits: u32, row: usize, inputs: u32, to: usize): void
     for (let j = first; j < first + lane; j++, at += 8) {
       let packed: i64 = 0;
       for (let k = j; k < j + (lane << 2); k += lane) {
-        const code: i32 = k < inputs ? load<A>(row + k) : 0;
+        const code: i32 = k >= inputs ? 0 : signed ? load<i8>(row + k) : load<u8>(row + k);
         packed = (packed << 16) + code;
         sum += code;
       }

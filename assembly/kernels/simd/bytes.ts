@@ -1,5 +1,5 @@
 /**
- * A prepared row: its codes in the order in which fields of `bits` bits (1, 2 or 4) come out of the bytes of a vector of weights. A byte holds
+ * A prepared row: its codes in the order in which fields of `bits` bits (1, 2, 4 or 8) come out of the bytes of a vector of weights. A byte holds
  * L = 8 / bits fields, a vector 16 · L; field q of byte k meets code k · L + q. So a block of 16 · L codes becomes L vectors:
  * vector q has code k · L + q in byte k. Codes past `inputs` are 0.
  *
@@ -30,10 +30,10 @@ export function bytesBytes(bits: u32, inputs: u32): u32 {
 }
 
 /**
- * Prepares a row of codes of type A (i8 or u8), each exclusive-or `flip`. The sum is that of the codes after that, as i8 if A
- * is i8 or flip is not 0.
+ * Prepares a row of codes, i8 if `signed` and u8 otherwise, each exclusive-or `flip`. The sum is that of the codes after that, as i8 if
+ * `signed` or flip is not 0.
  */
-export function toBytes<A>(bits: u32, row: usize, inputs: u32, to: usize, flip: i32): void {
+export function toBytes(signed: bool, bits: u32, row: usize, inputs: u32, to: usize, flip: i32): void {
   const block: u32 = 128 / bits;
   const end = to + HEADER + blockBytes(bits, inputs);
   const flips = i8x16.splat(<i8>flip);
@@ -51,10 +51,12 @@ export function toBytes<A>(bits: u32, row: usize, inputs: u32, to: usize, flip: 
     }
     for (let i: u32 = 0; i < block; i += 16) {
       const codes = v128.load(from + i);
-      const pairs = isSigned<A>() || flip ? i16x8.extadd_pairwise_i8x16_s(codes) : i16x8.extadd_pairwise_i8x16_u(codes);
+      const pairs = signed || flip ? i16x8.extadd_pairwise_i8x16_s(codes) : i16x8.extadd_pairwise_i8x16_u(codes);
       sums = i32x4.add(sums, i32x4.extadd_pairwise_i16x8_s(pairs));
     }
-    if (bits == 4) {
+    if (bits == 8) {
+      v128.store(at, v128.load(from));
+    } else if (bits == 4) {
       deinterleave(from, at, block);
     } else if (bits == 2) {
       deinterleave(from, end + block, block);

@@ -27,6 +27,23 @@ export function fieldCode<A>(
     fields4(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
+  plainFields<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+}
+
+/** Of the packings whose rows are not prepared: field3 and field8. */
+export function plainFields<A>(
+  bits: u32,
+  offset: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
   if (bits == 3) {
     scalar<A>(3, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;

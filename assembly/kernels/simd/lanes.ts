@@ -9,9 +9,9 @@ export function lanesBytes(bits: u32, inputs: u32): u32 {
   return bytesBytes(bits, inputs) + blockBytes(bits, inputs);
 }
 
-export function toLanes<A>(bits: u32, row: usize, inputs: u32, to: usize): void {
+export function toLanes(signed: bool, bits: u32, row: usize, inputs: u32, to: usize): void {
   const bytes = blockBytes(bits, inputs);
-  toBytes<A>(bits, row, inputs, to + bytes, 0); // behind what becomes of it
+  toBytes(signed, bits, row, inputs, to + bytes, 0); // behind what becomes of it
   store<i32>(to, load<i32>(to + bytes, Row.sum), Row.sum);
   store<u32>(to, 0x00010001 * ((1 << bits) - 1), Row.mask);
   let from = to + HEADER + bytes;
@@ -19,7 +19,7 @@ export function toLanes<A>(bits: u32, row: usize, inputs: u32, to: usize): void 
   for (const end = from + bytes; from < end; from += 16, to += 32) {
     const codes = v128.load(from);
     const even = i16x8.shl(codes, 8);
-    v128.store(to, isSigned<A>() ? i16x8.shr_s(even, 8) : i16x8.shr_u(even, 8));
-    v128.store(to, isSigned<A>() ? i16x8.shr_s(codes, 8) : i16x8.shr_u(codes, 8), 16);
+    v128.store(to, signed ? i16x8.shr_s(even, 8) : i16x8.shr_u(even, 8));
+    v128.store(to, signed ? i16x8.shr_s(codes, 8) : i16x8.shr_u(codes, 8), 16);
   }
 }

@@ -1,0 +1,183 @@
+import { blockBytes, HEADER, Row, sumLanes4 } from "../simd/bytes";
+import { CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS } from "../simd/panel";
+import { Wide } from "./bytes";
+import { fieldSum } from "./fields";
+
+/** Steps of a panel of 16 channels. */
+const STEPS: u32 = VECTORS / CHANNELS;
+
+/** As lanePanels of ../simd/lane_panel.ts, by panels of bytes, with rows prepared as in bytes.ts. */
+export function bytePanels(
+  bits: u32,
+  factor: i32,
+  bias: i32,
+  panel: usize,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  const tiles = tilesOf(panel);
+  const fields = 8 / bits; // vectors that a vector of packed weights makes
+  const wide = load<i32>(codes, Row.wide);
+  const flip: u32 = bits == 8 && wide == Wide.signed ? 128 : 0; // then a byte is the weight
+
+  const window = 128 / (((<u32>1) << bits) - 1);
+  for (let first: u32 = 0; first < channels; first += CHANNELS) {
+    const width = min(channels - first, CHANNELS);
+    clearTiles(panel, rows);
+    let left = blockBytes(bits, inputs) >> 4; // steps
+    let at = weights + first * weightStep;
+    for (let from = codes + HEADER; left; ) {
+      const steps = min(left, STEPS);
+      for (let c: u32 = 0; c < width; c++) {
+        unpack(bits, flip, at + c * weightStep, steps, panel + (c >> 2) * (steps << 6) + ((c & 3) << 4));
+      }
+      for (let r: u32 = 0; r < rows; r += 2) {
+        const row = from + r * codeStep;
+        const other = r + 1 < rows ? row + codeStep : row;
+        let strip = panel;
+        for (let c: u32 = 0; c < width; c += 4, strip += steps << 6) {
+          const to = tiles + r * TILE_ROW + (c << 2);
+          if (wide) wideTile(strip, row, other, steps, to);
+          else narrowTile(strip, row, other, steps, window, to);
+        }
+      }
+      left -= steps;
+      at += (steps / fields) << 4;
+      from += steps << 4;
+    }
+    inline.always(
+      addHigh(bits, flip, panel, weights + first * weightStep, weightStep, width, codes, codeStep, rows, inputs),
+    );
+    storeTiles(factor, flip ? 0 : bias, panel, width, codes, codeStep, rows, sums + (first << 2), sumStep);
+  }
+}
+
+/** Adds 128 · Σ_k (field[c, k] − flip) to the sums of rows that are stored less 128. */
+function addHigh(
+  bits: u32,
+  flip: u32,
+  panel: usize,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+): void {
+  const fieldSums = panel; // whose fields have served
+  let known = false;
+  let at = tilesOf(panel);
+  for (; rows; rows--, codes += codeStep, at += TILE_ROW) {
+    const high = load<i32>(codes, Row.high);
+    if (!high) continue;
+    for (let c: u32 = 0; c < channels; c++) {
+      const to = at + (c << 2);
+      if (!known) store<i32>(fieldSums + (c << 2), fieldSum(bits, weights + c * weightStep, inputs) - flip * inputs);
+      store<i32>(to, load<i32>(to) + high * load<i32>(fieldSums + (c << 2)));
+    }
+    known = true;
+  }
+}
+
+/** Unpacks the fields of a channel to bytes, in the order of ../simd/bytes.ts. */
+function unpack(bits: u32, flip: u32, weights: usize, steps: u32, to: usize): void {
+  const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
+  const flips = i8x16.splat(<i8>flip);
+  for (const end = to + (steps << 6); to < end; weights += 16) {
+    let words = v128.load(weights);
+    for (let field: u32 = 0; field < 8; field += bits, to += 64) {
+      v128.store(to, v128.xor(v128.and(words, mask), flips));
+      words = i16x8.shr_u(words, bits);
+    }
+  }
+}
+
+/**
+ * Adds products to the sums of a tile by i16x8.relaxed_dot_i8x16_i7x16_s. Sums of 16 bits are kept for a window of steps: 128 / (2^bits − 1) of
+ * two products of −128 and the greatest field reach −2^15 at most.
+ */
+function narrowTile(strip: usize, row: usize, other: usize, steps: u32, window: u32, to: usize): void {
+  const last = strip + (steps << 6);
+  do {
+    const end = min(strip + (window << 6), last);
+    let a0 = i16x8.splat(0);
+    let a1 = i16x8.splat(0);
+    let a2 = i16x8.splat(0);
+    let a3 = i16x8.splat(0);
+    let b0 = i16x8.splat(0);
+    let b1 = i16x8.splat(0);
+    let b2 = i16x8.splat(0);
+    let b3 = i16x8.splat(0);
+    do {
+      const a = v128.load(row);
+      const b = v128.load(other);
+      const w0 = v128.load(strip);
+      a0 = i16x8.add(a0, i16x8.relaxed_dot_i8x16_i7x16_s(a, w0));
+      b0 = i16x8.add(b0, i16x8.relaxed_dot_i8x16_i7x16_s(b, w0));
+      const w1 = v128.load(strip, 16);
+      a1 = i16x8.add(a1, i16x8.relaxed_dot_i8x16_i7x16_s(a, w1));
+      b1 = i16x8.add(b1, i16x8.relaxed_dot_i8x16_i7x16_s(b, w1));
+      const w2 = v128.load(strip, 32);
+      a2 = i16x8.add(a2, i16x8.relaxed_dot_i8x16_i7x16_s(a, w2));
+      b2 = i16x8.add(b2, i16x8.relaxed_dot_i8x16_i7x16_s(b, w2));
+      const w3 = v128.load(strip, 48);
+      a3 = i16x8.add(a3, i16x8.relaxed_dot_i8x16_i7x16_s(a, w3));
+      b3 = i16x8.add(b3, i16x8.relaxed_dot_i8x16_i7x16_s(b, w3));
+      row += 16;
+      other += 16;
+      strip += 64;
+    } while (strip < end);
+    inline.always(addFour(to, pairs(a0), pairs(a1), pairs(a2), pairs(a3)));
+    inline.always(addFour(to + TILE_ROW, pairs(b0), pairs(b1), pairs(b2), pairs(b3)));
+  } while (strip < last);
+}
+
+function addFour(to: usize, a: v128, b: v128, c: v128, d: v128): void {
+  v128.store(to, i32x4.add(v128.load(to), inline.always(sumLanes4(a, b, c, d))));
+}
+
+function pairs(lanes: v128): v128 {
+  return i32x4.extadd_pairwise_i16x8_s(lanes);
+}
+
+/** Adds products to the sums of a tile by i32x4.relaxed_dot_i8x16_i7x16_add_s. */
+function wideTile(strip: usize, row: usize, other: usize, steps: u32, to: usize): void {
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let a3 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let b2 = i32x4.splat(0);
+  let b3 = i32x4.splat(0);
+  const end = strip + (steps << 6);
+  do {
+    const a = v128.load(row);
+    const b = v128.load(other);
+    const w0 = v128.load(strip);
+    a0 = i32x4.relaxed_dot_i8x16_i7x16_add_s(a, w0, a0);
+    b0 = i32x4.relaxed_dot_i8x16_i7x16_add_s(b, w0, b0);
+    const w1 = v128.load(strip, 16);
+    a1 = i32x4.relaxed_dot_i8x16_i7x16_add_s(a, w1, a1);
+    b1 = i32x4.relaxed_dot_i8x16_i7x16_add_s(b, w1, b1);
+    const w2 = v128.load(strip, 32);
+    a2 = i32x4.relaxed_dot_i8x16_i7x16_add_s(a, w2, a2);
+    b2 = i32x4.relaxed_dot_i8x16_i7x16_add_s(b, w2, b2);
+    const w3 = v128.load(strip, 48);
+    a3 = i32x4.relaxed_dot_i8x16_i7x16_add_s(a, w3, a3);
+    b3 = i32x4.relaxed_dot_i8x16_i7x16_add_s(b, w3, b3);
+    row += 16;
+    other += 16;
+    strip += 64;
+  } while (strip < end);
+  inline.always(addFour(to, a0, a1, a2, a3));
+  inline.always(addFour(to + TILE_ROW, b0, b1, b2, b3));
+}

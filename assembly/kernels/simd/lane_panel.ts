@@ -1,0 +1,237 @@
+import { blockBytes, HEADER, sumLanes2, sumLanes4 } from "./bytes";
+import { CHANNELS, clear, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS, workOf } from "./panel";
+
+/**
+ * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] by panels of i16, with rows prepared as in lanes.ts. A tile is
+ * two vectors of weights by three rows: engines that load all operands of a loop first have no registers for more. Sums may
+ * wrap on the way: the last one is right modulo 2^32, and fits.
+ *
+ * Where fields less `centre` are −1, 0 and 1, a lane holds the weights of two channels (twins): w + 2^14 · w'. Of a sum of such products the low 14 bits,
+ * as a signed number, are the first channel's sum as long as that fits into them: for a window of products, 62 of codes down to −128
+ * (7,936 < 2^13), or 32 of codes up to 255 (8,160).
+ */
+export function lanePanels(
+  bits: u32,
+  factor: i32,
+  bias: i32,
+  signed: bool,
+  panel: usize,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  const tiles = tilesOf(panel);
+  const window: u32 = signed ? 31 : 16;
+  const centre: i32 = bits - 1;
+  for (let first: u32 = 0; first < channels; first += CHANNELS) {
+    const width = min(channels - first, CHANNELS);
+    let at = weights + first * weightStep;
+    const twins =
+      !ASC_FEATURE_RELAXED_SIMD && (bits == 1 || (bits == 2 && bias == -1 && !threes(at, weightStep, width, inputs)));
+    clearTiles(panel, rows);
+    let left = blockBytes(bits, inputs) >> 3; // steps
+    for (let from = codes + HEADER; left; ) {
+      const steps = min(left, twins ? (2 * VECTORS) / CHANNELS : VECTORS / CHANNELS);
+      let strip = panel;
+      for (let c: u32 = 0; c < width; c += 2) {
+        const a = at + c * weightStep;
+        const b = c + 1 < width ? a + weightStep : a;
+        if (twins) {
+          unpackTwins(bits, centre, a, b, steps, strip + ((c & 2) << 3));
+          if (c & 2) strip += steps << 5;
+        } else {
+          unpack(bits, a, steps, strip);
+          unpack(bits, b, steps, strip + 16);
+          strip += steps << 5;
+        }
+      }
+      for (let r: u32 = 0; r < rows; r += 3) {
+        const row = from + r * codeStep;
+        const second = r + 1 < rows ? row + codeStep : row;
+        const third = r + 2 < rows ? second + codeStep : row;
+        let to = tiles + r * TILE_ROW;
+        strip = panel;
+        for (const end = to + (width << 2); to < end; strip += steps << 5) {
+          if (twins) {
+            twinTile(strip, row, second, third, steps, window, workOf(panel), to);
+            to += 16;
+          } else {
+            tile(strip, row, second, third, steps, to);
+            to += 8;
+          }
+        }
+      }
+      left -= steps;
+      at += steps * bits; // 8 fields each
+      from += steps << 4;
+    }
+    storeTiles(
+      factor,
+      twins ? bias + centre * factor : bias,
+      panel,
+      width,
+      codes,
+      codeStep,
+      rows,
+      sums + (first << 2),
+      sumStep,
+    );
+  }
+}
+
+/** Whether a field of two bits is 3, which no ternary weight is. */
+function threes(weights: usize, weightStep: u32, channels: u32, inputs: u32): bool {
+  let found = i32x4.splat(0);
+  for (; channels; channels--, weights += weightStep) {
+    const end = weights + (blockBytes(2, inputs) >> 2);
+    for (let at = weights; at < end; at += 16) {
+      const words = v128.load(at);
+      found = v128.or(found, v128.and(words, i32x4.shr_u(words, 1)));
+    }
+  }
+  return v128.any_true(v128.and(found, i32x4.splat(0x55555555)));
+}
+
+/** Unpacks the fields of a channel to i16, in the order of lanes.ts: the even bytes of a vector of weights, then the odd ones. */
+function unpack(bits: u32, weights: usize, steps: u32, to: usize): void {
+  const mask = i16x8.splat(<i16>(((<u32>1) << bits) - 1));
+  for (const end = to + (steps << 5); to < end; weights += 16) {
+    let even = v128.load(weights);
+    let odd = i16x8.shr_u(even, 8);
+    for (let field: u32 = 0; field < 8; field += bits, to += 64) {
+      v128.store(to, v128.and(even, mask));
+      v128.store(to, v128.and(odd, mask), 32);
+      even = i16x8.shr_u(even, bits);
+      odd = i16x8.shr_u(odd, bits);
+    }
+  }
+}
+
+/** Unpacks those of two channels to a + 2^14 · b, each less `centre`. */
+function unpackTwins(bits: u32, centre: i32, a: usize, b: usize, steps: u32, to: usize): void {
+  const mask = i16x8.splat(<i16>(((<u32>1) << bits) - 1));
+  const centres = i16x8.splat(<i16>(centre * 0x4001));
+  for (const end = to + (steps << 5); to < end; a += 16, b += 16) {
+    let evenA = v128.load(a);
+    let evenB = v128.load(b);
+    let oddA = i16x8.shr_u(evenA, 8);
+    let oddB = i16x8.shr_u(evenB, 8);
+    for (let field: u32 = 0; field < 8; field += bits, to += 64) {
+      const even = i16x8.add(v128.and(evenA, mask), i16x8.shl(v128.and(evenB, mask), 14));
+      const odd = i16x8.add(v128.and(oddA, mask), i16x8.shl(v128.and(oddB, mask), 14));
+      v128.store(to, i16x8.sub(even, centres));
+      v128.store(to, i16x8.sub(odd, centres), 32);
+      evenA = i16x8.shr_u(evenA, bits);
+      evenB = i16x8.shr_u(evenB, bits);
+      oddA = i16x8.shr_u(oddA, bits);
+      oddB = i16x8.shr_u(oddB, bits);
+    }
+  }
+}
+
+/** Adds products of a strip and three rows to their sums, two channels each. */
+function tile(strip: usize, row: usize, second: usize, third: usize, steps: u32, to: usize): void {
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let c0 = i32x4.splat(0);
+  let c1 = i32x4.splat(0);
+  const end = strip + (steps << 5);
+  do {
+    const w0 = v128.load(strip);
+    const w1 = v128.load(strip, 16);
+    const a = v128.load(row);
+    a0 = i32x4.add(a0, i32x4.dot_i16x8_s(a, w0));
+    a1 = i32x4.add(a1, i32x4.dot_i16x8_s(a, w1));
+    const b = v128.load(second);
+    b0 = i32x4.add(b0, i32x4.dot_i16x8_s(b, w0));
+    b1 = i32x4.add(b1, i32x4.dot_i16x8_s(b, w1));
+    const c = v128.load(third);
+    c0 = i32x4.add(c0, i32x4.dot_i16x8_s(c, w0));
+    c1 = i32x4.add(c1, i32x4.dot_i16x8_s(c, w1));
+    row += 16;
+    second += 16;
+    third += 16;
+    strip += 32;
+  } while (strip < end);
+  inline.always(addTwo(to, inline.always(sumLanes2(a0, a1))));
+  inline.always(addTwo(to + TILE_ROW, inline.always(sumLanes2(b0, b1))));
+  inline.always(addTwo(to + 2 * TILE_ROW, inline.always(sumLanes2(c0, c1))));
+}
+
+function addTwo(to: usize, sums: v128): void {
+  v128.store64_lane(to, i32x4.add(v128.load64_zero(to), sums), 0);
+}
+
+/** The same with twins, four channels each. At `work` are 192 bytes to work in. */
+function twinTile(
+  strip: usize,
+  row: usize,
+  second: usize,
+  third: usize,
+  steps: u32,
+  window: u32,
+  work: usize,
+  to: usize,
+): void {
+  clear(work, 192);
+  const last = strip + (steps << 5);
+  do {
+    const end = min(strip + (window << 5), last);
+    let a0 = i32x4.splat(0);
+    let a1 = i32x4.splat(0);
+    let b0 = i32x4.splat(0);
+    let b1 = i32x4.splat(0);
+    let c0 = i32x4.splat(0);
+    let c1 = i32x4.splat(0);
+    do {
+      const w0 = v128.load(strip);
+      const w1 = v128.load(strip, 16);
+      const a = v128.load(row);
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(a, w0));
+      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(a, w1));
+      const b = v128.load(second);
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(b, w0));
+      b1 = i32x4.add(b1, i32x4.dot_i16x8_s(b, w1));
+      const c = v128.load(third);
+      c0 = i32x4.add(c0, i32x4.dot_i16x8_s(c, w0));
+      c1 = i32x4.add(c1, i32x4.dot_i16x8_s(c, w1));
+      row += 16;
+      second += 16;
+      third += 16;
+      strip += 32;
+    } while (strip < end);
+    inline.always(addTwins(work, a0));
+    inline.always(addTwins(work + 32, a1));
+    inline.always(addTwins(work + 64, b0));
+    inline.always(addTwins(work + 96, b1));
+    inline.always(addTwins(work + 128, c0));
+    inline.always(addTwins(work + 160, c1));
+  } while (strip < last);
+  storeTwins(work, to);
+  storeTwins(work + 64, to + TILE_ROW);
+  storeTwins(work + 128, to + 2 * TILE_ROW);
+}
+
+/** Adds what a window has summed to two vectors of sums: of first channels, and of both as they are: below 2^30 for a panel of 1024 inputs. */
+function addTwins(work: usize, sums: v128): void {
+  const firsts = i32x4.shr_s(i32x4.shl(sums, 18), 18);
+  v128.store(work, i32x4.add(v128.load(work), firsts));
+  v128.store(work, i32x4.add(v128.load(work, 16), sums), 16);
+}
+
+/** Adds two pairs of twins to the sums of four channels. */
+function storeTwins(work: usize, to: usize): void {
+  const a = v128.load(work);
+  const b = i32x4.shr_s(i32x4.sub(v128.load(work, 16), a), 14);
+  const c = v128.load(work, 32);
+  const d = i32x4.shr_s(i32x4.sub(v128.load(work, 48), c), 14);
+  v128.store(to, i32x4.add(v128.load(to), sumLanes4(a, b, c, d)));
+}
