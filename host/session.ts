@@ -71,7 +71,7 @@ export async function load(options: LoadOptions): Promise<Session> {
   const { data } = await moduleFeatures(options.module, options.engine);
   const start = performance.now();
   const fastest = options.variant ? FASTEST[options.variant] : [];
-  const packed = weights === "resident" ? repackForModule(program, fastest, data) : program;
+  const packed = weights === "resident" ? repackForModule(program, fastest, data, { rows: maxRows }) : program;
   const repacked = changedPackings(program, packed);
   const blob = packed === program ? options.blob : writeBlob(packed);
   const repackMs = packed === program ? 0 : performance.now() - start;

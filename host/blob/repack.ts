@@ -28,22 +28,30 @@ export function repackFor(program: Program, target: Target): Program {
 /** Output channels of a tile of weights that stay in memory: nearly as many as a tile can have, so that a kernel is called once. */
 const RESIDENT_CHANNELS = 0xfff0;
 
+/** What is known of how a program will run. */
+export interface Known {
+  /** Of the codes of its inputs; if not given, what their dtype tells. */
+  inputs?: CodeClass;
+  /** Rows at a time; 1 if not given. */
+  rows?: number;
+}
+
 /**
  * A program with the packings that a module runs fastest: those of `fastest` that its dataFeatures `features` have, else those that the
  * program has, else the first of the dtype. Packings stay where the module has none of them. Where there is anything to choose, tiles are
- * large. `inputs` is what the codes of the program's inputs are known to be; if not given, what their dtype tells.
+ * large.
  */
 export function repackForModule(
   program: Program,
   fastest: readonly Choice[],
   features: number,
-  inputs?: CodeClass,
+  known: Known = {},
 ): Program {
   const runs = (packing: PackingName) => hasPacking(features, packing);
   const choices = fastest.filter(({ packing }) => runs(packing));
   const packed = withPackings(program, (op) => {
     const now = packingOf(op).name;
-    const names = [chosen(choices, program, op, inputs) ?? now, now, WEIGHTS[op.dtype].packings[0].name];
+    const names = [chosen(choices, program, op, known) ?? now, now, WEIGHTS[op.dtype].packings[0].name];
     return names.find(runs) ?? now;
   });
   if (choices.length === 0) return packed;
@@ -59,13 +67,13 @@ function chosen(
   choices: readonly Choice[],
   program: Program,
   op: DenseOp,
-  inputs?: CodeClass,
+  { inputs, rows = 1 }: Known = {},
 ): PackingName | undefined {
   const outputs = program.tensors[op.output]!.channels;
   const codeClass = (program.inputs.includes(op.input) && inputs) || codeClassOf(program, op.input);
   return choices.find(
-    ({ weights, codes = codeClass, channels = 0 }) =>
-      weights === op.dtype && codes === codeClass && channels <= outputs,
+    ({ weights, codes = codeClass, channels = 0, rows: most = rows }) =>
+      weights === op.dtype && codes === codeClass && channels <= outputs && rows <= most,
   )?.packing;
 }
 

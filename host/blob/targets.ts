@@ -6,13 +6,17 @@ export type CodeClass = "narrow" | "signed" | "unsigned";
 /** Pairs of so many values make do with one table of bytes (assembly/kernels/simd/tables.ts); others take two, at half the speed. */
 export const NARROW = 31;
 
-/** A packing for weights of a dtype: where the codes are of this class and there are so many output channels, if it says so. */
+/** A packing for weights of a dtype: where the codes are of this class, there are so many output channels, and no more rows run at a time, if it says so. */
 export interface Choice {
   weights: WeightDtype;
   codes?: CodeClass;
   channels?: number;
+  rows?: number;
   packing: PackingName;
 }
+
+/** More rows share unpacked weights (assembly/kernels/simd/panel.ts), which two tables of pairs cannot keep up with. */
+const FEW_ROWS = 3;
 
 const VECTORS: Choice[] = [
   { weights: "binary", packing: "sign128" }, // 1.1 to 1.7 times sign32 with bits, equal with codes
@@ -29,13 +33,13 @@ export const FASTEST = {
   simd: [
     ...VECTORS,
     { weights: "ternary", codes: "narrow", channels: 64, packing: "pair4" },
-    { weights: "ternary", channels: 160, packing: "pair4" },
+    { weights: "ternary", channels: 160, rows: FEW_ROWS, packing: "pair4" },
     { weights: "ternary", packing: "field2" },
   ],
   relaxed: [
     ...VECTORS,
     { weights: "ternary", codes: "narrow", channels: 128, packing: "pair4" },
-    { weights: "ternary", codes: "unsigned", channels: 64, packing: "pair4" }, // dot products of bytes take codes up to 127
+    { weights: "ternary", codes: "unsigned", channels: 64, rows: FEW_ROWS, packing: "pair4" }, // dot products of bytes take codes up to 127
     { weights: "ternary", packing: "field2" },
   ],
 } satisfies Record<string, Choice[]>;

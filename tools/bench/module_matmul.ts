@@ -73,7 +73,7 @@ export async function solveInModule(
   const { M, K, x } = matmul;
   const [input, output] = program.tensors as [Tensor, Tensor];
   const features = await moduleFeatures(module, engine);
-  const packed = repackForModule(program, FASTEST[variant], features.data, activation.codes);
+  const packed = repackForModule(program, FASTEST[variant], features.data, { inputs: activation.codes, rows });
   const blob = writeBlob(packed);
   const scratch = await planScratch({ module, blob, engine, weights: "resident", maxRows: rows });
   const workBytes = program.arena.perRow * rows + scratch;
