@@ -127,12 +127,6 @@ export function weightRowBytes(packing: u32, inputs: u32): u32 {
   return ((inputs + lanes - 1) / lanes) << 2;
 }
 
-/** What the fields of an op's weights are greater by than the weights: 1, 2, 4, 8 for ternary … int4, 128 for int8. */
-export function weightOffset(op: usize): i32 {
-  const dtype: i32 = load<u8>(op, Op.dtype);
-  return dtype == Weight.int8 ? 128 : 1 << (dtype - 1);
-}
-
 /** Bytes of a parameter record. */
 export function recordBytes(op: usize): u32 {
   const post: i32 = load<u8>(op, Op.post);

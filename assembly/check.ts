@@ -98,7 +98,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
     if (dtype >= 32 || !((DTYPES >> dtype) & 1)) return Status.Unsupported;
     if (!fits(at)) return Status.BadTensor;
   }
-  largestTile = 0;
+  if (STREAMS) largestTile = 0;
   if (!SMALL) preparedRows = 0;
   for (; at < ports; at += OP_BYTES) {
     const status = checkOp(at, tensorCount);

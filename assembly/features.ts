@@ -1,4 +1,4 @@
-import { Activation, Op, OpKind, Packing, Post } from "./blob";
+import { Activation, Op, OpKind, Packing, Post, Weight } from "./blob";
 
 /**
  * Bits of the header's `opFeatures` and `dataFeatures` (FORMAT.md), and of the export `features`.
@@ -38,9 +38,18 @@ export const STREAMS: bool = isDefined(TERN_STREAMS) ? TERN_STREAMS != 0 : true;
 // @ts-expect-error
 export const SMALL: bool = isDefined(TERN_SMALL) ? TERN_SMALL != 0 : false;
 
+const FIELD2_ALONE: bool = (DATA & 0xffff) == 1 << Packing.field2;
+
 /** Packing of a dense op; a constant in a build for ternary weights alone, which makes its kernel smaller. */
 export function packingOf(op: usize): i32 {
-  return (DATA & 0xffff) == 1 << Packing.field2 ? Packing.field2 : load<u8>(op, Op.packing);
+  return FIELD2_ALONE ? Packing.field2 : load<u8>(op, Op.packing);
+}
+
+/** What the fields of a dense op's weights are greater by than the weights: 1, 2, 4, 8 for ternary … int4, 128 for int8. */
+export function weightOffset(op: usize): i32 {
+  const dtype: i32 = load<u8>(op, Op.dtype);
+  if (FIELD2_ALONE) return dtype; // ternary or int2
+  return dtype == Weight.int8 ? 128 : 1 << (dtype - 1);
 }
 
 /** Bit d is set for every dtype d of this build. */

@@ -14,21 +14,24 @@ export function storeCodes(
   row: usize,
   channel: u32,
 ): void {
-  const post: i32 = load<u8>(op, Op.post);
   const step: u32 = load<u16>(op, Op.recordStep);
-  const isBit = OPS & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
-  for (const end = sums + (count << 2); sums < end; sums += 4, record += step, channel++) {
-    const x = load<i32>(sums);
-    let code: i32 = 0;
-    if (DATA & LOOKUP && post == Post.lookup) code = load<i8>(record + (x & 0xff));
-    else if (DATA & REQUANTIZE && post == Post.requantize) code = requantize(op, record, x);
-    else if (DATA & THRESHOLDS) code = thresholds(record, load<u16>(op, Op.count), x);
-    if (isBit) {
-      const at = row + (channel >> 3);
-      store<u8>(at, load<u8>(at) | ((code >>> 31) << (channel & 7)));
-    } else {
-      store<u8>(row + channel, code);
-    }
+  for (let c: u32 = 0; c < count; c++, record += step) {
+    inline.always(storeCode(op, record, load<i32>(sums + (c << 2)), tensor, row, channel + c));
+  }
+}
+
+/** Post of one integer. */
+export function storeCode(op: usize, record: usize, x: i32, tensor: usize, row: usize, channel: u32): void {
+  const post: i32 = load<u8>(op, Op.post);
+  let code: i32 = 0;
+  if (DATA & LOOKUP && post == Post.lookup) code = load<i8>(record + (x & 0xff));
+  else if (DATA & REQUANTIZE && post == Post.requantize) code = requantize(op, record, x);
+  else if (DATA & THRESHOLDS) code = thresholds(record, load<u16>(op, Op.count), x);
+  if (OPS & BIT_TENSOR && dtypeOf(tensor) == Activation.bit) {
+    const at = row + (channel >> 3);
+    store<u8>(at, load<u8>(at) | ((code >>> 31) << (channel & 7)));
+  } else {
+    store<u8>(row + channel, code);
   }
 }
 

@@ -11,7 +11,7 @@ export function elements(tensor: usize, row: usize, height: u32, first: u32, wid
 }
 
 /** Element `channel` of a row as an integer; an f32 as its order key (FORMAT.md). */
-function element(tensor: usize, row: usize, channel: u32): i32 {
+export function element(tensor: usize, row: usize, channel: u32): i32 {
   if (OPS & SIGNED_INPUT && dtypeOf(tensor) == Activation.i8) return load<i8>(row + channel);
   if (!(OPS & WIDE_INPUT) || dtypeOf(tensor) == Activation.u8) return load<u8>(row + channel);
   const dtype = dtypeOf(tensor);

@@ -1,5 +1,16 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor, weightOffset, weightRowBytes } from "../blob";
-import { BIT_TENSOR, DATA, OPS, packingOf, QUANTIZE, SIGNED_INPUT, SIGNS, SMALL, STREAMS } from "../features";
+import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor, weightRowBytes } from "../blob";
+import {
+  BIT_TENSOR,
+  DATA,
+  OPS,
+  packingOf,
+  QUANTIZE,
+  SIGNED_INPUT,
+  SIGNS,
+  SMALL,
+  STREAMS,
+  weightOffset,
+} from "../features";
 import {
   fieldCode,
   pairCode,
@@ -14,8 +25,8 @@ import {
 import { BLOCK_CHANNELS, BLOCK_ROWS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
-import { storeCodes } from "./code";
-import { elements } from "./elements";
+import { storeCode, storeCodes } from "./code";
+import { element, elements } from "./elements";
 
 /**
  * The ops dense and quantize: an integer per row and output channel, then its code.
@@ -45,34 +56,47 @@ export function layer(op: usize): Status {
   }
   let offset = load<u32>(op, Op.weights);
   if (OPS & BIT_TENSOR) clearTensor(output);
-  for (let first: u32 = 0; first < channels; offset += load<u32>(op, Op.tileBytes)) {
+  let first: u32 = 0;
+  do {
     const last = min<u32>(first + load<u16>(op, Op.tileChannels), channels);
     let weights = tile(offset, load<u32>(op, Op.tileBytes));
     if (STREAMS && !weights) return Status.ReadFailed;
     let records = weights + load<u32>(op, Op.recordsAt);
-    while (first < last) {
-      const width: u32 = BLOCK_CHANNELS == 1 ? 1 : post ? min<u32>(BLOCK_CHANNELS, last - first) : last - first;
+    do {
+      const width: u32 = SMALL ? 1 : post ? min<u32>(BLOCK_CHANNELS, last - first) : last - first;
       let from = codes;
       let to = firstRow(output);
       for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
-        const height: u32 = BLOCK_ROWS == 1 ? 1 : min<u32>(BLOCK_ROWS, rows - row);
-        const at = post ? sums : to + (first << 2);
-        if (quantizes) {
-          inline.always(elements(input, from, height, first, width));
-        } else {
-          const step = post ? BLOCK_CHANNELS << 2 : rowStride(output);
-          inline.always(multiply(op, weights, rowBytes, width, from, codeStep, height, inputs, at, step));
+        if (SMALL) {
+          let x: i32 = 0;
+          if (quantizes) {
+            x = element(input, from, first);
+          } else {
+            inline.always(multiply(op, weights, rowBytes, 1, from, codeStep, 1, inputs, sums, 4));
+            x = load<i32>(sums);
+          }
+          if (post) inline.always(storeCode(op, records, x, output, to, first));
+          else store<i32>(to + (first << 2), x);
+          from += codeStep;
+          to += rowStride(output);
+          continue;
         }
+        const height = min<u32>(BLOCK_ROWS, rows - row);
+        const at = post ? sums : to + (first << 2);
+        const step = post ? BLOCK_CHANNELS << 2 : rowStride(output);
+        if (quantizes) elements(input, from, height, first, width);
+        else inline.always(multiply(op, weights, rowBytes, width, from, codeStep, height, inputs, at, step));
         from += height * codeStep;
         for (let r: u32 = 0; r < height; r++, to += rowStride(output)) {
-          if (post) inline.always(storeCodes(op, records, sums + r * (BLOCK_CHANNELS << 2), width, output, to, first));
+          if (post) storeCodes(op, records, sums + r * (BLOCK_CHANNELS << 2), width, output, to, first);
         }
       }
       weights += width * rowBytes;
       records += width * load<u16>(op, Op.recordStep);
       first += width;
-    }
-  }
+    } while (first < last);
+    offset += load<u32>(op, Op.tileBytes);
+  } while (first < channels);
   return Status.Ok;
 }
 

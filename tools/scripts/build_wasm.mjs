@@ -8,7 +8,7 @@ export const CEILINGS = {
   scalar: { bytes: 7 * 1024, holds: "all ops, scalar kernels" },
   simd: { bytes: 16 * 1024, holds: "all ops, SIMD128 kernels" },
   relaxed: { bytes: 16 * 1024, holds: "all ops, relaxed SIMD kernels" },
-  ternary_mlp: { bytes: 2500, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
+  ternary_mlp: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
 };
 
 export async function buildWasm() {

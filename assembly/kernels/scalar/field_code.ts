@@ -27,6 +27,10 @@ export function fieldCode<A>(
     packed4(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
+  if (SMALL) {
+    store<i32>(sums, inline.always(product<A>(bits, offset, weights, codes, inputs))); // blocks are of one channel and one row
+    return;
+  }
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     for (let c: u32 = 0; c < channels; c++) {
       store<i32>(sums + (c << 2), inline.always(product<A>(bits, offset, weights + c * weightStep, codes, inputs)));
