@@ -1,4 +1,4 @@
-import { fieldCode, signBit, signCode } from "../../assembly/kernels";
+import { fieldCode, prepare, preparedBytes, signBit, signCode } from "../../assembly/kernels";
 
 /** Numbers of lanes: one word of signs or fields, and each side of its edges. */
 const LANES: StaticArray<u32> = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65];
@@ -51,6 +51,15 @@ function at(data: StaticArray<u8>): usize {
   return changetype<usize>(data);
 }
 
+/** A row of codes as the kernel of a packing of `bits` bits wants it. */
+function row(data: StaticArray<u8>, signed: bool, bits: u32, inputs: u32): StaticArray<u8> {
+  const bytes = preparedBytes(bits, inputs, 1);
+  if (!bytes) return data;
+  const prepared = new StaticArray<u8>(bytes);
+  prepare(signed, bits, at(data), inputs, at(prepared));
+  return prepared;
+}
+
 /** A block of one channel and one row. */
 function one(): StaticArray<i32> {
   return new StaticArray<i32>(1);
@@ -89,9 +98,9 @@ describe("signCode", () => {
       const weights = noise(12, inputs);
       const input = noise(65, ~inputs);
       const sum = one();
-      signCode<u8>(at(weights), 12, 1, at(input), 80, 1, inputs, changetype<usize>(sum), 4);
+      signCode<u8>(at(weights), 12, 1, at(row(input, false, 1, inputs)), 80, 1, inputs, changetype<usize>(sum), 4);
       expect<i32>(sum[0]).toBe(naiveSignCode<u8>(weights, input, inputs));
-      signCode<i8>(at(weights), 12, 1, at(input), 80, 1, inputs, changetype<usize>(sum), 4);
+      signCode<i8>(at(weights), 12, 1, at(row(input, true, 1, inputs)), 80, 1, inputs, changetype<usize>(sum), 4);
       expect<i32>(sum[0]).toBe(naiveSignCode<i8>(weights, input, inputs));
     }
   });
@@ -106,9 +115,9 @@ describe("fieldCode", () => {
       const sum = one();
       for (let bits: u32 = 2; bits <= 8; bits = bits == 4 ? 8 : bits + 1) {
         for (let offset: i32 = 1; offset <= 1 << (bits - 1); offset <<= 1) {
-          fieldCode<u8>(bits, offset, at(weights), 68, 1, at(input), 80, 1, inputs, changetype<usize>(sum), 4);
+          fieldCode<u8>(bits, offset, at(weights), 68, 1, at(row(input, false, bits, inputs)), 80, 1, inputs, changetype<usize>(sum), 4);
           expect<i32>(sum[0]).toBe(naiveFieldCode<u8>(weights, bits, offset, input, inputs));
-          fieldCode<i8>(bits, offset, at(weights), 68, 1, at(input), 80, 1, inputs, changetype<usize>(sum), 4);
+          fieldCode<i8>(bits, offset, at(weights), 68, 1, at(row(input, true, bits, inputs)), 80, 1, inputs, changetype<usize>(sum), 4);
           expect<i32>(sum[0]).toBe(naiveFieldCode<i8>(weights, bits, offset, input, inputs));
         }
       }
@@ -120,12 +129,12 @@ describe("fieldCode", () => {
     const input = noise(2 * 16, 9);
     const sums = new StaticArray<i32>(8);
     sums.fill(-1);
-    fieldCode<i8>(4, 8, at(weights), 8, 3, at(input), 16, 2, 11, changetype<usize>(sums), 16);
+    fieldCode<i8>(3, 4, at(weights), 8, 3, at(input), 16, 2, 11, changetype<usize>(sums), 16);
     for (let row = 0; row < 2; row++) {
       for (let channel = 0; channel < 3; channel++) {
         const w = StaticArray.fromArray<u8>(weights.slice<Array<u8>>(8 * channel, 8 * channel + 8));
         const x = StaticArray.fromArray<u8>(input.slice<Array<u8>>(16 * row, 16 * row + 16));
-        expect<i32>(sums[4 * row + channel]).toBe(naiveFieldCode<i8>(w, 4, 8, x, 11));
+        expect<i32>(sums[4 * row + channel]).toBe(naiveFieldCode<i8>(w, 3, 4, x, 11));
       }
       expect<i32>(sums[4 * row + 3]).toBe(-1);
     }

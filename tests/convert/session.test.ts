@@ -159,7 +159,7 @@ describeEngines("a session", (engine, { countsFuel }) => {
   if (!countsFuel) return;
   it.each(WAYS)("ends when its fuel does, weights %s; a fresh one runs", async (weights) => {
     // Opening the blob uses less than 2 million, a batch of eight pictures more than 4 (measured).
-    const fuel = 3_000_000;
+    const fuel = 1_000_000;
     const session = await open({ weights, fuel });
     expect(() => session.run(IMAGES)).toThrow(expect.objectContaining({ name: "EngineError", kind: "fuel" }));
     session.dispose();

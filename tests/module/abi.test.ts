@@ -304,7 +304,7 @@ describeModules("the ABI", (engine, module) => {
     const dense = FIRST.ops[1]!;
     const blob = writeBlob({ ...FIRST, ops: [FIRST.ops[0]!, dense] });
     const view = new DataView(blob.buffer);
-    expect(open(at, blob, { way: "streaming", rows: 4 })).toBe("Ok");
+    expect(open(at, blob, { way: "streaming", rows: 4, workBytes: 40_000 })).toBe("Ok");
     at.reads.length = 0;
     expect(STATUS[at.invoke(1, 2, 4)]).toBe("Ok");
     const [first, tileBytes] = [
