@@ -115,9 +115,33 @@ describe("fieldCode", () => {
       const sum = one();
       for (let bits: u32 = 2; bits <= 8; bits = bits == 4 ? 8 : bits + 1) {
         for (let offset: i32 = 1; offset <= 1 << (bits - 1); offset <<= 1) {
-          fieldCode<u8>(bits, offset, at(weights), 68, 1, at(row(input, false, bits, inputs)), 80, 1, inputs, changetype<usize>(sum), 4);
+          fieldCode<u8>(
+            bits,
+            offset,
+            at(weights),
+            68,
+            1,
+            at(row(input, false, bits, inputs)),
+            80,
+            1,
+            inputs,
+            changetype<usize>(sum),
+            4,
+          );
           expect<i32>(sum[0]).toBe(naiveFieldCode<u8>(weights, bits, offset, input, inputs));
-          fieldCode<i8>(bits, offset, at(weights), 68, 1, at(row(input, true, bits, inputs)), 80, 1, inputs, changetype<usize>(sum), 4);
+          fieldCode<i8>(
+            bits,
+            offset,
+            at(weights),
+            68,
+            1,
+            at(row(input, true, bits, inputs)),
+            80,
+            1,
+            inputs,
+            changetype<usize>(sum),
+            4,
+          );
           expect<i32>(sum[0]).toBe(naiveFieldCode<i8>(weights, bits, offset, input, inputs));
         }
       }
