@@ -6,6 +6,7 @@ import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
 import { fieldCode as scalarFieldCode } from "./scalar/field_code";
 import { packedBytes, toPacked } from "./scalar/packed";
+import { planesBytes, toPlanes } from "./scalar/planes";
 import { signBit as scalarSignBit } from "./scalar/sign_bit";
 import { signCode as scalarSignCode } from "./scalar/sign_code";
 import { bytesBytes } from "./simd/bytes";
@@ -207,15 +208,17 @@ export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
   if (ASC_FEATURE_SIMD && packing == Packing.pair4) return tablesBytes(inputs);
   const bits = fieldBits(packing);
   if (!bits || (bits == 8 && (!ASC_FEATURE_SIMD || rows < PANEL_ROWS))) return 0;
-  if (!ASC_FEATURE_SIMD) return packedBytes(bits, inputs);
+  if (!ASC_FEATURE_SIMD) return bits == 4 ? packedBytes(inputs) : planesBytes(inputs);
   return asBytes(bits) ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
 }
 
 /** Writes a row of codes (i8 if `signed`, otherwise u8) to `to`, as kernels of a packing want it. */
 export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, to: usize): void {
   const bits = fieldBits(packing);
-  if (!ASC_FEATURE_SIMD) toPacked(signed, bits, row, inputs, to);
-  else if (packing == Packing.pair4) toTables(signed, row, inputs, to);
+  if (!ASC_FEATURE_SIMD) {
+    if (bits == 4) toPacked(signed, row, inputs, to);
+    else toPlanes(signed, bits, row, inputs, to);
+  } else if (packing == Packing.pair4) toTables(signed, row, inputs, to);
   else if (ASC_FEATURE_RELAXED_SIMD && asBytes(bits)) toBytes(signed, bits, row, inputs, to);
   else toLanes(signed, bits, row, inputs, to);
 }

@@ -91,6 +91,36 @@ describeModules("kernels", (engine, module) => {
     }
   });
 
+  // Codes of 4 bits, the least and greatest of them, and one code that has more.
+  it.each(pairs.filter(([, , input]) => input !== "bit"))(
+    "%s in %s × %s, small codes",
+    async (dtype, packing, input) => {
+      const [min, max] = input === "i8" ? [-16, 15] : [0, 15];
+      for (const inputs of [1, 9, 64, 65, 200]) {
+        const random = new Random(inputs);
+        const dense: Op = {
+          kind: "dense",
+          input: 0,
+          output: 1,
+          dtype,
+          packing,
+          weights: weights(dtype, 4 * inputs, random),
+        };
+        const program = programOf(
+          [
+            [input, inputs],
+            ["i32", 4],
+          ],
+          [dense],
+        );
+        const small = Array.from({ length: inputs }, () => random.int(min, max));
+        const rows = [small, small.map(() => min), small.map(() => max), small.with(-1, 16)];
+        if (input === "i8") rows.push(small.with(-1, -17));
+        await expectReference(program, engine, module, [[rows.flat()]]);
+      }
+    },
+  );
+
   // The most products of the greatest size that an int32 holds, both ways, and the most channels.
   it.each<[WeightDtype, number, ActivationDtype, number, number]>([
     ["int8", -128, "u8", 255, 65_793], // −2147483520

@@ -1,9 +1,11 @@
 import { SMALL } from "../../features";
-import { packed2, packed4 } from "./packed";
+import { packed } from "./packed";
+import { planes } from "./planes";
 
 /**
  * Weights in fields (field2, field3, field4, field8) × codes of type A (i8 or u8). A u32 word holds 32 / bits fields of `bits` bits, the first
- * in its low bits; a field is a weight plus `offset`. Rows for field2 and field4 are prepared as in packed.ts, unless kernels are to be small.
+ * in its low bits; a field is a weight plus `offset`. Rows for field2 are prepared as in planes.ts and those for field4 as in packed.ts, unless
+ * kernels are to be small.
  * Contract: ../README.md.
  */
 export function fieldCode<A>(
@@ -20,11 +22,11 @@ export function fieldCode<A>(
   sumStep: u32,
 ): void {
   if (!SMALL && bits == 2) {
-    packed2(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    planes(2, 1 - offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
   if (!SMALL && bits == 4) {
-    packed4(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    packed(-offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
   if (SMALL) {

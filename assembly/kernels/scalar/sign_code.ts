@@ -1,9 +1,8 @@
 import { SMALL } from "../../features";
-import { packed1 } from "./packed";
+import { planes } from "./planes";
 
 /**
- * Binary weights (sign32) × codes of type A (i8 or u8), with rows prepared as in packed.ts, unless kernels are to be small. A bit is a field; the
- * weight is 1 − 2 · bit. Contract: ../README.md.
+ * Binary weights (sign32) × codes of type A (i8 or u8), with rows prepared as in planes.ts, unless kernels are to be small. Contract: ../README.md.
  */
 export function signCode<A>(
   weights: usize,
@@ -17,7 +16,7 @@ export function signCode<A>(
   sumStep: u32,
 ): void {
   if (!SMALL) {
-    packed1(-2, 1, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    planes(1, 0, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
