@@ -23,42 +23,53 @@ export function planesBytes(inputs: u32): u32 {
 /** Prepares a row of codes, i8 if `signed` and u8 otherwise, for weights of `bits` bits (1 or 2). */
 export function toPlanes(signed: bool, bits: u32, row: usize, inputs: u32, to: usize): void {
   const end = row + inputs;
-  let sum: i32 = 0;
-  let used: i32 = 0; // bits that differ from the sign in any code
-  for (let at = row; at < end; at++) {
-    const code: i32 = signed ? load<i8>(at) : load<u8>(at);
-    sum += code;
-    used |= code ^ (code >> 31);
+  const signBit: u64 = signed ? FIRST : 0;
+  let sum: i64 = 0;
+  let used: u64 = 0; // bits that differ from the sign in any code
+  for (let at = row; at < end; at += 8) {
+    const codes = first(load<u64>(at), end - at);
+    const negative = (codes >> 7) & signBit;
+    used |= codes ^ (negative * 255);
+    sum += bytesSum(codes) - (bytesSum(negative) << 8);
   }
-  const planes: u64 = used > 15 ? 8 : 4;
-  store<u32>(to, (<u32>planes + 1) << 3, Row.blockBytes);
-  store<i32>(to, sum, Row.sum);
+  const wide = used & (FIRST * 0xf0);
+  const blockBytes: u32 = wide ? 72 : 40;
+  store<u32>(to, blockBytes, Row.blockBytes);
+  store<i32>(to, <i32>sum, Row.sum);
   to += HEADER;
-  for (; row < end; row += 64, to += (<usize>planes) << 3) {
-    let codes = row;
-    for (const next = to + 8; to < next; to++, codes += 8 / bits) {
-      const eight = four(codes, end) | (four(codes + (bits == 1 ? 4 : 32), end) << 32);
-      store<u8>(to, signed ? eighth(bits, eight >> 7) : 0);
+
+  // Byte i moves to bit 56 + i; for weights of two bits byte i < 4 to 56 + 2·i, byte i ≥ 4 to 57 + 2·(i − 4). The exponents of a factor
+  // differ modulo 8, so no two bits of a product meet and nothing is carried.
+  const gather: u64 = bits == 1 ? 0x0102040810204080 : 0x0104104002082080;
+  const far: u32 = bits == 1 ? 4 : 32;
+  for (; row < end; row += 64, to += blockBytes - 8) {
+    let from = row;
+    for (const next = to + 8; to < next; to++, from += 8 / bits) {
+      let codes: u64 = 0;
+      if (from < end) codes = first(load<u32>(from), end - from);
+      if (from + far < end) codes |= first(load<u32>(from + far), end - far - from) << 32;
+      store<u8>(to, (((codes >> 7) & signBit) * gather) >> 56);
+      if (!wide) codes <<= 4;
       let at = to;
-      for (let plane = planes; plane--; ) {
-        at += 8;
-        store<u8>(at, eighth(bits, eight >> plane));
+      for (const last = to + blockBytes - 8; at < last; at += 32, codes <<= 4) {
+        store<u8>(at, (((codes >> 7) & FIRST) * gather) >> 56, 8);
+        store<u8>(at, (((codes >> 6) & FIRST) * gather) >> 56, 16);
+        store<u8>(at, (((codes >> 5) & FIRST) * gather) >> 56, 24);
+        store<u8>(at, (((codes >> 4) & FIRST) * gather) >> 56, 32);
       }
     }
   }
 }
 
-/** Four codes at `at`, those from `end` as 0. Rows are aligned to 16 bytes. */
-function four(at: usize, end: usize): u64 {
-  return at < end ? load<u32>(at) & (~(<u32>0) >> (32 - (min<u32>(<u32>(end - at), 4) << 3))) : 0;
+/** The first `count` bytes, at most 8; the others as 0. Rows are aligned to 16 bytes, so words with any code of a row lie in it. */
+function first(bytes: u64, count: usize): u64 {
+  return count < 8 ? bytes & (((<u64>1) << (count << 3)) - 1) : bytes;
 }
 
-/**
- * Bit 0 of eight bytes as a byte of a plane. The product moves byte i's to bit 56 + i; of weights of two bits byte i's to bit 56 + 2·i if i < 4, else to
- * bit 57 + 2·(i − 4). The factor's exponents differ modulo 8, so no two bits meet and nothing is carried.
- */
-function eighth(bits: u32, bytes: u64): u64 {
-  return ((bytes & FIRST) * (bits == 1 ? 0x0102040810204080 : 0x0104104002082080)) >> 56;
+/** Sum of eight unsigned bytes. */
+function bytesSum(bytes: u64): u64 {
+  const pairs: u64 = ~(<u64>0) / 0x101; // 0x00ff in every lane of 16 bits
+  return (((bytes & pairs) + ((bytes >> 8) & pairs)) * 0x0001000100010001) >> 48;
 }
 
 /**
@@ -94,8 +105,8 @@ export function planes(
 function product(bits: u32, weights: usize, row: usize, inputs: u32): i32 {
   const blockBytes = load<u32>(row, Row.blockBytes);
   let sum: i64 = 0;
-  let block = row + HEADER;
-  for (const end = block + ((inputs + 63) >> 6) * blockBytes; block < end; block += blockBytes, weights += bits << 3) {
+  let at = row + HEADER;
+  for (const end = at + ((inputs + 63) >> 6) * blockBytes; at < end; weights += bits << 3) {
     let negative = load<u64>(weights);
     let counted: u64 = -1;
     let again: u64 = 0;
@@ -107,20 +118,24 @@ function product(bits: u32, weights: usize, row: usize, inputs: u32): i32 {
       counted = high | ~low;
       again = high & low;
     }
-    do {
-      let part: i64 = -popcnt((load<u64>(block) ^ negative) & counted);
-      let at = block + 8;
-      for (const stop = block + blockBytes; at < stop; at += 32) {
-        part = (part << 1) + popcnt((load<u64>(at) ^ negative) & counted);
+    const stop = at + blockBytes;
+    while (true) {
+      let part: i64 = -popcnt((load<u64>(at) ^ negative) & counted);
+      do {
         part = (part << 1) + popcnt((load<u64>(at, 8) ^ negative) & counted);
         part = (part << 1) + popcnt((load<u64>(at, 16) ^ negative) & counted);
         part = (part << 1) + popcnt((load<u64>(at, 24) ^ negative) & counted);
-      }
+        part = (part << 1) + popcnt((load<u64>(at, 32) ^ negative) & counted);
+        at += 32;
+      } while (at + 8 < stop);
+      at += 8;
       sum += part + popcnt(negative & counted);
+      if (!again) break;
+      at = stop - blockBytes;
       negative = 0;
       counted = again;
       again = 0;
-    } while (counted);
+    }
   }
   return <i32>sum;
 }
