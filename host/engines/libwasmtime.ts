@@ -42,6 +42,7 @@ const FUNCTIONS = {
     "int64_t memories)",
   wasmtime_store_delete: "void (void *store)",
   wasmtime_context_set_fuel: "void *(void *context, uint64_t fuel)",
+  wasmtime_context_get_fuel: "void *(const void *context, void *fuel_out)",
 
   wasmtime_instance_export_get:
     "bool (void *context, const void *instance, const char *name, size_t name_length, void *extern_out)",

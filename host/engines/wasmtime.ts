@@ -20,6 +20,12 @@ import { PAGE_BYTES, pagesFor } from "./pages.ts";
 /** wasmtime through its C library: Cranelift, canonical NaNs, memory limited to what was planned, fuel on request. */
 export interface WasmtimeEngine extends Engine {
   readonly library: Found;
+  instantiate(wasm: Uint8Array, options: InstantiateOptions): Promise<WasmtimeInstance>;
+}
+
+export interface WasmtimeInstance extends Instance {
+  /** What the last call left of its fuel: one for every instruction, but none for block, loop, end, else, return, drop and nop. */
+  fuelLeft(): number;
 }
 
 /**
@@ -105,7 +111,7 @@ interface Export {
   results: Int32Array; // wasmtime_val_t[]
 }
 
-function start(lib: Libwasmtime, engine: bigint, module: bigint, options: InstantiateOptions): Instance {
+function start(lib: Libwasmtime, engine: bigint, module: bigint, options: InstantiateOptions): WasmtimeInstance {
   const { koffi, c } = lib;
   const { memoryBytes, imports, fuel } = options;
   let state: "starting" | "running" | "disposed" = "starting";
@@ -129,7 +135,7 @@ function start(lib: Libwasmtime, engine: bigint, module: bigint, options: Instan
     dispose();
     throw error;
   }
-  return { memory: view, call, dispose };
+  return { memory: view, call, fuelLeft, dispose };
 
   function view(): Uint8Array {
     if (state !== "running") throw notRunning(state);
@@ -149,6 +155,14 @@ function start(lib: Libwasmtime, engine: bigint, module: bigint, options: Instan
     const error = c.wasmtime_func_call(context, target.func, target.args, args.length, target.results, results, trap);
     check(error, `"${name}"`, "compile"); // an error is a mismatch of types
     return target.results[2] ?? 0;
+  }
+
+  function fuelLeft(): number {
+    if (state !== "running") throw notRunning(state);
+    const left = struct.pointer();
+    const error = c.wasmtime_context_get_fuel(context, left);
+    if (error !== null) throw new EngineError("fuel", takeError(lib, error)); // an instance without fuel
+    return Number(left[0]);
   }
 
   function dispose(): void {

@@ -5,6 +5,7 @@ import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { createWasmtime, type WasmtimeEngine } from "../../host/engines/wasmtime.ts";
 import type { EngineFailure } from "../../host/errors.ts";
 import { ENGINES } from "../engines.ts";
+import { moduleNamed } from "../variants.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tern-wasmtime-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -59,5 +60,19 @@ describe.skipIf(typeof engine === "string")("createWasmtime, with a library", ()
     vi.stubEnv("TERN_WASMTIME", "");
     vi.stubEnv("PYTHONPATH", join(folder, "python"));
     expect((await createWasmtime()).library).toEqual({ path, by: "the Python package wasmtime" });
+  });
+
+  it("tells what fuel a call left, of an instance that has any", async () => {
+    const options = { memoryBytes: 0, imports: { weights_read: () => 1 } };
+    const { instantiate } = engine as WasmtimeEngine;
+    const metered = await instantiate(moduleNamed("scalar"), { ...options, fuel: 1000 });
+    metered.call("abi_version");
+    expect(metered.fuelLeft()).toBeGreaterThan(990);
+    expect(metered.fuelLeft()).toBeLessThan(1000);
+    metered.dispose();
+    expect(() => metered.fuelLeft()).toThrow(expect.objectContaining({ name: "EngineError" }));
+    const plain = await instantiate(moduleNamed("scalar"), options);
+    expect(() => plain.fuelLeft()).toThrow(expect.objectContaining({ kind: "fuel" }));
+    plain.dispose();
   });
 });
