@@ -1,10 +1,10 @@
 import { ABI_VERSION, Header, Op, OpKind } from "./blob";
 import { arenaBytes, checkHead, largestTile, preparedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
-import { CRC_START, crc32 } from "./crc32";
-import { ARGMAX, DATA, OPS, STREAMS } from "./features";
+import { CRC_START, crc32, crc32ByTable, crcTable } from "./crc32";
+import { ARGMAX, DATA, OPS, SMALL, STREAMS } from "./features";
 import { argmax } from "./ops/argmax";
 import { layer } from "./ops/layer";
-import { opAt, SUMS_BYTES, setRegions, setRows } from "./regions";
+import { opAt, SUMS_BYTES, setRegions, setRows, sums } from "./regions";
 import { Status } from "./status";
 import { resident, streamed, tile } from "./weights";
 
@@ -80,15 +80,16 @@ function tileBuffer(blob: usize, blobBytes: u32): u32 {
   return STREAMS && blobBytes == load<u32>(blob, Header.headBytes) ? largestTile : 0;
 }
 
-/** Compares the checksum of the weights, read tile by tile. */
+/** Compares the checksum of the weights, read tile by tile. Its table stands where sums will: they have room for it. */
 function checkWeights(): Status {
+  if (!SMALL) crcTable(sums);
   let crc = CRC_START;
   let at: u32 = 0;
   do {
     const bytes = STREAMS ? min(weightsBytes - at, largestTile) : weightsBytes;
     const data = tile(weightsOffset + at, bytes);
     if (STREAMS && !data) return Status.ReadFailed;
-    crc = crc32(crc, data, bytes);
+    crc = SMALL ? crc32(crc, data, bytes) : crc32ByTable(sums, crc, data, bytes);
     at += bytes;
   } while (STREAMS && at < weightsBytes);
   return ~crc == weightsCrc ? Status.Ok : Status.BadChecksum;
