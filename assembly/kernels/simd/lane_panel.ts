@@ -32,8 +32,7 @@ export function lanePanels(
   for (let first: u32 = 0; first < channels; first += CHANNELS) {
     const width = min(channels - first, CHANNELS);
     let at = weights + first * weightStep;
-    const twins =
-      !ASC_FEATURE_RELAXED_SIMD && (bits == 1 || (bits == 2 && bias == -1 && !threes(at, weightStep, width, inputs)));
+    const twins = bits == 1 || (bits == 2 && bias == -1 && !threes(at, weightStep, width, inputs));
     clearTiles(panel, rows);
     let left = blockBytes(bits, inputs) >> 3; // steps
     for (let from = codes + HEADER; left; ) {
@@ -46,8 +45,8 @@ export function lanePanels(
           unpackTwins(bits, centre, a, b, steps, strip + ((c & 2) << 3));
           if (c & 2) strip += steps << 5;
         } else {
-          unpack(bits, a, steps, strip);
-          unpack(bits, b, steps, strip + 16);
+          unpackLanes(bits, a, steps, 32, strip);
+          unpackLanes(bits, b, steps, 32, strip + 16);
           strip += steps << 5;
         }
       }
@@ -98,15 +97,18 @@ function threes(weights: usize, weightStep: u32, channels: u32, inputs: u32): bo
   return v128.any_true(v128.and(found, i32x4.splat(0x55555555)));
 }
 
-/** Unpacks the fields of a channel to i16, in the order of lanes.ts: the even bytes of a vector of weights, then the odd ones. */
-function unpack(bits: u32, weights: usize, steps: u32, to: usize): void {
+/**
+ * Unpacks the fields of a channel to i16, in the order of lanes.ts: the even bytes of a vector of weights, then the odd ones. From one step to
+ * the next are `apart` bytes.
+ */
+export function unpackLanes(bits: u32, weights: usize, steps: u32, apart: u32, to: usize): void {
   const mask = i16x8.splat(<i16>(((<u32>1) << bits) - 1));
-  for (const end = to + (steps << 5); to < end; weights += 16) {
+  for (const end = to + steps * apart; to < end; weights += 16) {
     let even = v128.load(weights);
     let odd = i16x8.shr_u(even, 8);
-    for (let field: u32 = 0; field < 8; field += bits, to += 64) {
+    for (let field: u32 = 0; field < 8; field += bits, to += apart << 1) {
       v128.store(to, v128.and(even, mask));
-      v128.store(to, v128.and(odd, mask), 32);
+      v128.store(to + apart, v128.and(odd, mask));
       even = i16x8.shr_u(even, bits);
       odd = i16x8.shr_u(odd, bits);
     }
