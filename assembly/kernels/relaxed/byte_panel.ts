@@ -28,6 +28,7 @@ export function panels(
 ): void {
   const tiles = tilesOf(panel);
   const wide = load<i32>(codes, Row.wide);
+  const mask = v128.load32_splat(codes, Row.mask);
   const lanes = bits == 8 && wide == Wide.no;
   const flip: u32 = bits == 8 && wide == Wide.signed ? 128 : 0; // then a byte is the weight
   const window = 128 / (((<u32>1) << bits) - 1);
@@ -41,7 +42,7 @@ export function panels(
       for (let c: u32 = 0; c < width; c++) {
         const to = panel + (c >> 2) * (steps << 6) + ((c & 3) << 4);
         if (lanes) unpackLanes(8, at + c * weightStep, steps, 64, to);
-        else unpack(bits, flip, at + c * weightStep, steps, to);
+        else unpack(bits, flip, mask, at + c * weightStep, steps, to);
       }
       for (let r: u32 = 0; r < rows; r += 2) {
         const row = from + r * codeStep;
@@ -93,16 +94,31 @@ function addHigh(
   }
 }
 
-/** Unpacks the fields of a channel to bytes, in the order of ../simd/bytes.ts. */
-function unpack(bits: u32, flip: u32, weights: usize, steps: u32, to: usize): void {
-  const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
-  const flips = i8x16.splat(<i8>flip);
-  for (const end = to + (steps << 6); to < end; weights += 16) {
-    let words = v128.load(weights);
-    for (let field: u32 = 0; field < 8; field += bits, to += 64) {
-      v128.store(to, v128.xor(v128.and(words, mask), flips));
-      words = i16x8.shr_u(words, bits);
-    }
+/**
+ * Unpacks the fields of a channel to bytes, in the order of ../simd/bytes.ts. `mask` comes from memory: V8 would rebuild it at every use.
+ */
+function unpack(bits: u32, flip: u32, mask: v128, weights: usize, steps: u32, to: usize): void {
+  const end = to + (steps << 6);
+  if (bits == 2) inline.always(unpackFields(2, mask, weights, end, to));
+  else if (bits == 4) inline.always(unpackFields(4, mask, weights, end, to));
+  else if (bits == 1) inline.always(unpackFields(1, mask, weights, end, to));
+  else for (; to < end; weights += 16, to += 64) v128.store(to, v128.xor(v128.load(weights), i8x16.splat(<i8>flip)));
+}
+
+/** Of 1, 2 or 4 bits, a constant. */
+function unpackFields(bits: u32, mask: v128, weights: usize, end: usize, to: usize): void {
+  for (; to < end; weights += 16, to += 512 / bits) {
+    const words = v128.load(weights);
+    v128.store(to, v128.and(words, mask));
+    v128.store(to, v128.and(i16x8.shr_u(words, bits), mask), 64);
+    if (bits == 4) continue;
+    v128.store(to, v128.and(i16x8.shr_u(words, 2 * bits), mask), 128);
+    v128.store(to, v128.and(i16x8.shr_u(words, 3 * bits), mask), 192);
+    if (bits == 2) continue;
+    v128.store(to, v128.and(i16x8.shr_u(words, 4), mask), 256);
+    v128.store(to, v128.and(i16x8.shr_u(words, 5), mask), 320);
+    v128.store(to, v128.and(i16x8.shr_u(words, 6), mask), 384);
+    v128.store(to, v128.and(i16x8.shr_u(words, 7), mask), 448);
   }
 }
 
