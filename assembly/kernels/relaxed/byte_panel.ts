@@ -41,7 +41,7 @@ export function panels(
       const steps = min(left, STEPS);
       for (let c: u32 = 0; c < width; c++) {
         const to = panel + (c >> 2) * (steps << 6) + ((c & 3) << 4);
-        if (lanes) unpackLanes(8, at + c * weightStep, steps, 64, to);
+        if (lanes) unpackLanes(8, mask, at + c * weightStep, steps, 64, to);
         else unpack(bits, flip, mask, at + c * weightStep, steps, to);
       }
       for (let r: u32 = 0; r < rows; r += 2) {
