@@ -119,8 +119,8 @@ export function fieldCode<A>(
   );
 }
 
-/** Rows from which on weights are unpacked into a panel. */
-export const PANEL_ROWS: u32 = 4;
+/** Rows from which on weights are unpacked into a panel: a tile has two in relaxed builds, and three otherwise. */
+export const PANEL_ROWS: u32 = ASC_FEATURE_RELAXED_SIMD ? 4 : 5;
 
 /** In builds with SIMD, for rows and packings that have a panel (panelBytes). */
 export function panelCode(
