@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HEADER } from "../../host/blob/layout.ts";
+import { readBlob } from "../../host/blob/read.ts";
+import { writeBlob } from "../../host/blob/write.ts";
 import { type Conversion, convert } from "../../host/convert.ts";
 import type { Engine, Instance } from "../../host/engines/engine.ts";
 import { InputError } from "../../host/errors.ts";
@@ -158,10 +160,12 @@ describeEngines("a session", (engine, { countsFuel }) => {
 
   if (!countsFuel) return;
   it.each(WAYS)("ends when its fuel does, weights %s; a fresh one runs", async (weights) => {
-    // Opening the blob uses less than 2 million, a batch of eight pictures more than 4 (measured).
-    const fuel = 1_000_000;
-    const session = await open({ weights, fuel });
-    expect(() => session.run(IMAGES)).toThrow(expect.objectContaining({ name: "EngineError", kind: "fuel" }));
+    // Opening the blob uses about a million, a batch of 1,024 pictures more than ten (measured).
+    const fuel = 3_000_000;
+    const blob = writeBlob({ ...readBlob(digits.blob), maxRows: 1024 });
+    const session = await open({ blob, weights, fuel });
+    const batch = new Uint8Array(1024 * 256);
+    expect(() => session.run(batch)).toThrow(expect.objectContaining({ name: "EngineError", kind: "fuel" }));
     session.dispose();
     const fresh = await open({ weights, fuel: 10 * fuel });
     expect(elementsOf(fresh, IMAGES)).toEqual(elementsOf(sessions.reference!, IMAGES));

@@ -117,6 +117,36 @@ describeModules("kernels", (engine, module) => {
     await expectReference(program, engine, module, [rows(1), rows(5)], { ways: ["resident"] });
   });
 
+  // Sums inside a kernel's windows grow most where weights follow the signs of the codes, or run against them; also of codes of few bits.
+  it("weights that follow the codes, and those that run against them: 20,011 inputs", async () => {
+    const inputs = 20_011;
+    for (const [dtype, packing, input] of pairs) {
+      const { min, max } = WEIGHTS[dtype];
+      const follow = (up: number, down: number) => Int8Array.from({ length: inputs }, (_, k) => (k % 2 ? up : down));
+      const dense: Op = {
+        kind: "dense",
+        input: 0,
+        output: 1,
+        dtype,
+        packing,
+        weights: Int8Array.from([...follow(max, min), ...follow(min, max)]),
+      };
+      const program = programOf(
+        [
+          [input, inputs],
+          ["i32", 2],
+        ],
+        [dense],
+      );
+      const [least, greatest] = RANGE[input];
+      const turns = (low: number, high: number) => Int32Array.from({ length: inputs }, (_, k) => (k % 2 ? high : low));
+      const few = input === "bit" ? [] : [turns(0, 30), turns(0, 14)];
+      for (const row of [turns(least, greatest), ...few]) {
+        await expectReference(program, engine, module, [[row]], { ways: ["resident"] });
+      }
+    }
+  });
+
   it.each([1, 3, 8, 16, 17])("tiles of %i channels", async (tileChannels) => {
     const random = new Random(tileChannels);
     for (const [dtype, packing, input] of pairs) {
