@@ -1,6 +1,6 @@
 import { Packing } from "../blob";
 import { SMALL } from "../features";
-import { bytePanels } from "./relaxed/byte_panel";
+import { panels as relaxedPanels } from "./relaxed/byte_panel";
 import { toBytes, Wide, wideOf } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
@@ -120,8 +120,8 @@ export function fieldCode<A>(
   );
 }
 
-/** Rows from which on weights are unpacked into a panel. */
-export const PANEL_ROWS: u32 = 4;
+/** Rows from which on weights are unpacked into a panel: a tile has two in relaxed builds, and three otherwise. */
+export const PANEL_ROWS: u32 = ASC_FEATURE_RELAXED_SIMD ? 4 : 5;
 
 /** In builds with SIMD, for rows and packings that have a panel (panelBytes). */
 export function panelCode(
@@ -143,24 +143,22 @@ export function panelCode(
   const factor = bits == 1 ? -2 : 1;
   const bias = bits == 1 ? 1 : -offset;
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (asBytes(bits)) {
-      bytePanels(
-        bits,
-        factor,
-        bias,
-        panel,
-        weights,
-        weightStep,
-        channels,
-        codes,
-        codeStep,
-        rows,
-        inputs,
-        sums,
-        sumStep,
-      );
-      return;
-    }
+    relaxedPanels(
+      bits,
+      factor,
+      bias,
+      panel,
+      weights,
+      weightStep,
+      channels,
+      codes,
+      codeStep,
+      rows,
+      inputs,
+      sums,
+      sumStep,
+    );
+    return;
   }
   lanePanels(
     bits,

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { PACKING } from "../../host/blob/layout.ts";
-import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { packedBytes, packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { rowStride } from "../../host/blob/tensors.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
 import type { ActivationDtype, Op, PackingName, WeightDtype } from "../../host/program.ts";
@@ -147,6 +147,36 @@ describeModules("kernels", (engine, module) => {
     await expectReference(program, engine, module, [rows(1), rows(5)], { ways: ["resident"] });
   });
 
+  // Sums inside a kernel's windows grow most where weights follow the signs of the codes, or run against them; also of codes of few bits.
+  it("weights that follow the codes, and those that run against them: 20,011 inputs", async () => {
+    const inputs = 20_011;
+    for (const [dtype, packing, input] of pairs) {
+      const { min, max } = WEIGHTS[dtype];
+      const follow = (up: number, down: number) => Int8Array.from({ length: inputs }, (_, k) => (k % 2 ? up : down));
+      const dense: Op = {
+        kind: "dense",
+        input: 0,
+        output: 1,
+        dtype,
+        packing,
+        weights: Int8Array.from([...follow(max, min), ...follow(min, max)]),
+      };
+      const program = programOf(
+        [
+          [input, inputs],
+          ["i32", 2],
+        ],
+        [dense],
+      );
+      const [least, greatest] = RANGE[input];
+      const turns = (low: number, high: number) => Int32Array.from({ length: inputs }, (_, k) => (k % 2 ? high : low));
+      const few = input === "bit" ? [] : [turns(0, 30), turns(0, 14)];
+      for (const row of [turns(least, greatest), ...few]) {
+        await expectReference(program, engine, module, [[row]], { ways: ["resident"] });
+      }
+    }
+  });
+
   it.each([1, 3, 8, 16, 17])("tiles of %i channels", async (tileChannels) => {
     const random = new Random(tileChannels);
     for (const [dtype, packing, input] of pairs) {
@@ -175,53 +205,73 @@ describeModules("kernels", (engine, module) => {
     }
   });
 
-  it.each(pairs)("%s in %s × %s: what lies behind the last lane does not count", async (dtype, packing, input) => {
-    const at = await machine(engine, module);
-    for (const inputs of INPUTS) {
-      const random = new Random(inputs);
-      const channels = 3;
-      const dense: Op = {
-        kind: "dense",
-        input: 0,
-        output: 1,
-        dtype,
-        packing,
-        weights: weights(dtype, channels * inputs, random),
-      };
-      const program = programOf(
-        [
-          [input, inputs],
-          ["i32", channels],
-        ],
-        [dense],
-      );
-      const blob = writeBlob(program);
-      const headBytes = headBytesOf(program, 1);
-      const row = elements(input, inputs, random);
-      const run = (bytes: Uint8Array, padding: number) => {
-        at.memory().set(bytes, 16);
-        const arena = 16 + bytes.length;
-        const workBytes = program.arena.perRow + at.plan(16, bytes.length, 1);
-        expect(at.open(16, bytes.length, arena, workBytes, 1)).toBe(0);
-        at.memory().fill(padding, arena, arena + program.arena.perRow);
-        const slot = at.memory().subarray(arena, arena + rowStride(program.tensors[0]!));
-        for (let c = 0; c < inputs; c++) {
-          if (input === "bit")
-            slot[c >> 3] = row[c]! < 0 ? slot[c >> 3]! | (1 << (c & 7)) : slot[c >> 3]! & ~(1 << (c & 7));
-          else slot[c] = row[c]!;
+  it.each(pairs)(
+    "%s in %s × %s: what lies behind the last lane does not count, and any field does",
+    async (dtype, packing, input) => {
+      const at = await machine(engine, module, 2 ** 18);
+      for (const inputs of INPUTS) {
+        const random = new Random(inputs);
+        const channels = 3;
+        const dense: Op = {
+          kind: "dense",
+          input: 0,
+          output: 1,
+          dtype,
+          packing,
+          weights: weights(dtype, channels * inputs, random),
+        };
+        const program = programOf(
+          [
+            [input, inputs],
+            ["i32", channels],
+          ],
+          [dense],
+        );
+        const blob = writeBlob(program);
+        const headBytes = headBytesOf(program, 1);
+        const row = elements(input, inputs, random);
+        /** Sums of the same row `rows` times, whose memory was full of `padding`. */
+        const run = (bytes: Uint8Array, padding: number, rows: number) => {
+          at.memory().set(bytes, 16);
+          const arena = 16 + bytes.length;
+          const workBytes = program.arena.perRow * rows + at.plan(16, bytes.length, rows);
+          expect(at.open(16, bytes.length, arena, workBytes, rows)).toBe(0);
+          at.memory().fill(padding, arena, arena + program.arena.perRow * rows);
+          for (let r = 0; r < rows; r++) {
+            const slot = at.memory().subarray(arena + r * rowStride(program.tensors[0]!));
+            for (let c = 0; c < inputs; c++) {
+              if (input === "bit")
+                slot[c >> 3] = row[c]! < 0 ? slot[c >> 3]! | (1 << (c & 7)) : slot[c >> 3]! & ~(1 << (c & 7));
+              else slot[c] = row[c]!;
+            }
+          }
+          expect(at.invoke(0, 1, rows)).toBe(0);
+          const sums = arena + program.tensors[1]!.perRow * rows;
+          return Array.from({ length: rows }, (_, r) =>
+            at
+              .memory()
+              .slice(sums + r * rowStride(program.tensors[1]!))
+              .subarray(0, 4 * channels),
+          );
+        };
+        const dirty = padded(blob, headBytes, packing, inputs, channels);
+        const [expected] = run(blob, 0, 1);
+        for (const rows of [1, 5]) {
+          const all = new Array(rows).fill(expected);
+          expect(run(dirty, 0, rows), `ones behind ${inputs} weights, ${rows} rows`).toEqual(all);
+          expect(run(blob, 0xff, rows), `ones behind ${inputs} inputs, ${rows} rows`).toEqual(all);
         }
-        expect(at.invoke(0, 1, 1)).toBe(0);
-        return at
-          .memory()
-          .slice(arena + program.tensors[1]!.perRow)
-          .subarray(0, 4 * channels);
-      };
-      const dirty = padded(blob, headBytes, packing, inputs, channels);
-      const expected = run(blob, 0);
-      expect(run(dirty, 0), `ones behind ${inputs} weights`).toEqual(expected);
-      expect(run(blob, 0xff), `ones behind ${inputs} inputs`).toEqual(expected);
-    }
-  });
+        if (!packing.startsWith("field")) continue; // what else a byte may hold, others do not define
+        const ones = seal(
+          blob.slice().fill(0xff, headBytes, headBytes + packedBytes(packingOf(dense), channels, inputs)),
+          headBytes,
+          1,
+        );
+        const [one] = run(ones, 0, 1);
+        expect(run(ones, 0, 5), `fields of ones, ${inputs} inputs`).toEqual(new Array(5).fill(one));
+      }
+    },
+  );
 });
 
 /** A blob whose only tile has ones in all bits that stand for no weight. */

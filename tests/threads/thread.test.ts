@@ -59,11 +59,14 @@ describe("a worker thread", () => {
 
     const before = process.env.TERN_WASMTIME;
     process.env.TERN_WASMTIME = "nowhere";
-    const missing = start("answers", { ...inV8, engine: "wasmtime" });
-    await missing.started;
-    expect(await failure(missing.run([IMAGES]))).toMatchObject({ name: "EngineError", kind: "missing" });
-    if (before === undefined) delete process.env.TERN_WASMTIME;
-    else process.env.TERN_WASMTIME = before;
+    try {
+      const missing = start("answers", { ...inV8, engine: "wasmtime" });
+      await missing.started;
+      expect(await failure(missing.run([IMAGES]))).toMatchObject({ name: "EngineError", kind: "missing" });
+    } finally {
+      if (before === undefined) delete process.env.TERN_WASMTIME;
+      else process.env.TERN_WASMTIME = before;
+    }
   });
 
   it("stops while it starts, which takes effect when its task is open", async () => {

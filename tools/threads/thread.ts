@@ -32,6 +32,7 @@ export function startThread<Name extends TaskName>(name: Name, options: TaskOpti
   const workerData: ThreadData = { name, options, stopping };
   const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData });
   const waiting: { resolve(value: unknown): void; reject(error: Error): void }[] = []; // for replies, in order
+  let isOpen = false;
   let failure: Error | undefined;
   const fail = (error: Error) => {
     failure ??= error;
@@ -47,8 +48,14 @@ export function startThread<Name extends TaskName>(name: Name, options: TaskOpti
   });
   worker.on("message", (reply: Reply) => {
     const { resolve, reject } = waiting.shift()!;
-    if ("error" in reply) reject(revive(reply));
-    else resolve(reply.value);
+    if ("error" in reply) {
+      const error = revive(reply);
+      if (!isOpen) failure ??= error; // at once: the thread ends now, which is no reason of its own
+      reject(error);
+    } else {
+      resolve(reply.value);
+    }
+    isOpen = true;
   });
 
   const reply = () =>

@@ -1,4 +1,5 @@
 import { blockBytes, HEADER, Row, sumLanes4 } from "../simd/bytes";
+import { unpackLanes } from "../simd/lane_panel";
 import { CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS } from "../simd/panel";
 import { Wide } from "./bytes";
 import { fieldSum } from "./fields";
@@ -6,8 +7,11 @@ import { fieldSum } from "./fields";
 /** Steps of a panel of 16 channels. */
 const STEPS: u32 = VECTORS / CHANNELS;
 
-/** As lanePanels of ../simd/lane_panel.ts, by panels of bytes, with rows prepared as in bytes.ts. */
-export function bytePanels(
+/**
+ * As lanePanels of ../simd/lane_panel.ts, by panels of bytes, with rows prepared as in bytes.ts; fields of 8 bits, where no machine instruction multiplies
+ * bytes, by panels of i16, with rows as in ../simd/lanes.ts. A tile is four channels by two rows.
+ */
+export function panels(
   bits: u32,
   factor: i32,
   bias: i32,
@@ -23,20 +27,22 @@ export function bytePanels(
   sumStep: u32,
 ): void {
   const tiles = tilesOf(panel);
-  const fields = 8 / bits; // vectors that a vector of packed weights makes
   const wide = load<i32>(codes, Row.wide);
+  const mask = v128.load32_splat(codes, Row.mask);
+  const lanes = bits == 8 && wide == Wide.no;
   const flip: u32 = bits == 8 && wide == Wide.signed ? 128 : 0; // then a byte is the weight
-
   const window = 128 / (((<u32>1) << bits) - 1);
   for (let first: u32 = 0; first < channels; first += CHANNELS) {
     const width = min(channels - first, CHANNELS);
     clearTiles(panel, rows);
-    let left = blockBytes(bits, inputs) >> 4; // steps
+    let left = blockBytes(bits, inputs) >> (lanes ? 3 : 4); // steps
     let at = weights + first * weightStep;
     for (let from = codes + HEADER; left; ) {
       const steps = min(left, STEPS);
       for (let c: u32 = 0; c < width; c++) {
-        unpack(bits, flip, at + c * weightStep, steps, panel + (c >> 2) * (steps << 6) + ((c & 3) << 4));
+        const to = panel + (c >> 2) * (steps << 6) + ((c & 3) << 4);
+        if (lanes) unpackLanes(8, mask, at + c * weightStep, steps, 64, to);
+        else unpack(bits, flip, mask, at + c * weightStep, steps, to);
       }
       for (let r: u32 = 0; r < rows; r += 2) {
         const row = from + r * codeStep;
@@ -44,12 +50,13 @@ export function bytePanels(
         let strip = panel;
         for (let c: u32 = 0; c < width; c += 4, strip += steps << 6) {
           const to = tiles + r * TILE_ROW + (c << 2);
-          if (wide) wideTile(strip, row, other, steps, to);
+          if (lanes) laneTile(strip, row, other, steps, to);
+          else if (wide) wideTile(strip, row, other, steps, to);
           else narrowTile(strip, row, other, steps, window, to);
         }
       }
       left -= steps;
-      at += (steps / fields) << 4;
+      at += (steps * bits) << (lanes ? 0 : 1); // 8 or 16 fields each
       from += steps << 4;
     }
     inline.always(
@@ -87,16 +94,31 @@ function addHigh(
   }
 }
 
-/** Unpacks the fields of a channel to bytes, in the order of ../simd/bytes.ts. */
-function unpack(bits: u32, flip: u32, weights: usize, steps: u32, to: usize): void {
-  const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
-  const flips = i8x16.splat(<i8>flip);
-  for (const end = to + (steps << 6); to < end; weights += 16) {
-    let words = v128.load(weights);
-    for (let field: u32 = 0; field < 8; field += bits, to += 64) {
-      v128.store(to, v128.xor(v128.and(words, mask), flips));
-      words = i16x8.shr_u(words, bits);
-    }
+/**
+ * Unpacks the fields of a channel to bytes, in the order of ../simd/bytes.ts. `mask` comes from memory: V8 would rebuild it at every use.
+ */
+function unpack(bits: u32, flip: u32, mask: v128, weights: usize, steps: u32, to: usize): void {
+  const end = to + (steps << 6);
+  if (bits == 2) inline.always(unpackFields(2, mask, weights, end, to));
+  else if (bits == 4) inline.always(unpackFields(4, mask, weights, end, to));
+  else if (bits == 1) inline.always(unpackFields(1, mask, weights, end, to));
+  else for (; to < end; weights += 16, to += 64) v128.store(to, v128.xor(v128.load(weights), i8x16.splat(<i8>flip)));
+}
+
+/** Of 1, 2 or 4 bits, a constant. */
+function unpackFields(bits: u32, mask: v128, weights: usize, end: usize, to: usize): void {
+  for (; to < end; weights += 16, to += 512 / bits) {
+    const words = v128.load(weights);
+    v128.store(to, v128.and(words, mask));
+    v128.store(to, v128.and(i16x8.shr_u(words, bits), mask), 64);
+    if (bits == 4) continue;
+    v128.store(to, v128.and(i16x8.shr_u(words, 2 * bits), mask), 128);
+    v128.store(to, v128.and(i16x8.shr_u(words, 3 * bits), mask), 192);
+    if (bits == 2) continue;
+    v128.store(to, v128.and(i16x8.shr_u(words, 4), mask), 256);
+    v128.store(to, v128.and(i16x8.shr_u(words, 5), mask), 320);
+    v128.store(to, v128.and(i16x8.shr_u(words, 6), mask), 384);
+    v128.store(to, v128.and(i16x8.shr_u(words, 7), mask), 448);
   }
 }
 
@@ -174,6 +196,40 @@ function wideTile(strip: usize, row: usize, other: usize, steps: u32, to: usize)
     const w3 = v128.load(strip, 48);
     a3 = i32x4.relaxed_dot_i8x16_i7x16_add_s(a, w3, a3);
     b3 = i32x4.relaxed_dot_i8x16_i7x16_add_s(b, w3, b3);
+    row += 16;
+    other += 16;
+    strip += 64;
+  } while (strip < end);
+  inline.always(addFour(to, a0, a1, a2, a3));
+  inline.always(addFour(to + TILE_ROW, b0, b1, b2, b3));
+}
+
+/** The same of i16, by i32x4.dot_i16x8_s. */
+function laneTile(strip: usize, row: usize, other: usize, steps: u32, to: usize): void {
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let a3 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let b2 = i32x4.splat(0);
+  let b3 = i32x4.splat(0);
+  const end = strip + (steps << 6);
+  do {
+    const a = v128.load(row);
+    const b = v128.load(other);
+    const w0 = v128.load(strip);
+    a0 = i32x4.add(a0, i32x4.dot_i16x8_s(a, w0));
+    b0 = i32x4.add(b0, i32x4.dot_i16x8_s(b, w0));
+    const w1 = v128.load(strip, 16);
+    a1 = i32x4.add(a1, i32x4.dot_i16x8_s(a, w1));
+    b1 = i32x4.add(b1, i32x4.dot_i16x8_s(b, w1));
+    const w2 = v128.load(strip, 32);
+    a2 = i32x4.add(a2, i32x4.dot_i16x8_s(a, w2));
+    b2 = i32x4.add(b2, i32x4.dot_i16x8_s(b, w2));
+    const w3 = v128.load(strip, 48);
+    a3 = i32x4.add(a3, i32x4.dot_i16x8_s(a, w3));
+    b3 = i32x4.add(b3, i32x4.dot_i16x8_s(b, w3));
     row += 16;
     other += 16;
     strip += 64;

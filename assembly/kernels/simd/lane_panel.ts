@@ -1,4 +1,4 @@
-import { blockBytes, HEADER, sumLanes2, sumLanes4 } from "./bytes";
+import { blockBytes, HEADER, Row, sumLanes2, sumLanes4 } from "./bytes";
 import { CHANNELS, clear, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS, workOf } from "./panel";
 
 /**
@@ -28,12 +28,12 @@ export function lanePanels(
 ): void {
   const tiles = tilesOf(panel);
   const window: u32 = signed ? 31 : 16;
+  const mask = v128.load32_splat(codes, Row.mask);
   const centre: i32 = bits - 1;
   for (let first: u32 = 0; first < channels; first += CHANNELS) {
     const width = min(channels - first, CHANNELS);
     let at = weights + first * weightStep;
-    const twins =
-      !ASC_FEATURE_RELAXED_SIMD && (bits == 1 || (bits == 2 && bias == -1 && !threes(at, weightStep, width, inputs)));
+    const twins = bits == 1 || (bits == 2 && bias == -1 && !threes(at, weightStep, width, inputs));
     clearTiles(panel, rows);
     let left = blockBytes(bits, inputs) >> 3; // steps
     for (let from = codes + HEADER; left; ) {
@@ -43,11 +43,11 @@ export function lanePanels(
         const a = at + c * weightStep;
         const b = c + 1 < width ? a + weightStep : a;
         if (twins) {
-          unpackTwins(bits, centre, a, b, steps, strip + ((c & 2) << 3));
+          unpackTwins(bits, mask, centre, a, b, steps, strip + ((c & 2) << 3));
           if (c & 2) strip += steps << 5;
         } else {
-          unpack(bits, a, steps, strip);
-          unpack(bits, b, steps, strip + 16);
+          unpackLanes(bits, mask, a, steps, 32, strip);
+          unpackLanes(bits, mask, b, steps, 32, strip + 16);
           strip += steps << 5;
         }
       }
@@ -98,39 +98,56 @@ function threes(weights: usize, weightStep: u32, channels: u32, inputs: u32): bo
   return v128.any_true(v128.and(found, i32x4.splat(0x55555555)));
 }
 
-/** Unpacks the fields of a channel to i16, in the order of lanes.ts: the even bytes of a vector of weights, then the odd ones. */
-function unpack(bits: u32, weights: usize, steps: u32, to: usize): void {
-  const mask = i16x8.splat(<i16>(((<u32>1) << bits) - 1));
-  for (const end = to + (steps << 5); to < end; weights += 16) {
-    let even = v128.load(weights);
-    let odd = i16x8.shr_u(even, 8);
-    for (let field: u32 = 0; field < 8; field += bits, to += 64) {
-      v128.store(to, v128.and(even, mask));
-      v128.store(to, v128.and(odd, mask), 32);
-      even = i16x8.shr_u(even, bits);
-      odd = i16x8.shr_u(odd, bits);
-    }
+/**
+ * Unpacks the fields of a channel to i16, in the order of lanes.ts: the even bytes of a vector of weights, then the odd ones. From one step to
+ * the next are `apart` bytes. `mask` comes from memory: V8 would rebuild it at every use.
+ */
+export function unpackLanes(bits: u32, mask: v128, weights: usize, steps: u32, apart: u32, to: usize): void {
+  const end = to + steps * apart;
+  if (bits == 2) inline.always(unpackFields(2, mask, weights, end, apart, to));
+  else if (bits == 4) inline.always(unpackFields(4, mask, weights, end, apart, to));
+  else inline.always(unpackFields(8, mask, weights, end, apart, to));
+}
+
+/** Of 2, 4 or 8 bits, a constant. */
+function unpackFields(bits: u32, mask: v128, weights: usize, end: usize, apart: u32, to: usize): void {
+  for (; to < end; weights += 16) {
+    const words = v128.load(weights);
+    to = inline.always(storeField(words, 0, mask, apart, to));
+    if (bits < 8) to = inline.always(storeField(words, bits, mask, apart, to));
+    if (bits < 4) to = inline.always(storeField(words, 4, mask, apart, to));
+    if (bits < 4) to = inline.always(storeField(words, 6, mask, apart, to));
   }
 }
 
-/** Unpacks those of two channels to a + 2^14 · b, each less `centre`. */
-function unpackTwins(bits: u32, centre: i32, a: usize, b: usize, steps: u32, to: usize): void {
-  const mask = i16x8.splat(<i16>(((<u32>1) << bits) - 1));
+/** Stores the field `shift` of all even bytes, and of all odd ones; tells where the next goes. */
+function storeField(words: v128, shift: u32, mask: v128, apart: u32, to: usize): usize {
+  v128.store(to, v128.and(shift ? i16x8.shr_u(words, shift) : words, mask));
+  to += apart;
+  v128.store(to, v128.and(i16x8.shr_u(words, shift + 8), mask));
+  return to + apart;
+}
+
+/** Unpacks those of two channels to a + 2^14 · b, each less `centre`; of 1 or 2 bits. */
+function unpackTwins(bits: u32, mask: v128, centre: i32, a: usize, b: usize, steps: u32, to: usize): void {
   const centres = i16x8.splat(<i16>(centre * 0x4001));
-  for (const end = to + (steps << 5); to < end; a += 16, b += 16) {
-    let evenA = v128.load(a);
-    let evenB = v128.load(b);
-    let oddA = i16x8.shr_u(evenA, 8);
-    let oddB = i16x8.shr_u(evenB, 8);
-    for (let field: u32 = 0; field < 8; field += bits, to += 64) {
-      const even = i16x8.add(v128.and(evenA, mask), i16x8.shl(v128.and(evenB, mask), 14));
-      const odd = i16x8.add(v128.and(oddA, mask), i16x8.shl(v128.and(oddB, mask), 14));
+  const end = to + (steps << 5);
+  if (bits == 2) inline.always(unpackTwinFields(2, mask, centres, a, b, end, to));
+  else inline.always(unpackTwinFields(1, mask, centres, a, b, end, to));
+}
+
+function unpackTwinFields(bits: u32, mask: v128, centres: v128, a: usize, b: usize, end: usize, to: usize): void {
+  for (; to < end; a += 16, b += 16) {
+    let wordsA = v128.load(a);
+    let wordsB = v128.load(b);
+    for (const next = to + 512 / bits; to < next; to += 64) {
+      const even = i16x8.add(v128.and(wordsA, mask), i16x8.shl(v128.and(wordsB, mask), 14));
       v128.store(to, i16x8.sub(even, centres));
-      v128.store(to, i16x8.sub(odd, centres), 32);
-      evenA = i16x8.shr_u(evenA, bits);
-      evenB = i16x8.shr_u(evenB, bits);
-      oddA = i16x8.shr_u(oddA, bits);
-      oddB = i16x8.shr_u(oddB, bits);
+      const oddA = v128.and(i16x8.shr_u(wordsA, 8), mask);
+      const oddB = v128.and(i16x8.shr_u(wordsB, 8), mask);
+      v128.store(to, i16x8.sub(i16x8.add(oddA, i16x8.shl(oddB, 14)), centres), 32);
+      wordsA = i16x8.shr_u(wordsA, bits);
+      wordsB = i16x8.shr_u(wordsB, bits);
     }
   }
 }

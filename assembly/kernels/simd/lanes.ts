@@ -13,6 +13,8 @@ export function toLanes(signed: bool, bits: u32, row: usize, inputs: u32, to: us
   const bytes = blockBytes(bits, inputs);
   toBytes(signed, bits, row, inputs, to + bytes, 0); // behind what becomes of it
   store<i32>(to, load<i32>(to + bytes, Row.sum), Row.sum);
+  store<i32>(to, 0, Row.high);
+  store<i32>(to, 0, Row.wide);
   store<u32>(to, 0x00010001 * ((1 << bits) - 1), Row.mask);
   let from = to + HEADER + bytes;
   to += HEADER;
