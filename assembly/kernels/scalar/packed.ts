@@ -47,21 +47,22 @@ export function packed(
   sums: usize,
   sumStep: u32,
 ): void {
-  const bytes = packedBytes(inputs);
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     const add = bias * load<i32>(codes);
+    const end = codes + packedBytes(inputs);
     let a = weights;
     for (let c: u32 = 0; c < channels; c += 2) {
       let b = c + 1 < channels ? a + weightStep : a;
       const next = b + weightStep;
       let sumA: i64 = 0;
       let sumB: i64 = 0;
-      const end = codes + bytes;
       for (let at = codes + HEADER; at < end; at += 32, a += 8, b += 8) {
         const x = load<u64>(a);
         const y = load<u64>(b);
-        sumA += inline.always(terms(x, 0, at)) + inline.always(terms(x, 8, at + 16));
-        sumB += inline.always(terms(y, 0, at)) + inline.always(terms(y, 8, at + 16));
+        sumA += inline.always(terms(x, 0, at));
+        sumB += inline.always(terms(y, 0, at));
+        sumA += inline.always(terms(x, 8, at + 16));
+        sumB += inline.always(terms(y, 8, at + 16));
       }
       store<i32>(sums + (c << 2), <i32>sumA + add);
       if (c + 1 < channels) store<i32>(sums + (c << 2), <i32>sumB + add, 4);
