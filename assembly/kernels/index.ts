@@ -12,7 +12,7 @@ import { signCode as scalarSignCode } from "./scalar/sign_code";
 import { bytesBytes } from "./simd/bytes";
 import { fieldCode as simdFieldCode } from "./simd/field_code";
 import { lanePanels } from "./simd/lane_panel";
-import { lanesBytes, toLanes } from "./simd/lanes";
+import { lanesBytes, toLanes, toNibbles } from "./simd/lanes";
 import { pairCode as simdPairCode } from "./simd/pair_code";
 import { panelBytes as simdPanelBytes } from "./simd/panel";
 import { signCode as simdSignCode } from "./simd/sign_code";
@@ -210,13 +210,16 @@ export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
   return asBytes(bits) ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
 }
 
-/** Writes a row of codes (i8 if `signed`, otherwise u8) to `to`, as kernels of a packing want it. */
-export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, to: usize): void {
+/** Writes a row of codes (i8 if `signed`, otherwise u8), one of `rows`, to `to`, as kernels of a packing want it. */
+export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, rows: u32, to: usize): void {
   const bits = fieldBits(packing);
   if (!ASC_FEATURE_SIMD) {
     if (bits == 4) toPacked(signed, row, inputs, to);
     else toPlanes(signed, bits, row, inputs, to);
   } else if (packing == Packing.pair4) toTables(signed, row, inputs, to);
   else if (ASC_FEATURE_RELAXED_SIMD && asBytes(bits)) toBytes(signed, bits, row, inputs, to);
-  else toLanes(signed, bits, row, inputs, to);
+  else {
+    toLanes(signed, bits, row, inputs, to);
+    if (bits == 4 && rows < PANEL_ROWS) toNibbles(inputs, to);
+  }
 }

@@ -105,7 +105,7 @@ function prepareRows(packing: i32, input: usize, to: usize, bytes: u32): void {
   const inputs = load<u32>(input, Tensor.channels);
   let from = firstRow(input);
   for (let row: u32 = 0; row < rows; row++, from += rowStride(input), to += bytes) {
-    prepare(OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8, packing, from, inputs, to);
+    prepare(OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8, packing, from, inputs, rows, to);
   }
 }
 

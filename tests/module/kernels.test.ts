@@ -128,6 +128,7 @@ describeModules("kernels", (engine, module) => {
     ["int8", -128, "i8", -128, 131_071], // 2147467264
     ["int8", 127, "i8", -128, 132_104],
     ["int4", -8, "u8", 255, 2 ** 20],
+    ["int4", 7, "u8", 255, 340_000], // sixteen-fold, the sum of a lane wraps once, if at all
     ["int3", -4, "i8", -128, 2 ** 20],
     ["int2", -2, "u8", 255, 2 ** 20],
     ["ternary", -1, "i8", -128, 2 ** 20],

@@ -1,5 +1,5 @@
 import { plainFields } from "../simd/field_code";
-import { fields2, fields4 } from "./fields";
+import { fields } from "./fields";
 
 /** Contract: ../scalar/field_code.ts. Rows for field2 and field4 are prepared as in bytes.ts; the rest as in simd. */
 export function fieldCode<A>(
@@ -16,11 +16,11 @@ export function fieldCode<A>(
   sumStep: u32,
 ): void {
   if (bits == 2) {
-    fields2(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    fields(2, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
   if (bits == 4) {
-    fields4(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+    fields(4, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
   plainFields<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);

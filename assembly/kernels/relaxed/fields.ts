@@ -1,15 +1,15 @@
-import { blockBytes, HEADER, Row, storeSums, sumLanes2 } from "../simd/bytes";
+import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2, sumLanes4 } from "../simd/bytes";
 import { dots2, dots4 } from "./narrow";
 
 /**
  * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] for fields of `bits` bits (1, 2 or 4), with rows prepared as in
- * bytes.ts; two channels at a time share the codes. The last vector of weights may reach up to 12 bytes past its row, where codes are 0.
+ * bytes.ts; two channels share the codes, or four of four bits. The last vector of weights may reach up to 12 bytes past its row, where codes are 0.
  *
  * Relaxed dot products are exact here on every machine: the first operand is the code, an i8; the second is a field where it stands in its
  * byte (half byte), so at most 15, and two products stay below 2^15. A field in the second place of four counts fourfold: sums
  * of such are below 2^31 for 2^20 inputs, and a shift at the end makes up for it.
  */
-function fields(
+export function fields(
   bits: u32,
   factor: i32,
   bias: i32,
@@ -24,78 +24,43 @@ function fields(
   sumStep: u32,
 ): void {
   const bytes = blockBytes(bits, inputs);
+  const part = partOf(channels, bits == 4 ? 4 : 2);
+  const partBytes = part * weightStep;
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     const high = load<i32>(codes, Row.high);
     const sum = load<i32>(codes, Row.sum);
     const wide = load<i32>(codes, Row.wide);
     let a = weights;
-    for (let c: u32 = 0; c < channels; c += 2) {
-      const b = c + 1 < channels ? a + weightStep : a;
-      let pair: v128;
-      if (bits == 1) pair = inline.always(wide1(a, b, codes, bytes));
-      else if (bits == 2)
-        pair = wide ? inline.always(wide2(a, b, codes, bytes)) : inline.always(dots2(a, b, codes, bytes));
-      else pair = wide ? inline.always(wide4(a, b, codes, bytes)) : inline.always(dots4(a, b, codes, bytes));
-      if (high) pair = i32x4.add(pair, i32x4.mul(inline.always(fieldSums(bits, a, b, inputs)), i32x4.splat(high)));
-      pair = i32x4.add(i32x4.mul(pair, i32x4.splat(factor)), i32x4.splat(bias * sum));
-      storeSums(sums + (c << 2), pair, min<u32>(channels - c, 2));
-      a = b + weightStep;
+    for (let first: u32 = 0; first < part; first++, a += weightStep) {
+      const left = channels - first;
+      const b = part < left ? a + partBytes : a;
+      const c = part * 2 < left ? b + partBytes : a;
+      const d = part * 3 < left ? c + partBytes : a;
+      let found: v128;
+      if (bits == 1) found = wide1(a, b, codes, bytes);
+      else if (bits == 2) {
+        found = wide ? wide2(a, b, codes, bytes) : dots2(a, b, codes, bytes);
+      } else {
+        found = wide ? wide4(a, b, c, d, codes, bytes) : dots4(a, b, c, d, codes, bytes);
+      }
+      if (high) {
+        let fieldSums = i32x4.splat(fieldSum(bits, a, inputs));
+        fieldSums = i32x4.replace_lane(fieldSums, 1, fieldSum(bits, b, inputs));
+        if (bits == 4) {
+          fieldSums = i32x4.replace_lane(fieldSums, 2, fieldSum(bits, c, inputs));
+          fieldSums = i32x4.replace_lane(fieldSums, 3, fieldSum(bits, d, inputs));
+        }
+        found = i32x4.add(found, i32x4.mul(fieldSums, i32x4.splat(high)));
+      }
+      found = i32x4.add(i32x4.mul(found, i32x4.splat(factor)), i32x4.splat(bias * sum));
+      storeParts(sums + (first << 2), found, part, left, bits == 4 ? 4 : 2);
     }
   }
 }
 
-/** Of 1 bit. */
-export function fields1(
-  factor: i32,
-  bias: i32,
-  weights: usize,
-  weightStep: u32,
-  channels: u32,
-  codes: usize,
-  codeStep: u32,
-  rows: u32,
-  inputs: u32,
-  sums: usize,
-  sumStep: u32,
-): void {
-  inline.always(fields(1, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
-}
-
-/** Of 2 bits. */
-export function fields2(
-  factor: i32,
-  bias: i32,
-  weights: usize,
-  weightStep: u32,
-  channels: u32,
-  codes: usize,
-  codeStep: u32,
-  rows: u32,
-  inputs: u32,
-  sums: usize,
-  sumStep: u32,
-): void {
-  inline.always(fields(2, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
-}
-
-/** Of 4 bits. */
-export function fields4(
-  factor: i32,
-  bias: i32,
-  weights: usize,
-  weightStep: u32,
-  channels: u32,
-  codes: usize,
-  codeStep: u32,
-  rows: u32,
-  inputs: u32,
-  sums: usize,
-  sumStep: u32,
-): void {
-  inline.always(fields(4, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
-}
-
-/** Fields of two bits, of two channels: the sums in lanes 0 and 1. Eight sums, since a dot product takes four or five cycles and two can start in each. */
+/**
+ * Fields of two bits, of two channels: the sums in lanes 0 and 1. Eight sums, since a dot product takes four or five cycles and two can start in each.
+ */
 function wide2(a: usize, b: usize, row: usize, bytes: u32): v128 {
   const first = v128.load32_splat(row, Row.mask);
   const second = i8x16.shl(first, 2);
@@ -131,25 +96,35 @@ function wide2(a: usize, b: usize, row: usize, bytes: u32): v128 {
   return inline.always(sumLanes2(sumA, sumB));
 }
 
-/** Fields of four bits. */
-function wide4(a: usize, b: usize, row: usize, bytes: u32): v128 {
+/** Fields of four bits, of four channels. */
+function wide4(a: usize, b: usize, c: usize, d: usize, row: usize, bytes: u32): v128 {
   const mask = v128.load32_splat(row, Row.mask);
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let b0 = i32x4.splat(0);
   let b1 = i32x4.splat(0);
+  let c0 = i32x4.splat(0);
+  let c1 = i32x4.splat(0);
+  let d0 = i32x4.splat(0);
+  let d1 = i32x4.splat(0);
   let codes = row + HEADER;
-  for (const end = codes + bytes; codes < end; a += 16, b += 16, codes += 32) {
+  for (const end = codes + bytes; codes < end; a += 16, b += 16, c += 16, d += 16, codes += 32) {
+    const low = v128.load(codes);
+    const high = v128.load(codes, 16);
     const wordsA = v128.load(a);
+    a0 = dotAdd(low, v128.and(wordsA, mask), a0);
+    a1 = dotAdd(high, v128.and(i16x8.shr_u(wordsA, 4), mask), a1);
     const wordsB = v128.load(b);
-    const c0 = v128.load(codes);
-    a0 = dotAdd(c0, v128.and(wordsA, mask), a0);
-    b0 = dotAdd(c0, v128.and(wordsB, mask), b0);
-    const c1 = v128.load(codes, 16);
-    a1 = dotAdd(c1, v128.and(i16x8.shr_u(wordsA, 4), mask), a1);
-    b1 = dotAdd(c1, v128.and(i16x8.shr_u(wordsB, 4), mask), b1);
+    b0 = dotAdd(low, v128.and(wordsB, mask), b0);
+    b1 = dotAdd(high, v128.and(i16x8.shr_u(wordsB, 4), mask), b1);
+    const wordsC = v128.load(c);
+    c0 = dotAdd(low, v128.and(wordsC, mask), c0);
+    c1 = dotAdd(high, v128.and(i16x8.shr_u(wordsC, 4), mask), c1);
+    const wordsD = v128.load(d);
+    d0 = dotAdd(low, v128.and(wordsD, mask), d0);
+    d1 = dotAdd(high, v128.and(i16x8.shr_u(wordsD, 4), mask), d1);
   }
-  return inline.always(sumLanes2(i32x4.add(a0, a1), i32x4.add(b0, b1)));
+  return inline.always(sumLanes4(i32x4.add(a0, a1), i32x4.add(b0, b1), i32x4.add(c0, c1), i32x4.add(d0, d1)));
 }
 
 /** Fields of one bit. */
@@ -172,11 +147,7 @@ function wide1(a: usize, b: usize, row: usize, bytes: u32): v128 {
   return inline.always(sumLanes2(sumA, sumB));
 }
 
-/** Σ_k field[k] of two channels, in lanes 0 and 1. */
-function fieldSums(bits: u32, a: usize, b: usize, inputs: u32): v128 {
-  return i32x4.replace_lane(i32x4.splat(fieldSum(bits, a, inputs)), 1, fieldSum(bits, b, inputs));
-}
-
+/** Σ_k field[k] of a channel. */
 export function fieldSum(bits: u32, weights: usize, inputs: u32): i32 {
   const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
   let sum = i32x4.splat(0);

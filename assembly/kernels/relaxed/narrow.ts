@@ -1,4 +1,4 @@
-import { HEADER, Row, sumLanes2 } from "../simd/bytes";
+import { HEADER, Row, sumLanes2, sumLanes4 } from "../simd/bytes";
 
 /**
  * Σ_k field[k] · code[k] of two channels, in lanes 0 and 1, by i16x8.relaxed_dot_i8x16_i7x16_s: where it is one machine instruction
@@ -46,28 +46,40 @@ export function dots2(a: usize, b: usize, row: usize, bytes: u32): v128 {
 /** Codes of a window of fields of four bits: four blocks, in which a lane reaches 4 · 2 · 2 · 15 · 128 = 30,720 < 2^15. */
 const WINDOW4: usize = 4 * 32;
 
-export function dots4(a: usize, b: usize, row: usize, bytes: u32): v128 {
+export function dots4(a: usize, b: usize, c: usize, d: usize, row: usize, bytes: u32): v128 {
   const mask = v128.load32_splat(row, Row.mask);
   let sumA = i32x4.splat(0);
   let sumB = i32x4.splat(0);
+  let sumC = i32x4.splat(0);
+  let sumD = i32x4.splat(0);
   let codes = row + HEADER;
   for (const end = codes + bytes; codes < end; ) {
     let laneA = i16x8.splat(0);
     let laneB = i16x8.splat(0);
-    for (const stop = min(codes + WINDOW4, end); codes < stop; a += 16, b += 16, codes += 32) {
+    let laneC = i16x8.splat(0);
+    let laneD = i16x8.splat(0);
+    for (const stop = min(codes + WINDOW4, end); codes < stop; a += 16, b += 16, c += 16, d += 16, codes += 32) {
+      const low = v128.load(codes);
+      const high = v128.load(codes, 16);
       const wordsA = v128.load(a);
+      laneA = i16x8.add(laneA, dot(low, v128.and(wordsA, mask)));
+      laneA = i16x8.add(laneA, dot(high, v128.and(i16x8.shr_u(wordsA, 4), mask)));
       const wordsB = v128.load(b);
-      const c0 = v128.load(codes);
-      laneA = i16x8.add(laneA, dot(c0, v128.and(wordsA, mask)));
-      laneB = i16x8.add(laneB, dot(c0, v128.and(wordsB, mask)));
-      const c1 = v128.load(codes, 16);
-      laneA = i16x8.add(laneA, dot(c1, v128.and(i16x8.shr_u(wordsA, 4), mask)));
-      laneB = i16x8.add(laneB, dot(c1, v128.and(i16x8.shr_u(wordsB, 4), mask)));
+      laneB = i16x8.add(laneB, dot(low, v128.and(wordsB, mask)));
+      laneB = i16x8.add(laneB, dot(high, v128.and(i16x8.shr_u(wordsB, 4), mask)));
+      const wordsC = v128.load(c);
+      laneC = i16x8.add(laneC, dot(low, v128.and(wordsC, mask)));
+      laneC = i16x8.add(laneC, dot(high, v128.and(i16x8.shr_u(wordsC, 4), mask)));
+      const wordsD = v128.load(d);
+      laneD = i16x8.add(laneD, dot(low, v128.and(wordsD, mask)));
+      laneD = i16x8.add(laneD, dot(high, v128.and(i16x8.shr_u(wordsD, 4), mask)));
     }
     sumA = inline.always(accumulate(sumA, laneA));
     sumB = inline.always(accumulate(sumB, laneB));
+    sumC = inline.always(accumulate(sumC, laneC));
+    sumD = inline.always(accumulate(sumD, laneD));
   }
-  return inline.always(sumLanes2(sumA, sumB));
+  return inline.always(sumLanes4(sumA, sumB, sumC, sumD));
 }
 
 function dot(codes: v128, fields: v128): v128 {

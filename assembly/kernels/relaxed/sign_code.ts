@@ -1,4 +1,4 @@
-import { fields1 } from "./fields";
+import { fields } from "./fields";
 
 /** Contract: ../scalar/sign_code.ts, with rows prepared as in bytes.ts. A bit is a field; the weight is 1 − 2 · bit. */
 export function signCode<_A>(
@@ -12,5 +12,5 @@ export function signCode<_A>(
   sums: usize,
   sumStep: u32,
 ): void {
-  fields1(-2, 1, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  fields(1, -2, 1, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
 }

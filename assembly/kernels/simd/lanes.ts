@@ -25,3 +25,15 @@ export function toLanes(signed: bool, bits: u32, row: usize, inputs: u32, to: us
     v128.store(to, signed ? i16x8.shr_s(codes, 8) : i16x8.shr_u(codes, 8), 16);
   }
 }
+
+/**
+ * Changes a row for fields of four bits to what nibbles of fields.ts want: of each two vectors of lower fields and two of upper ones, c0 and c1, the first become
+ * 16 · c0 − c1.
+ */
+export function toNibbles(inputs: u32, row: usize): void {
+  row += HEADER;
+  for (const end = row + (blockBytes(4, inputs) << 1); row < end; row += 64) {
+    v128.store(row, i16x8.sub(i16x8.shl(v128.load(row), 4), v128.load(row, 32)));
+    v128.store(row, i16x8.sub(i16x8.shl(v128.load(row, 16), 4), v128.load(row, 48)), 16);
+  }
+}

@@ -1,7 +1,10 @@
 import { mismatches as scalar } from "../scalar/sign_bit";
-import { storeSums, sumLanes4 } from "./bytes";
+import { partOf, storeParts, sumLanes4 } from "./bytes";
 
-/** Contract: ../scalar/sign_bit.ts, for weights in sign128. 128 lanes at a time, four channels share the input's bits; the rest, less than 128, word by word. */
+/**
+ * Contract: ../scalar/sign_bit.ts, for weights in sign128. 128 lanes at a time, four channels share the input's bits; the rest, less than 128, word by word.
+ * All rows meet four channels before the next, whose weights so come from the first cache for all rows but one.
+ */
 export function signVector(
   weights: usize,
   weightStep: u32,
@@ -14,40 +17,37 @@ export function signVector(
   sumStep: u32,
 ): void {
   const vectors = inputs >> 7;
-  const rest = inputs & 127;
-  for (; rows; rows--, codes += codeStep, sums += sumStep) {
-    let a = weights;
-    for (let first: u32 = 0; first < channels; first += 4) {
-      const left = channels - first;
-      const b = left > 1 ? a + weightStep : a;
-      const c = left > 2 ? b + weightStep : b;
-      const d = left > 3 ? c + weightStep : c;
-      const counts = inline.always(mismatches(a, b, c, d, codes, vectors));
-      const at = sums + (first << 2);
-      storeSums(at, i32x4.sub(i32x4.splat(inputs), i32x4.shl(counts, 1)), left);
-      if (rest) subtractRest(a, weightStep, min<u32>(left, 4), codes, vectors << 4, rest, at);
-      a = d + weightStep;
+  const part = partOf(channels, 4);
+  const partBytes = part * weightStep;
+  for (let first: u32 = 0; first < part; first++, weights += weightStep, sums += 4) {
+    const left = channels - first;
+    const b = part < left ? weights + partBytes : weights;
+    const c = part * 2 < left ? b + partBytes : weights;
+    const d = part * 3 < left ? c + partBytes : weights;
+    let input = codes;
+    let to = sums;
+    for (let row: u32 = 0; row < rows; row++, input += codeStep, to += sumStep) {
+      let counts = inline.always(mismatches(weights, b, c, d, input, vectors));
+      if (inputs & 127) {
+        const at = vectors << 4;
+        const rest = inputs & 127;
+        counts = i32x4.add(
+          counts,
+          i32x4(
+            scalar(weights + at, input + at, rest),
+            scalar(b + at, input + at, rest),
+            scalar(c + at, input + at, rest),
+            scalar(d + at, input + at, rest),
+          ),
+        );
+      }
+      storeParts(to, i32x4.sub(i32x4.splat(inputs), i32x4.shl(counts, 1)), part, left, 4);
     }
   }
 }
 
-/** sums[c] −= 2 · mismatches of the last `rest` bits of channel c, which begin at byte `offset`. */
-function subtractRest(
-  weights: usize,
-  weightStep: u32,
-  channels: u32,
-  bits: usize,
-  offset: u32,
-  rest: u32,
-  sums: usize,
-): void {
-  for (; channels; channels--, weights += weightStep, sums += 4) {
-    store<i32>(sums, load<i32>(sums) - 2 * scalar(weights + offset, bits + offset, rest));
-  }
-}
-
-/** Vectors whose counts of ones, 8 each, fit a byte: 31 · 8 = 248. */
-const WINDOW: u32 = 31;
+/** Vectors whose counts of ones, 8 each, fit a byte: 16 · 8 = 128. 31 would fit, and leave one vector of the 32 of 4096 inputs over. */
+const WINDOW: u32 = 16;
 
 /** Bits in which four channels differ from the input. */
 function mismatches(a: usize, b: usize, c: usize, d: usize, bits: usize, vectors: u32): v128 {
@@ -83,5 +83,5 @@ function mismatches(a: usize, b: usize, c: usize, d: usize, bits: usize, vectors
 
 /** Sums of four bytes each. */
 function widen(counts: v128): v128 {
-  return i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(counts));
+  return i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_u(counts));
 }
