@@ -90,8 +90,9 @@ export function signCode<A>(
   inline.always(scalarSignCode<A>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
+/** Of packings of fields, whose code is the bits of one, but for field2sum. */
 export function fieldCode<A>(
-  bits: u32,
+  packing: u32,
   offset: i32,
   weights: usize,
   weightStep: u32,
@@ -104,6 +105,7 @@ export function fieldCode<A>(
   sumStep: u32,
 ): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
+    const bits = packing == Packing.field2sum ? 2 : packing;
     inline.always(
       relaxedFieldCode<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
     );
@@ -111,12 +113,12 @@ export function fieldCode<A>(
   }
   if (ASC_FEATURE_SIMD) {
     inline.always(
-      simdFieldCode<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+      simdFieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
     );
     return;
   }
   inline.always(
-    scalarFieldCode<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    scalarFieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
   );
 }
 
@@ -192,6 +194,7 @@ export function lookup(table: v128, index: v128): v128 {
 /** Bits of a field, for packings of fields that divide a byte; 0 for others. */
 function fieldBits(packing: u32): u32 {
   if (packing == Packing.sign32 || packing == Packing.sign128) return 1;
+  if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2sum) return 2;
   return packing == Packing.field2 || packing == Packing.field4 || packing == Packing.field8 ? packing : 0;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Packings field2, field3, field4 and field8 (FORMAT.md): fields of `bits` bits, each a weight less `least`, as many whole ones as fit
+ * Packings field2, field3, field4, field8 and field2sum (FORMAT.md): fields of `bits` bits, each a weight less `least`, as many whole ones as fit
  * into a u32, the first in its low bits; the rest of a word is 0.
  */
 
@@ -17,6 +17,15 @@ export function packFields(view: DataView, offset: number, codes: Int8Array, bit
     });
     view.setInt32(offset, word, true);
   }
+}
+
+/** Writes the sum of the fields of `codes`. */
+export function packSum(view: DataView, offset: number, codes: Int8Array, least: number): void {
+  view.setInt32(
+    offset,
+    codes.reduce((sum, code) => sum + code - least, 0),
+    true,
+  );
 }
 
 /** Inverse of `packFields`: fills `codes` from the fields at byte `offset` of `view`. */
