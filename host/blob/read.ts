@@ -341,7 +341,7 @@ function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling:
     for (let m = first, group = at; m < last; m += groupChannels, group += groupBytes) {
       const codes = op.weights.subarray(m * inputs, Math.min(m + groupChannels, last) * inputs);
       packingOf(op).unpack(view, group, codes, inputs);
-      const bad = codes.findIndex((code) => code < min || code > max);
+      const bad = indexOutside(codes, min, max);
       if (bad < 0) continue;
       const where = `${op.dtype} weight [${m + Math.floor(bad / inputs)}, ${bad % inputs}]`;
       throw new BlobError(group, `${where} is ${codes[bad]}, expected ${min} to ${max}`);
@@ -351,6 +351,12 @@ function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling:
   if (tiling.recordStep > 0) {
     for (let m = first; m < last; m++) readRecord(view, records + (m - first) * tiling.recordStep, tensors, op, m);
   } else if (tiling.recordBytes > 0) readRecord(view, records, tensors, op, 0);
+}
+
+/** Where the first code stands that is not of min … max; −1: nowhere. */
+function indexOutside(codes: Int8Array, min: number, max: number): number {
+  for (let i = 0; i < codes.length; i++) if (codes[i]! < min || codes[i]! > max) return i; // findIndex takes eight times as long
+  return -1;
 }
 
 /** Record `index` of an op's parameters. */
