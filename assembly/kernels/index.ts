@@ -186,11 +186,6 @@ function asBytes(bits: u32): bool {
   return false;
 }
 
-/** Bytes `index`[i] of a table of 16, for indices below 16. */
-export function lookup(table: v128, index: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(table, index) : i8x16.swizzle(table, index);
-}
-
 /** Bits of a field, for packings of fields that divide a byte; 0 for others. */
 function fieldBits(packing: u32): u32 {
   if (packing == Packing.sign32 || packing == Packing.sign128) return 1;
