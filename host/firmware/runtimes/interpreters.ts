@@ -72,6 +72,7 @@ export const wasm3: Interpreter = {
   modules: {
     scalar: { poolBytes: 21_888, stackBytes: 800 },
     ternary_device: { poolBytes: 11_520, stackBytes: 672 },
+    binary_device: { poolBytes: 11_136, stackBytes: 624 },
   },
 };
 
@@ -119,6 +120,7 @@ export const wamr: Interpreter = {
   modules: {
     scalar: { poolBytes: 28_288, stackBytes: 1_024 },
     ternary_device: { poolBytes: 19_072, stackBytes: 1_024 },
+    binary_device: { poolBytes: 22_128, stackBytes: 1_024 },
   },
 };
 
