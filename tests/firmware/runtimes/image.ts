@@ -160,6 +160,27 @@ export async function buildImage({ interpreter, board, main, defines, files }: P
   return { path, code: text! + data! - fileBytes, ram: data! + bss! };
 }
 
+/**
+ * Compiles wasm3 and a program for the machine at hand, with sanitizers, and runs it; the module lies in memory that can be written. Loads and
+ * stores of the module are unaligned by nature, and calls take more of the stack than on a device.
+ */
+export async function runOnHost(main: string, defines: Record<string, number>, module: Uint8Array): Promise<string> {
+  const { sources, own, crate, includes, defines: fixed } = INTERPRETERS.wasm3!;
+  const files = [...sources.map((path) => join(CRATES, crate, path)), ...own.map((path) => join(RUNTIMES, path))];
+  writeFileSync(join(folder, "host_module"), module);
+  const text = `module_begin: .incbin "${join(folder, "host_module")}"\nmodule_end: .byte 0\n`;
+  writeFileSync(join(folder, "host.s"), `.data\n.global module_begin, module_end\n${text}.section .note.GNU-stack\n`);
+  const macros = [...fixed, ...Object.entries(defines).map(([name, value]) => `${name}=${value}`)].map((x) => `-D${x}`);
+  const stack = ["-Ud_m3MaxNativeStack", "-Dd_m3MaxNativeStack=1000000"];
+  const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize=alignment", "-fno-sanitize-recover=all"];
+  const system = includes.flatMap((path) => ["-isystem", join(CRATES, crate, path)]);
+  const program = join(folder, "host");
+  const sourcesOfMain = [join(HERE, main), join(folder, "host.s")];
+  const flags = ["-std=gnu11", "-O1", "-w", ...sanitizers, ...macros, ...stack, ...system];
+  await run("cc", [...flags, ...files, ...sourcesOfMain, "-lm", "-o", program]);
+  return (await run(program, [], { timeout: 60_000 })).stdout;
+}
+
 let plugin: Promise<string> | undefined;
 
 async function buildPlugin(): Promise<string> {

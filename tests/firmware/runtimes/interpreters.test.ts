@@ -14,7 +14,16 @@ import { Random } from "../../graph/random.ts";
 import { programOf, requantize, thresholds, weights } from "../../module/programs.ts";
 import { describeUnless } from "../../skip.ts";
 import { moduleNamed } from "../../variants.ts";
-import { BOARDS, buildImage, countInstructions, type Image, missingTool, removeImages, runImage } from "./image.ts";
+import {
+  BOARDS,
+  buildImage,
+  countInstructions,
+  type Image,
+  missingTool,
+  removeImages,
+  runImage,
+  runOnHost,
+} from "./image.ts";
 
 afterAll(removeImages);
 
@@ -336,5 +345,15 @@ describeUnless(missingTool("cc"), "instructions of interpreters", () => {
     const each = (three - one) / 2;
     expect(each).toBeLessThanOrEqual(most);
     expect(each).toBeGreaterThan(most * 0.97); // else say so above
+  });
+});
+
+describeUnless(missingTool("cc"), "wasm3 with sanitizers", () => {
+  it("touches nothing that is not its own, whatever the module holds", async () => {
+    const sizes = { RUNTIME_MEMORY_BYTES: 1000, RUNTIME_POOL_BYTES: 24_000, RUNTIME_STACK_BYTES: 2_000 };
+    const counts = await runOnHost("mutations.c", { ...sizes, MUTATIONS: 5_000 }, moduleNamed("ternary_device"));
+    const [refused, trapped, ran, endless] = counts.match(/\d+/g)!.map(Number) as [number, number, number, number];
+    expect(refused + trapped + ran + endless).toBe(5_000);
+    expect(Math.min(refused, trapped, ran)).toBeGreaterThan(0);
   });
 });
