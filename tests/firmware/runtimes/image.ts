@@ -110,6 +110,16 @@ export interface Program {
   files: Record<string, Uint8Array>;
 }
 
+/** Assembly that places files, from <name>_begin to <name>_end; it includes them from a folder, where they are written to. */
+function placed(files: Record<string, Uint8Array>, out: string): string {
+  const parts = Object.entries(files).map(([name, bytes]) => {
+    const path = join(out, name);
+    writeFileSync(path, bytes);
+    return `.global ${name}_begin, ${name}_end\n.balign 16\n${name}_begin: .incbin "${path}"\n${name}_end: .byte 0\n`;
+  });
+  return parts.join("");
+}
+
 export interface Image {
   path: string;
   /** Bytes of flash without `files`, and of RAM without the stack. */
@@ -125,11 +135,7 @@ export async function buildImage({ interpreter, board, main, defines, files }: P
   const objects = await objectsOf(interpreter, core);
   const out = join(folder, `image-${images++}`);
   mkdirSync(out);
-  const assembly = Object.entries(files).map(([name, bytes]) => {
-    writeFileSync(join(out, name), bytes);
-    return `.global ${name}_begin, ${name}_end\n.balign 16\n${name}_begin: .incbin "${join(out, name)}"\n${name}_end: .byte 0\n`;
-  });
-  writeFileSync(join(out, "files.s"), `.section .rodata\n${assembly.join("")}`);
+  writeFileSync(join(out, "files.s"), `.section .rodata\n${placed(files, out)}`);
   const macros = Object.entries(defines).map(([name, value]) => `-D${name}=${value}`);
   const glue = join(RUNTIMES, INTERPRETERS[interpreter]!.own[0]!);
   const own = [glue, join(HERE, main), join(HERE, "start.c"), join(out, "files.s")];
@@ -161,23 +167,26 @@ export async function buildImage({ interpreter, board, main, defines, files }: P
 }
 
 /**
- * Compiles wasm3 and a program for the machine at hand, with sanitizers, and runs it; the module lies in memory that can be written. Loads and
+ * Compiles wasm3 and a program for the machine at hand, with sanitizers, and runs it; `files` lie in memory that can be written. Loads and
  * stores of the module are unaligned by nature, and calls take more of the stack than on a device.
  */
-export async function runOnHost(main: string, defines: Record<string, number>, module: Uint8Array): Promise<string> {
+export async function runOnHost(
+  main: string,
+  defines: Record<string, number>,
+  files: Record<string, Uint8Array>,
+): Promise<string> {
   const { sources, own, crate, includes, defines: fixed } = INTERPRETERS.wasm3!;
-  const files = [...sources.map((path) => join(CRATES, crate, path)), ...own.map((path) => join(RUNTIMES, path))];
-  writeFileSync(join(folder, "host_module"), module);
-  const text = `module_begin: .incbin "${join(folder, "host_module")}"\nmodule_end: .byte 0\n`;
-  writeFileSync(join(folder, "host.s"), `.data\n.global module_begin, module_end\n${text}.section .note.GNU-stack\n`);
+  const paths = [...sources.map((path) => join(CRATES, crate, path)), ...own.map((path) => join(RUNTIMES, path))];
+  const out = join(folder, "host");
+  mkdirSync(out);
+  writeFileSync(join(out, "files.s"), `.data\n${placed(files, out)}.section .note.GNU-stack\n`);
   const macros = [...fixed, ...Object.entries(defines).map(([name, value]) => `${name}=${value}`)].map((x) => `-D${x}`);
   const stack = ["-Ud_m3MaxNativeStack", "-Dd_m3MaxNativeStack=1000000"];
   const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize=alignment", "-fno-sanitize-recover=all"];
   const system = includes.flatMap((path) => ["-isystem", join(CRATES, crate, path)]);
-  const program = join(folder, "host");
-  const sourcesOfMain = [join(HERE, main), join(folder, "host.s")];
+  const program = join(out, "program");
   const flags = ["-std=gnu11", "-O1", "-w", ...sanitizers, ...macros, ...stack, ...system];
-  await run("cc", [...flags, ...files, ...sourcesOfMain, "-lm", "-o", program]);
+  await run("cc", [...flags, ...paths, join(HERE, main), join(out, "files.s"), "-lm", "-o", program]);
   return (await run(program, [], { timeout: 60_000 })).stdout;
 }
 

@@ -350,8 +350,10 @@ describeUnless(missingTool("cc"), "instructions of interpreters", () => {
 
 describeUnless(missingTool("cc"), "wasm3 with sanitizers", () => {
   it("touches nothing that is not its own, whatever the module holds", async () => {
-    const sizes = { RUNTIME_MEMORY_BYTES: 1000, RUNTIME_POOL_BYTES: 24_000, RUNTIME_STACK_BYTES: 2_000 };
-    const counts = await runOnHost("mutations.c", { ...sizes, MUTATIONS: 5_000 }, moduleNamed("ternary_device"));
+    const module = moduleNamed("ternary_device");
+    const { blob } = tiledDigits;
+    const sizes = { ...(await placesOf(module, blob)), RUNTIME_POOL_BYTES: 24_000, RUNTIME_STACK_BYTES: 2_000 };
+    const counts = await runOnHost("mutations.c", { ...sizes, MUTATIONS: 5_000 }, { module, blob });
     const [refused, trapped, ran, endless] = counts.match(/\d+/g)!.map(Number) as [number, number, number, number];
     expect(refused + trapped + ran + endless).toBe(5_000);
     expect(Math.min(refused, trapped, ran)).toBeGreaterThan(0);

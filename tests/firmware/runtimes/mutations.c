@@ -1,5 +1,5 @@
 /*
- * Changes a few bytes of the module, MUTATIONS times, and runs whatever the runtime takes; on a host, with sanitizers. A module may be refused, trap,
+ * Changes a few bits of the module, MUTATIONS times, and runs a model on whatever the runtime takes; on a host, with sanitizers. A module may be refused, trap,
  * run or run on and on; it must not read or write what is not its own. Prints how many of each there were.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -11,7 +11,14 @@
 #include <string.h>
 #include <sys/time.h>
 
-int32_t board_weights_read(uint8_t *to, uint32_t offset, uint32_t bytes) { return memset(to, (int)offset, bytes) != to; }
+extern const uint8_t blob_begin[], blob_end[];
+
+int32_t board_weights_read(uint8_t *to, uint32_t offset, uint32_t bytes) {
+  const size_t blob_bytes = (size_t)(blob_end - blob_begin);
+  if (offset > blob_bytes || bytes > blob_bytes - offset) return 1;
+  memcpy(to, blob_begin + offset, bytes);
+  return 0;
+}
 
 static sigjmp_buf too_long;
 static void stop(int signal) { siglongjmp(too_long, signal); }
@@ -21,15 +28,17 @@ static void limit(long microseconds) {
   setitimer(ITIMER_REAL, &time, 0);
 }
 
+#define BLOB_AT 16
+#define WORK_AT (BLOB_AT + HEAD_BYTES)
+
 static enum runtime_trap run(void) {
-  for (uint32_t i = 0; i < RUNTIME_MEMORY_BYTES; i++) runtime_memory()[i] = (uint8_t)(i * i);
-  const uint32_t arguments[5] = {16, 64, 80, RUNTIME_MEMORY_BYTES - 80, 1};
-  for (enum runtime_export export = RUNTIME_ABI_VERSION; export <= RUNTIME_RESET; export++) {
-    int32_t result;
-    const enum runtime_trap trap = runtime_call(export, arguments, &result);
-    if (trap) return trap;
-  }
-  return TRAP_NONE;
+  const uint32_t plan[] = {BLOB_AT, HEAD_BYTES, 1}, invoke[] = {0, OPS, 1};
+  const uint32_t open[] = {BLOB_AT, HEAD_BYTES, WORK_AT, RUNTIME_MEMORY_BYTES - WORK_AT, 1};
+  int32_t result;
+  memcpy(runtime_memory() + BLOB_AT, blob_begin, HEAD_BYTES);
+  enum runtime_trap trap = runtime_call(RUNTIME_PLAN, plan, &result);
+  if (!trap) trap = runtime_call(RUNTIME_OPEN, open, &result);
+  return trap ? trap : runtime_call(RUNTIME_INVOKE, invoke, &result);
 }
 
 int main(void) {
@@ -39,7 +48,7 @@ int main(void) {
   volatile unsigned refused = 0, trapped = 0, ran = 0, endless = 0;
   volatile uint32_t random = 1;
   memcpy(original, module, bytes);
-  signal(SIGALRM, stop);
+  sigaction(SIGALRM, &(struct sigaction){.sa_handler = stop}, 0);
   for (volatile int i = 0; i < MUTATIONS; i++) {
     memcpy(module, original, bytes);
     for (int change = i % 3; change >= 0; change--) {
