@@ -12,6 +12,8 @@ export const SIGNED_INPUT: u32 = 1 << 31;
 
 export const POST_BIT: u32 = 16;
 export const SIGNS: u32 = (1 << Packing.sign32) | (1 << Packing.sign128);
+export const FIELD4: u32 = 1 << Packing.field4;
+export const OTHER_FIELDS: u32 = (1 << Packing.field3) | (1 << Packing.field8); // by no kernel of their own in scalar builds
 export const THRESHOLDS: u32 = 1 << (POST_BIT + Post.thresholds);
 export const REQUANTIZE: u32 = 1 << (POST_BIT + Post.requantize);
 export const LOOKUP: u32 = 1 << (POST_BIT + Post.lookup);

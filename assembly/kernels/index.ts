@@ -1,5 +1,5 @@
 import { Packing } from "../blob";
-import { SMALL } from "../features";
+import { DATA, FIELD4, SMALL } from "../features";
 import { panels as relaxedPanels } from "./relaxed/byte_panel";
 import { toBytes, Wide, wideOf } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
@@ -204,7 +204,7 @@ export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
   if (ASC_FEATURE_SIMD && packing == Packing.pair4) return tablesBytes(inputs);
   const bits = fieldBits(packing);
   if (!bits || (bits == 8 && (!ASC_FEATURE_SIMD || rows < PANEL_ROWS))) return 0;
-  if (!ASC_FEATURE_SIMD) return bits == 4 ? packedBytes(inputs) : planesBytes(inputs);
+  if (!ASC_FEATURE_SIMD) return DATA & FIELD4 && bits == 4 ? packedBytes(inputs) : planesBytes(inputs);
   return asBytes(bits) ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
 }
 
@@ -212,7 +212,7 @@ export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
 export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, rows: u32, to: usize): void {
   const bits = fieldBits(packing);
   if (!ASC_FEATURE_SIMD) {
-    if (bits == 4) toPacked(signed, row, inputs, to);
+    if (DATA & FIELD4 && bits == 4) toPacked(signed, row, inputs, to);
     else toPlanes(signed, bits, row, inputs, to);
   } else if (packing == Packing.pair4) toTables(signed, row, inputs, to);
   else if (ASC_FEATURE_RELAXED_SIMD && asBytes(bits)) toBytes(signed, bits, row, inputs, to);

@@ -9,6 +9,8 @@ export const CEILINGS = {
   simd: { bytes: 16 * 1024, holds: "all ops, SIMD128 kernels" },
   relaxed: { bytes: 16 * 1024, holds: "all ops, relaxed SIMD kernels" },
   ternary_mlp: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
+  ternary_device: { bytes: 4 * 1024, holds: "the same, fast kernels; weights resident or streamed" },
+  binary_device: { bytes: 5 * 1024, holds: "u8 lookup, binary dense, bits, thresholds; weights resident or streamed" },
 };
 
 export async function buildWasm() {
