@@ -122,7 +122,7 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    const [limit, workers] = [countOption("limit", args.limit), workersOption(args.workers)];
+    const [limit, workers] = [countOption("limit", args.limit), workersOption(args.workers, args.engine)];
     const blob = await readFile(args.model);
     const evaluation = await evaluate(blob, args.images, args.labels, { ...args, limit, workers });
     printResult(
