@@ -9,11 +9,11 @@ const ENGINES = ["v8", "wasmtime", "reference"];
 const DEVICE = "device:";
 const WEIGHTS: WeightsWay[] = ["resident", "streaming"];
 
-/** The option of the commands that one engine runs. */
+/** The option of the commands that one engine runs. "device:microbit:wasm2c" is a board with a runtime, "device:/dev/ttyACM0" a serial port. */
 export const ENGINE_ARG = {
   type: "string" as const,
   valueHint: "E",
-  description: `What runs the model: ${ENGINES.join(", ")}, device:BOARD[:RUNTIME] (in its emulator), or device:/dev/… (a serial port)`,
+  description: "v8, wasmtime, reference, or device:BOARD",
 };
 
 /** Options of the commands that run a model. */
@@ -46,12 +46,14 @@ export interface SessionOptions {
   weights: WeightsWay;
 }
 
-/** Throws UsageError for an engine that we do not know. */
+/** What --engine says. Throws UsageError for an engine that we do not know. */
+export function engineOption(engine: string): string {
+  if (ENGINES.includes(engine) || isDevice(engine)) return engine;
+  throw new UsageError(`--engine "${engine}", expected one of ${ENGINES.join(", ")}, ${DEVICE}BOARD`);
+}
+
 export async function openSession(blob: Uint8Array, { engine, weights }: SessionOptions): Promise<Session> {
   if (isDevice(engine)) return openOnDevice(engine.slice(DEVICE.length), { blob });
-  if (!ENGINES.includes(engine)) {
-    throw new UsageError(`--engine "${engine}", expected ${ENGINES.join(", ")} or ${DEVICE}BOARD`);
-  }
   if (engine === "reference") return loadReference(blob);
   const runs = engine === "v8" ? v8 : await createWasmtime();
   return load({ ...(await bestModule(runs)), blob, engine: runs, weights });

@@ -4,7 +4,7 @@ import { type Difference, readBlob, type SelfTestResult, selfTest, type Verifica
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
 import { openSamples, seededSamples } from "../samples.ts";
-import { ENGINE_ARG, WORKERS_ARG, workersOption } from "../sessions.ts";
+import { ENGINE_ARG, engineOption, WORKERS_ARG, workersOption } from "../sessions.ts";
 import { openChecks, type Task } from "../tasks.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
@@ -105,14 +105,15 @@ export default defineCommand({
       valueHint: "N",
       description: `Take N samples, else all, or ${SAMPLES} seeded ones`,
     },
-    engine: { ...ENGINE_ARG, description: `${ENGINE_ARG.description}; else all that are here` },
+    engine: { ...ENGINE_ARG, description: "The engine to prove it in, else all here" },
     ...WORKERS_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
     const limit = countOption("limit", args.limit, args.inputs ? undefined : MAX_SAMPLES);
     const workers = workersOption(args.workers, args.engine);
-    const { inputs, engine } = args;
+    const { inputs } = args;
+    const engine = args.engine === undefined ? undefined : engineOption(args.engine);
     const proof = await prove(args.model, args.checkpoint, { inputs, engine, limit, workers });
     printResult(
       args.json,
