@@ -13,7 +13,7 @@ const WEIGHTS: WeightsWay[] = ["resident", "streaming"];
 export const ENGINE_ARG = {
   type: "string" as const,
   valueHint: "E",
-  description: "v8, wasmtime, reference, or device:BOARD",
+  description: "v8, wasmtime, reference, device:BOARD",
 };
 
 /** Options of the commands that run a model. */
@@ -23,7 +23,7 @@ export const SESSION_ARGS = {
     type: "enum" as const,
     options: WEIGHTS,
     default: "resident" as const,
-    description: "Where the weights lie; a device streams them",
+    description: "Where the weights lie",
   },
 };
 

@@ -64,8 +64,8 @@ export function openDevice(port: Port, { timeoutMs = TIMEOUT_MS }: DeviceOptions
     const end = performance.now() + timeoutMs;
     for (;;) {
       for (let frame = waiting.shift(); frame; frame = waiting.shift()) {
-        if (frame.status === DEVICE_STATUS.badFrame) return "bad";
-        if (frame.type & REPLY && frame.sequence === sequence) return frame; // others answer what was sent before
+        if (!(frame.type & REPLY) || frame.sequence !== sequence) continue; // it answers what was sent before, or noise
+        return frame.status === DEVICE_STATUS.badFrame ? "bad" : frame;
       }
       const left = end - performance.now();
       if (left <= 0) return "silence";
@@ -79,7 +79,11 @@ export function openDevice(port: Port, { timeoutMs = TIMEOUT_MS }: DeviceOptions
     for (let tries = 0; tries < TRIES; tries++) {
       port.write(frame);
       const answer = receive();
-      if (answer === "silence") port.write(new Uint8Array(MAX_FRAME)); // ends a frame that lost its length or its end
+      if (answer === "silence") {
+        // Zeros end a frame that lost its length or its end, on either side.
+        port.write(new Uint8Array(MAX_FRAME));
+        waiting.push(...reader.add(new Uint8Array(MAX_FRAME)));
+      }
       if (typeof answer === "string") continue;
       if (answer.type !== (COMMAND[command] | REPLY))
         throw new EngineError("version", `${command}: answered with ${answer.type}`);
