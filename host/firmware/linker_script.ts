@@ -27,13 +27,14 @@ SECTIONS {
     . = . + ${hex(stackBytes)};
     stack_top = .;
   } > ram
-  .data : {
+  .data : AT(ADDR(.text) + SIZEOF(.text)) {
     data_start = .;
     *(.data .data.* .sdata .sdata.*)
     . = ALIGN(4);
     data_end = .;
-  } > ram AT > code
+  } > ram
   data_load = LOADADDR(.data);
+  ASSERT(data_load + SIZEOF(.data) <= ORIGIN(code) + LENGTH(code), "code does not fit into flash before the blob")
   __global_pointer$ = ADDR(.data) + 0x800;
   .bss (NOLOAD) : {
     bss_start = .;

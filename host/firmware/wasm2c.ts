@@ -8,7 +8,7 @@ import { EngineError } from "../errors.ts";
 import { FIRMWARE } from "./folder.ts";
 
 /** The version of npm `wabt` whose output we know: `inject` depends on its text. */
-const WABT = "1.0.39";
+export const WABT = "1.0.39";
 
 /** The generated files, and the runtime's header by the name that they include it by. */
 const [C, H] = ["module_wasm2c.c", "module_wasm2c.h"];
@@ -35,17 +35,20 @@ export async function translate(module: Uint8Array): Promise<Record<string, stri
 }
 
 function findWasm2c(): string {
-  let path: string;
-  let version: string;
+  const require = createRequire(import.meta.url);
+  let found: string;
   try {
-    const require = createRequire(import.meta.url);
-    path = require.resolve("wabt/package.json");
-    ({ version } = require("wabt/package.json") as { version: string });
+    found = wabtVersion();
   } catch {
     throw new EngineError("missing", `wasm2c is missing: \`npm install wabt@${WABT}\` gets it`);
   }
-  if (version !== WABT) throw new EngineError("version", `wabt is ${version}, expected ${WABT}`);
-  return join(dirname(path), "bin", "wasm2c");
+  if (found !== WABT) throw new EngineError("version", `wabt is ${found}, expected ${WABT}`);
+  return join(dirname(require.resolve("wabt/package.json")), "bin", "wasm2c");
+}
+
+/** Version of npm `wabt`. Throws where it is not here. */
+export function wabtVersion(): string {
+  return (createRequire(import.meta.url)("wabt/package.json") as { version: string }).version;
 }
 
 /** Where our macros go: behind all that wasm2c defines of memory accesses, before their first use. */
