@@ -115,15 +115,14 @@ function makefileOf(
   });
   return `# Builds firmware.elf, firmware.bin and firmware.hex. Another model: replace ${MODEL}, then make; no code is compiled again.
 HEADERS = $(wildcard *.h)
-SECTIONS = -j .text -j .data -j .blob
 
 all: firmware.bin firmware.hex
 
-firmware.bin: firmware.elf
-\t${objcopy} $(SECTIONS) -O binary --gap-fill 255 firmware.elf firmware.bin
+firmware.bin: firmware.hex
+\t${objcopy} -I ihex -O binary --gap-fill 255 firmware.hex firmware.bin
 
 firmware.hex: firmware.elf
-\t${objcopy} $(SECTIONS) -O ihex firmware.elf firmware.hex
+\t${objcopy} -O ihex firmware.elf firmware.hex
 
 firmware.elf: ${objects.join(" ")} blob.o link.ld
 \t${gcc} ${link.join(" ")}
