@@ -28,7 +28,12 @@ export async function startEmulator(board: Board, elf: string, blob: Uint8Array)
   const log = join(folder, "log");
   const blobFile = join(folder, "blob");
   writeFileSync(blobFile, blob);
-  execFileSync("mkfifo", [`${uart}.in`, `${uart}.out`]);
+  try {
+    execFileSync("mkfifo", [`${uart}.in`, `${uart}.out`]);
+  } catch (error) {
+    rmSync(folder, { recursive: true });
+    throw new EngineError("missing", `no pipes for the emulator's UART: ${(error as Error).message}`);
+  }
   const args = [
     ...["-machine", machine, "-nodefaults", "-display", "none"],
     ...["-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor"],
@@ -48,7 +53,7 @@ export async function startEmulator(board: Board, elf: string, blob: Uint8Array)
   });
   qemu.stdin!.on("error", () => {}); // it has ended, which is told above
   unref(qemu);
-  const guard = qemu.pid === undefined ? undefined : startGuard(qemu.pid);
+  const guard = qemu.pid === undefined ? undefined : startGuard(qemu.pid, folder);
 
   let port: Port | undefined;
   const stop = () => {
@@ -89,9 +94,10 @@ function tryPort(uart: string): Port | undefined {
   }
 }
 
-/** A shell that kills a process when this one is gone: its input ends then. */
-function startGuard(pid: number) {
-  const guard = spawn("sh", ["-c", 'read _; kill -9 "$0"', String(pid)], { stdio: ["pipe", "ignore", "ignore"] });
+/** A shell that kills a process and removes its folder when this one is gone: its input ends then, whatever ended us. */
+function startGuard(pid: number, folder: string) {
+  const args = ["-c", 'read _; kill -9 "$0"; rm -rf "$1"', String(pid), folder];
+  const guard = spawn("sh", args, { stdio: ["pipe", "ignore", "ignore"] });
   guard.on("error", () => {}); // without it, only a killed process leaves its emulator behind
   unref(guard);
   return guard;

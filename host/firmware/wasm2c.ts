@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -13,8 +14,18 @@ export const WABT = "1.0.39";
 /** The generated files, and the runtime's header by the name that they include it by. */
 const [C, H] = ["module_wasm2c.c", "module_wasm2c.h"];
 
+/** C of modules, by their hash: wasm2c takes a third of a second. */
+const translated = new Map<string, Promise<Record<string, string>>>();
+
 /** A module as C, by wabt's wasm2c, with our bounds check in it. Throws EngineError, also for a wasm2c whose output is not what we know. */
-export async function translate(module: Uint8Array): Promise<Record<string, string>> {
+export function translate(module: Uint8Array): Promise<Record<string, string>> {
+  const hash = createHash("sha256").update(module).digest("hex");
+  const files = translated.get(hash) ?? runWasm2c(module);
+  translated.set(hash, files);
+  return files;
+}
+
+async function runWasm2c(module: Uint8Array): Promise<Record<string, string>> {
   const wasm2c = findWasm2c();
   const folder = await mkdtemp(join(tmpdir(), "tern-wasm2c-"));
   try {

@@ -13,7 +13,7 @@ import { readInput } from "../../tools/inputs/read.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, TEN as TEN_FILE, tern } from "../tools/tern.ts";
 import { MODULE } from "./boards.ts";
-import { hasProgram, runC } from "./host_c.ts";
+import { compileC, hasProgram } from "./host_c.ts";
 
 const { path, put, folder } = scratch();
 const blob = await digitsBlob();
@@ -75,30 +75,31 @@ int main(int count, char **arguments) {
 }
 `;
 
+const generated = await translate(MODULE);
 const SOURCES = [...LIBRARY, "runtimes/runtime.h", "runtimes/wasm2c/wasm2c.c"];
 
 for (const compiler of ["gcc", "clang"]) {
   describeUnless(hasProgram(compiler) ? undefined : `needs ${compiler}`, `the library, by ${compiler}`, () => {
+    const main = compileC(compiler, generated, MAIN, SOURCES);
+
     it("computes what the reference computes, in the memory that is planned, and refuses less", async () => {
       const reference = loadReference(blob);
       const { elements } = reference.run(pictures)[0]!;
-      const generated = await translate(MODULE);
       for (const rows of [1, 5]) {
         const { bytes } = await modelMemory(blob, MODULE, v8, rows);
-        const lines = await runC(compiler, generated, MAIN, [model, ten, String(bytes), String(rows)], SOURCES);
+        const lines = main([model, ten, String(bytes), String(rows)]);
         const sums = Array.from({ length: 10 }, (_, row) => `${elements.subarray(10 * row, 10 * row + 10).join(" ")} `);
         const runs = Array.from({ length: 10 / rows }, (_, i) => ["run: ok", ...sums.slice(i * rows, (i + 1) * rows)]);
         expect(lines).toEqual([
           ...["run before open: not open", "blob: ok", `open: ok, ${bytes} bytes`, ...runs.flat()],
           ...["self-test: ok, 0 of 2 wrong", "reset: ok", "no such input: 1", "closed: not open"],
         ]);
-        const little = await runC(compiler, generated, MAIN, [model, ten, String(bytes - 16), String(rows)], SOURCES);
+        const little = main([model, ten, String(bytes - 16), String(rows)]);
         expect(little.at(-1)).toBe(`open: out of memory, ${bytes} bytes`);
       }
     });
 
     it("says what is wrong with a blob", async () => {
-      const generated = await translate(MODULE);
       const damaged = blob.slice();
       damaged[600]! ^= 1; // a weight
       const other = blob.slice();
@@ -109,7 +110,7 @@ for (const compiler of ["gcc", "clang"]) {
         [other, "damaged blob in flash", "other version"],
         [blob.slice(0, 5000), "damaged blob in flash", "read failed"],
       ] as const) {
-        const lines = await runC(compiler, generated, MAIN, [put("other", bytes), ten, "4096", "1"], SOURCES);
+        const lines = main([put("other", bytes), ten, "4096", "1"]);
         expect(lines[1]).toBe(`blob: ${said}`);
         expect(lines[2]).toMatch(`open: ${opened},`);
       }
