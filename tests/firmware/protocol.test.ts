@@ -230,7 +230,7 @@ describeBoards(
         }
       }
       port.close();
-    }, 600_000);
+    }, 1_800_000);
   },
   ["microbit"],
 );
