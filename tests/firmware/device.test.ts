@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import wabt from "wabt";
 import { planScratch } from "../../host/backend.ts";
-import { HEADER } from "../../host/blob/layout.ts";
+import { HEADER, HEADER_BYTES, OP } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { convert } from "../../host/convert.ts";
 import { crc32 } from "../../host/crc32.ts";
@@ -305,3 +305,25 @@ describeBoards(
   },
   ["netduinoplus2"],
 );
+
+/** Records at odd addresses, which no writer makes: cores that cannot read words there fault, others compute some numbers. */
+describeKinds("records out of step", (board, runtime) => {
+  it("come to a fault or to other numbers, and the device goes on", async () => {
+    const view = new DataView(digits.buffer);
+    const tables = 16 * (view.getUint16(HEADER.partCount, true) + view.getUint16(HEADER.tensorCount, true));
+    const step = HEADER_BYTES + tables + OP.recordStep;
+    expect(view.getUint16(step, true)).toBe(16);
+    const device = await start(
+      board,
+      runtime,
+      resealed(digits, (changed) => changed.setUint16(step, 13, true)),
+    );
+    device.open(1);
+    if (board.core === "cortex-m0") {
+      expect(failureOf(() => device.selfTest()).message).toMatch("selfTest returned status 66, fault at 0x0000");
+      expect(failureOf(() => device.invoke(0, 1, 1)).message).toContain("status 12, NotOpen");
+      device.open(1);
+    } else expect(device.selfTest()).toEqual({ pairs: 2, wrong: 2 });
+    expect(device.info().board).toBe(board.name);
+  });
+});

@@ -202,7 +202,7 @@ describeBoards(
       const port = await startEmulator(board, elf, await digitsBlob());
       const run = (place?: Place) => {
         const line = faultyPort(port, place);
-        const device = openDevice(line, { timeoutMs: 50 });
+        const device = openDevice(line, { timeoutMs: 250 });
         expect(device.info().blob.status).toBe(0);
         expect(device.open(1)).toBe(3024);
         const bytes = Uint8Array.from({ length: 256 }, (_, i) => (i % 3 === 0 ? 0xd7 : 0x54));

@@ -1,6 +1,6 @@
 /*
- * Frames over the UART: PROTOCOL.md. After a frame that is broken, its bytes are searched for the next one, so that noise before a good frame
- * costs nothing but itself.
+ * Frames over the UART: PROTOCOL.md. After a frame that is broken, its bytes are searched for the next one, so that
+ * noise before a good frame costs nothing but itself.
  */
 #include "frame.h"
 #include "crc32.h"

@@ -16,7 +16,8 @@ struct frame {
   uint32_t crc;
 };
 
-/* Waits for the next whole frame, which is valid until the next call. What is no frame is skipped, and answered where it began like one. */
+/* Waits for the next whole frame, which is valid until the next call. What is no frame is skipped, and answered where
+   it began like one. */
 struct frame frame_receive(void);
 
 void frame_send(uint8_t type, uint8_t status, uint16_t sequence, const uint8_t *payload, uint16_t bytes);

@@ -1,8 +1,8 @@
 /*
  * The library: what a firmware calls, over a WebAssembly runtime that runs the module.
  *
- * Linear memory begins with the head of the blob, at address 0; arena and scratch follow. All that is read of the head here has been proven by
- * the module's `open`, so an open model's tables lie in the head and its tensors in the arena.
+ * Linear memory begins with the head of the blob, at address 0; arena and scratch follow. All that is read of the head
+ * here has been proven by the module's `open`, so an open model's tables lie in the head and its tensors in the arena.
  */
 #include "tern.h"
 #include "blob.h"
@@ -151,7 +151,9 @@ int tern_invoke(uint32_t first, uint32_t end, uint32_t rows) {
   return trap ? trapped(trap) : result;
 }
 
-int tern_run(uint32_t rows) { return open_rows ? tern_invoke(0, load16(head() + HEADER_OP_COUNT), rows) : TERN_NOT_OPEN; }
+int tern_run(uint32_t rows) {
+  return open_rows ? tern_invoke(0, load16(head() + HEADER_OP_COUNT), rows) : TERN_NOT_OPEN;
+}
 
 void tern_close(void) { open_rows = 0; }
 
@@ -172,7 +174,8 @@ static uint32_t self_test_part(uint32_t *bytes) {
   return 0;
 }
 
-/* Copies one row of each of `count` tensors from the blob (inputs), or compares it with the blob (outputs). *same: whether it was equal. */
+/* Copies one row of each of `count` tensors from the blob (inputs), or compares it with the blob (outputs). *same:
+   whether it was equal. */
 static int each_row(const uint8_t *tensors, uint32_t count, uint32_t offset, int compare, int *same) {
   for (; count > 0; count--, tensors += 2) {
     uint8_t *row = tern_tensor(load16(tensors), 1);
@@ -216,8 +219,8 @@ int tern_self_test(uint32_t *pairs, uint32_t *wrong) {
 
 const char *tern_status_text(int status) {
   static const char *const module[] = {
-      "ok",         "not a blob", "other version", "bad size",   "bad checksum", "bad head",  "bad part",   "bad tensor",
-      "bad op",     "unsupported", "bad rows",     "bad memory", "not open",     "bad range", "read failed",
+      "ok",       "not a blob", "other version", "bad size", "bad checksum", "bad head", "bad part",   "bad tensor",
+      "bad op",   "unsupported", "bad rows",     "bad memory", "not open",   "bad range", "read failed",
   };
   static const char *const library[] = {"no blob in flash", "damaged blob in flash", "out of memory", "no such tensor"};
   static const char *const traps[] = {"", "out of bounds", "unreachable", "stack overflow", "module refused", "trap"};

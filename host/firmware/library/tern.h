@@ -1,12 +1,14 @@
 /*
- * Little Tern: runs a model whose weights stay in flash. One model is open at a time; all memory is given by the caller.
+ * Little Tern: runs a model whose weights stay in flash. One model is open at a time; all memory is given by the
+ * caller.
  *
  *   static uint8_t memory[MODEL_BYTES] __attribute__((aligned(16)));  // what `tern_plan` or `tern fit` tells
  *   if (tern_open(memory, sizeof memory, 1) != TERN_OK) ...
  *   memcpy(tern_input(0, 1), pixels, sizeof pixels);
  *   if (tern_run(1) == TERN_OK) answer = tern_output(0, 1);
  *
- * The firmware gives one function, `board_weights_read` (runtime.h): it copies bytes of the blob out of flash. Not for two threads at once.
+ * The firmware gives one function, `board_weights_read` (runtime.h): it copies bytes of the blob out of flash. Not for
+ * two threads at once.
  */
 #ifndef TERN_H
 #define TERN_H
@@ -31,19 +33,21 @@ enum tern_status {
   TERN_TRAP = 48,
 };
 
-/* Proves that a whole blob lies in flash: its header, and the checksum of all its bytes. At most `room` bytes are looked at. */
+/* Proves that a whole blob lies in flash: its header, and the checksum of all its bytes. At most `room` bytes are
+   looked at. */
 int tern_check_blob(uint32_t room);
 
-/* What a model needs for `rows` rows: its head, activations and scratch. `memory` has room for at least the head, at a multiple of 16.
-   The answer is tern_planned(), also where it is more than `bytes`. Closes what is open. */
+/* What a model needs for `rows` rows: its head, activations and scratch. `memory` has room for at least the head, at a
+   multiple of 16. The answer is tern_planned(), also where it is more than `bytes`. Closes what is open. */
 int tern_plan(uint8_t *memory, uint32_t bytes, uint32_t rows);
 uint32_t tern_planned(void);
 
 /* Opens the model in flash in tern_planned() bytes of `memory`, for up to `rows` rows at a time. */
 int tern_open(uint8_t *memory, uint32_t bytes, uint32_t rows);
 
-/* First byte of row 0 of an input or output, or of any tensor (0: there is none), for a run of `rows` rows; rows are tern_row_bytes apart. Elements
-   are as host/blob/FORMAT.md says: bytes, bits, i16, f32 or i32, little-endian. Its memory is reused by later ops unless it is an output. */
+/* First byte of row 0 of an input or output, or of any tensor (0: there is none), for a run of `rows` rows; rows are
+   tern_row_bytes apart. Elements are as host/blob/FORMAT.md says: bytes, bits, i16, f32 or i32, little-endian. Its
+   memory is reused by later ops unless it is an output. */
 uint8_t *tern_input(uint32_t index, uint32_t rows);
 uint8_t *tern_output(uint32_t index, uint32_t rows);
 uint8_t *tern_tensor(uint32_t tensor, uint32_t rows);

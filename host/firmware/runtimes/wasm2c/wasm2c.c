@@ -1,7 +1,9 @@
 /*
- * The runtime on wasm2c: the module as C, compiled into the firmware. It takes no RAM but its globals, and linear memory where it is given.
+ * The runtime on wasm2c: the module as C, compiled into the firmware. It takes no RAM but its globals, and linear
+ * memory where it is given.
  *
- * A trap unwinds with the compiler's own setjmp, five words and no libc: the functions between hold nothing that would need to be released.
+ * A trap unwinds with the compiler's own setjmp, five words and no libc: the functions between hold nothing that would
+ * need to be released.
  */
 #include "runtime.h"
 #include "module_wasm2c.h"
@@ -21,7 +23,8 @@ void wasm_rt_trap(wasm_rt_trap_t trap) {
   __builtin_longjmp(way_back, 1);
 }
 
-void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t max_pages, bool is64, uint32_t page_size) {
+void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t max_pages, bool is64,
+                             uint32_t page_size) {
   (void)pages, (void)max_pages, (void)is64, (void)page_size; /* (memory 0): it has the bytes that it is given */
   memory->data = given;
   memory->size = given_bytes;
@@ -51,7 +54,8 @@ static uint32_t call(enum runtime_export export, const uint32_t *a) {
 }
 
 /* Not inlined: what the caller keeps in registers is gone after a longjmp into it. */
-__attribute__((noinline)) enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *arguments, int32_t *result) {
+__attribute__((noinline)) enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *arguments,
+                                                         int32_t *result) {
   if (!running) return TRAP_OTHER;
   if (__builtin_setjmp(way_back)) {
     running = 0;

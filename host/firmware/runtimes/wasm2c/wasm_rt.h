@@ -1,6 +1,6 @@
 /*
- * What the C that wasm2c makes of tern.wasm needs of its runtime; written beside that C as wasm-rt.h. Memories, i32 and i64 alone: the module
- * has no table, no exception and no float.
+ * What the C that wasm2c makes of tern.wasm needs of its runtime; written beside that C as wasm-rt.h. Memories, i32
+ * and i64 alone: the module has no table, no exception and no float.
  */
 #ifndef WASM_RT_H
 #define WASM_RT_H
@@ -63,23 +63,26 @@ static const wasm_rt_externref_t wasm_rt_externref_null_value;
 
 #define wasm_rt_is_initialized() true
 __attribute__((noreturn)) void wasm_rt_trap(wasm_rt_trap_t trap);
-void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t max_pages, bool is64, uint32_t page_size);
+void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t max_pages, bool is64,
+                             uint32_t page_size);
 static inline void wasm_rt_free_memory(wasm_rt_memory_t *memory) { (void)memory; }
 
 /*
- * The bounds check: 32 bits wide, where wasm2c's own adds in 64 bits, which costs a 32-bit core half as much again. An address is a u32 plus a
- * constant below 2^32, so its upper half is the carry. `size` is at least 8: wasm2c.c sees to that.
+ * The bounds check: 32 bits wide, where wasm2c's own adds in 64 bits, which costs a 32-bit core half as much again. An
+ * address is a u32 plus a constant below 2^32, so its upper half is the carry. `size` is at least 8: wasm2c.c sees to
+ * that.
  */
 #ifdef TERN_UNCHECKED
 #define TERN_MEMCHECK(mem, address, type)
 #else
-#define TERN_MEMCHECK(mem, address, type)                                                                                                  \
-  if (UNLIKELY((uint32_t)((address) >> 32) != 0 || (uint32_t)(address) > (mem)->size - (uint32_t)sizeof(type))) TRAP(OOB);
+#define TERN_MEMCHECK(mem, address, type)                                                              \
+  if (UNLIKELY((address) >> 32 || (uint32_t)(address) > (mem)->size - (uint32_t)sizeof(type))) TRAP(OOB);
 #endif
 
 /*
- * The generated C copies every number from and to memory. Cores that cannot read a word across its boundary would do so byte by byte; there the
- * address is taken as aligned, as the ABI's and the blob's addresses are, and what is not ends in the core's own fault.
+ * The generated C copies every number from and to memory. Cores that cannot read a word across its boundary would do
+ * so byte by byte; there the address is taken as aligned, as the ABI's and the blob's addresses are, and what is not
+ * ends in the core's own fault.
  */
 #if defined(__ARM_ARCH_6M__) || (defined(__riscv) && __riscv_xlen == 32)
 #define TERN_ALIGNED(at, n) __builtin_assume_aligned(at, (n) >= 4 ? 4 : (n) == 2 ? 2 : 1)
