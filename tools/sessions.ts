@@ -13,7 +13,7 @@ const WEIGHTS: WeightsWay[] = ["resident", "streaming"];
 export const ENGINE_ARG = {
   type: "string" as const,
   valueHint: "E",
-  description: "v8, wasmtime, reference, device:BOARD",
+  description: "wasmtime, reference, device:BOARD",
 };
 
 /** Options of the commands that run a model. */
