@@ -46,7 +46,16 @@ export interface Tensor {
 export type WeightDtype = "binary" | "ternary" | "int2" | "int3" | "int4" | "int8";
 
 /** How weights are stored: `blob/FORMAT.md` says what each is, `blob/pack/pack.ts` which dtypes it holds. */
-export type PackingName = "sign32" | "field2" | "field3" | "field4" | "trit5" | "pair4" | "sign128" | "field8";
+export type PackingName =
+  | "sign32"
+  | "field2"
+  | "field3"
+  | "field4"
+  | "trit5"
+  | "pair4"
+  | "sign128"
+  | "field8"
+  | "trit4";
 
 interface OpBase {
   /** Indices into `tensors`. */

@@ -14,7 +14,7 @@ export type LoadOptions = Pick<ModuleOptions, "module" | "blob" | "engine" | "fu
   /** "resident" if not given. */
   weights?: ModuleOptions["weights"];
   /** Which variant the module is. Resident weights are repacked to what it runs fastest; without it, only to what it runs at all. */
-  variant?: Variant;
+  variant?: Variant | "device";
   /** Rows that run at a time; larger batches are split. The blob's own limit if not given. */
   maxRows?: number;
 };

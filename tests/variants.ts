@@ -14,6 +14,7 @@ export const VARIANTS: Record<string, Uint8Array> = {
   scalar: moduleNamed("scalar"),
   simd: moduleNamed("simd"),
   relaxed: moduleNamed("relaxed"),
+  device: moduleNamed("device"),
 };
 
 /** The bytes of a target of asconfig.json. */

@@ -5,5 +5,11 @@ export const TARGET_ARG = {
   type: "enum" as const,
   options: Object.keys(TARGETS) as Target[],
   valueHint: "TARGET",
-  description: `${Object.keys(TARGETS).join(", ")}\nDevices that stream weights need any`,
+  description: `${lines(Object.keys(TARGETS))}\nStreamed weights need any, or the core`,
 };
+
+/** Names with commas, five a line. */
+function lines(names: string[]): string {
+  const starts = names.flatMap((_, i) => (i % 5 === 0 ? [i] : []));
+  return starts.map((start) => names.slice(start, start + 5).join(", ")).join(",\n");
+}
