@@ -38,9 +38,11 @@ export const STREAMS: bool = isDefined(TERN_STREAMS) ? TERN_STREAMS != 0 : true;
 // @ts-expect-error
 export const SMALL: bool = isDefined(TERN_SMALL) ? TERN_SMALL != 0 : false;
 
-/** Whether kernels are for 32-bit cores, by way of C (`--use TERN_CORE=1`). */
+/** Whether kernels are for 32-bit cores: by way of C (`--use TERN_CORE=1`), or in an interpreter (`--use TERN_CORE=2`). */
 // @ts-expect-error
 export const CORE: bool = isDefined(TERN_CORE) ? TERN_CORE != 0 : false;
+// @ts-expect-error
+export const INTERPRETED: bool = isDefined(TERN_CORE) ? TERN_CORE == 2 : false;
 
 /** Whether this build runs weights in strips (trit4), from tables at the start of memory; and whether it runs nothing else. */
 export const STRIPS: bool = (DATA & (1 << Packing.trit4)) != 0;

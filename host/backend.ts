@@ -59,7 +59,7 @@ export interface ModuleOptions {
 }
 
 /** Address of the blob: any multiple of 16 will do, behind what modules keep for themselves (ABI.md). */
-export const BLOB_AT = 1024;
+export const BLOB_AT = 2048;
 
 /** What the module sees of a blob: all of it, or its head. */
 function imageOf({ blob, weights }: ModuleOptions): Uint8Array {

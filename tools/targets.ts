@@ -8,8 +8,13 @@ export const TARGET_ARG = {
   description: `${lines(Object.keys(TARGETS))}\nStreamed weights need any, or the core`,
 };
 
-/** Names with commas, five a line. */
+/** Names with commas, as many a line as a screen of 80 columns has room for behind the names of options and before a default. */
 function lines(names: string[]): string {
-  const starts = names.flatMap((_, i) => (i % 5 === 0 ? [i] : []));
-  return starts.map((start) => names.slice(start, start + 5).join(", ")).join(",\n");
+  const texts = [""];
+  for (const name of names) {
+    const last = texts.at(-1)!;
+    if (`${last} ${name}`.length > 38) texts.push(name);
+    else texts[texts.length - 1] = last === "" ? name : `${last}, ${name}`;
+  }
+  return texts.join(",\n");
 }

@@ -1,6 +1,16 @@
 import { Activation, dtypeOf, Op, OpKind, Packing, Post, recordBytes, rowStride, Tensor } from "../blob";
-import { BIT_TENSOR, CORE, OPS, packingOf, SIGNED_INPUT, STREAMS, STRIPS, STRIPS_ALONE } from "../features";
-import { stripSums, stripsBias, stripTables } from "../kernels/scalar/strips";
+import {
+  BIT_TENSOR,
+  CORE,
+  INTERPRETED,
+  OPS,
+  packingOf,
+  SIGNED_INPUT,
+  STREAMS,
+  STRIPS,
+  STRIPS_ALONE,
+} from "../features";
+import { STRIPS_AT_ONCE, stripSums, stripsStart, stripTables, twoStripSums } from "../kernels/scalar/strips";
 import { BLOCK_CHANNELS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
@@ -28,7 +38,7 @@ export function stripBytes(op: usize): u32 {
 
 /** Bytes that are read at a time: a strip, or the parameter records of a block of channels. */
 export function stripBuffer(op: usize): u32 {
-  return max(stripBytes(op), (BLOCK_CHANNELS - 1) * load<u16>(op, Op.recordStep) + recordBytes(op));
+  return max(STRIPS_AT_ONCE * stripBytes(op), (BLOCK_CHANNELS - 1) * load<u16>(op, Op.recordStep) + recordBytes(op));
 }
 
 /**
@@ -43,7 +53,6 @@ export function strips(op: usize): Status {
   const quantizes = STRIPS_ALONE && load<u8>(op, Op.kind) == OpKind.quantize;
   const post = load<u8>(op, Op.post);
   const bytes = stripBytes(op);
-  const bias = stripsBias(stripsOf(inputs));
   if (OPS & BIT_TENSOR) clearTensor(output);
   let offset = load<u32>(op, Op.weights);
   let first: u32 = 0;
@@ -56,12 +65,17 @@ export function strips(op: usize): Status {
       const end = total + ((last - first) << 2);
       let from = offset;
       if (!quantizes) {
-        for (let at = total; at < end; at += 4) store<i32>(at, bias);
-        for (let k: u32 = 0; k < inputs; k += STRIP_INPUTS, from += bytes) {
-          const weights = tile(from, bytes);
+        stripsStart(total, end, stripsOf(inputs));
+        const signed: bool = OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8;
+        for (let k: u32 = 0; k < inputs; ) {
+          const count = inputs - k > STRIP_INPUTS ? STRIPS_AT_ONCE : 1;
+          const weights = tile(from, count * bytes);
           if (STREAMS && !weights) return Status.ReadFailed;
-          stripTables(OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8, row + k);
-          stripSums(weights, total, end, rows >> 29); // there are never so many
+          stripTables(signed, row + k, count);
+          k += count * STRIP_INPUTS;
+          from += count * bytes;
+          if (INTERPRETED && count == 2) twoStripSums(weights, bytes, total, end);
+          else stripSums(weights, total, end, INTERPRETED ? 0 : rows >> 29); // there are never so many
         }
       }
       if (post) {

@@ -52,6 +52,7 @@ export const FASTEST = {
     { weights: "ternary", packing: "field2" },
   ],
   device: CORES,
+  device_interpreted: CORES,
 } satisfies Record<string, Choice[]>;
 
 /** What a blob can be packed for. An op that no choice fits has the first packing of its weights, which every module of all ops runs. */
@@ -69,7 +70,12 @@ export const TARGETS = {
   "cortex-m3": { about: "the module `device` in C on a Cortex-M3", choices: CORES },
   "cortex-m4": { about: "the module `device` in C on a Cortex-M4 or M33", choices: CORES },
   "cortex-m7": { about: "the module `device` in C on a Cortex-M7", choices: CORES },
+  "cortex-m0:wasm3": { about: "the module `device_interpreted` in wasm3 on a Cortex-M0, M0+ or M1", choices: CORES },
+  "cortex-m3:wasm3": { about: "the same on a Cortex-M3", choices: CORES },
+  "cortex-m4:wasm3": { about: "the same on a Cortex-M4 or M33", choices: CORES },
+  "cortex-m7:wasm3": { about: "the same on a Cortex-M7", choices: CORES },
   rv32: { about: "the module `device` in C on a 32-bit RISC-V core", choices: CORES },
+  "rv32:wasm3": { about: "the module `device_interpreted` in wasm3 on a 32-bit RISC-V core", choices: CORES },
 } satisfies Record<string, { about: string; choices: Choice[] }>;
 
 export type Target = keyof typeof TARGETS;

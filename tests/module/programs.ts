@@ -25,7 +25,7 @@ export const WEIGHT_DTYPES = Object.keys(WEIGHTS) as WeightDtype[];
 /** Packings that a variant runs. */
 export function packingsOf(module: Uint8Array): PackingName[] {
   const everywhere: PackingName[] = ["sign32", "field2", "field3", "field4", "field8"];
-  if (module === VARIANTS.device) return [...everywhere, "trit4"];
+  if (module === VARIANTS.device || module === VARIANTS.device_interpreted) return [...everywhere, "trit4"];
   return module === VARIANTS.scalar ? everywhere : [...everywhere, "pair4", "sign128"];
 }
 
