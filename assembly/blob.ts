@@ -87,7 +87,7 @@ export enum OpKind {
 export enum Weight {
   int8 = 5,
 }
-/** 1 … 4 and 8: words of fields of as many bits. */
+/** 1 … 4 and 8: words of fields of as many bits; 9: of 2 bits, and a sum. */
 export enum Packing {
   none = 0,
   sign32 = 1,
@@ -98,7 +98,8 @@ export enum Packing {
   pair4 = 6,
   sign128 = 7,
   field8 = 8,
-  trit4 = 9,
+  field2sum = 9,
+  trit4 = 10,
 }
 export enum Post {
   none = 0,
@@ -123,6 +124,7 @@ export function weightRowBytes(packing: u32, inputs: u32): u32 {
   if (ASC_FEATURE_SIMD) {
     if (packing == Packing.pair4) return 4 + ((inputs + 3) >> 2);
     if (packing == Packing.sign128) return ((inputs + 127) >> 7) << 4;
+    if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2sum) return (((inputs + 15) >> 4) << 2) + 4;
   }
   const lanes = 32 / packing;
   return ((inputs + lanes - 1) / lanes) << 2;

@@ -12,13 +12,15 @@ export const SIGNED_INPUT: u32 = 1 << 31;
 
 export const POST_BIT: u32 = 16;
 export const SIGNS: u32 = (1 << Packing.sign32) | (1 << Packing.sign128);
+export const FIELD4: u32 = 1 << Packing.field4;
+export const OTHER_FIELDS: u32 = (1 << Packing.field3) | (1 << Packing.field8); // by no kernel of their own in scalar builds
 export const THRESHOLDS: u32 = 1 << (POST_BIT + Post.thresholds);
 export const REQUANTIZE: u32 = 1 << (POST_BIT + Post.requantize);
 export const LOOKUP: u32 = 1 << (POST_BIT + Post.lookup);
 export const SCORES: u32 = 1 << (POST_BIT + Post.scores);
 
 /**
- * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, with SIMD also 6 and 7; posts 0–4), or what
+ * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, with SIMD also 6 and 7, with relaxed SIMD 9; posts 0–4), or what
  * `asc --use TERN_OP_FEATURES=mask --use TERN_DATA_FEATURES=mask` leaves; the rest is not compiled.
  */
 // @ts-expect-error: TERN_OP_FEATURES and TERN_DATA_FEATURES come from the command line
@@ -26,9 +28,11 @@ export const OPS: u32 = isDefined(TERN_OP_FEATURES) ? TERN_OP_FEATURES : 0xe0000
 // @ts-expect-error
 export const DATA: u32 = isDefined(TERN_DATA_FEATURES)
   ? TERN_DATA_FEATURES
-  : ASC_FEATURE_SIMD
-    ? 0x001f01de
-    : 0x001f011e;
+  : ASC_FEATURE_RELAXED_SIMD
+    ? 0x001f03de
+    : ASC_FEATURE_SIMD
+      ? 0x001f01de
+      : 0x001f011e;
 
 /** Whether this build can stream weights; one that cannot (`--use TERN_STREAMS=0`) imports nothing. */
 // @ts-expect-error

@@ -55,6 +55,7 @@ export type PackingName =
   | "pair4"
   | "sign128"
   | "field8"
+  | "field2sum"
   | "trit4";
 
 interface OpBase {

@@ -159,21 +159,21 @@ export class Session {
     }
     const counts = inputs.map((elements, i) => {
       const { dtype, channels } = tensors[this.program.inputs[i]!]!;
-      const where = `input "${description?.inputs[i]?.name ?? i}"`;
+      const where = () => `input "${description?.inputs[i]?.name ?? i}"`;
       const real = elements instanceof Float32Array;
       if (!(elements instanceof ARRAYS[dtype]!) && !(real && description)) {
         throw new InputError(
-          `${where}: found ${elements.constructor.name}, expected ${dtype}${description ? " or f32" : ""}`,
+          `${where()}: found ${elements.constructor.name}, expected ${dtype}${description ? " or f32" : ""}`,
         );
       }
       if (elements.length === 0 || elements.length % channels !== 0) {
-        throw new InputError(`${where}: found ${elements.length} elements, expected a multiple of ${channels}`);
+        throw new InputError(`${where()}: found ${elements.length} elements, expected a multiple of ${channels}`);
       }
       const bad = real ? elements.findIndex((x) => !Number.isFinite(x)) : -1;
       if (bad >= 0) {
         const [row, channel] = [Math.floor(bad / channels), bad % channels];
         throw new InputError(
-          `${where}: found ${elements[bad]} in row ${row}, element ${channel}, expected finite numbers`,
+          `${where()}: found ${elements[bad]} in row ${row}, element ${channel}, expected finite numbers`,
         );
       }
       return elements.length / channels;

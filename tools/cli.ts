@@ -12,6 +12,8 @@ const COMMANDS: SubCommandsDef = {
   run: () => import("./commands/run.ts").then((module) => module.default),
   eval: () => import("./commands/eval.ts").then((module) => module.default),
   verify: () => import("./commands/verify.ts").then((module) => module.default),
+  fit: () => import("./commands/fit.ts").then((module) => module.default),
+  firmware: () => import("./commands/firmware.ts").then((module) => module.default),
   doctor: () => import("./commands/doctor.ts").then((module) => module.default),
 };
 

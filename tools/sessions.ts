@@ -1,17 +1,24 @@
 import { EngineError, load, loadReference, type Session, VARIANTS, v8, variantProblem } from "../host/index.ts";
-import { bestModule, createWasmtime, readModule } from "../host/node.ts";
-import { countOption } from "./usage.ts";
+import { bestModule, createWasmtime, openOnDevice, readModule } from "../host/node.ts";
+import { countOption, UsageError } from "./usage.ts";
 
 /** What can run a blob, and where its weights lie meanwhile: words of the command line. */
-type EngineName = "v8" | "wasmtime" | "reference";
 type WeightsWay = "resident" | "streaming";
 
-const ENGINES: EngineName[] = ["v8", "wasmtime", "reference"];
+const ENGINES = ["v8", "wasmtime", "reference"];
+const DEVICE = "device:";
 const WEIGHTS: WeightsWay[] = ["resident", "streaming"];
+
+/** The option of the commands that one engine runs. "device:microbit:wasm2c" is a board with a runtime, "device:/dev/ttyACM0" a serial port. */
+export const ENGINE_ARG = {
+  type: "string" as const,
+  valueHint: "E",
+  description: "wasmtime, reference, device:BOARD",
+};
 
 /** Options of the commands that run a model. */
 export const SESSION_ARGS = {
-  engine: { type: "enum" as const, options: ENGINES, default: "v8" as const, description: "What runs the model" },
+  engine: { ...ENGINE_ARG, default: "v8" as const },
   weights: {
     type: "enum" as const,
     options: WEIGHTS,
@@ -29,19 +36,40 @@ export const WORKERS_ARG = {
 };
 
 /** What --workers says. */
-export function workersOption(text: string | undefined): number | undefined {
-  return countOption("workers", text, MAX_WORKERS);
+export function workersOption(text: string | undefined, engine = ""): number | undefined {
+  return countOption("workers", text, MAX_WORKERS) ?? (isDevice(engine) ? 1 : undefined); // a serial port has one end
 }
 
 export interface SessionOptions {
-  engine: EngineName;
+  /** As the command line says it. */
+  engine: string;
   weights: WeightsWay;
 }
 
+/** What --engine says. Throws UsageError for an engine that we do not know. */
+export function engineOption(engine: string): string {
+  if (ENGINES.includes(engine) || isDevice(engine)) return engine;
+  throw new UsageError(`--engine "${engine}", expected one of ${ENGINES.join(", ")}, ${DEVICE}BOARD`);
+}
+
 export async function openSession(blob: Uint8Array, { engine, weights }: SessionOptions): Promise<Session> {
+  if (isDevice(engine)) return openOnDevice(engine.slice(DEVICE.length), { blob });
   if (engine === "reference") return loadReference(blob);
   const runs = engine === "v8" ? v8 : await createWasmtime();
   return load({ ...(await bestModule(runs)), blob, engine: runs, weights });
+}
+
+/** A blob in one engine and in the reference. */
+export async function openOne(
+  blob: Uint8Array,
+  engine: string,
+): Promise<{ sessions: Record<string, Session>; missing: string[] }> {
+  const session = await openSession(blob, { engine, weights: "resident" });
+  return { sessions: { reference: loadReference(blob), [session.engine]: session }, missing: [] };
+}
+
+export function isDevice(engine: string): boolean {
+  return engine.startsWith(DEVICE);
 }
 
 /**

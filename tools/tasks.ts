@@ -1,6 +1,6 @@
 import { type InputRows, type Output, readBlob } from "../host/index.ts";
 import { createCheck } from "../host/verify.ts";
-import { openAll, openSession, type SessionOptions } from "./sessions.ts";
+import { openAll, openOne, openSession, type SessionOptions } from "./sessions.ts";
 
 /** Classes that a model answers with. `run` gives the one of each row. */
 export async function openAnswers({ blob, ...options }: { blob: Uint8Array } & SessionOptions) {
@@ -21,10 +21,17 @@ export function answer({ scores, shape }: Output, row: number, rows: number): nu
   return own.indexOf(own.reduce((a, b) => Math.max(a, b)));
 }
 
-/** Every session of a blob that can be had here. `run` compares them with the checkpoint. */
-export async function openChecks({ blob, checkpoint }: { blob: Uint8Array; checkpoint: Uint8Array }) {
+/** What a blob is checked in: one engine and the reference, or every session that can be had here. */
+interface Checked {
+  blob: Uint8Array;
+  checkpoint: Uint8Array;
+  engine?: string | undefined;
+}
+
+/** Sessions of a blob. `run` compares them with the checkpoint. */
+export async function openChecks({ blob, checkpoint, engine }: Checked) {
   const check = createCheck(readBlob(blob), checkpoint);
-  const { sessions, missing } = await openAll(blob);
+  const { sessions, missing } = engine === undefined ? await openAll(blob) : await openOne(blob, engine);
   return {
     sessions,
     missing,

@@ -20,7 +20,7 @@ export function checkArguments(definitions: ArgsDef, rawArgs: readonly string[])
   const { values, positionals } = parseStrictly([...rawArgs], options);
 
   const missing = positional[positionals.length];
-  if (missing) throw new UsageError(`missing argument ${missing[0].toUpperCase()}`);
+  if (missing && missing[1].required !== false) throw new UsageError(`missing argument ${missing[0].toUpperCase()}`);
   if (positionals.length > positional.length) {
     throw new UsageError(`unexpected argument "${positionals[positional.length]}"`);
   }

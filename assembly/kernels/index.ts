@@ -1,5 +1,5 @@
 import { Packing } from "../blob";
-import { CORE, INTERPRETED, SMALL } from "../features";
+import { CORE, DATA, FIELD4, INTERPRETED, SMALL } from "../features";
 import { panels as relaxedPanels } from "./relaxed/byte_panel";
 import { toBytes, Wide, wideOf } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
@@ -94,8 +94,9 @@ export function signCode<A>(
   inline.always(scalarSignCode<A>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
+/** Of packings of fields, whose code is the bits of one, but for field2sum. */
 export function fieldCode<A>(
-  bits: u32,
+  packing: u32,
   offset: i32,
   weights: usize,
   weightStep: u32,
@@ -108,6 +109,7 @@ export function fieldCode<A>(
   sumStep: u32,
 ): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
+    const bits = packing == Packing.field2sum ? 2 : packing;
     inline.always(
       relaxedFieldCode<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
     );
@@ -115,12 +117,12 @@ export function fieldCode<A>(
   }
   if (ASC_FEATURE_SIMD) {
     inline.always(
-      simdFieldCode<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+      simdFieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
     );
     return;
   }
   inline.always(
-    scalarFieldCode<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    scalarFieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
   );
 }
 
@@ -188,14 +190,10 @@ function asBytes(bits: u32): bool {
   return false;
 }
 
-/** Bytes `index`[i] of a table of 16, for indices below 16. */
-export function lookup(table: v128, index: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(table, index) : i8x16.swizzle(table, index);
-}
-
 /** Bits of a field, for packings of fields that divide a byte; 0 for others. */
 function fieldBits(packing: u32): u32 {
   if (packing == Packing.sign32 || packing == Packing.sign128) return 1;
+  if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2sum) return 2;
   return packing == Packing.field2 || packing == Packing.field4 || packing == Packing.field8 ? packing : 0;
 }
 
@@ -210,7 +208,7 @@ export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
   if (ASC_FEATURE_SIMD && packing == Packing.pair4) return tablesBytes(inputs);
   const bits = fieldBits(packing);
   if (!bits || (bits == 8 && (!ASC_FEATURE_SIMD || rows < PANEL_ROWS))) return 0;
-  if (!ASC_FEATURE_SIMD) return bits == 4 ? packedBytes(inputs) : planesBytes(inputs);
+  if (!ASC_FEATURE_SIMD) return DATA & FIELD4 && bits == 4 ? packedBytes(inputs) : planesBytes(inputs);
   return asBytes(bits) ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
 }
 
@@ -218,7 +216,7 @@ export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
 export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, rows: u32, to: usize): void {
   const bits = fieldBits(packing);
   if (!ASC_FEATURE_SIMD) {
-    if (bits == 4) toPacked(signed, row, inputs, to);
+    if (DATA & FIELD4 && bits == 4) toPacked(signed, row, inputs, to);
     else toPlanes(signed, bits, row, inputs, to);
   } else if (packing == Packing.pair4) toTables(signed, row, inputs, to);
   else if (ASC_FEATURE_RELAXED_SIMD && asBytes(bits)) toBytes(signed, bits, row, inputs, to);

@@ -344,7 +344,7 @@ function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling:
     for (let m = first, group = 0; m < last; m += groupChannels, group += groupBytes) {
       const codes = op.weights.subarray(m * inputs, Math.min(m + groupChannels, last) * inputs);
       packing.unpack(groups, base + group, codes, inputs);
-      const bad = codes.findIndex((code) => code < min || code > max);
+      const bad = indexOutside(codes, min, max);
       if (bad < 0) continue;
       const where = `${op.dtype} weight [${m + Math.floor(bad / inputs)}, ${bad % inputs}]`;
       throw new BlobError(at + group, `${where} is ${codes[bad]}, expected ${min} to ${max}`);
@@ -361,6 +361,12 @@ function inGroups(view: DataView, at: number, blockBytes: number, tiling: Tiling
   const groups = Math.ceil(tiling.tileChannels / tiling.groupChannels);
   const bytes = new Uint8Array(view.buffer, view.byteOffset + at, groups * tiling.groupBytes);
   return new DataView(transposeBlocks(bytes, tiling.groupBytes / blockBytes, groups, blockBytes).buffer);
+}
+
+/** Where the first code stands that is not of min … max; −1: nowhere. */
+function indexOutside(codes: Int8Array, min: number, max: number): number {
+  for (let i = 0; i < codes.length; i++) if (codes[i]! < min || codes[i]! > max) return i; // findIndex takes eight times as long
+  return -1;
 }
 
 /** Record `index` of an op's parameters. */

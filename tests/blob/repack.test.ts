@@ -110,7 +110,7 @@ describe("what runs fastest", () => {
     ["ternary", "u8", 31, 96, "field2", "field2"],
     ["ternary", "u8", 127, 160, "pair4", "field2"],
     ["ternary", "i8", 255, 2048, "pair4", "field2"],
-    ["ternary", "u8", 128, 64, "field2", "pair4"],
+    ["ternary", "u8", 128, 64, "field2", "field2sum"],
     ["int3", "u8", 255, 8, "field4", "field4"],
     ["int2", "u8", 15, 256, "field2", "field2"],
     ["int4", "u8", 15, 256, "field4", "field4"],

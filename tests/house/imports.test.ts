@@ -11,6 +11,8 @@ const JOINTS = [
     "report.ts",
     "sample.ts",
     "session.ts",
+    "device.ts",
+    "fit.ts",
     "backend.ts",
     "self_test.ts",
     "verify.ts",
@@ -24,10 +26,14 @@ const JOINTS = [
 const SHARED = [
   ...[/^host\/[^/]+\.ts$/, /^host\/numbers\//, /^host\/engines\/engine\.ts$/],
   /^host\/graph\/(graph|form|check|supported)\.ts$/, // the language of importer, evaluator and lowering
+  ...[/^host\/firmware\/protocol\.ts$/, /^host\/engines\/(device|package_root)\.ts$/], // the language of device and host
 ];
 
 /** The files of host/ that need Node; all others run in a browser as well. */
-const NODE_ONLY = [/^host\/node\.ts$/, /^host\/engines\/\w*wasmtime\w*\.ts$/, /^host\/engines\/package_root\.ts$/];
+const NODE_ONLY = [
+  ...[/^host\/node\.ts$/, /^host\/engines\/\w*wasmtime\w*\.ts$/, /^host\/engines\/package_root\.ts$/],
+  /^host\/firmware\/(?!protocol)\w+\.ts$/,
+];
 
 /** Packages that only run in Node. */
 const NODE_PACKAGES = ["koffi"];

@@ -291,12 +291,13 @@ function padded(
 }
 
 function padWords(tile: Uint8Array, packing: PackingName, inputs: number, channels: number): void {
-  const bits = packing === "sign128" ? 1 : PACKING[packing];
+  const bits = packing === "sign128" ? 1 : packing === "field2sum" ? 2 : PACKING[packing];
   const lanes = Math.floor(32 / bits);
-  const rowBytes = packing === "sign128" ? 16 * Math.ceil(inputs / 128) : 4 * Math.ceil(inputs / lanes);
-  for (let bit = 0; bit < 8 * channels * rowBytes; bit++) {
-    const [word, lane] = [(bit >> 5) % (rowBytes / 4), Math.floor((bit % 32) / bits)];
-    if (lane >= lanes || word * lanes + lane >= inputs) tile[bit >> 3]! |= 1 << (bit & 7);
+  const words = packing === "sign128" ? 4 * Math.ceil(inputs / 128) : Math.ceil(inputs / lanes);
+  const rowWords = words + (packing === "field2sum" ? 1 : 0);
+  for (let bit = 0; bit < 32 * channels * rowWords; bit++) {
+    const [word, lane] = [(bit >> 5) % rowWords, Math.floor((bit % 32) / bits)];
+    if (word < words && (lane >= lanes || word * lanes + lane >= inputs)) tile[bit >> 3]! |= 1 << (bit & 7);
   }
 }
 

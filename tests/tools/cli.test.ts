@@ -49,7 +49,7 @@ describe("tern", () => {
     [["repack", "a", "-o", "b"], "missing option --for"],
     [["repack", "a", "-o", "b", "--for", "toString"], '--for "toString", expected one of any, storage'],
     [["repack", "a", "-o", "./a", "--for", "any"], "--out is the model itself"],
-    [["run", "a", "b", "--engine", "v9"], '--engine "v9", expected one of v8, wasmtime, reference'],
+    [["run", "a", "b", "--engine", "v9"], '--engine "v9", expected one of v8, wasmtime, reference, device:BOARD'],
     [["run", "a", "b", "--weights", "flash"], '--weights "flash", expected one of resident, streaming'],
     [["run", "a", "b", "-o", "b"], "--out is the input itself"],
     [["eval", "a", "--images", "b"], "missing option --labels"],

@@ -5,6 +5,9 @@ import { defineCommand } from "citty";
 import { packageRoot } from "../../host/engines/package_root.ts";
 import { v8 } from "../../host/engines/v8.ts";
 import { createWasmtime } from "../../host/engines/wasmtime.ts";
+import { CORES, type Core } from "../../host/firmware/cores.ts";
+import { QEMU_PACKAGES } from "../../host/firmware/emulator.ts";
+import { WABT, wabtVersion } from "../../host/firmware/wasm2c.ts";
 import { printResult } from "../terminal/print.ts";
 
 /** Something that Little Tern uses where it is. */
@@ -18,10 +21,14 @@ export interface Part {
   get: string;
 }
 
+/** Cross compilers, each once. */
+const COMPILERS: Record<string, Core> = Object.fromEntries(Object.values(CORES).map((core) => [core.tools, core]));
+
 export interface DoctorReport {
   host: Part[];
   engines: Part[];
   variants: Part[];
+  devices: Part[];
   data: Part[];
 }
 
@@ -38,6 +45,15 @@ export async function doctor(): Promise<DoctorReport> {
       variant("simd", "runs models faster, where there is SIMD128"),
       variant("scalar", "runs in every engine and on every device"),
     ],
+    devices: [
+      wabt(),
+      ...Object.values(COMPILERS).map(({ tools, packages }) => {
+        return debian(`${tools}gcc`, "compiling firmware", packages.join(" "));
+      }),
+      ...Object.entries(QEMU_PACKAGES).map(([system, name]) => {
+        return debian(`qemu-system-${system}`, "running firmware without a board", name);
+      }),
+    ],
     data: [
       data("mnist", "t10k-images-idx3-ubyte.gz", "eval and training on the official digits"),
       data("qonnx", "TFC_1W1A.onnx", "a checkpoint that others trained, for tests"),
@@ -47,13 +63,16 @@ export async function doctor(): Promise<DoctorReport> {
 
 /** The report as lines for people. */
 export function formatReport(report: DoctorReport): string {
-  const sections = Object.entries(report).map(([title, parts]) => [title, ...parts.map(format)].join("\n"));
+  const sections = Object.entries(report).map(([title, parts]: [string, Part[]]) => {
+    const width = Math.max(...parts.map(({ name }) => name.length));
+    return [title, ...parts.map((part) => format(part, width))].join("\n");
+  });
   return sections.join("\n\n");
 }
 
-function format({ name, found, use, get }: Part): string {
-  if (found !== null) return `  ok       ${name.padEnd(8)}  ${found}`;
-  return `  missing  ${name.padEnd(8)}  good for: ${use}\n${" ".repeat(21)}get it: ${get}`;
+function format({ name, found, use, get }: Part, width: number): string {
+  if (found !== null) return `  ok       ${name.padEnd(width)}  ${found}`;
+  return `  missing  ${name.padEnd(width)}  good for: ${use}\n${" ".repeat(width + 13)}get it: ${get}`;
 }
 
 function node(): Part {
@@ -102,6 +121,26 @@ async function wasmtime(): Promise<Part> {
 function variant(name: string, use: string): Part {
   const found = pathIfThere(join(packageRoot(), "build", `${name}.wasm`));
   return { name, found, use, get: "npm run build:wasm, in a version that has it" };
+}
+
+function wabt(): Part {
+  const part = { name: "wabt", use: "making C of the module", get: `npm install wabt@${WABT}` };
+  try {
+    return { ...part, found: wabtVersion() };
+  } catch {
+    return { ...part, found: null };
+  }
+}
+
+/** A program out of Debian's packages. */
+function debian(name: string, use: string, packages: string): Part {
+  const get = `apt-get install --no-install-recommends ${packages}, on Debian`;
+  try {
+    const text = execFileSync(name, ["--version"], { encoding: "utf8", stdio: "pipe", timeout: 20_000 });
+    return { name, found: text.match(/\d+\.\d+\.\d+/)?.[0] ?? text.split("\n")[0]!, use, get };
+  } catch {
+    return { name, found: null, use, get };
+  }
 }
 
 function data(name: string, file: string, use: string): Part {

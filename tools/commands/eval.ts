@@ -4,7 +4,7 @@ import type { Program } from "../../host/index.ts";
 import { BATCH_ROWS } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
 import { openSamples, readLabels } from "../samples.ts";
-import { SESSION_ARGS, type SessionOptions, WORKERS_ARG, workersOption } from "../sessions.ts";
+import { engineOption, SESSION_ARGS, type SessionOptions, WORKERS_ARG, workersOption } from "../sessions.ts";
 import { openAnswers } from "../tasks.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
@@ -122,9 +122,10 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    const [limit, workers] = [countOption("limit", args.limit), workersOption(args.workers)];
+    const [limit, workers] = [countOption("limit", args.limit), workersOption(args.workers, args.engine)];
+    const engine = engineOption(args.engine);
     const blob = await readFile(args.model);
-    const evaluation = await evaluate(blob, args.images, args.labels, { ...args, limit, workers });
+    const evaluation = await evaluate(blob, args.images, args.labels, { ...args, engine, limit, workers });
     printResult(
       args.json,
       () => evaluation,

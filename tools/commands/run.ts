@@ -6,7 +6,7 @@ import { readFile, writeFileAtomic } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
 import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
-import { openSession, SESSION_ARGS } from "../sessions.ts";
+import { engineOption, openSession, SESSION_ARGS } from "../sessions.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
 import { drawPicture } from "../terminal/picture.ts";
@@ -36,8 +36,9 @@ export default defineCommand({
   },
   async run({ args }) {
     if (args.out && resolve(args.out) === resolve(args.input)) throw new UsageError("--out is the input itself");
+    const engine = engineOption(args.engine);
     const blob = await readFile(args.model);
-    const session = await openSession(blob, args);
+    const session = await openSession(blob, { ...args, engine });
     const samples = readSamples(args.input, session.program);
     const outputs = runSamples(session, samples);
     const profile = args.profile
@@ -48,11 +49,11 @@ export default defineCommand({
         await writeFileAtomic(path, writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)));
       }
     }
-    const { engine, program, repacked, repackMs } = session;
+    const { program, repacked, repackMs } = session;
     const repacking = profile && { repacked, repackMs };
     printResult(
       args.json,
-      () => ({ engine, rows: samples.rows, outputs: outputs.map(toJson), profile, ...repacking }),
+      () => ({ engine: session.engine, rows: samples.rows, outputs: outputs.map(toJson), profile, ...repacking }),
       () => [
         ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
         ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(session, profile)] : []),

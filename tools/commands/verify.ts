@@ -4,7 +4,7 @@ import { type Difference, readBlob, type SelfTestResult, selfTest, type Verifica
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
 import { openSamples, seededSamples } from "../samples.ts";
-import { WORKERS_ARG, workersOption } from "../sessions.ts";
+import { ENGINE_ARG, engineOption, WORKERS_ARG, workersOption } from "../sessions.ts";
 import { openChecks, type Task } from "../tasks.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
@@ -32,22 +32,24 @@ export interface ProveOptions {
   limit?: number | undefined;
   /** Threads, as `runBatches` takes them. */
   workers?: number | undefined;
+  /** The one engine to prove it in, beside the reference. */
+  engine?: string | undefined;
 }
 
-/** Proves a blob against its checkpoint in every engine that is here, on samples from a file or on seeded ones. */
+/** Proves a blob against its checkpoint, in every engine that is here if not told which, on samples from a file or on seeded ones. */
 export async function prove(model: string, source: string, options: ProveOptions = {}): Promise<Proof> {
   const [blob, checkpoint] = [await readFile(model), await readFile(source)];
   const program = readBlob(blob);
-  const { inputs, limit, workers } = options;
+  const { inputs, limit, workers, engine } = options;
   const samples = inputs ? openSamples(inputs, program, limit) : seededSamples(program, limit ?? SAMPLES);
   const progress = startProgress("Verifying", samples.rows);
   let task: Task<"checks"> | undefined;
   try {
-    task = await openChecks({ blob, checkpoint });
+    const sources = { blob, checkpoint, engine };
+    task = await openChecks(sources);
     const tally = new Tally(Object.keys(task.sessions));
     const batches = samples.batches(BATCH_ROWS);
     const count = Math.ceil(samples.rows / BATCH_ROWS);
-    const sources = { blob, checkpoint };
     for await (const check of runBatches({ name: "checks", options: sources, task, batches, count, workers })) {
       tally.add(check);
       progress.update(tally.samples);
@@ -103,13 +105,16 @@ export default defineCommand({
       valueHint: "N",
       description: `Take N samples, else all, or ${SAMPLES} seeded ones`,
     },
+    engine: { ...ENGINE_ARG, description: "The engine to prove it in, else all here" },
     ...WORKERS_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
     const limit = countOption("limit", args.limit, args.inputs ? undefined : MAX_SAMPLES);
-    const workers = workersOption(args.workers);
-    const proof = await prove(args.model, args.checkpoint, { inputs: args.inputs, limit, workers });
+    const workers = workersOption(args.workers, args.engine);
+    const { inputs } = args;
+    const engine = args.engine === undefined ? undefined : engineOption(args.engine);
+    const proof = await prove(args.model, args.checkpoint, { inputs, engine, limit, workers });
     printResult(
       args.json,
       () => ({ proven: isProven(proof), ...proof }),

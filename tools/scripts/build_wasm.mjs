@@ -12,6 +12,8 @@ export const CEILINGS = {
   device_interpreted: { bytes: 9 * 1024, holds: "the same for interpreters" },
   device_mlp: { bytes: 3 * 1024, holds: "u8 lookup, ternary dense in strips, thresholds" },
   ternary_mlp: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
+  ternary_device: { bytes: 4 * 1024, holds: "the same, fast kernels; weights resident or streamed" },
+  binary_device: { bytes: 5 * 1024, holds: "u8 lookup, binary dense, bits, thresholds; weights resident or streamed" },
 };
 
 export async function buildWasm() {

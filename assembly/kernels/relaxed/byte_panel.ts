@@ -87,7 +87,8 @@ function addHigh(
     if (!high) continue;
     for (let c: u32 = 0; c < channels; c++) {
       const to = at + (c << 2);
-      if (!known) store<i32>(fieldSums + (c << 2), fieldSum(bits, weights + c * weightStep, inputs) - flip * inputs);
+      if (!known)
+        store<i32>(fieldSums + (c << 2), fieldSum(bits, weights + c * weightStep, weightStep, inputs) - flip * inputs);
       store<i32>(to, load<i32>(to) + high * load<i32>(fieldSums + (c << 2)));
     }
     known = true;

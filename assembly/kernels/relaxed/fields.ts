@@ -44,11 +44,11 @@ export function fields(
         found = wide ? wide4(a, b, c, d, codes, bytes) : dots4(a, b, c, d, codes, bytes);
       }
       if (high) {
-        let fieldSums = i32x4.splat(fieldSum(bits, a, inputs));
-        fieldSums = i32x4.replace_lane(fieldSums, 1, fieldSum(bits, b, inputs));
+        let fieldSums = i32x4.splat(fieldSum(bits, a, weightStep, inputs));
+        fieldSums = i32x4.replace_lane(fieldSums, 1, fieldSum(bits, b, weightStep, inputs));
         if (bits == 4) {
-          fieldSums = i32x4.replace_lane(fieldSums, 2, fieldSum(bits, c, inputs));
-          fieldSums = i32x4.replace_lane(fieldSums, 3, fieldSum(bits, d, inputs));
+          fieldSums = i32x4.replace_lane(fieldSums, 2, fieldSum(bits, c, weightStep, inputs));
+          fieldSums = i32x4.replace_lane(fieldSums, 3, fieldSum(bits, d, weightStep, inputs));
         }
         found = i32x4.add(found, i32x4.mul(fieldSums, i32x4.splat(high)));
       }
@@ -147,8 +147,9 @@ function wide1(a: usize, b: usize, row: usize, bytes: u32): v128 {
   return inline.always(sumLanes2(sumA, sumB));
 }
 
-/** Σ_k field[k] of a channel. */
-export function fieldSum(bits: u32, weights: usize, inputs: u32): i32 {
+/** Σ_k field[k] of a channel of `weightStep` bytes; a row of field2sum ends with it. */
+export function fieldSum(bits: u32, weights: usize, weightStep: u32, inputs: u32): i32 {
+  if (bits == 2 && weightStep > ((inputs + 15) >> 4) << 2) return load<i32>(weights + weightStep - 4);
   const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
   let sum = i32x4.splat(0);
   let left = inputs;

@@ -1,4 +1,4 @@
-import { SMALL } from "../../features";
+import { DATA, FIELD4, OTHER_FIELDS, SMALL } from "../../features";
 import { packed } from "./packed";
 import { planes } from "./planes";
 
@@ -25,7 +25,7 @@ export function fieldCode<A>(
     planes(2, 1 - offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
-  if (!SMALL && bits == 4) {
+  if (!SMALL && DATA & FIELD4 && bits == 4) {
     packed(-offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
@@ -33,6 +33,7 @@ export function fieldCode<A>(
     store<i32>(sums, inline.always(product<A>(bits, offset, weights, codes, inputs))); // blocks are of one channel and one row
     return;
   }
+  if (!(DATA & OTHER_FIELDS)) return;
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     for (let c: u32 = 0; c < channels; c++) {
       store<i32>(sums + (c << 2), inline.always(product<A>(bits, offset, weights + c * weightStep, codes, inputs)));

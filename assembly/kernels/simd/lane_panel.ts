@@ -198,7 +198,7 @@ function addTwo(to: usize, sums: v128): void {
   v128.store64_lane(to, i32x4.add(v128.load64_zero(to), sums), 0);
 }
 
-/** The same with twins, four channels each. At `work` are 192 bytes to work in. */
+/** The same with twins, four channels each. At `work` are 96 bytes to work in. */
 function twinTile(
   strip: usize,
   row: usize,
@@ -209,16 +209,16 @@ function twinTile(
   work: usize,
   to: usize,
 ): void {
-  clear(work, 192);
+  clear(work, 96);
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let c0 = i32x4.splat(0);
+  let c1 = i32x4.splat(0);
   const last = strip + (steps << 5);
   do {
     const end = min(strip + (window << 5), last);
-    let a0 = i32x4.splat(0);
-    let a1 = i32x4.splat(0);
-    let b0 = i32x4.splat(0);
-    let b1 = i32x4.splat(0);
-    let c0 = i32x4.splat(0);
-    let c1 = i32x4.splat(0);
     do {
       const w0 = v128.load(strip);
       const w1 = v128.load(strip, 16);
@@ -236,30 +236,27 @@ function twinTile(
       third += 16;
       strip += 32;
     } while (strip < end);
-    inline.always(addTwins(work, a0));
-    inline.always(addTwins(work + 32, a1));
-    inline.always(addTwins(work + 64, b0));
-    inline.always(addTwins(work + 96, b1));
-    inline.always(addTwins(work + 128, c0));
-    inline.always(addTwins(work + 160, c1));
+    a0 = inline.always(takeFirsts(work, a0));
+    a1 = inline.always(takeFirsts(work + 16, a1));
+    b0 = inline.always(takeFirsts(work + 32, b0));
+    b1 = inline.always(takeFirsts(work + 48, b1));
+    c0 = inline.always(takeFirsts(work + 64, c0));
+    c1 = inline.always(takeFirsts(work + 80, c1));
   } while (strip < last);
-  storeTwins(work, to);
-  storeTwins(work + 64, to + TILE_ROW);
-  storeTwins(work + 128, to + 2 * TILE_ROW);
+  storeTwins(work, a0, a1, to);
+  storeTwins(work + 32, b0, b1, to + TILE_ROW);
+  storeTwins(work + 64, c0, c1, to + 2 * TILE_ROW);
 }
 
-/** Adds what a window has summed to two vectors of sums: of first channels, and of both as they are: below 2^30 for a panel of 1024 inputs. */
-function addTwins(work: usize, sums: v128): void {
+/** Moves the sums of first channels of a window to memory; what stays is 2^14 times those of second channels, below 2^30 for a panel of 1024 inputs. */
+function takeFirsts(work: usize, sums: v128): v128 {
   const firsts = i32x4.shr_s(i32x4.shl(sums, 18), 18);
   v128.store(work, i32x4.add(v128.load(work), firsts));
-  v128.store(work, i32x4.add(v128.load(work, 16), sums), 16);
+  return i32x4.sub(sums, firsts);
 }
 
 /** Adds two pairs of twins to the sums of four channels. */
-function storeTwins(work: usize, to: usize): void {
-  const a = v128.load(work);
-  const b = i32x4.shr_s(i32x4.sub(v128.load(work, 16), a), 14);
-  const c = v128.load(work, 32);
-  const d = i32x4.shr_s(i32x4.sub(v128.load(work, 48), c), 14);
-  v128.store(to, i32x4.add(v128.load(to), sumLanes4(a, b, c, d)));
+function storeTwins(work: usize, a: v128, b: v128, to: usize): void {
+  const sums = sumLanes4(v128.load(work), i32x4.shr_s(a, 14), v128.load(work, 16), i32x4.shr_s(b, 14));
+  v128.store(to, i32x4.add(v128.load(to), sums));
 }

@@ -1,5 +1,5 @@
-import { lookup } from "..";
 import { storeSums } from "./bytes";
+import { lookup } from "./lookup";
 import { HEADER, Tables } from "./tables";
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Packings field2, field3, field4 and field8 (FORMAT.md): fields of `bits` bits, each a weight less `least`, as many whole ones as fit
+ * Packings field2, field3, field4, field8 and field2sum (FORMAT.md): fields of `bits` bits, each a weight less `least`, as many whole ones as fit
  * into a u32, the first in its low bits; the rest of a word is 0.
  */
 
@@ -10,20 +10,28 @@ export function fieldBytes(count: number, bits: number): number {
 
 /** Writes weights from `codes` as fields at byte `offset` of `view`. Each is `least` … least + 2^bits − 1. */
 export function packFields(view: DataView, offset: number, codes: Int8Array, bits: number, least: number): void {
-  for (let first = 0; first < codes.length; first += lanes(bits), offset += 4) {
+  for (let i = 0; i < codes.length; offset += 4) {
     let word = 0;
-    codes.subarray(first, first + lanes(bits)).forEach((code, lane) => {
-      word |= (code - least) << (lane * bits);
-    });
+    const end = Math.min(i + lanes(bits), codes.length);
+    for (let shift = 0; i < end; i++, shift += bits) word |= (codes[i]! - least) << shift;
     view.setInt32(offset, word, true);
   }
 }
 
+/** Writes the sum of the fields of `codes`. */
+export function packSum(view: DataView, offset: number, codes: Int8Array, least: number): void {
+  let sum = 0;
+  for (let i = 0; i < codes.length; i++) sum += codes[i]! - least;
+  view.setInt32(offset, sum, true);
+}
+
 /** Inverse of `packFields`: fills `codes` from the fields at byte `offset` of `view`. */
 export function unpackFields(view: DataView, offset: number, codes: Int8Array, bits: number, least: number): void {
-  for (let i = 0; i < codes.length; i++) {
-    const word = view.getInt32(offset + 4 * Math.floor(i / lanes(bits)), true);
-    codes[i] = ((word >>> (bits * (i % lanes(bits)))) & (2 ** bits - 1)) + least;
+  const mask = (1 << bits) - 1;
+  for (let i = 0; i < codes.length; offset += 4) {
+    let word = view.getInt32(offset, true);
+    const end = Math.min(i + lanes(bits), codes.length);
+    for (; i < end; i++, word >>>= bits) codes[i] = (word & mask) + least;
   }
 }
 

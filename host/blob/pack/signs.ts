@@ -7,19 +7,19 @@ export function signBytes(count: number, lanes: 32 | 128): number {
 
 /** Writes the signs of `codes` (±1) at byte `offset` of `view`, where zeros are. */
 export function packSigns(view: DataView, offset: number, codes: Int8Array): void {
-  for (let first = 0; first < codes.length; first += 32, offset += 4) {
+  for (let i = 0; i < codes.length; offset += 4) {
     let word = 0;
-    codes.subarray(first, first + 32).forEach((code, lane) => {
-      if (code < 0) word |= 1 << lane;
-    });
+    const end = Math.min(i + 32, codes.length);
+    for (let lane = 0; i < end; i++, lane++) word |= (codes[i]! >>> 31) << lane;
     view.setInt32(offset, word, true);
   }
 }
 
 /** Inverse of `packSigns`: fills `codes` with ±1. */
 export function unpackSigns(view: DataView, offset: number, codes: Int8Array): void {
-  for (let i = 0; i < codes.length; i++) {
-    const word = view.getInt32(offset + 4 * Math.floor(i / 32), true);
-    codes[i] = (word >> (i % 32)) & 1 ? -1 : 1;
+  for (let i = 0; i < codes.length; offset += 4) {
+    let word = view.getInt32(offset, true);
+    const end = Math.min(i + 32, codes.length);
+    for (; i < end; i++, word >>>= 1) codes[i] = 1 - 2 * (word & 1);
   }
 }

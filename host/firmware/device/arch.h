@@ -1,0 +1,25 @@
+/* What the core's own code gives: arch/<arch>.c. Addresses are the linker script's. */
+#ifndef ARCH_H
+#define ARCH_H
+#include <stdint.h>
+
+/* RAM that a model may take. */
+extern uint8_t pool_start[], pool_end[];
+
+/* Most bytes of stack that were in use since power-up, by the paint that is gone. */
+uint32_t arch_stack_used(void);
+
+/* Whether the stack has been used to its end, and so maybe beyond it, where the bus did not fault. Once per overrun. */
+int arch_stack_overran(void);
+
+/* Builds for tests alone. Way 0: a bad address, 1: no instruction, 2: a stack of 16 KB and more; 3: writes to flash,
+   and fails only if that changes it. */
+void arch_break(uint32_t way);
+
+#ifdef __riscv
+#define NO_INSTRUCTION "unimp"
+#else
+#define NO_INSTRUCTION "udf #0"
+#endif
+
+#endif

@@ -1,0 +1,186 @@
+/* The command loop: one request, one reply. It runs the library on the blob that lies in the board's flash. */
+#include "device.h"
+#include "arch.h"
+#include "blob.h"
+#include "board.h"
+#include "frame.h"
+#include "runtime.h"
+#include "tern.h"
+#include "uart.h"
+#include <string.h>
+
+#define BLOB ((const uint8_t *)BLOB_ADDRESS)
+#define PROTOCOL_VERSION 1
+
+/* What was replied last, for a request that comes twice: of it, the checksum. */
+static struct {
+  uint32_t request_crc;
+  uint8_t status;
+  uint16_t bytes;
+  const uint8_t *payload;
+} last;
+static uint8_t request_type;
+static uint16_t request_sequence;
+static int is_busy; /* with a request: a fault belongs to it */
+
+static uint8_t answer[96]; /* of numbers; rows are sent from where they lie */
+static uint32_t answer_bytes;
+
+static uint32_t load32(const uint8_t *at) {
+  return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static void say(uint32_t number) {
+  for (uint32_t i = 0; i < 4; i++) answer[answer_bytes++] = (uint8_t)(number >> (8 * i));
+}
+
+static void say_text(const char *text, uint32_t bytes) {
+  for (; bytes > 0; bytes--) answer[answer_bytes++] = (uint8_t)(*text ? *text++ : 0);
+}
+
+/* Flash is read in place. */
+int32_t board_weights_read(uint8_t *to, uint32_t offset, uint32_t bytes) {
+  if (offset > BLOB_BYTES || bytes > BLOB_BYTES - offset) return 1;
+  memcpy(to, BLOB + offset, bytes);
+  return 0;
+}
+
+static uint8_t *memory(void) { return pool_start; }
+static uint32_t memory_bytes(void) { return (uint32_t)(pool_end - pool_start); }
+
+static int info(void) {
+  const int blob = tern_check_blob(BLOB_BYTES);
+  const int readable = blob == TERN_OK;
+  say(PROTOCOL_VERSION);
+  say(FRAME_PAYLOAD_BYTES);
+  say(MODULE_BYTES);
+  say(MODULE_CRC);
+  say(memory_bytes());
+  say(STACK_BYTES);
+  say(arch_stack_used());
+  say(BLOB_BYTES);
+  say((uint32_t)blob);
+  say(readable ? load32(BLOB + HEADER_TOTAL_BYTES) : 0);
+  say(readable ? load32(BLOB + HEADER_CRC) : 0);
+  say_text(BOARD_NAME, 16);
+  say_text(RUNTIME_NAME, 16);
+  return TERN_OK;
+}
+
+static int open_model(const uint8_t *a) {
+  const int blob = tern_check_blob(BLOB_BYTES);
+  const int status = blob ? blob : tern_open(memory(), memory_bytes(), load32(a));
+  say(tern_planned());
+  say(memory_bytes());
+  return status;
+}
+
+/* The bytes of a tensor that a request names: tensor, rows, first byte. 0: it has no such bytes. */
+static uint8_t *find(const uint8_t *a, uint32_t bytes) {
+  const uint32_t tensor = load32(a), rows = load32(a + 4), at = load32(a + 8);
+  uint8_t *first = tern_tensor(tensor, rows);
+  const uint32_t size = first ? tern_row_bytes(tensor) * rows : 0;
+  return at <= size && bytes <= size - at && first ? first + at : 0;
+}
+
+static int write(const uint8_t *a, uint32_t bytes) {
+  uint8_t *to = find(a, bytes - 12);
+  if (!to) return TERN_BAD_TENSOR;
+  memcpy(to, a + 12, bytes - 12);
+  return TERN_OK;
+}
+
+static int self_test(void) {
+  uint32_t pairs, wrong;
+  const int status = tern_self_test(&pairs, &wrong);
+  say(pairs);
+  say(wrong);
+  return status;
+}
+
+static void reply(int status, const uint8_t *payload, uint32_t bytes) {
+  if (arch_stack_overran() && status != DEVICE_FAULT) {
+    device_fault(0, DEVICE_STACK_OVERRUN);
+    tern_close();
+    status = DEVICE_FAULT;
+    payload = answer;
+    bytes = answer_bytes;
+  }
+  last.status = (uint8_t)status;
+  last.payload = payload;
+  last.bytes = (uint16_t)bytes;
+  is_busy = 0;
+  frame_send(request_type | FRAME_REPLY, last.status, request_sequence, payload, last.bytes);
+}
+
+static void execute(const struct frame *request) {
+  const uint8_t *a = request->payload;
+  const uint32_t bytes = request->bytes;
+  answer_bytes = 0;
+  int status = DEVICE_BAD_REQUEST;
+  switch (request->type) {
+  case DEVICE_INFO:
+    if (bytes == 0) status = info();
+    break;
+  case DEVICE_OPEN:
+    if (bytes == 4) status = open_model(a);
+    break;
+  case DEVICE_WRITE:
+    if (bytes >= 12) status = write(a, bytes);
+    break;
+  case DEVICE_INVOKE:
+    if (bytes == 12) status = tern_invoke(load32(a), load32(a + 4), load32(a + 8));
+    break;
+  case DEVICE_READ:
+    if (bytes == 16 && load32(a + 12) <= FRAME_PAYLOAD_BYTES) {
+      const uint8_t *from = find(a, load32(a + 12));
+      reply(from ? TERN_OK : TERN_BAD_TENSOR, from, from ? load32(a + 12) : 0);
+      return;
+    }
+    break;
+  case DEVICE_SELF_TEST:
+    if (bytes == 0) status = self_test();
+    break;
+#ifdef TERN_BREAK
+  case DEVICE_BREAK:
+    if (bytes == 4) arch_break(load32(a));
+    break;
+#endif
+  }
+  reply(status, answer, answer_bytes);
+}
+
+static void serve(void) {
+  for (;;) {
+    const struct frame request = frame_receive();
+    if (request.type & FRAME_REPLY) continue; /* an echo */
+    const int again = request.crc == last.request_crc && request.sequence == request_sequence;
+    request_type = request.type;
+    request_sequence = request.sequence;
+    if (again) {
+      frame_send(request_type | FRAME_REPLY, last.status, request_sequence, last.payload, last.bytes);
+    } else {
+      last.request_crc = request.crc;
+      is_busy = 1;
+      execute(&request);
+    }
+  }
+}
+
+void device_run(void) {
+  uart_start();
+  frame_send(FRAME_REPLY, TERN_OK, 0, 0, 0); /* ready */
+  serve();
+}
+
+void device_fault(uint32_t at, uint32_t cause) {
+  answer_bytes = 0;
+  say(at);
+  say(cause);
+}
+
+void device_resume(void) {
+  tern_close();
+  if (is_busy) reply(DEVICE_FAULT, answer, answer_bytes);
+  serve();
+}

@@ -1,0 +1,231 @@
+/*
+ * The library: what a firmware calls, over a WebAssembly runtime that runs the module.
+ *
+ * Linear memory begins with the head of the blob, at address 0; arena and scratch follow. All that is read of the head
+ * here has been proven by the module's `open`, so an open model's tables lie in the head and its tensors in the arena.
+ */
+#include "tern.h"
+#include "blob.h"
+#include "crc32.h"
+#include "runtime.h"
+#include <string.h>
+
+static uint32_t planned;   /* bytes of linear memory */
+static uint32_t open_rows; /* 0: no model is open */
+
+static uint32_t load16(const uint8_t *at) { return at[0] | (uint32_t)at[1] << 8; }
+static uint32_t load32(const uint8_t *at) { return load16(at) | load16(at + 2) << 16; }
+static const uint8_t *head(void) { return runtime_memory(); }
+
+static int trapped(enum runtime_trap trap) {
+  open_rows = 0;
+  return TERN_TRAP + (int)trap;
+}
+
+/* CRC-32 of a range of the blob; *read tells whether it could be read. */
+static uint32_t checksum(uint32_t offset, uint32_t end, int *read) {
+  uint8_t buffer[64];
+  uint32_t crc = CRC32_START;
+  *read = 1;
+  while (offset < end && *read) {
+    const uint32_t bytes = end - offset < sizeof buffer ? end - offset : sizeof buffer;
+    *read = board_weights_read(buffer, offset, bytes) == 0;
+    crc = crc32_add(crc, buffer, bytes);
+    offset += bytes;
+  }
+  return ~crc;
+}
+
+static int is_filled(const uint8_t *bytes, uint32_t count, uint8_t value) {
+  while (count > 0 && bytes[count - 1] == value) count--;
+  return count == 0;
+}
+
+/* The header, and what can be told from it alone. */
+static int read_header(uint8_t header[HEADER_BYTES], uint32_t room) {
+  if (room < HEADER_BYTES) return TERN_NO_BLOB;
+  if (board_weights_read(header, 0, HEADER_BYTES)) return TERN_READ_FAILED;
+  if (is_filled(header, HEADER_BYTES, 0) || is_filled(header, HEADER_BYTES, 255)) return TERN_NO_BLOB;
+  const uint32_t total = load32(header + HEADER_TOTAL_BYTES);
+  const uint32_t bytes = load32(header + HEADER_HEAD_BYTES);
+  const int fits = total <= room && bytes <= total && bytes >= HEADER_BYTES && bytes % 16 == 0;
+  return load32(header + HEADER_MAGIC) == BLOB_MAGIC && fits ? TERN_OK : TERN_BAD_BLOB;
+}
+
+int tern_check_blob(uint32_t room) {
+  uint8_t header[HEADER_BYTES];
+  const int status = read_header(header, room);
+  if (status) return status;
+  int read;
+  const uint32_t crc = checksum(8, load32(header + HEADER_TOTAL_BYTES), &read);
+  if (!read) return TERN_READ_FAILED;
+  return crc == load32(header + HEADER_CRC) ? TERN_OK : TERN_BAD_BLOB;
+}
+
+/* A fresh instance with the head at the beginning of its memory. */
+static int start(uint8_t *memory, uint32_t bytes, uint32_t head_bytes) {
+  const enum runtime_trap trap = runtime_start(memory, bytes);
+  if (trap) return trapped(trap);
+  return board_weights_read(runtime_memory(), 0, head_bytes) ? TERN_READ_FAILED : TERN_OK;
+}
+
+int tern_plan(uint8_t *memory, uint32_t bytes, uint32_t rows) {
+  uint8_t header[HEADER_BYTES];
+  open_rows = 0;
+  planned = 0;
+  const int status = read_header(header, UINT32_MAX);
+  if (status) return status;
+  const uint32_t head_bytes = planned = load32(header + HEADER_HEAD_BYTES);
+  if (head_bytes > bytes) return TERN_OUT_OF_MEMORY;
+  const int started = start(memory, head_bytes, head_bytes);
+  if (started) return started;
+
+  const uint32_t arguments[] = {0, head_bytes, rows};
+  int32_t scratch;
+  const enum runtime_trap trap = runtime_call(RUNTIME_PLAN, arguments, &scratch);
+  if (trap) return trapped(trap);
+  if (scratch < 0) return -scratch;
+  const uint64_t arena = load32(head() + HEADER_ARENA_FIXED) + (uint64_t)load32(head() + HEADER_ARENA_PER_ROW) * rows;
+  const uint64_t all = head_bytes + arena + (uint32_t)scratch;
+  planned = all > UINT32_MAX ? UINT32_MAX : (uint32_t)all;
+  return planned > bytes ? TERN_OUT_OF_MEMORY : TERN_OK;
+}
+
+uint32_t tern_planned(void) { return planned; }
+
+int tern_open(uint8_t *memory, uint32_t bytes, uint32_t rows) {
+  int status = tern_plan(memory, bytes, rows);
+  if (status) return status;
+  const uint32_t head_bytes = load32(head() + HEADER_HEAD_BYTES);
+  status = start(memory, planned, head_bytes);
+  if (status) return status;
+
+  const uint32_t arguments[] = {0, head_bytes, head_bytes, planned - head_bytes, rows};
+  int32_t result;
+  const enum runtime_trap trap = runtime_call(RUNTIME_OPEN, arguments, &result);
+  if (trap) return trapped(trap);
+  if (result == TERN_OK) open_rows = rows;
+  return result;
+}
+
+static const uint8_t *tensor_record(uint32_t tensor) {
+  return head() + HEADER_BYTES + PART_BYTES * load16(head() + HEADER_PART_COUNT) + TENSOR_BYTES * tensor;
+}
+
+static const uint8_t *ports(void) {
+  return tensor_record(load16(head() + HEADER_TENSOR_COUNT)) + OP_BYTES * load16(head() + HEADER_OP_COUNT);
+}
+
+static int has_tensor(uint32_t tensor) { return open_rows && tensor < load16(head() + HEADER_TENSOR_COUNT); }
+
+uint8_t *tern_tensor(uint32_t tensor, uint32_t rows) {
+  if (!has_tensor(tensor) || rows - 1 >= open_rows) return 0;
+  const uint8_t *record = tensor_record(tensor);
+  const uint32_t at = load32(record + TENSOR_FIXED) + load32(record + TENSOR_PER_ROW) * rows;
+  return runtime_memory() + load32(head() + HEADER_HEAD_BYTES) + at;
+}
+
+/* Without padding; a dtype's half is log2 of an element's bits. */
+static uint32_t element_bytes(uint32_t tensor) {
+  const uint8_t *record = tensor_record(tensor);
+  return ((load32(record + TENSOR_CHANNELS) << (record[TENSOR_DTYPE] >> 1)) + 7) >> 3;
+}
+
+uint32_t tern_row_bytes(uint32_t tensor) { return has_tensor(tensor) ? (element_bytes(tensor) + 15) & ~15u : 0; }
+
+uint8_t *tern_input(uint32_t index, uint32_t rows) {
+  if (!open_rows || index >= head()[HEADER_INPUT_COUNT]) return 0;
+  return tern_tensor(load16(ports() + 2 * index), rows);
+}
+
+uint8_t *tern_output(uint32_t index, uint32_t rows) {
+  if (!open_rows || index >= head()[HEADER_OUTPUT_COUNT]) return 0;
+  return tern_tensor(load16(ports() + 2 * (head()[HEADER_INPUT_COUNT] + index)), rows);
+}
+
+int tern_invoke(uint32_t first, uint32_t end, uint32_t rows) {
+  if (!open_rows) return TERN_NOT_OPEN;
+  const uint32_t arguments[] = {first, end, rows};
+  int32_t result;
+  const enum runtime_trap trap = runtime_call(RUNTIME_INVOKE, arguments, &result);
+  return trap ? trapped(trap) : result;
+}
+
+int tern_run(uint32_t rows) {
+  return open_rows ? tern_invoke(0, load16(head() + HEADER_OP_COUNT), rows) : TERN_NOT_OPEN;
+}
+
+void tern_close(void) { open_rows = 0; }
+
+int tern_reset(void) {
+  if (!open_rows) return TERN_NOT_OPEN;
+  int32_t result;
+  const enum runtime_trap trap = runtime_call(RUNTIME_RESET, &open_rows, &result);
+  return trap ? trapped(trap) : result;
+}
+
+/* Offset of the self-test in the blob, and its size; 0: it has none. */
+static uint32_t self_test_part(uint32_t *bytes) {
+  const uint8_t *part = head() + HEADER_BYTES;
+  for (uint32_t left = load16(head() + HEADER_PART_COUNT); left > 0; left--, part += PART_BYTES) {
+    *bytes = load32(part + PART_SIZE);
+    if (load16(part + PART_KIND) == SELF_TEST_PART) return load32(part + PART_OFFSET);
+  }
+  return 0;
+}
+
+/* Copies one row of each of `count` tensors from the blob (inputs), or compares it with the blob (outputs). *same:
+   whether it was equal. */
+static int each_row(const uint8_t *tensors, uint32_t count, uint32_t offset, int compare, int *same) {
+  for (; count > 0; count--, tensors += 2) {
+    uint8_t *row = tern_tensor(load16(tensors), 1);
+    const uint32_t end = offset + element_bytes(load16(tensors));
+    while (offset < end) {
+      uint8_t buffer[16];
+      const uint32_t bytes = end - offset < sizeof buffer ? end - offset : sizeof buffer;
+      if (board_weights_read(buffer, offset, bytes)) return TERN_READ_FAILED;
+      if (!compare) memcpy(row, buffer, bytes);
+      for (uint32_t i = 0; i < bytes; i++) *same &= row[i] == buffer[i];
+      row += bytes;
+      offset += bytes;
+    }
+  }
+  return TERN_OK;
+}
+
+int tern_self_test(uint32_t *pairs, uint32_t *wrong) {
+  *pairs = *wrong = 0;
+  if (!open_rows) return TERN_NOT_OPEN;
+  uint32_t part_bytes, header[SELF_TEST_HEADER_BYTES / 4];
+  const uint32_t part = self_test_part(&part_bytes);
+  if (!part) return TERN_OK;
+  if (part_bytes < sizeof header || board_weights_read((uint8_t *)header, part, sizeof header)) return TERN_READ_FAILED;
+  const uint32_t count = load32((uint8_t *)header), inputs = load32((uint8_t *)(header + 1));
+  const uint32_t outputs = load32((uint8_t *)(header + 2));
+  const uint64_t size = sizeof header + count * ((uint64_t)inputs + outputs);
+  if (count > part_bytes || size > part_bytes) return TERN_BAD_BLOB; /* the module has not looked at this part */
+  for (uint32_t offset = part + sizeof header; *pairs < count; offset += inputs + outputs) {
+    const uint32_t input_count = head()[HEADER_INPUT_COUNT];
+    int same = 1;
+    int status = each_row(ports(), input_count, offset, 0, &same);
+    if (!status) status = tern_run(1);
+    if (!status) status = each_row(ports() + 2 * input_count, head()[HEADER_OUTPUT_COUNT], offset + inputs, 1, &same);
+    if (status) return status;
+    *pairs += 1;
+    *wrong += !same;
+  }
+  return TERN_OK;
+}
+
+const char *tern_status_text(int status) {
+  static const char *const module[] = {
+      "ok",       "not a blob", "other version", "bad size", "bad checksum", "bad head", "bad part",   "bad tensor",
+      "bad op",   "unsupported", "bad rows",     "bad memory", "not open",   "bad range", "read failed",
+  };
+  static const char *const library[] = {"no blob in flash", "damaged blob in flash", "out of memory", "no such tensor"};
+  static const char *const traps[] = {"", "out of bounds", "unreachable", "stack overflow", "module refused", "trap"};
+  if (status >= 0 && status <= TERN_READ_FAILED) return module[status];
+  if (status >= TERN_NO_BLOB && status <= TERN_BAD_TENSOR) return library[status - TERN_NO_BLOB];
+  if (status > TERN_TRAP && status <= TERN_TRAP + (int)TRAP_OTHER) return traps[status - TERN_TRAP];
+  return "unknown status";
+}

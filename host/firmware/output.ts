@@ -1,0 +1,173 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { EngineError } from "../errors.ts";
+import { VERSION } from "../version.ts";
+import type { Board } from "./boards.ts";
+import { buildImage, compileSteps, LINK, run, SECTIONS } from "./build.ts";
+import { CORES } from "./cores.ts";
+import { type Chunk, flatImage, intelHex } from "./hex.ts";
+import { boardProject, libraryProject, type Project } from "./project.ts";
+import type { Runtime } from "./runtimes.ts";
+
+/** What `writeFirmware` made. */
+export interface Written {
+  /** Names in the folder, in order. */
+  files: string[];
+  /** Bytes of code in flash; undefined where nothing was compiled. */
+  codeBytes?: number;
+  /** Why there is no image, or no ELF file. */
+  missing?: string;
+}
+
+const MODEL = "model.tern";
+/** The blob, as the linker takes it. */
+const BLOB_SOURCE = `/* The model, in its own part of flash: another one rebuilds no code. */\n.section .blob, "a"\n.incbin "${MODEL}"\n`;
+
+/**
+ * A C project for a board with a model in its flash, and, where the cross compiler is there, its ELF, BIN and HEX. BIN and HEX need no compiler
+ * where the code has been built before: they are that code and the blob.
+ */
+export async function writeFirmware(
+  folder: string,
+  board: Board,
+  runtime: Runtime,
+  module: Uint8Array,
+  blob: Uint8Array,
+): Promise<Written> {
+  if (blob.length > board.blob.bytes) {
+    throw new EngineError(
+      "memory",
+      `the blob has ${blob.length} bytes, ${board.name} has room for ${board.blob.bytes}`,
+    );
+  }
+  const project = await boardProject(board, runtime, module);
+  const { flags, tools, packages } = CORES[board.core];
+  const steps = compileSteps(project, [...flags, ...SECTIONS]);
+  const link = [...flags, ...LINK, ...steps.map(({ object }) => object), "blob.o", "-o", "firmware.elf"];
+  const makefile = makefileOf(`${tools}gcc`, `${tools}objcopy`, flags, steps, link);
+  const files: Record<string, string | Uint8Array> = {
+    ...project.files,
+    "blob.S": BLOB_SOURCE,
+    [MODEL]: blob,
+    Makefile: makefile,
+  };
+  try {
+    const { code } = await buildImage(board, runtime, module);
+    const chunks: Chunk[] = [
+      { address: board.flash.address, bytes: code },
+      { address: board.blob.address, bytes: blob },
+    ];
+    files["firmware.bin"] = flatImage(chunks);
+    files["firmware.hex"] = intelHex(chunks);
+    await writeFiles(folder, files);
+    const names = [...Object.keys(files), "firmware.elf"];
+    for (const { args } of steps) await run(`${tools}gcc`, args, folder, packages);
+    await run(`${tools}gcc`, [...flags, "-c", "blob.S", "-o", "blob.o"], folder, packages);
+    await run(`${tools}gcc`, link, folder, packages);
+    return { files: names, codeBytes: code.length };
+  } catch (error) {
+    if (!(error instanceof EngineError && error.kind === "missing")) throw error;
+    await writeFiles(folder, files);
+    return { files: Object.keys(files), missing: error.message };
+  }
+}
+
+/** The library for a firmware that exists already, with what build systems need to take it. */
+export async function writeLibrary(
+  folder: string,
+  runtime: Runtime,
+  module: Uint8Array,
+  header?: string,
+): Promise<Written> {
+  const project = await libraryProject(runtime, module);
+  const all = { ...project.files, ...(header !== undefined && { "tern_model.h": header }) };
+  const sources = Object.fromEntries(Object.entries(all).map(([name, text]) => [`src/${name}`, text]));
+  const files = {
+    ...sources,
+    "CMakeLists.txt": cmakeOf(project),
+    "zephyr/module.yml": "name: tern\nbuild:\n  cmake: .\n",
+    "library.properties": ARDUINO,
+  };
+  await writeFiles(folder, files);
+  return { files: Object.keys(files) };
+}
+
+async function writeFiles(folder: string, files: Record<string, string | Uint8Array>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(folder, name);
+    await mkdir(dirname(path), { recursive: true });
+    const old = await readFile(path).catch(() => undefined);
+    if (!old?.equals(Buffer.from(content))) await writeFile(path, content); // else make would build it again
+  }
+}
+
+function makefileOf(
+  gcc: string,
+  objcopy: string,
+  flags: string[],
+  steps: { object: string; args: string[] }[],
+  link: string[],
+): string {
+  const objects = steps.map(({ object }) => object);
+  const rules = steps.map(({ object, args }) => {
+    const source = object.replace(/\.o$/, ".c");
+    return `${object}: ${source} $(HEADERS)\n\t${gcc} ${args.join(" ")}\n`;
+  });
+  return `# Builds firmware.elf, firmware.bin and firmware.hex. Another model: replace ${MODEL}, then make; no code is compiled again.
+HEADERS = $(wildcard *.h)
+
+all: firmware.bin firmware.hex
+
+firmware.bin: firmware.hex
+\t${objcopy} -I ihex -O binary --gap-fill 255 firmware.hex firmware.bin
+
+firmware.hex: firmware.elf
+\t${objcopy} -O ihex firmware.elf firmware.hex
+
+firmware.elf: ${objects.join(" ")} blob.o link.ld
+\t${gcc} ${link.join(" ")}
+
+blob.o: blob.S ${MODEL}
+\t${gcc} ${flags.join(" ")} -c blob.S -o blob.o
+
+${rules.join("\n")}
+clean:
+\trm -f *.o firmware.*
+
+.PHONY: all clean
+`;
+}
+
+/** One file for CMake alone, ESP-IDF and Zephyr. */
+function cmakeOf({ sources }: Project): string {
+  const paths = sources.map(({ file }) => `src/${file}`).join(" ");
+  const generated = sources.find(({ flags }) => flags.includes("-w"))!;
+  return `# Plain CMake: add_subdirectory(tern), then link tern. ESP-IDF: this folder is a component. Zephyr: name it in ZEPHYR_EXTRA_MODULES.
+cmake_minimum_required(VERSION 3.16)
+set(TERN_SOURCES ${paths})
+if(ESP_PLATFORM)
+  idf_component_register(SRCS \${TERN_SOURCES} INCLUDE_DIRS src)
+elseif(DEFINED ZEPHYR_BASE)
+  zephyr_include_directories(src)
+  zephyr_library_named(tern)
+  zephyr_library_sources(\${TERN_SOURCES})
+else()
+  project(tern C)
+  add_library(tern STATIC \${TERN_SOURCES})
+  target_include_directories(tern PUBLIC src)
+endif()
+set_source_files_properties(src/${generated.file} PROPERTIES COMPILE_OPTIONS "-O2;-w;-DNDEBUG;-ffp-contract=off")
+`;
+}
+
+const ARDUINO = `name=tern
+version=${VERSION}
+author=Little Tern
+maintainer=Little Tern
+sentence=Runs ternary and binary neural networks.
+paragraph=The model's weights stay in flash; tern.h says how it is called.
+category=Data Processing
+url=https://www.npmjs.com/package/littletern
+architectures=*
+includes=tern.h
+`;

@@ -1,0 +1,7 @@
+/* tern.wasm itself, which an interpreter runs from where it lies: in flash. The firmware defines both, by .incbin or the linker. */
+#ifndef MODULE_H
+#define MODULE_H
+#include <stdint.h>
+
+extern const uint8_t module_begin[], module_end[];
+#endif

@@ -1,0 +1,57 @@
+import { moduleFeatures, planScratch } from "./backend.ts";
+import { missingPackings } from "./blob/features.ts";
+import { HEADER } from "./blob/layout.ts";
+import { readBlob } from "./blob/read.ts";
+import { elementBytes } from "./blob/tensors.ts";
+import type { Engine } from "./engines/engine.ts";
+import { EngineError } from "./errors.ts";
+
+/** RAM that a model takes on a device, in bytes: its weights are streamed. */
+export interface ModelMemory {
+  head: number;
+  arena: number;
+  /** The largest tile is in it. */
+  scratch: number;
+  /** All of it. */
+  bytes: number;
+}
+
+/** What `tern_open` takes for `rows` rows. Throws EngineError of kind "packing" for what devices do not run. */
+export async function modelMemory(
+  blob: Uint8Array,
+  module: Uint8Array,
+  engine: Engine,
+  rows = 1,
+): Promise<ModelMemory> {
+  const program = readBlob(blob);
+  const [missing] = missingPackings(program, (await moduleFeatures(module, engine)).data);
+  if (missing) throw new EngineError("packing", `devices do not run packing ${missing}: \`tern repack --for any\``);
+  const head = new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.headBytes, true);
+  const arena = program.arena.fixed + program.arena.perRow * rows;
+  const scratch = await planScratch({ module, blob, engine, weights: "streaming", maxRows: rows });
+  return { head, arena, scratch, bytes: head + arena + scratch };
+}
+
+/** A C header with the sizes of a model, for firmware that has it in flash. */
+export async function modelHeader(blob: Uint8Array, module: Uint8Array, engine: Engine): Promise<string> {
+  const { tensors, inputs, outputs, description } = readBlob(blob);
+  const { bytes } = await modelMemory(blob, module, engine);
+  const ends = [
+    ...inputs.map((tensor, i) => [`INPUT_${i}`, tensor] as const),
+    ...outputs.map((tensor, i) => [`OUTPUT_${i}`, tensor] as const),
+  ];
+  const lines = ends.map(([name, tensor]) => {
+    const { dtype, channels } = tensors[tensor]!;
+    return `#define TERN_MODEL_${name}_BYTES ${elementBytes(tensors[tensor]!)} /* of a row: ${channels} × ${dtype} */`;
+  });
+  return `/* Sizes of ${description?.name.replaceAll("*/", "") ?? "a model"}, for one row at a time. */
+#ifndef TERN_MODEL_H
+#define TERN_MODEL_H
+
+#define TERN_MODEL_BLOB_BYTES ${blob.length} /* flash */
+#define TERN_MODEL_MEMORY_BYTES ${bytes} /* RAM that tern_open takes */
+${lines.join("\n")}
+
+#endif
+`;
+}

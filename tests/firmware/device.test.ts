@@ -1,0 +1,329 @@
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, it } from "vitest";
+import wabt from "wabt";
+import { planScratch } from "../../host/backend.ts";
+import { HEADER, HEADER_BYTES, OP } from "../../host/blob/layout.ts";
+import { readBlob } from "../../host/blob/read.ts";
+import { convert } from "../../host/convert.ts";
+import { crc32 } from "../../host/crc32.ts";
+import { loadDevice } from "../../host/device.ts";
+import type { Device } from "../../host/engines/device.ts";
+import { v8 } from "../../host/engines/v8.ts";
+import { buildImage } from "../../host/firmware/build.ts";
+import { startEmulator } from "../../host/firmware/emulator.ts";
+import { payloadOf } from "../../host/firmware/protocol.ts";
+import { runtimeNamed } from "../../host/firmware/runtimes.ts";
+import { sampleInputs } from "../../host/sample.ts";
+import { selfTest } from "../../host/self_test.ts";
+import { loadReference, type Session } from "../../host/session.ts";
+import { describeWith, TFC } from "../data.ts";
+import { digitsBlob, smallBlob } from "../tools/tern.ts";
+import { ALL, describeBoards, describeKinds, failureOf, MODULE, startBoard } from "./boards.ts";
+
+const digits = await digitsBlob();
+
+const open: { close(): void }[] = [];
+afterEach(() => {
+  for (const device of open.splice(0)) device.close();
+});
+
+async function start(...args: Parameters<typeof startBoard>): Promise<Device> {
+  const device = await startBoard(...args);
+  open.push(device);
+  return device;
+}
+
+/** Boards whose QEMU lets accesses to nowhere pass. */
+const DEAF = ["microbit", "lm3s6965evb"];
+
+/** All that two sessions write for some seeded rows: every tensor after its op, and the scores. */
+function expectEqual(session: Session, blob: Uint8Array, rows: number): void {
+  const [found, expected] = [session, loadReference(blob)].map((each) => {
+    const seen: [number, Int32Array][] = [];
+    const outputs = each.run(sampleInputs(each.program, rows), {
+      see: (tensor, elements) => seen.push([tensor, elements]),
+    });
+    return { outputs, seen: flat(seen) };
+  });
+  expect(found!.outputs).toEqual(expected!.outputs);
+  expect(found!.seen).toEqual(expected!.seen);
+}
+
+/** Elements per tensor, all rows together: sessions have other batches. */
+function flat(seen: [number, Int32Array][]): Record<number, number[]> {
+  const all: Record<number, number[]> = {};
+  for (const [tensor, elements] of seen) {
+    all[tensor] ??= [];
+    all[tensor].push(...elements);
+  }
+  return all;
+}
+
+/** A blob with other bytes in it, and right checksums of its head and of all of it. */
+function resealed(blob: Uint8Array, change: (view: DataView) => void): Uint8Array {
+  const bytes = blob.slice();
+  const view = new DataView(bytes.buffer);
+  change(view);
+  const head = view.getUint32(HEADER.headBytes, true);
+  if (head <= bytes.length) view.setUint32(head - 4, crc32(bytes.subarray(8, head - 4)), true);
+  view.setUint32(HEADER.crc, crc32(bytes.subarray(8)), true);
+  return bytes;
+}
+
+describeBoards("firmware", (board, runtime) => {
+  it("computes what the reference computes, and takes the memory that was planned", async () => {
+    for (const [blob, rows] of [
+      [digits, 1],
+      [digits, 3],
+      [await smallBlob("both"), 5],
+      [await smallBlob("index"), 1],
+    ] as const) {
+      const { elf } = await buildImage(board, runtimeNamed(runtime), MODULE);
+      const session = loadDevice(await startEmulator(board, elf, blob), { blob, maxRows: rows });
+      expect(session.engine).toBe(`device:${board.name}:${runtime}`);
+      expectEqual(session, blob, 8);
+      expect(selfTest(session).wrong).toEqual([]);
+      session.dispose();
+      const device = await start(board, runtime, blob);
+      const { arena } = readBlob(blob);
+      const head = new DataView(blob.buffer).getUint32(HEADER.headBytes, true);
+      const scratch = await planScratch({ module: MODULE, blob, engine: v8, weights: "streaming", maxRows: rows });
+      expect(device.open(rows)).toBe(head + arena.fixed + arena.perRow * rows + scratch);
+      expect(device.selfTest()).toEqual({ pairs: readBlob(blob).selfTest!.inputs.length, wrong: 0 });
+      const { stackUsed, stackBytes } = device.info();
+      expect(stackUsed * 1.25).toBeLessThanOrEqual(stackBytes);
+    }
+  });
+});
+
+describeKinds("requests", (board, runtime) => {
+  it("say what the device is", async () => {
+    const device = await start(board, runtime, digits);
+    const { module, blob, blobRoom, ...info } = device.info();
+    expect(info).toMatchObject({ protocol: 1, maxPayload: 256, board: board.name, runtime });
+    expect(module).toEqual({ bytes: MODULE.length, crc: crc32(MODULE) });
+    expect(blob).toEqual({ status: 0, bytes: digits.length, crc: new DataView(digits.buffer).getUint32(4, true) });
+    expect(blobRoom).toBe(board.blob.bytes);
+  });
+
+  it.each([
+    ["nothing, erased to zeros", () => new Uint8Array(64), 32],
+    ["nothing, erased to ones", () => new Uint8Array(64).fill(255), 32],
+    ["noise", () => Uint8Array.from({ length: 200 }, (_, i) => (i * 37) & 255), 33],
+    ["a half-written blob", () => digits.slice(0, digits.length / 2), 33],
+    ["a head alone", () => digits.slice(0, 288), 33],
+    ["a blob whose last byte is missing", () => digits.slice(0, digits.lastIndexOf(125)), 33],
+    ["a blob larger than its room", () => resealed(digits, (view) => view.setUint32(12, 0xfffffff0, true)), 33],
+    ["a head larger than the blob", () => resealed(digits, (view) => view.setUint32(28, 0x1000000, true)), 33],
+  ])("reports %s in the blob's place", async (_, flash, status) => {
+    const device = await start(board, runtime, flash());
+    expect(device.info().blob).toEqual({ status, bytes: 0, crc: 0 });
+    expect(failureOf(() => device.open(1)).message).toMatch(`open returned status ${status}, `);
+    expect(failureOf(() => device.invoke(0, 1, 1)).message).toMatch("status 12, NotOpen");
+    expect(device.info().board).toBe(board.name);
+  });
+
+  it("refuses what the module refuses, and takes the next request", async () => {
+    const device = await start(
+      board,
+      runtime,
+      resealed(digits, (view) => view.setUint32(HEADER.opFeatures, 1 << 28, true)),
+    );
+    expect(failureOf(() => device.open(1))).toEqual({ kind: "status", message: "open returned status 9, Unsupported" });
+    expect(device.info().blob.status).toBe(0);
+  });
+
+  it("refuses more memory than it has, and says how much is missing", async () => {
+    const fat = resealed(digits, (view) => view.setUint32(HEADER.arenaFixed, 64 << 20, true));
+    const device = await start(board, runtime, fat);
+    const { memoryBytes } = device.info();
+    const { kind, message } = failureOf(() => device.open(1));
+    expect(kind).toBe("memory");
+    expect(message).toContain(`open returned status 34, out of memory: the model takes`);
+    expect(message).toContain(`the device has ${memoryBytes}`);
+  });
+
+  it("proves every request", async () => {
+    const device = await start(board, runtime, digits);
+    device.open(2);
+    const { length } = readBlob(digits).tensors;
+    const wrong: [string, () => unknown, string][] = [
+      ["no such tensor", () => device.read(length, 1, 0, 1), "status 35"],
+      ["no rows", () => device.read(0, 0, 0, 1), "status 35"],
+      ["more rows than open", () => device.write(0, 3, 0, new Uint8Array(1)), "status 35"],
+      ["behind the rows", () => device.read(0, 2, 512, 1), "status 35"],
+      ["at a wrapped place", () => device.read(0, 2, 0xffffffff, 2), "status 35"],
+      ["a short payload", () => device.request("open", new Uint8Array(3)), "status 65"],
+      ["a long payload", () => device.request("info", new Uint8Array(1)), "status 65"],
+      ["too large an answer", () => device.request("read", payloadOf([0, 2, 0, 257])), "status 65"],
+      ["an unknown command", () => device.request("break", payloadOf([0])), "status 65"],
+      ["ops that are not there", () => device.invoke(0, 99, 1), "status 13, BadRange"],
+      ["too many rows to run", () => device.invoke(0, 1, 3), "status 10, BadRows"],
+      ["too many rows to open", () => device.open(65), "status 10, BadRows"],
+    ];
+    for (const [what, run, message] of wrong) expect(failureOf(run).message, what).toContain(message);
+    device.open(1);
+    expect(device.selfTest()).toEqual({ pairs: 2, wrong: 0 });
+  });
+});
+
+describeKinds("a core", (board, runtime) => {
+  it("reports its faults and goes on", async () => {
+    const device = await start(board, runtime, digits, { defines: ["-DTERN_BREAK"] });
+    for (const [what, way] of [
+      ["a bad address", 0],
+      ["no instruction", 1],
+      ["stack overflow", 2],
+    ] as const) {
+      device.open(1);
+      const { kind, message } = failureOf(() => device.request("break", payloadOf([way])));
+      if (way === 0 && DEAF.includes(board.name)) continue;
+      expect({ kind, message }, what).toEqual({
+        kind: "trap",
+        message: expect.stringContaining("returned status 66, fault at 0x"),
+      });
+      device.open(1);
+      expect(device.selfTest(), what).toEqual({ pairs: 2, wrong: 0 });
+    }
+  });
+});
+
+describeKinds("flash", (board, runtime) => {
+  const isRom = board.name !== "mps2-an500"; // whose "flash" is RAM
+  it.runIf(isRom)("cannot be written", async () => {
+    const device = await start(board, runtime, digits, { defines: ["-DTERN_BREAK"] });
+    const { message } = failureOf(() => device.request("break", payloadOf([3])));
+    expect(message).toContain("status 65"); // the write is dropped; where it changes flash, the stack runs over
+    expect(device.info().blob.status).toBe(0);
+  });
+});
+
+/** A module with our exports: `features(a)` loads a word at address a, `reset` divides by 0, `abi_version` is unreachable, `plan` wants 64 bytes. */
+const { parseWat } = await wabt();
+const TRAPS = parseWat(
+  "traps.wat",
+  `(module (import "board" "weights_read" (func $read (param i32 i32 i32) (result i32)))
+    (memory (export "memory") 0)
+    (func (export "abi_version") (result i32) unreachable)
+    (func (export "features") (param i32) (result i32) (i32.load (local.get 0)))
+    (func (export "plan") (param i32 i32 i32) (result i32) (i32.const 64))
+    (func (export "open") (param i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+    (func (export "invoke") (param i32 i32 i32) (result i32)
+      (if (result i32) (i32.eqz (local.get 0))
+        (then (i32.store (local.get 1) (local.get 2)) (i32.const 0))
+        (else (if (result i32) (i32.eq (local.get 0) (i32.const 1))
+          (then (call $read (local.get 1) (i32.const 0) (local.get 2)))
+          (else (if (result i32) (i32.eq (local.get 0) (i32.const 2))
+            (then (i32.div_u (i32.const 1) (local.get 1)))
+            (else (if (result i32) (i32.eq (local.get 0) (i32.const 3))
+              (then (i64.store8 offset=4294967295 (local.get 1) (i64.const 1)) (i32.const 0))
+              (else unreachable)))))))))
+    (func (export "reset") (result i32) (i32.const 0)))`,
+).toBinary({}).buffer;
+
+describeKinds("a trap", (board, runtime) => {
+  it("comes back as an error, and the next model runs", async () => {
+    const device = await start(board, runtime, digits, { module: TRAPS });
+    const bytes = device.open(1);
+    for (const [what, [op, address, value], status] of [
+      ["the last word", [0, bytes - 4, 1], 0],
+      ["a byte too far", [0, bytes - 3, 1], 49],
+      ["behind the end", [0, bytes, 1], 49],
+      ["the end of the address space", [0, 0xffffffff, 1], 49],
+      ["an address and an offset that wrap", [3, 1, 0], 49],
+      ["an address and an offset that wrap to the end", [3, 0xffffffff, 0], 49],
+      ["the import, inside", [1, bytes - 16, 16], 0],
+      ["the import, too far", [1, bytes - 16, 17], 49],
+      ["the import, wrapping", [1, 16, 0xfffffff8], 49],
+      ["a division by zero", [2, 0, 0], 53],
+      ["unreachable", [4, 0, 0], 50],
+    ] as const) {
+      device.open(1);
+      if (status === 0) device.invoke(op, address, value);
+      else {
+        const failure = failureOf(() => device.invoke(op, address, value));
+        expect(failure, what).toEqual({
+          kind: "trap",
+          message: expect.stringContaining(`returned status ${status}, trap`),
+        });
+        expect(failureOf(() => device.invoke(0, 0, 0)).message, what).toContain("status 12, NotOpen");
+      }
+    }
+  });
+});
+
+describeWith([TFC], "TFC_1W1A", async () => {
+  const blob = (await convert(readFileSync(TFC), { file: "TFC_1W1A.onnx" })).blob;
+  describeBoards("TFC_1W1A", (board, runtime) => {
+    it("computes what the reference computes", async () => {
+      const { elf } = await buildImage(board, runtimeNamed(runtime), MODULE);
+      const session = loadDevice(await startEmulator(board, elf, blob), { blob });
+      expectEqual(session, blob, 16);
+      session.dispose();
+    });
+  });
+});
+
+describe("a blob that is not the device's", () => {
+  describeBoards(
+    "is refused",
+    (board, runtime) => {
+      it("by its checksum", async () => {
+        const { elf } = await buildImage(board, runtimeNamed(runtime), MODULE);
+        const other = await smallBlob("scores");
+        const port = await startEmulator(board, elf, digits);
+        expect(failureOf(() => loadDevice(port, { blob: other })).message).toMatch(
+          /microbit holds another blob: 10592 bytes, checksum [0-9a-f]{8}; expected \d+, /,
+        );
+      });
+    },
+    ["microbit"],
+  );
+});
+
+/** Damage that a head's checksum hides: sizes, offsets and codes of its records. */
+describeBoards(
+  "a hostile head",
+  (board, runtime) => {
+    const head = new DataView(digits.buffer).getUint32(HEADER.headBytes, true);
+    it("is refused or computes some numbers, and never hangs", async () => {
+      for (const at of Array.from({ length: (head - 68) / 4 }, (_, i) => 64 + 4 * i).filter(
+        (_, i) => ALL || i % 8 === 0,
+      )) {
+        const flash = resealed(digits, (view) => view.setUint32(at, 0x80000001, true));
+        const device = await startBoard(board, runtime, flash, { timeoutMs: 2000 });
+        try {
+          device.open(1);
+          device.selfTest();
+        } catch (error) {
+          expect((error as Error).message, `byte ${at}`).toMatch(/returned status \d+, /);
+        }
+        expect(device.info().board, `byte ${at}`).toBe(board.name);
+        device.close();
+      }
+    });
+  },
+  ["netduinoplus2"],
+);
+
+/** Records at odd addresses, which no writer makes: cores that cannot read words there fault, others compute some numbers. */
+describeKinds("records out of step", (board, runtime) => {
+  it("come to a fault or to other numbers, and the device goes on", async () => {
+    const view = new DataView(digits.buffer);
+    const tables = 16 * (view.getUint16(HEADER.partCount, true) + view.getUint16(HEADER.tensorCount, true));
+    const step = HEADER_BYTES + tables + OP.recordStep;
+    expect(view.getUint16(step, true)).toBe(16);
+    const device = await start(
+      board,
+      runtime,
+      resealed(digits, (changed) => changed.setUint16(step, 13, true)),
+    );
+    device.open(1);
+    if (board.core === "cortex-m0") {
+      expect(failureOf(() => device.selfTest()).message).toMatch("selfTest returned status 66, fault at 0x0000");
+      expect(failureOf(() => device.invoke(0, 1, 1)).message).toContain("status 12, NotOpen");
+      device.open(1);
+    } else expect(device.selfTest()).toEqual({ pairs: 2, wrong: 2 });
+    expect(device.info().board).toBe(board.name);
+  });
+});

@@ -1,0 +1,170 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { v8 } from "../../host/engines/v8.ts";
+import { parseBoard, readBoard } from "../../host/firmware/boards.ts";
+import { buildImage } from "../../host/firmware/build.ts";
+import { flatImage, intelHex } from "../../host/firmware/hex.ts";
+import { readMeasured } from "../../host/firmware/measured.ts";
+import { runtimeNamed } from "../../host/firmware/runtimes.ts";
+import { modelMemory } from "../../host/fit.ts";
+import { fitOf } from "../../tools/commands/fit.ts";
+import { describeUnless } from "../skip.ts";
+import { digitsBlob, scratch, smallBlob, tern } from "../tools/tern.ts";
+import { describeBoards, failureOf, MODULE, missingFor, startBoard } from "./boards.ts";
+
+const { path, put } = scratch();
+const blob = await digitsBlob();
+const model = put("digits.tern", blob);
+const small = await smallBlob("scores");
+
+/** What a HEX file says: bytes by address. */
+function readHex(text: string): Map<number, number> {
+  const bytes = new Map<number, number>();
+  let upper = 0;
+  for (const line of text.trim().split("\n")) {
+    const [count, high, low, type, ...data] = Array.from(Buffer.from(line.slice(1), "hex"));
+    expect(Array.from(Buffer.from(line.slice(1), "hex")).reduce((sum, byte) => sum + byte, 0) & 255).toBe(0);
+    expect(data).toHaveLength(count! + 1);
+    if (type === 4) upper = (data[0]! << 24) | (data[1]! << 16);
+    if (type !== 0) continue;
+    for (const [i, byte] of data.slice(0, -1).entries()) bytes.set((upper >>> 0) + (high! << 8) + low! + i, byte);
+  }
+  return bytes;
+}
+
+describe("images", () => {
+  it("hold every byte where it belongs, across 64 KB too", () => {
+    const chunks = [
+      { address: 0x0800fff5, bytes: Uint8Array.from({ length: 50 }, (_, i) => i) },
+      { address: 0x20400000, bytes: Uint8Array.of(200, 201) },
+    ];
+    const found = readHex(intelHex(chunks));
+    expect(found.size).toBe(52);
+    for (const { address, bytes } of chunks) {
+      expect(Array.from(bytes, (_, i) => found.get(address + i))).toEqual(Array.from(bytes));
+    }
+    expect(intelHex([{ address: 0x10, bytes: Uint8Array.of(1, 2, 3) }])).toBe(
+      ":020000040000FA\n:03001000010203E7\n:00000001FF\n",
+    );
+    const flat = flatImage([
+      { address: 4, bytes: Uint8Array.of(1) },
+      { address: 8, bytes: Uint8Array.of(2) },
+    ]);
+    expect(Array.from(flat)).toEqual([1, 255, 255, 255, 2]);
+  });
+});
+
+const board = readBoard("netduinoplus2");
+
+describeUnless(missingFor(board), "tern firmware", () => {
+  it("writes a C project, and its ELF, BIN and HEX; make gives the same", { timeout: 120_000 }, async () => {
+    const out = path("built");
+    const { code, stdout, stderr } = tern("firmware", model, "--board", board.name, "-o", out);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/code {5}1\d,\d{3} bytes of flash/);
+    const image = await buildImage(board, runtimeNamed("wasm2c"), MODULE);
+    const bin = new Uint8Array(readFileSync(join(out, "firmware.bin")));
+    const blobAt = board.blob.address - board.flash.address;
+    expect(bin.subarray(0, image.code.length)).toEqual(image.code);
+    expect(bin.subarray(blobAt)).toEqual(blob);
+    const hex = readHex(readFileSync(join(out, "firmware.hex"), "utf8"));
+    expect(hex.size).toBe(image.code.length + blob.length);
+    for (const [address, byte] of hex) expect(byte).toBe(bin[address - board.flash.address]);
+    expect(readFileSync(join(out, "firmware.elf")).subarray(1, 4).toString()).toBe("ELF");
+
+    if (spawnSync("make", ["--version"]).error) return;
+    const make = (...args: string[]) => spawnSync("make", args, { cwd: out, encoding: "utf8" });
+    make("clean");
+    expect(make("-j2").status).toBe(0);
+    expect(new Uint8Array(readFileSync(join(out, "firmware.bin")))).toEqual(bin);
+    expect(readHex(readFileSync(join(out, "firmware.hex"), "utf8"))).toEqual(hex);
+  });
+
+  it("puts another model in without a compiler, once the code is there", async () => {
+    const image = await buildImage(board, runtimeNamed("wasm2c"), MODULE);
+    const other = put("small.tern", small);
+    const out = path("swapped");
+    const env = { ...process.env, PATH: "/nowhere" };
+    const cli = join(import.meta.dirname, "../../dist/tools/cli.js");
+    const args = [cli, "firmware", other, "--board", board.name, "-o", out];
+    const { status, stdout } = spawnSync(process.execPath, args, { env, encoding: "utf8" });
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: expect.stringContaining("not compiled: no arm-none-eabi-gcc"),
+    });
+    const bin = new Uint8Array(readFileSync(join(out, "firmware.bin")));
+    expect(bin.subarray(0, image.code.length)).toEqual(image.code);
+    expect(bin.subarray(board.blob.address - board.flash.address)).toEqual(small);
+    expect(existsSync(join(out, "firmware.elf"))).toBe(false);
+  });
+});
+
+it.each([
+  [["firmware", "m", "-o", "x"], "expected either --board or --library"],
+  [["firmware", "m", "--library", "--board", "microbit", "-o", "x"], "expected either --board or --library"],
+  [["firmware", "--board", "microbit", "-o", "x"], "missing argument MODEL"],
+])("%j is wrong usage", (args, message) => {
+  expect(tern(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
+});
+
+describe("boards", () => {
+  const text = JSON.stringify(JSON.parse(readFileSync("host/firmware/boards/microbit.json", "utf8")));
+  it.each([
+    ["no JSON", () => "{", "the file: found "],
+    ["a list", () => "[]", "the board: found [], expected an object"],
+    ["an unknown core", () => text.replace("cortex-m0", "z80"), 'core: found "z80", expected one of cortex-m0, '],
+    [
+      "an address that is none",
+      () => text.replace('"0x20000000"', '"ram"'),
+      'ram.address: found "ram", expected a number',
+    ],
+    ["RAM that is not aligned", () => text.replace('"0x20000000"', "8"), "ram: found "],
+    ["a blob outside of flash", () => text.replace("0x00018000", "0x00020000"), "blob: found "],
+    ["no UART", () => text.replace('"uart"', '"art"'), "uart: found undefined, expected an object"],
+    [
+      "a path as its name",
+      () => text.replace('"name":"microbit"', '"name":"../x"'),
+      'name: found "../x", expected a word',
+    ],
+  ])("refuses %s", (_, file, message) => {
+    expect(failureOf(() => parseBoard(file(), "b.json")).message).toContain(`b.json: ${message}`);
+  });
+
+  it("refuses a name that it does not know", () => {
+    expect(failureOf(() => readBoard("arduino")).message).toMatch(/^no board "arduino", expected one of lm3s6965evb, /);
+    expect(failureOf(() => readBoard("none.json")).message).toContain("none.json: cannot be read");
+    expect(failureOf(() => runtimeNamed("toString")).message).toMatch(/^no runtime "toString", expected one of wasm2c/);
+  });
+});
+
+describeBoards("tern fit", (each, runtime) => {
+  it("says what the image and the device have", async () => {
+    const { code } = await buildImage(each, runtimeNamed(runtime), MODULE);
+    const device = await startBoard(each, runtime, blob);
+    const { memoryBytes, stackBytes, blobRoom } = device.info();
+    const memory = await modelMemory(blob, MODULE, v8);
+    const { ram, flash } = fitOf(each, runtime, blob.length, memory);
+    expect(device.open(1)).toBe(ram.model);
+    device.close();
+    expect(ram.stack).toBe(stackBytes);
+    expect(ram.total - ram.stack - ram.variables).toBe(memoryBytes);
+    expect(ram.free).toBe(memoryBytes - ram.model);
+    expect(flash.blobFree).toBe(blobRoom - blob.length);
+    const measured = readMeasured()[each.name]![runtime]!.code;
+    expect(Math.abs(measured / code.length - 1), "npm run firmware:measure brings it up to date").toBeLessThan(0.05);
+  });
+});
+
+describe("tern fit", () => {
+  it("says how much is missing", async () => {
+    const large = { head: 512, arena: 14000, scratch: 800, bytes: 15312 };
+    const { ram, fits } = fitOf(readBoard("microbit"), "wasm2c", 200_000, large);
+    expect({ free: ram.free, fits }).toEqual({ free: 16384 - 15312 - ram.stack - ram.variables, fits: false });
+    const { stdout, code } = tern("fit", model, "--board", "microbit");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/microbit {2}wasm2c .* fits, [\d,]+ bytes of RAM free/);
+    expect(JSON.parse(tern("fit", model, "--json").stdout).boards).toHaveLength(5);
+  });
+});

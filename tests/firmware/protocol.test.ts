@@ -1,0 +1,236 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Device, openDevice } from "../../host/engines/device.ts";
+import { buildImage } from "../../host/firmware/build.ts";
+import { startEmulator } from "../../host/firmware/emulator.ts";
+import {
+  COMMAND,
+  encodeFrame,
+  type Frame,
+  FrameReader,
+  MAX_PAYLOAD,
+  payloadOf,
+  statusText,
+} from "../../host/firmware/protocol.ts";
+import { runtimeNamed } from "../../host/firmware/runtimes.ts";
+import { read } from "../house/project_files.ts";
+import { digitsBlob } from "../tools/tern.ts";
+import { ALL, describeBoards, failureOf, MODULE } from "./boards.ts";
+import { FAULTS, type Fault, faultyPort, type Place } from "./faulty_port.ts";
+import { simulatedDevice } from "./simulated.ts";
+
+const PAGE = read("host/firmware/PROTOCOL.md");
+
+/** Rows of a table of the page, by the title of its first column. */
+function table(title: string): string[][] {
+  const lines = PAGE.split(`\n| ${title} |`)[1]!.split("\n").slice(2);
+  const end = lines.findIndex((line) => !line.startsWith("|"));
+  return lines.slice(0, end).map((line) =>
+    line
+      .slice(2, -2)
+      .split(" | ")
+      .map((cell) => cell.trim()),
+  );
+}
+
+describe("PROTOCOL.md", () => {
+  const c = (path: string) => read(`host/firmware/${path}`);
+  /** The numbers of a C enum. */
+  const enumOf = (text: string, prefix: string) =>
+    Object.fromEntries(
+      Array.from(text.matchAll(new RegExp(`\\b${prefix}(\\w+) = (\\d+)`, "g")), ([, n, v]) => [n, +v!]),
+    );
+
+  it("has the commands of both sides", () => {
+    const page = Object.fromEntries(table("Command").map(([name, type]) => [name, Number(type)]));
+    const { break: _, ...commands } = COMMAND;
+    expect(page).toEqual(commands);
+    const device = enumOf(c("device/device.h"), "DEVICE_");
+    for (const [name, type] of Object.entries(COMMAND)) {
+      expect(device[name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()], name).toBe(type);
+    }
+  });
+
+  it("has the status codes of both sides", () => {
+    const codes = table("code").map(([code]) => code!);
+    expect(codes.slice(0, 2)).toEqual(["0", "1 … 14"]);
+    const library = enumOf(c("library/tern.h"), "TERN_");
+    const device = enumOf(c("device/device.h"), "DEVICE_");
+    const traps = [1, 2, 3, 4, 5].map((trap) => library.TRAP! + trap);
+    const own = [library.NO_BLOB, library.BAD_BLOB, library.OUT_OF_MEMORY, library.BAD_TENSOR, ...traps];
+    const theirs = [device.BAD_FRAME, device.BAD_REQUEST, device.FAULT];
+    expect(codes.slice(2).map(Number)).toEqual([...own, ...theirs]);
+    for (const code of codes.slice(2).map(Number)) expect(statusText(code), String(code)).not.toBe("unknown");
+    expect(statusText(67)).toBe("unknown");
+  });
+
+  it("has the frame that it shows", () => {
+    const shown = PAGE.match(/A frame of `info`, sequence 1: `([0-9a-f ]+)`/)![1]!.split(" ");
+    const frame = encodeFrame({ type: COMMAND.info, status: 0, sequence: 1, payload: new Uint8Array(0) });
+    expect(Array.from(frame, (byte) => byte.toString(16).padStart(2, "0"))).toEqual(shown);
+  });
+
+  it("has the fields of info where the reader takes them", () => {
+    const offsets = table("Info").map(([, offset]) => Number(offset));
+    expect(offsets).toEqual([0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 60]);
+  });
+
+  it("has the sizes of the firmware", () => {
+    const sizes = enumOf(c("device/frame.h"), "FRAME_");
+    expect(sizes).toMatchObject({ HEADER_BYTES: 8, CRC_BYTES: 4, PAYLOAD_BYTES: MAX_PAYLOAD, MAGIC_0: 0, MAGIC_1: 0 });
+    expect(c("device/frame.h")).toContain("FRAME_MAGIC_0 = 0xd7, FRAME_MAGIC_1 = 0x54");
+  });
+});
+
+/** Any frame. */
+const frames = fc.record({
+  type: fc.nat(255),
+  status: fc.nat(255),
+  sequence: fc.nat(65535),
+  payload: fc.uint8Array({ maxLength: MAX_PAYLOAD }),
+});
+/** Noise without a magic's first byte, and noise of nothing but beginnings of frames. */
+const calm = fc.uint8Array({ maxLength: 40 }).map((bytes) => bytes.map((byte) => (byte === 0xd7 ? 0 : byte)));
+
+describe("a reader of frames", () => {
+  it("finds every frame, however the stream is cut and whatever is between", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(calm, frames), { maxLength: 5 }),
+        fc.infiniteStream(fc.integer({ min: 1, max: 50 })),
+        (parts, cuts) => {
+          const stream = parts.flatMap(([noise, frame]) => [...noise, ...encodeFrame(frame)]);
+          const reader = new FrameReader();
+          const found: Frame[] = [];
+          for (let at = 0; at < stream.length; ) {
+            const size = cuts.next().value as number;
+            found.push(...reader.add(Uint8Array.from(stream.slice(at, at + size))));
+            at += size;
+          }
+          expect(found).toEqual(parts.map(([, frame]) => frame));
+        },
+      ),
+    );
+  });
+
+  it("finds a frame behind the beginning of another, once that has had its bytes", () => {
+    const good: Frame = { type: 1, status: 0, sequence: 7, payload: Uint8Array.of(1, 2) };
+    for (const length of [0, 1, 30, 256, 257, 0xffff]) {
+      const bad: number[] = [];
+      const reader = new FrameReader((sequence) => bad.push(sequence));
+      const stub = [0xd7, 0x54, 1, 0, 9, 0, length & 255, length >> 8];
+      const found = reader.add(Uint8Array.of(...stub, ...encodeFrame(good), ...new Uint8Array(268)));
+      expect(found, `length ${length}`).toEqual([good]);
+      expect(bad).toEqual([9]);
+    }
+  });
+});
+
+/** What a host does with a device, and what it must find. */
+function scenario(device: Device): void {
+  expect(device.info().protocol).toBe(1);
+  expect(device.open(1)).toBe(600);
+  const bytes = Uint8Array.from({ length: 300 }, (_, i) => (i % 7 === 0 ? 0xd7 : i % 7 === 1 ? 0x54 : i));
+  device.write(0, 1, 5, bytes);
+  device.invoke(0, 1, 1);
+  device.invoke(0, 1, 1);
+  expect(device.read(0, 1, 5, 300)).toEqual(bytes.map((byte) => byte + 2));
+}
+
+const EXECUTED = [1, 2, 3, 3, 4, 4, 5, 5];
+
+describe("a host and a device on a line that fails once", () => {
+  const sound = faultyPort(simulatedDevice());
+  scenario(openDevice(sound, { timeoutMs: 1 }));
+
+  it.each(FAULTS)("get along: a byte %s", (fault) => {
+    for (const toDevice of [true, false]) {
+      for (let byte = 0; byte < (toDevice ? sound.passed.toDevice : sound.passed.fromDevice); byte++) {
+        const simulated = simulatedDevice();
+        try {
+          scenario(openDevice(faultyPort(simulated, { fault, toDevice, byte }), { timeoutMs: 1 }));
+        } catch (error) {
+          throw new Error(`byte ${byte} ${toDevice ? "to" : "from"} the device: ${(error as Error).message}`);
+        }
+        expect(simulated.executed).toEqual(EXECUTED);
+      }
+    }
+  });
+});
+
+describe("a host", () => {
+  it("says that a device does not answer", () => {
+    const dead = { write: () => {}, read: () => new Uint8Array(0), close: () => {} };
+    expect(failureOf(() => openDevice(dead, { timeoutMs: 1 }).info())).toEqual({
+      kind: "missing",
+      message: "info: the device does not answer, after 4 tries of 1 ms",
+    });
+  });
+
+  it("refuses another protocol, and answers that are too short", () => {
+    const other = (payload: Uint8Array) => {
+      let request: Frame;
+      return {
+        write: (bytes: Uint8Array) => {
+          request = new FrameReader().add(bytes)[0]!;
+        },
+        read: () => encodeFrame({ ...request, type: request.type | 128, payload }),
+        close: () => {},
+      };
+    };
+    const info = payloadOf([2], new Uint8Array(72));
+    expect(failureOf(() => openDevice(other(info)).info())).toEqual({
+      kind: "version",
+      message: "the device speaks protocol 2, expected 1",
+    });
+    expect(failureOf(() => openDevice(other(new Uint8Array(3))).info()).message).toContain("protocol undefined");
+    expect(failureOf(() => openDevice(other(new Uint8Array(3))).open(1)).message).toBe("open: 3 bytes, expected 4");
+    expect(failureOf(() => openDevice(other(new Uint8Array(3))).read(0, 1, 0, 4)).message).toBe(
+      "read: 3 bytes, expected 4",
+    );
+  });
+});
+
+/** Real firmware: every so many bytes, and all of them where all boards are tested. */
+const STEP = ALL ? 1 : 41;
+
+describeBoards(
+  "a host and real firmware on a line that fails once",
+  (board, runtime) => {
+    it("get along", async () => {
+      const { elf } = await buildImage(board, runtimeNamed(runtime), MODULE);
+      const port = await startEmulator(board, elf, await digitsBlob());
+      const run = (place?: Place) => {
+        const line = faultyPort(port, place);
+        const device = openDevice(line, { timeoutMs: 250 });
+        expect(device.info().blob.status).toBe(0);
+        expect(device.open(1)).toBe(3024);
+        const bytes = Uint8Array.from({ length: 256 }, (_, i) => (i % 3 === 0 ? 0xd7 : 0x54));
+        device.write(0, 1, 0, bytes);
+        expect(device.read(0, 1, 0, 256)).toEqual(bytes);
+        expect(device.selfTest()).toEqual({ pairs: 2, wrong: 0 });
+        return line.passed;
+      };
+      const passed = run();
+      let cases = 0;
+      for (const fault of FAULTS as readonly Fault[]) {
+        for (const toDevice of [true, false]) {
+          for (
+            let byte = cases % STEP;
+            byte < (toDevice ? passed.toDevice : passed.fromDevice);
+            byte += STEP, cases++
+          ) {
+            try {
+              run({ fault, toDevice, byte });
+            } catch (error) {
+              const where = `${fault}, byte ${byte} ${toDevice ? "to" : "from"} the device`;
+              throw new Error(`${where}: ${(error as Error).message}`);
+            }
+          }
+        }
+      }
+      port.close();
+    }, 1_800_000);
+  },
+  ["microbit"],
+);

@@ -1,0 +1,50 @@
+import { defineCommand } from "citty";
+import { readBoard } from "../../host/firmware/boards.ts";
+import { type Written, writeFirmware, writeLibrary } from "../../host/firmware/output.ts";
+import { runtimeNamed } from "../../host/firmware/runtimes.ts";
+import { modelHeader } from "../../host/fit.ts";
+import { readBlob, v8 } from "../../host/index.ts";
+import { readModule } from "../../host/node.ts";
+import { readFile } from "../files.ts";
+import { printResult } from "../terminal/print.ts";
+import { formatCount } from "../terminal/table.ts";
+import { wrapText } from "../terminal/wrap.ts";
+import { UsageError } from "../usage.ts";
+
+export default defineCommand({
+  meta: { name: "firmware", description: "Write C for a microcontroller: a whole image, or a library" },
+  args: {
+    model: { type: "positional", required: false, description: "Blob; a library can do without" },
+    out: { type: "string", alias: "o", required: true, valueHint: "folder", description: "Where the files go" },
+    board: { type: "string", valueHint: "NAME", description: "A board, or the .json file of one" },
+    library: { type: "boolean", description: "The library, for a firmware of your own" },
+    runtime: { type: "string", valueHint: "NAME", default: "wasm2c", description: "What runs the module" },
+    json: { type: "boolean", description: "Print the result as JSON" },
+  },
+  async run({ args }) {
+    const { model, out, board, library } = args;
+    if (library ? board !== undefined : board === undefined)
+      throw new UsageError("expected either --board or --library");
+    if (!library && model === undefined) throw new UsageError("missing argument MODEL");
+    const runtime = runtimeNamed(args.runtime);
+    const module = await readModule();
+    const blob = model === undefined ? undefined : await readFile(model);
+    if (blob) readBlob(blob); // is one
+    const written = library
+      ? await writeLibrary(out, runtime, module, blob && (await modelHeader(blob, module, v8)))
+      : await writeFirmware(out, readBoard(board!), runtime, module, blob!);
+    printResult(
+      args.json,
+      () => ({ out, ...written }),
+      () => formatWritten(out, written),
+    );
+  },
+});
+
+function formatWritten(out: string, { files, codeBytes, missing }: Written): string[] {
+  return [
+    ...wrapText(`${out}: ${files.join(", ")}`),
+    ...(codeBytes === undefined ? [] : [`code     ${formatCount(codeBytes)} bytes of flash`]),
+    ...(missing === undefined ? [] : wrapText(`not compiled: ${missing}`)),
+  ];
+}

@@ -1,0 +1,90 @@
+import { defineCommand } from "citty";
+import { type Board, boardNames, readBoard } from "../../host/firmware/boards.ts";
+import { type Measured, readMeasured } from "../../host/firmware/measured.ts";
+import { runtimeNamed } from "../../host/firmware/runtimes.ts";
+import { type ModelMemory, modelMemory } from "../../host/fit.ts";
+import { EngineError, v8 } from "../../host/index.ts";
+import { readModule } from "../../host/node.ts";
+import { readFile } from "../files.ts";
+import { printResult } from "../terminal/print.ts";
+import { formatCount, formatTable } from "../terminal/table.ts";
+
+/** What a model takes of a board with a runtime, and what is left; below 0: so much is missing. */
+export interface Fit {
+  board: string;
+  runtime: string;
+  flash: { code: number; codeFree: number; blob: number; blobFree: number };
+  ram: { model: number; variables: number; stack: number; total: number; free: number };
+  fits: boolean;
+}
+
+export default defineCommand({
+  meta: { name: "fit", description: "Say whether a blob fits boards, and by how many bytes" },
+  args: {
+    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    board: { type: "string", valueHint: "NAME", default: "all", description: "A board, or the .json file of one" },
+    runtime: { type: "string", valueHint: "NAME", default: "wasm2c", description: "What runs the module" },
+    json: { type: "boolean", description: "Print the result as JSON" },
+  },
+  async run({ args }) {
+    const blob = await readFile(args.model);
+    const { name: runtime } = runtimeNamed(args.runtime);
+    const memory = await modelMemory(blob, await readModule(), v8);
+    const boards = (args.board === "all" ? boardNames() : [args.board]).map(readBoard);
+    const fits = boards.map((board) => fitOf(board, runtime, blob.length, memory));
+    printResult(
+      args.json,
+      () => ({ blob: blob.length, memory, boards: fits }),
+      () => formatFits(blob.length, memory, fits),
+    );
+  },
+});
+
+/** What a model takes of a board. A board of a user's own counts as the measured one of the same core. */
+export function fitOf(board: Board, runtime: string, blobBytes: number, { bytes }: ModelMemory): Fit {
+  const { code, variables, stack } = measuredFor(board, runtime);
+  const flash = {
+    code,
+    codeFree: board.blob.address - board.flash.address - code,
+    blob: blobBytes,
+    blobFree: board.blob.bytes - blobBytes,
+  };
+  const total = board.ram.bytes;
+  const ram = { model: bytes, variables, stack, total, free: total - bytes - variables - stack };
+  const fits = Math.min(flash.codeFree, flash.blobFree, ram.free) >= 0;
+  return { board: board.name, runtime, flash, ram, fits };
+}
+
+function measuredFor(board: Board, runtime: string): Measured {
+  const all = readMeasured();
+  const same = Object.keys(all).find((name) => name === board.name || readBoard(name).core === board.core);
+  const measured = same === undefined ? undefined : (all[board.name] ?? all[same])?.[runtime];
+  if (measured) return measured;
+  throw new EngineError("missing", `nothing was measured for ${board.name} (${board.core}) with ${runtime}`);
+}
+
+function formatFits(blob: number, { head, arena, scratch, bytes }: ModelMemory, fits: Fit[]): string[] {
+  const rows = fits.map(({ board, runtime, flash, ram, fits: fit }) => [
+    board,
+    runtime,
+    formatCount(flash.code),
+    formatCount(ram.stack + ram.variables),
+    formatCount(ram.total),
+    fit ? `fits, ${formatCount(ram.free)} bytes of RAM free` : shortOf(flash, ram),
+  ]);
+  return [
+    `flash    ${formatCount(blob)} bytes of blob`,
+    `RAM      ${formatCount(bytes)} bytes: head ${formatCount(head)}, activations ${formatCount(arena)}, scratch ${formatCount(scratch)}`,
+    "",
+    ...formatTable("llrrrl", [["board", "runtime", "code", "RAM beside it", "of RAM", ""], ...rows]),
+  ];
+}
+
+function shortOf(flash: Fit["flash"], ram: Fit["ram"]): string {
+  const lacks = [
+    [ram.free, "RAM"],
+    [flash.blobFree, "flash for the blob"],
+    [flash.codeFree, "flash for code"],
+  ] as const;
+  return `no: ${lacks.flatMap(([free, what]) => (free < 0 ? [`${formatCount(-free)} bytes of ${what} short`] : [])).join(", ")}`;
+}

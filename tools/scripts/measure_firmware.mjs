@@ -1,0 +1,26 @@
+// Builds the firmware of every board and writes what it takes without a model, in bytes, into host/firmware/measured.json.
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PROJECT } from "./setup.mjs";
+
+const { boardNames, readBoard } = await import("../../dist/host/firmware/boards.js");
+const { CORES } = await import("../../dist/host/firmware/cores.js");
+const { buildImage } = await import("../../dist/host/firmware/build.js");
+const { RUNTIMES } = await import("../../dist/host/firmware/runtimes.js");
+const { readModule } = await import("../../dist/host/node.js");
+
+const measured = {};
+for (const name of boardNames()) {
+  const board = readBoard(name);
+  measured[name] = {};
+  for (const runtime of Object.values(RUNTIMES)) {
+    const { elf, code } = await buildImage(board, runtime, await readModule());
+    const text = execFileSync(`${CORES[board.core].tools}nm`, [elf], { encoding: "utf8" });
+    const symbol = (label) => Number.parseInt(text.match(new RegExp(`^([0-9a-f]+) . ${label}$`, "m"))[1], 16);
+    const stack = symbol("stack_top") - symbol("stack_bottom");
+    measured[name][runtime.name] = { code: code.length, variables: symbol("pool_start") - symbol("stack_top"), stack };
+  }
+}
+writeFileSync(join(PROJECT, "host", "firmware", "measured.json"), `${JSON.stringify(measured, null, 2)}\n`);
+console.log(JSON.stringify(measured, null, 2));
