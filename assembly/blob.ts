@@ -99,6 +99,7 @@ export enum Packing {
   sign128 = 7,
   field8 = 8,
   field2sum = 9,
+  trit4 = 10,
 }
 export enum Post {
   none = 0,
@@ -118,7 +119,7 @@ export function rowStride(tensor: usize): u32 {
   return ((bits + 127) >> 7) << 4;
 }
 
-/** Bytes of an output channel's weights, in u32 words of as many whole fields as fit; in pair4, a sixteenth of a group's. `packing` is not `none`. */
+/** Bytes of an output channel's weights, unless they are in strips (ops/strips.ts), in u32 words of as many whole fields as fit; in pair4, a sixteenth of a group's. `packing` is not `none`. */
 export function weightRowBytes(packing: u32, inputs: u32): u32 {
   if (ASC_FEATURE_SIMD) {
     if (packing == Packing.pair4) return 4 + ((inputs + 3) >> 2);

@@ -35,9 +35,11 @@ import {
   SCORES,
   SMALL,
   STREAMS,
+  STRIPS,
   WIDE_INPUT,
 } from "./features";
 import { panelBytes, preparedBytes } from "./kernels";
+import { inStrips, stripBuffer, stripBytes, stripsOf } from "./ops/strips";
 import { BLOCK_ROWS, inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 
@@ -46,7 +48,7 @@ export let weightsOffset: u32 = 0;
 export let weightsBytes: u32 = 0;
 export let weightsCrc: u32 = 0;
 export let largestTile: u32 = 0;
-/** What kernels need for prepared rows and a panel; never more for fewer rows. */
+/** What kernels need for prepared rows, a panel and sums; never more for fewer rows. */
 export let preparedRows: u64 = 0;
 
 /** Rows that are to be run, and the size of the arena then. */
@@ -99,7 +101,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
     if (!fits(at)) return Status.BadTensor;
   }
   if (STREAMS) largestTile = 0;
-  if (!SMALL) preparedRows = 0;
+  if (STRIPS || !SMALL) preparedRows = 0;
   for (; at < ports; at += OP_BYTES) {
     const status = checkOp(at, tensorCount);
     if (status) return status;
@@ -136,8 +138,12 @@ function checkOp(op: usize, tensorCount: u32): Status {
     const signs = packing == Packing.sign32 || (ASC_FEATURE_SIMD && packing == Packing.sign128);
     if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && !signs)) sound = false;
     const whole = ASC_FEATURE_SIMD && packing == Packing.pair4 ? (tileChannels + 15) & ~15 : tileChannels; // groups
-    weights = <u64>whole * weightRowBytes(packingOf(op), inputs);
-    if (!SMALL && from != Activation.bit)
+    weights = inStrips(op)
+      ? <u64>stripBytes(op) * stripsOf(inputs)
+      : <u64>whole * weightRowBytes(packingOf(op), inputs);
+    if (inStrips(op))
+      preparedRows = max<u64>(preparedRows, stripBytes(op)); // sums
+    else if (!SMALL && from != Activation.bit)
       preparedRows = max(
         preparedRows,
         panelBytes(packing, <u32>rows, BLOCK_ROWS) + <u64>preparedBytes(packing, inputs, <u32>rows) * rows,
@@ -158,6 +164,6 @@ function checkOp(op: usize, tensorCount: u32): Status {
   const end = offset + <u64>tileBytes * ((channels + tileChannels - 1) / tileChannels);
   const tiled = !(OPS & ARGMAX) || tileBytes; // an argmax without scores has no tiles
   if (tiled && (offset < weightsOffset || end > <u64>weightsOffset + weightsBytes)) return Status.BadOp;
-  if (STREAMS) largestTile = max(largestTile, tileBytes);
+  if (STREAMS) largestTile = max(largestTile, inStrips(op) ? stripBuffer(op) : tileBytes);
   return Status.Ok;
 }

@@ -42,11 +42,21 @@ export const STREAMS: bool = isDefined(TERN_STREAMS) ? TERN_STREAMS != 0 : true;
 // @ts-expect-error
 export const SMALL: bool = isDefined(TERN_SMALL) ? TERN_SMALL != 0 : false;
 
+/** Whether kernels are for 32-bit cores: by way of C (`--use TERN_CORE=1`), or in an interpreter (`--use TERN_CORE=2`). */
+// @ts-expect-error
+export const CORE: bool = isDefined(TERN_CORE) ? TERN_CORE != 0 : false;
+// @ts-expect-error
+export const INTERPRETED: bool = isDefined(TERN_CORE) ? TERN_CORE == 2 : false;
+
+/** Whether this build runs weights in strips (trit4), from tables at the start of memory; and whether it runs nothing else. */
+export const STRIPS: bool = (DATA & (1 << Packing.trit4)) != 0;
+export const STRIPS_ALONE: bool = (DATA & 0xffff) == 1 << Packing.trit4;
+
 const FIELD2_ALONE: bool = (DATA & 0xffff) == 1 << Packing.field2;
 
-/** Packing of a dense op; a constant in a build for ternary weights alone, which makes its kernel smaller. */
+/** Packing of a dense op; a constant in a build for one packing of ternary weights alone, which makes its kernel smaller. */
 export function packingOf(op: usize): i32 {
-  return FIELD2_ALONE ? Packing.field2 : load<u8>(op, Op.packing);
+  return FIELD2_ALONE ? Packing.field2 : STRIPS_ALONE ? Packing.trit4 : load<u8>(op, Op.packing);
 }
 
 /** What the fields of a dense op's weights are greater by than the weights: 1, 2, 4, 8 for ternary … int4, 128 for int8. */

@@ -1,9 +1,11 @@
 import { ABI_VERSION, Header, Op, OpKind } from "./blob";
 import { arenaBytes, checkHead, largestTile, preparedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
 import { CRC_START, crc32, crc32ByTable, crcTable } from "./crc32";
-import { ARGMAX, DATA, OPS, SMALL, STREAMS } from "./features";
+import { ARGMAX, DATA, OPS, SMALL, STREAMS, STRIPS, STRIPS_ALONE } from "./features";
+import { TABLES_BYTES } from "./kernels/scalar/strips";
 import { argmax } from "./ops/argmax";
 import { layer } from "./ops/layer";
+import { strips } from "./ops/strips";
 import { opAt, SUMS_BYTES, setRegions, setRows, sums } from "./regions";
 import { Status } from "./status";
 import { resident, streamed, tile } from "./weights";
@@ -16,9 +18,12 @@ export function abi_version(): i32 {
   return ABI_VERSION;
 }
 
-/** What this build can do: FORMAT.md's opFeatures (0) or dataFeatures (1). */
+/** Bytes from address 0 on that are the module's own. */
+const OWN_BYTES: u32 = STRIPS ? TABLES_BYTES : 0;
+
+/** What this build can do: FORMAT.md's opFeatures (0) or dataFeatures (1); and bytes at the start of memory that the host leaves to it (2). */
 export function features(word: u32): i32 {
-  return word ? DATA : OPS;
+  return word > 1 ? OWN_BYTES : word ? DATA : OPS;
 }
 
 /** Bytes of scratch memory that `open` will need, or −status. `blobBytes` tells resident from streamed, as in `open`. */
@@ -41,7 +46,7 @@ export function open(blob: usize, blobBytes: u32, work: usize, workBytes: u32, r
 
   const buffer = tileBuffer(blob, blobBytes);
   if (arenaBytes + buffer + SUMS_BYTES + preparedRows > workBytes) return Status.BadMemory;
-  if (work < blob || work - blob < blobBytes || work + workBytes < work) return Status.BadMemory; // overlap, wrap
+  if (blob < OWN_BYTES || work < blob || work - blob < blobBytes || work + workBytes < work) return Status.BadMemory; // overlap, wrap
   const scratch = work + <usize>arenaBytes;
   setRegions(work, scratch + buffer);
   if (STREAMS && blobBytes == load<u32>(blob, Header.headBytes)) streamed(scratch);
@@ -72,6 +77,7 @@ export function reset(): Status {
 }
 
 function run(op: usize): Status {
+  if (STRIPS_ALONE) return strips(op);
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
 }
 

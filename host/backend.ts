@@ -58,8 +58,8 @@ export interface ModuleOptions {
   flash?: (offset: number, bytes: number) => Uint8Array | undefined;
 }
 
-/** Address of the blob: any multiple of 16 will do. */
-const BLOB_AT = 16;
+/** Address of the blob: any multiple of 16 will do, behind what modules keep for themselves (ABI.md). */
+export const BLOB_AT = 2048;
 
 /** What the module sees of a blob: all of it, or its head. */
 function imageOf({ blob, weights }: ModuleOptions): Uint8Array {
@@ -85,13 +85,16 @@ async function start(options: ModuleOptions, image: Uint8Array, workBytes: numbe
   return instance;
 }
 
-/** What a module can do: FORMAT.md's opFeatures and dataFeatures. */
-export async function moduleFeatures(module: Uint8Array, engine: Engine): Promise<{ op: number; data: number }> {
+/** What a module can do: FORMAT.md's opFeatures and dataFeatures; and bytes at the start of memory that it keeps for itself. */
+export async function moduleFeatures(
+  module: Uint8Array,
+  engine: Engine,
+): Promise<{ op: number; data: number; ownBytes: number }> {
   const imports = { weights_read: () => 1 };
   const instance = await engine.instantiate(module, { memoryBytes: 0, imports });
-  const [op, data] = [instance.call("features", 0), instance.call("features", 1)];
+  const [op, data, ownBytes] = [0, 1, 2].map((word) => instance.call("features", word)) as [number, number, number];
   instance.dispose();
-  return { op, data };
+  return { op, data, ownBytes };
 }
 
 /** Bytes of scratch memory that the module needs for a blob. */

@@ -55,7 +55,8 @@ export type PackingName =
   | "pair4"
   | "sign128"
   | "field8"
-  | "field2sum";
+  | "field2sum"
+  | "trit4";
 
 interface OpBase {
   /** Indices into `tensors`. */

@@ -8,13 +8,12 @@ import { writeBlob } from "./blob/write.ts";
 import { inputCodes, scores } from "./describe.ts";
 import { EngineError, InputError } from "./errors.ts";
 import type { ActivationDtype, PackingName, Program } from "./program.ts";
-import type { Variant } from "./variant.ts";
 
 export type LoadOptions = Pick<ModuleOptions, "module" | "blob" | "engine" | "fuel" | "flash"> & {
   /** "resident" if not given. */
   weights?: ModuleOptions["weights"];
   /** Which variant the module is. Resident weights are repacked to what it runs fastest; without it, only to what it runs at all. */
-  variant?: Variant;
+  variant?: keyof typeof FASTEST;
   /** Rows that run at a time; larger batches are split. The blob's own limit if not given. */
   maxRows?: number;
 };

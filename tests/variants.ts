@@ -14,6 +14,8 @@ export const VARIANTS: Record<string, Uint8Array> = {
   scalar: moduleNamed("scalar"),
   simd: moduleNamed("simd"),
   relaxed: moduleNamed("relaxed"),
+  device: moduleNamed("device"),
+  device_interpreted: moduleNamed("device_interpreted"),
 };
 
 /** The bytes of a target of asconfig.json. */

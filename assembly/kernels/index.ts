@@ -1,9 +1,11 @@
 import { Packing } from "../blob";
-import { DATA, FIELD4, SMALL } from "../features";
+import { CORE, DATA, FIELD4, INTERPRETED, SMALL } from "../features";
 import { panels as relaxedPanels } from "./relaxed/byte_panel";
 import { toBytes, Wide, wideOf } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
+import { signBit as coreSignBit } from "./scalar/bit_counts";
+import { signBit as wordsSignBit } from "./scalar/bit_words";
 import { fieldCode as scalarFieldCode } from "./scalar/field_code";
 import { packedBytes, toPacked } from "./scalar/packed";
 import { planesBytes, toPlanes } from "./scalar/planes";
@@ -35,7 +37,9 @@ export function signBit(
   sums: usize,
   sumStep: u32,
 ): void {
-  inline.always(scalarSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  if (INTERPRETED) wordsSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  else if (CORE) coreSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  else inline.always(scalarSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
 /** In builds with SIMD. */

@@ -1,6 +1,7 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor, weightRowBytes } from "../blob";
+import { Activation, dtypeOf, Op, OpKind, Packing, Post, rowStride, Tensor, weightRowBytes } from "../blob";
 import {
   BIT_TENSOR,
+  CORE,
   DATA,
   OPS,
   packingOf,
@@ -27,6 +28,8 @@ import { Status } from "../status";
 import { tile } from "../weights";
 import { storeCode, storeCodes } from "./code";
 import { element, elements } from "./elements";
+import { storeSteps } from "./steps";
+import { inStrips, strips } from "./strips";
 
 /**
  * The ops dense and quantize: an integer per row and output channel, then its code.
@@ -43,6 +46,7 @@ export function layer(op: usize): Status {
   const channels = load<u32>(output, Tensor.channels);
   const post = load<u8>(op, Op.post);
   const quantizes = OPS & QUANTIZE && load<u8>(op, Op.kind) == OpKind.quantize;
+  if (inStrips(op)) return strips(op);
   const rowBytes = quantizes ? 0 : weightRowBytes(packingOf(op), inputs);
   let codes = firstRow(input);
   let codeStep = rowStride(input);
@@ -88,7 +92,10 @@ export function layer(op: usize): Status {
         else inline.always(multiply(op, weights, rowBytes, width, from, codeStep, height, inputs, at, step));
         from += height * codeStep;
         for (let r: u32 = 0; r < height; r++, to += rowStride(output)) {
-          if (post) storeCodes(op, records, sums + r * (BLOCK_CHANNELS << 2), width, output, to, first);
+          if (!post) continue;
+          const block = sums + r * (BLOCK_CHANNELS << 2);
+          if (CORE && post == Post.thresholds) storeSteps(op, records, block, width, output, to, first);
+          else storeCodes(op, records, block, width, output, to, first);
         }
       }
       weights += width * rowBytes;

@@ -24,7 +24,7 @@ import {
   ROUNDING,
   WEIGHT,
 } from "./layout.ts";
-import { packingOf, WEIGHTS } from "./pack/pack.ts";
+import { packingOf, transposeBlocks, WEIGHTS } from "./pack/pack.ts";
 import { decodeSelfTest } from "./self_test.ts";
 import { elementBytes, rowStride } from "./tensors.ts";
 import { type Tiling, tilingOf } from "./tiles.ts";
@@ -338,19 +338,29 @@ function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling:
     const inputs = op.weights.length / tiling.channels;
     const { min, max } = WEIGHTS[op.dtype];
     const { groupChannels, groupBytes } = tiling;
-    for (let m = first, group = at; m < last; m += groupChannels, group += groupBytes) {
+    const packing = packingOf(op);
+    const [groups, base] =
+      packing.blockBytes === undefined ? [view, at] : [inGroups(view, at, packing.blockBytes, tiling), 0];
+    for (let m = first, group = 0; m < last; m += groupChannels, group += groupBytes) {
       const codes = op.weights.subarray(m * inputs, Math.min(m + groupChannels, last) * inputs);
-      packingOf(op).unpack(view, group, codes, inputs);
+      packing.unpack(groups, base + group, codes, inputs);
       const bad = indexOutside(codes, min, max);
       if (bad < 0) continue;
       const where = `${op.dtype} weight [${m + Math.floor(bad / inputs)}, ${bad % inputs}]`;
-      throw new BlobError(group, `${where} is ${codes[bad]}, expected ${min} to ${max}`);
+      throw new BlobError(at + group, `${where} is ${codes[bad]}, expected ${min} to ${max}`);
     }
   }
   const records = at + tiling.recordsAt;
   if (tiling.recordStep > 0) {
     for (let m = first; m < last; m++) readRecord(view, records + (m - first) * tiling.recordStep, tensors, op, m);
   } else if (tiling.recordBytes > 0) readRecord(view, records, tensors, op, 0);
+}
+
+/** A copy of a tile's weights, at byte `at`, in which groups do not take turns. */
+function inGroups(view: DataView, at: number, blockBytes: number, tiling: Tiling): DataView {
+  const groups = Math.ceil(tiling.tileChannels / tiling.groupChannels);
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, groups * tiling.groupBytes);
+  return new DataView(transposeBlocks(bytes, tiling.groupBytes / blockBytes, groups, blockBytes).buffer);
 }
 
 /** Where the first code stands that is not of min … max; −1: nowhere. */

@@ -24,6 +24,15 @@ const VECTORS: Choice[] = [
 ];
 
 /**
+ * For 32-bit cores, by way of C made from the module `device`: a table for four weights of all channels (assembly/kernels/scalar/strips.ts). int3 in fields
+ * of 4 bits takes packed products instead of one by one.
+ */
+const CORES: Choice[] = [
+  { weights: "ternary", packing: "trit4" },
+  { weights: "int3", packing: "field4" },
+];
+
+/**
  * What each variant runs fastest; the first choice that fits counts, and an op that none fits keeps its packing. Tables of pairs cost the
  * same for any number of channels, hence the least numbers of them: where pair4 passes field2 in V8 13.6 and in wasmtime 50 (512 inputs, one
  * row, x86-64).
@@ -42,6 +51,8 @@ export const FASTEST = {
     { weights: "ternary", codes: "unsigned", packing: "field2sum" }, // dot products of bytes take codes less 128
     { weights: "ternary", packing: "field2" },
   ],
+  device: CORES,
+  device_interpreted: CORES,
 } satisfies Record<string, Choice[]>;
 
 /** What a blob can be packed for. An op that no choice fits has the first packing of its weights, which every module of all ops runs. */
@@ -55,6 +66,16 @@ export const TARGETS = {
   browser: { about: "browsers with relaxed SIMD", choices: FASTEST.relaxed },
   x86: { about: "V8 and wasmtime on x86-64", choices: FASTEST.relaxed },
   arm64: { about: "V8 and wasmtime on arm64", choices: FASTEST.relaxed },
+  "cortex-m0": { about: "the module `device` in C on a Cortex-M0, M0+ or M1", choices: CORES },
+  "cortex-m3": { about: "the module `device` in C on a Cortex-M3", choices: CORES },
+  "cortex-m4": { about: "the module `device` in C on a Cortex-M4 or M33", choices: CORES },
+  "cortex-m7": { about: "the module `device` in C on a Cortex-M7", choices: CORES },
+  "cortex-m0:wasm3": { about: "the module `device_interpreted` in wasm3 on a Cortex-M0, M0+ or M1", choices: CORES },
+  "cortex-m3:wasm3": { about: "the same on a Cortex-M3", choices: CORES },
+  "cortex-m4:wasm3": { about: "the same on a Cortex-M4 or M33", choices: CORES },
+  "cortex-m7:wasm3": { about: "the same on a Cortex-M7", choices: CORES },
+  rv32: { about: "the module `device` in C on a 32-bit RISC-V core", choices: CORES },
+  "rv32:wasm3": { about: "the module `device_interpreted` in wasm3 on a 32-bit RISC-V core", choices: CORES },
 } satisfies Record<string, { about: string; choices: Choice[] }>;
 
 export type Target = keyof typeof TARGETS;

@@ -18,7 +18,7 @@ export interface Tiling {
   recordBytes: number;
 }
 
-/** Tiles are filled up to this many bytes: a streaming device holds one of them in RAM. A single channel may need more. */
+/** Tiles are filled up to this many bytes, or their strips: a streaming device holds one of them in RAM. A single channel may need more. */
 const TILE_BYTES = 2048;
 
 /** The tiling of an op; chooses `tileChannels` if the op leaves that open. */
@@ -33,7 +33,9 @@ export function tilingOf({ tensors }: Pick<Program, "tensors">, op: Op): Tiling 
   const recordStep = shared ? 0 : recordBytes;
   const common = { channels, groupChannels, groupBytes, recordStep, recordBytes };
   if (post === "none" && !packing) return { ...common, tileChannels: 1, tiles: 0, tileBytes: 0, recordsAt: 0 };
-  const channelBytes = groupBytes / groupChannels + recordStep;
+  const channelBytes = packing?.blockBytes
+    ? packing.blockBytes / groupChannels
+    : groupBytes / groupChannels + recordStep;
   const tileChannels = op.tileChannels ?? chooseTileChannels(channels, channelBytes, Math.max(8, groupChannels));
   const recordsAt = align16(Math.ceil(tileChannels / groupChannels) * groupBytes);
   const tileBytes = align16(recordsAt + recordStep * (tileChannels - 1) + recordBytes);

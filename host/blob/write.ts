@@ -24,7 +24,7 @@ import {
   TENSOR_BYTES,
   WEIGHT,
 } from "./layout.ts";
-import { packingOf } from "./pack/pack.ts";
+import { packingOf, transposeBlocks } from "./pack/pack.ts";
 import { encodeSelfTest } from "./self_test.ts";
 import { recordsOf, type Tiling, tilingOf } from "./tiles.ts";
 
@@ -158,9 +158,15 @@ function writeTile(view: DataView, at: number, op: Op, tiling: Tiling, tile: num
   if (op.kind === "dense") {
     const inputs = op.weights.length / tiling.channels;
     const { groupChannels, groupBytes } = tiling;
+    const packing = packingOf(op);
     for (let m = first, group = at; m < last; m += groupChannels, group += groupBytes) {
       const codes = op.weights.subarray(m * inputs, Math.min(m + groupChannels, last) * inputs);
-      packingOf(op).pack(view, group, codes, inputs);
+      packing.pack(view, group, codes, inputs);
+    }
+    if (packing.blockBytes !== undefined) {
+      const groups = Math.ceil(tiling.tileChannels / groupChannels);
+      const all = new Uint8Array(view.buffer, view.byteOffset + at, groups * groupBytes);
+      all.set(transposeBlocks(all, groups, groupBytes / packing.blockBytes, packing.blockBytes));
     }
   }
   const records = at + tiling.recordsAt;

@@ -85,13 +85,15 @@ describeEngines("a session", (engine) => {
   it.each(variants)(
     "of %s runs the packings that it runs fastest, and says what it repacked",
     async (variant, module) => {
-      const fastest: Record<Variant, PackingName[]> = {
+      const fastest: Record<keyof typeof FASTEST, PackingName[]> = {
         scalar: ["field2", "field2", "field3"],
         simd: ["pair4", "pair4", "field4"],
         relaxed: ["field2sum", "pair4", "field4"],
+        device: ["trit4", "trit4", "field4"],
+        device_interpreted: ["trit4", "trit4", "field4"],
       };
       const session = await load({ module, variant: variant as Variant, blob, engine, maxRows: 1 });
-      const to = fastest[variant as Variant];
+      const to = fastest[variant as keyof typeof FASTEST];
       expect(packings(session.program)).toEqual(to);
       const from = packings(program);
       expect(session.repacked).toEqual(

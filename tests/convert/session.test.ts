@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BLOB_AT } from "../../host/backend.ts";
 import { HEADER } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
@@ -114,7 +115,7 @@ describeEngines("a session", (engine, { countsFuel }) => {
     for (const file of files) {
       const { blob, program } = await convert(file, { input: { dtype: "u8" } });
       const headBytes = new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.headBytes, true);
-      const { poisoned, poison } = poisonedEngine(engine, 16 + (weights === "resident" ? blob.length : headBytes));
+      const { poisoned, poison } = poisonedEngine(engine, BLOB_AT + (weights === "resident" ? blob.length : headBytes));
       const session = await load({ module: MODULE, blob, engine: poisoned, weights });
       const { channels } = program.tensors[program.inputs[0]!]!;
       const next = mulberry32(3);

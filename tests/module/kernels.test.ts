@@ -285,6 +285,7 @@ function padded(
 ): Uint8Array {
   const bytes = blob.slice();
   if (packing === "pair4") padPairs(bytes.subarray(headBytes), inputs, channels);
+  else if (packing === "trit4") padQuads(bytes.subarray(headBytes), inputs, channels);
   else padWords(bytes.subarray(headBytes), packing, inputs, channels);
   return seal(bytes, headBytes, 1);
 }
@@ -298,6 +299,11 @@ function padWords(tile: Uint8Array, packing: PackingName, inputs: number, channe
     const [word, lane] = [(bit >> 5) % rowWords, Math.floor((bit % 32) / bits)];
     if (word < words && (lane >= lanes || word * lanes + lane >= inputs)) tile[bit >> 3]! |= 1 << (bit & 7);
   }
+}
+
+/** Bytes of no channel: weights of no input are defined. */
+function padQuads(tile: Uint8Array, inputs: number, channels: number): void {
+  for (let at = 0; at < 16 * Math.ceil(inputs / 16); at++) if ((at % 16) >> 2 >= channels) tile[at] = 0xff;
 }
 
 /** Pairs of no input, and lanes of no channel. */

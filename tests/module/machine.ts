@@ -1,8 +1,9 @@
+import { moduleFeatures } from "../../host/backend.ts";
 import { HEADER, HEADER_BYTES, PART, PART_BYTES } from "../../host/blob/layout.ts";
 import { crc32 } from "../../host/crc32.ts";
 import type { Engine, Instance } from "../../host/engines/engine.ts";
 
-/** A module's exports (assembly/ABI.md) on memory that the test lays out. */
+/** A module's exports (assembly/ABI.md) on memory that the test lays out: all but what the module keeps for itself, which address 0 is behind. */
 export interface Machine {
   memory(): Uint8Array;
   features(word: number): number;
@@ -21,19 +22,20 @@ export interface Machine {
 export async function machine(engine: Engine, module: Uint8Array, memoryBytes = 65_536): Promise<Machine> {
   const imports = {
     weights_read(memory: Uint8Array, destination: number, offset: number, bytes: number): number {
-      made.reads.push([destination, offset, bytes]);
+      made.reads.push([destination - own, offset, bytes]);
       if (made.failAt === made.reads.length - 1) return 1;
       if (!made.flash || offset + bytes > made.flash.length) return 1;
       memory.set(made.flash.subarray(offset, offset + bytes), destination); // a RangeError past the end of memory
       return 0;
     },
   };
-  const instance: Instance = await engine.instantiate(module, { memoryBytes, imports });
+  const own = (await moduleFeatures(module, engine)).ownBytes;
+  const instance: Instance = await engine.instantiate(module, { memoryBytes: own + memoryBytes, imports });
   const made: Machine = {
-    memory: () => instance.memory(),
+    memory: () => instance.memory().subarray(own),
     features: (word) => instance.call("features", word),
-    plan: (...args) => instance.call("plan", ...args),
-    open: (...args) => instance.call("open", ...args),
+    plan: (blob, ...args) => instance.call("plan", blob + own, ...args),
+    open: (blob, blobBytes, work, ...args) => instance.call("open", blob + own, blobBytes, work + own, ...args),
     invoke: (...args) => instance.call("invoke", ...args),
     reset: () => instance.call("reset"),
     flash: undefined,

@@ -15,4 +15,5 @@ it("every target of asconfig.json has a ceiling, and every variant is one", () =
 it("the ceilings are those that were promised", () => {
   expect(CEILINGS.scalar.bytes).toBe(7 * 1024);
   expect(CEILINGS.ternary_mlp.bytes).toBe(2 * 1024);
+  expect(CEILINGS.device_mlp.bytes).toBe(3 * 1024);
 });

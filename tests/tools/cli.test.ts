@@ -42,7 +42,10 @@ describe("tern", () => {
     [["convert", "a", "-o", "b", "--model-version", "1.5"], '--model-version "1.5", expected a whole number'],
     [["convert", "a", "-o", "b", "--input-quant", "bits=8"], "the scale is no positive number"],
     [["convert", "a", "-o", "./a"], "--out is the checkpoint itself"],
-    [["convert", "a", "-o", "b", "--for", "x87"], '--for "x87", expected one of any, storage, browser, x86, arm64'],
+    [
+      ["convert", "a", "-o", "b", "--for", "x87"],
+      '--for "x87", expected one of any, storage, browser, x86, arm64, cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m0:wasm3, cortex-m3:wasm3, cortex-m4:wasm3, cortex-m7:wasm3, rv32, rv32:wasm3',
+    ],
     [["repack", "a", "-o", "b"], "missing option --for"],
     [["repack", "a", "-o", "b", "--for", "toString"], '--for "toString", expected one of any, storage'],
     [["repack", "a", "-o", "./a", "--for", "any"], "--out is the model itself"],

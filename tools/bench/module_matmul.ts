@@ -1,4 +1,4 @@
-import { decodeRow, moduleFeatures, planScratch } from "../../host/backend.ts";
+import { BLOB_AT, decodeRow, moduleFeatures, planScratch } from "../../host/backend.ts";
 import { packedBytes, packingOf } from "../../host/blob/pack/pack.ts";
 import { repackForModule } from "../../host/blob/repack.ts";
 import { FASTEST } from "../../host/blob/targets.ts";
@@ -67,9 +67,6 @@ function endsOf({ matmul, activation, program, offsets }: ModuleMatmul, rows: nu
   const steps = { codeStep: rowStride(input), sumStep: rowStride(output) };
   return { activation, rows, inputs: matmul.K, ...steps, offsets, unit: WEIGHT_SCALE };
 }
-
-/** Multiple of 16, as ABI.md asks for. */
-const BLOB_AT = 16;
 
 /** The task in a module and an engine, packed as the variant runs it fastest. `sums` gives the accumulators of the last run, (rows, M). */
 export async function solveInModule(

@@ -11,7 +11,7 @@ import {
   v8,
 } from "../../host/index.ts";
 import type { InputDtype } from "../../host/lower/elements.ts";
-import { readModule } from "../../host/node.ts";
+import { plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
 import { TARGET_ARG } from "../targets.ts";
@@ -28,7 +28,7 @@ export interface Converted extends Conversion {
 /** Reads a checkpoint, converts it and writes the blob: all of it or nothing. */
 export async function convertFile(checkpoint: string, out: string, options: ConvertOptions = {}): Promise<Converted> {
   const conversion = await convert(await readFile(checkpoint), { file: checkpoint, ...options });
-  const inspection = await inspect(conversion.blob, await readModule(), v8);
+  const inspection = await inspect(conversion.blob, await plainModule(conversion.blob), v8);
   await writeFileAtomic(out, conversion.blob);
   return { ...conversion, inspection };
 }

@@ -1,6 +1,6 @@
 import { defineCommand } from "citty";
 import { type Inspection, inspect, v8 } from "../../host/index.ts";
-import { readModule } from "../../host/node.ts";
+import { plainModule } from "../../host/node.ts";
 import { readFile } from "../files.ts";
 import { formatShape } from "../inputs/shape.ts";
 import { printResult } from "../terminal/print.ts";
@@ -13,7 +13,8 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    const inspection = await inspect(await readFile(args.model), await readModule(), v8);
+    const blob = await readFile(args.model);
+    const inspection = await inspect(blob, await plainModule(blob), v8);
     printResult(
       args.json,
       () => toJson(inspection),

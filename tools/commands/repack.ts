@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { type Inspection, inspect, repack, v8 } from "../../host/index.ts";
-import { readModule } from "../../host/node.ts";
+import { plainModule } from "../../host/node.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
@@ -31,8 +31,10 @@ export default defineCommand({
     if (resolve(args.out) === resolve(args.model)) throw new UsageError("--out is the model itself");
     const blob = await readFile(args.model);
     const repacked = repack(blob, args.for);
-    const module = await readModule();
-    const [before, after] = [await inspect(blob, module, v8), await inspect(repacked, module, v8)];
+    const [before, after] = [
+      await inspect(blob, await plainModule(blob), v8),
+      await inspect(repacked, await plainModule(repacked), v8),
+    ];
     await writeFileAtomic(args.out, repacked);
     const weights = compare(before, after);
     printResult(

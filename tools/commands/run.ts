@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { inspect, type Output, type OutputDescription, type Program, type Session, v8 } from "../../host/index.ts";
-import { readModule } from "../../host/node.ts";
+import { plainModule } from "../../host/node.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
 import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
@@ -41,7 +41,9 @@ export default defineCommand({
     const session = await openSession(blob, { ...args, engine });
     const samples = readSamples(args.input, session.program);
     const outputs = runSamples(session, samples);
-    const profile = args.profile ? profileOf(session, samples, await inspect(blob, await readModule(), v8)) : undefined;
+    const profile = args.profile
+      ? profileOf(session, samples, await inspect(blob, await plainModule(blob), v8))
+      : undefined;
     if (args.out !== undefined) {
       for (const [i, path] of outputPaths(args.out, outputs.length).entries()) {
         await writeFileAtomic(path, writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)));

@@ -2,6 +2,7 @@ import { InputError } from "../../errors.ts";
 import type { DenseOp, PackingName, WeightDtype } from "../../program.ts";
 import { fieldBytes, packFields, packSum, unpackFields } from "./fields.ts";
 import { PAIR_CHANNELS, packPairs, pairBytes, unpackPairs } from "./pairs.ts";
+import { packQuads, QUAD_BLOCK_BYTES, QUAD_CHANNELS, quadBytes, unpackQuads } from "./quads.ts";
 import { packSigns, signBytes, unpackSigns } from "./signs.ts";
 import { packTrits, tritBytes, unpackTrits } from "./trits.ts";
 
@@ -12,6 +13,8 @@ export interface Packing {
   groupChannels: number;
   /** Bytes of a group whose channels have `inputs` weights each, a multiple of 4. */
   groupBytes(inputs: number): number;
+  /** If given, the groups of a tile take turns: the first so many bytes of each, then the next of each. */
+  blockBytes?: number;
   /** Writes `codes`, (channels of a group, inputs), at byte `offset` of `view`, where zeros are. */
   pack(view: DataView, offset: number, codes: Int8Array, inputs: number): void;
   /** Inverse of `pack`: fills `codes`. What no writer makes gives a code that the dtype does not have. */
@@ -44,6 +47,15 @@ const PAIR4: Packing = {
   unpack: unpackPairs,
 };
 
+const TRIT4: Packing = {
+  name: "trit4",
+  groupChannels: QUAD_CHANNELS,
+  groupBytes: quadBytes,
+  blockBytes: QUAD_BLOCK_BYTES,
+  pack: packQuads,
+  unpack: unpackQuads,
+};
+
 function fields(bits: 2 | 3 | 4 | 8, least: number): Packing {
   return {
     name: `field${bits}`,
@@ -68,7 +80,7 @@ const FIELD2SUM: Packing = {
 /** The least and greatest weight of each dtype, and the packings that hold it: first that of an op which names none. */
 export const WEIGHTS: Record<WeightDtype, { min: number; max: number; packings: readonly [Packing, ...Packing[]] }> = {
   binary: { min: -1, max: 1, packings: [signs(32), signs(128)] },
-  ternary: { min: -1, max: 1, packings: [fields(2, -1), TRIT5, PAIR4, FIELD2SUM] },
+  ternary: { min: -1, max: 1, packings: [fields(2, -1), TRIT5, PAIR4, FIELD2SUM, TRIT4] },
   int2: { min: -2, max: 1, packings: [fields(2, -2)] },
   int3: { min: -4, max: 3, packings: [fields(3, -4), fields(4, -4)] },
   int4: { min: -8, max: 7, packings: [fields(4, -8)] },
@@ -82,6 +94,18 @@ export function packingOf({ dtype, packing: name }: Pick<DenseOp, "dtype" | "pac
   if (found) return found;
   const names = packings.map((packing) => packing.name);
   throw new InputError(`packing ${name} of ${dtype} weights, expected one of ${names.join(", ")}`);
+}
+
+/** `rows` × `columns` blocks of `blockBytes` bytes, column by column instead of row by row. */
+export function transposeBlocks(bytes: Uint8Array, rows: number, columns: number, blockBytes: number): Uint8Array {
+  const turned = new Uint8Array(bytes.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const at = (row * columns + column) * blockBytes;
+      turned.set(bytes.subarray(at, at + blockBytes), (column * rows + row) * blockBytes);
+    }
+  }
+  return turned;
 }
 
 /** Bytes of the weights of some output channels. */
