@@ -1,8 +1,9 @@
 /*
  * The library: what a firmware calls, over a WebAssembly runtime that runs the module.
  *
- * Linear memory begins with the head of the blob, at address 0; arena and scratch follow. All that is read of the head
- * here has been proven by the module's `open`, so an open model's tables lie in the head and its tensors in the arena.
+ * Linear memory begins with the head of the blob, at address 0; arena and scratch follow; before it is what the
+ * runtime keeps for itself. All that is read of the head here has been proven by the module's `open`, so an open model's
+ * tables lie in the head and its tensors in the arena.
  */
 #include "tern.h"
 #include "blob.h"
@@ -10,7 +11,7 @@
 #include "runtime.h"
 #include <string.h>
 
-static uint32_t planned;   /* bytes of linear memory */
+static uint32_t planned;   /* bytes: the runtime's own, and linear memory */
 static uint32_t open_rows; /* 0: no model is open */
 
 static uint32_t load16(const uint8_t *at) { return at[0] | (uint32_t)at[1] << 8; }
@@ -75,9 +76,11 @@ int tern_plan(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   planned = 0;
   const int status = read_header(header, UINT32_MAX);
   if (status) return status;
-  const uint32_t head_bytes = planned = load32(header + HEADER_HEAD_BYTES);
-  if (head_bytes > bytes) return TERN_OUT_OF_MEMORY;
-  const int started = start(memory, head_bytes, head_bytes);
+  const uint32_t head_bytes = load32(header + HEADER_HEAD_BYTES);
+  const uint64_t least = (uint64_t)runtime_front_bytes + head_bytes;
+  planned = least > UINT32_MAX ? UINT32_MAX : (uint32_t)least;
+  if (planned > bytes) return TERN_OUT_OF_MEMORY;
+  const int started = start(memory, planned, head_bytes);
   if (started) return started;
 
   const uint32_t arguments[] = {0, head_bytes, rows};
@@ -86,7 +89,7 @@ int tern_plan(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   if (trap) return trapped(trap);
   if (scratch < 0) return -scratch;
   const uint64_t arena = load32(head() + HEADER_ARENA_FIXED) + (uint64_t)load32(head() + HEADER_ARENA_PER_ROW) * rows;
-  const uint64_t all = head_bytes + arena + (uint32_t)scratch;
+  const uint64_t all = least + arena + (uint32_t)scratch;
   planned = all > UINT32_MAX ? UINT32_MAX : (uint32_t)all;
   return planned > bytes ? TERN_OUT_OF_MEMORY : TERN_OK;
 }
@@ -100,7 +103,7 @@ int tern_open(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   status = start(memory, planned, head_bytes);
   if (status) return status;
 
-  const uint32_t arguments[] = {0, head_bytes, head_bytes, planned - head_bytes, rows};
+  const uint32_t arguments[] = {0, head_bytes, head_bytes, planned - runtime_front_bytes - head_bytes, rows};
   int32_t result;
   const enum runtime_trap trap = runtime_call(RUNTIME_OPEN, arguments, &result);
   if (trap) return trapped(trap);

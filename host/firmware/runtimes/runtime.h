@@ -26,9 +26,11 @@ enum runtime_trap {
   TRAP_OTHER,
 };
 
-/* Makes the instance, its linear memory `bytes` bytes at `memory` if the runtime can take memory from outside,
-   otherwise of its own pool, zeroed. Anything but TRAP_NONE: no instance. Calling it again makes a fresh instance: that
-   is the way back after a trap. */
+/* What the runtime keeps for itself at the front of the memory that it is given; a multiple of 16. */
+extern const uint32_t runtime_front_bytes;
+
+/* Makes the instance in `bytes` bytes at `memory`, a multiple of 16: runtime_front_bytes, then linear memory, zeroed.
+   Anything but TRAP_NONE: no instance. Calling it again makes a fresh instance: that is the way back after a trap. */
 enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes);
 
 /* Where linear memory lies; valid after runtime_start. */

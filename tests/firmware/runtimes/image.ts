@@ -94,7 +94,7 @@ function flagsOf(interpreter: string, core: Core): string[] {
     ...CORE_FLAGS[core],
     ...flags,
     ...[...defines, ...(cores[core]!.defines ?? [])].map((define) => `-D${define}`),
-    ...headers.map((path) => `-I${join(RUNTIMES, path)}`),
+    ...["", ...headers].map((path) => `-I${join(RUNTIMES, path)}`),
     ...includes.flatMap((path) => ["-isystem", join(CRATES, crate, path)]),
   ];
 }
@@ -168,7 +168,7 @@ export async function buildImage({ interpreter, board, main, defines, files }: P
 
 /**
  * Compiles wasm3 and a program for the machine at hand, with sanitizers, and runs it; `files` lie in memory that can be written. Loads and
- * stores of the module are unaligned by nature, and calls take more of the stack than on a device.
+ * stores of the module are unaligned by nature, its shifts are of signed numbers in wasm3, and calls take more of the stack than on a device.
  */
 export async function runOnHost(
   main: string,
@@ -182,10 +182,10 @@ export async function runOnHost(
   writeFileSync(join(out, "files.s"), `.data\n${placed(files, out)}.section .note.GNU-stack\n`);
   const macros = [...fixed, ...Object.entries(defines).map(([name, value]) => `${name}=${value}`)].map((x) => `-D${x}`);
   const stack = ["-Ud_m3MaxNativeStack", "-Dd_m3MaxNativeStack=1000000"];
-  const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize=alignment", "-fno-sanitize-recover=all"];
+  const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize=alignment,shift", "-fno-sanitize-recover=all"];
   const system = includes.flatMap((path) => ["-isystem", join(CRATES, crate, path)]);
   const program = join(out, "program");
-  const flags = ["-std=gnu11", "-O1", "-w", ...sanitizers, ...macros, ...stack, ...system];
+  const flags = ["-std=gnu11", "-O1", "-w", ...sanitizers, ...macros, ...stack, `-I${RUNTIMES}`, ...system];
   await run("cc", [...flags, ...paths, join(HERE, main), join(out, "files.s"), "-lm", "-o", program]);
   return (await run(program, [], { timeout: 60_000 })).stdout;
 }

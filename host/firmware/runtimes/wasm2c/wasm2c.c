@@ -9,6 +9,8 @@
 #include "module_wasm2c.h"
 #include <string.h>
 
+const uint32_t runtime_front_bytes = 0;
+
 static w2c_tern instance;
 static int running;
 
