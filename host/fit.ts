@@ -8,6 +8,8 @@ import { EngineError } from "./errors.ts";
 
 /** RAM that a model takes on a device, in bytes: its weights are streamed. */
 export interface ModelMemory {
+  /** What the runtime keeps for itself, in front of all else. */
+  front: number;
   head: number;
   arena: number;
   /** The largest tile is in it. */
@@ -22,6 +24,7 @@ export async function modelMemory(
   module: Uint8Array,
   engine: Engine,
   rows = 1,
+  front = 0,
 ): Promise<ModelMemory> {
   const program = readBlob(blob);
   const [missing] = missingPackings(program, (await moduleFeatures(module, engine)).data);
@@ -29,7 +32,7 @@ export async function modelMemory(
   const head = new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.headBytes, true);
   const arena = program.arena.fixed + program.arena.perRow * rows;
   const scratch = await planScratch({ module, blob, engine, weights: "streaming", maxRows: rows });
-  return { head, arena, scratch, bytes: head + arena + scratch };
+  return { front, head, arena, scratch, bytes: front + head + arena + scratch };
 }
 
 /** A C header with the sizes of a model, for firmware that has it in flash. */

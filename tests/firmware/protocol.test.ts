@@ -233,4 +233,5 @@ describeBoards(
     }, 1_800_000);
   },
   ["microbit"],
+  ["wasm2c"],
 );

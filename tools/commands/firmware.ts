@@ -4,7 +4,7 @@ import { type Written, writeFirmware, writeLibrary } from "../../host/firmware/o
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelHeader } from "../../host/fit.ts";
 import { readBlob, v8 } from "../../host/index.ts";
-import { readModule } from "../../host/node.ts";
+import { deviceModule, readModule } from "../../host/node.ts";
 import { readFile } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount } from "../terminal/table.ts";
@@ -27,9 +27,9 @@ export default defineCommand({
       throw new UsageError("expected either --board or --library");
     if (!library && model === undefined) throw new UsageError("missing argument MODEL");
     const runtime = runtimeNamed(args.runtime);
-    const module = await readModule();
     const blob = model === undefined ? undefined : await readFile(model);
     if (blob) readBlob(blob); // is one
+    const module = blob ? (await deviceModule(runtime, blob)).module : await readModule(runtime.modules.at(-1));
     const written = library
       ? await writeLibrary(out, runtime, module, blob && (await modelHeader(blob, module, v8)))
       : await writeFirmware(out, readBoard(board!), runtime, module, blob!);
@@ -43,8 +43,13 @@ export default defineCommand({
 
 function formatWritten(out: string, { files, codeBytes, missing }: Written): string[] {
   return [
-    ...wrapText(`${out}: ${files.join(", ")}`),
+    ...wrapText(`${out}: ${shortened(files).join(", ")}`),
     ...(codeBytes === undefined ? [] : [`code     ${formatCount(codeBytes)} bytes of flash`]),
     ...(missing === undefined ? [] : wrapText(`not compiled: ${missing}`)),
   ];
+}
+
+/** An interpreter's hundred files as one folder. */
+function shortened(files: string[]): string[] {
+  return [...new Set(files.map((file) => file.replace(/^([^/]+\/)[^/]+\/.*/, "$1")))];
 }

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { CORE_FLAGS, type Core, INTERPRETERS } from "../../../host/firmware/runtimes/interpreters.ts";
+import { CORES, type CoreName } from "../../../host/firmware/cores.ts";
+import { INTERPRETERS } from "../../../host/firmware/runtimes/interpreters.ts";
 import { PROJECT } from "../../house/project_files.ts";
 
 const HERE = import.meta.dirname;
@@ -12,7 +13,7 @@ const CRATES = join(PROJECT, ".cache", "runtimes");
 
 /** A machine of QEMU: its core, and where flash and RAM begin, and their bytes. Only flash of mps2 can be written by the program. */
 interface Board {
-  core: Core;
+  core: CoreName;
   flash: [number, number];
   ram: [number, number];
 }
@@ -52,7 +53,7 @@ const STRICT = ["-Wall", "-Wextra", "-Werror"];
 /** The objects of an interpreter for a core, by `interpreter core`: compiled once. */
 const compiled = new Map<string, Promise<string[]>>();
 
-function objectsOf(interpreter: string, core: Core): Promise<string[]> {
+function objectsOf(interpreter: string, core: CoreName): Promise<string[]> {
   const key = `${interpreter} ${core}`;
   let objects = compiled.get(key);
   if (!objects) {
@@ -63,7 +64,7 @@ function objectsOf(interpreter: string, core: Core): Promise<string[]> {
 }
 
 /** What does not depend on sizes: all but <interpreter>/<interpreter>.c. */
-async function compileInterpreter(interpreter: string, core: Core): Promise<string[]> {
+async function compileInterpreter(interpreter: string, core: CoreName): Promise<string[]> {
   const { sources, own, crate, cores } = INTERPRETERS[interpreter]!;
   const { fast = [] } = cores[core]!;
   const files = [
@@ -88,10 +89,10 @@ async function compileInterpreter(interpreter: string, core: Core): Promise<stri
   return objects;
 }
 
-function flagsOf(interpreter: string, core: Core): string[] {
+function flagsOf(interpreter: string, core: CoreName): string[] {
   const { defines, flags, headers, includes, crate, cores } = INTERPRETERS[interpreter]!;
   return [
-    ...CORE_FLAGS[core],
+    ...CORES[core].flags,
     ...flags,
     ...[...defines, ...(cores[core]!.defines ?? [])].map((define) => `-D${define}`),
     ...["", ...headers].map((path) => `-I${join(RUNTIMES, path)}`),
@@ -147,7 +148,7 @@ export async function buildImage({ interpreter, board, main, defines, files }: P
   const symbols = Object.entries(regions).map(([name, value]) => `-Wl,--defsym=${name}=${value}`);
   const link = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections", "-Wl,--no-warnings"];
   await run(GCC, [
-    ...CORE_FLAGS[core],
+    ...CORES[core].flags,
     ...link,
     "-T",
     join(HERE, "board.ld"),
