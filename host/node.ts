@@ -1,11 +1,13 @@
 /** What needs Node: the compiled module as a file, wasmtime, and devices. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { moduleFeatures } from "./backend.ts";
 import { hasPacking } from "./blob/features.ts";
 import { HEADER, HEADER_BYTES } from "./blob/layout.ts";
 import { type DeviceLoadOptions, loadDevice } from "./device.ts";
 import type { Engine } from "./engines/engine.ts";
 import { packageRoot } from "./engines/package_root.ts";
+import { v8 } from "./engines/v8.ts";
 import { EngineError } from "./errors.ts";
 import { readBoard } from "./firmware/boards.ts";
 import { buildImage } from "./firmware/build.ts";
@@ -30,8 +32,26 @@ export function plainModule(blob: Uint8Array): Promise<Uint8Array> {
   return readModule(hasPacking(needed, "trit4") ? "device" : "scalar");
 }
 
+/** Modules for devices by way of C, the smallest first. */
+export const DEVICE_MODULES = ["device_mlp", "device"] as const;
+export type DeviceModule = (typeof DEVICE_MODULES)[number];
+
+/** The smallest module for devices that has all that a blob needs; without a blob, the one of all ops. */
+export async function deviceModule(blob?: Uint8Array): Promise<{ name: DeviceModule; module: Uint8Array }> {
+  if (blob && blob.length >= HEADER_BYTES) {
+    const header = new DataView(blob.buffer, blob.byteOffset);
+    const needs = [HEADER.opFeatures, HEADER.dataFeatures].map((field) => header.getUint32(field, true));
+    for (const name of DEVICE_MODULES) {
+      const module = await readModule(name);
+      const { op, data } = await moduleFeatures(module, v8);
+      if ((needs[0]! & ~op) === 0 && (needs[1]! & ~data) === 0) return { name, module };
+    }
+  }
+  return { name: "device", module: await readModule("device") };
+}
+
 /** A variant of the module, `build/scalar.wasm` if not said, out of this package. Throws EngineError where it was not built. */
-export async function readModule(variant: Variant | "device" = "scalar"): Promise<Uint8Array> {
+export async function readModule(variant: Variant | DeviceModule = "scalar"): Promise<Uint8Array> {
   const path = join(packageRoot(), "build", `${variant}.wasm`);
   try {
     return new Uint8Array(await readFile(path));
@@ -52,6 +72,6 @@ export async function openOnDevice(target: string, options: DeviceLoadOptions): 
   if (target.startsWith("/dev/")) return loadDevice(openSerial(target, BAUD), options);
   const [name = "", runtime = "wasm2c"] = target.split(":");
   const board = readBoard(name);
-  const image = await buildImage(board, runtimeNamed(runtime), await readModule());
+  const image = await buildImage(board, runtimeNamed(runtime), (await deviceModule(options.blob)).module);
   return loadDevice(await startEmulator(board, image.elf, options.blob), options);
 }

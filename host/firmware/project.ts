@@ -24,7 +24,10 @@ const DEVICE = [
 
 /** For size: our own code. For speed: the module's, which is where the time goes. No warning is worth a look in what wasm2c wrote. */
 const OURS = ["-std=gnu99", "-Os", "-Wall", "-Wextra", "-Werror"];
-const GENERATED = ["-std=gnu99", "-O2", "-w", "-DNDEBUG", "-ffp-contract=off"];
+export const GENERATED = [
+  ...["-std=gnu99", "-O2", "-w", "-DNDEBUG", "-ffp-contract=off"],
+  ...["-fno-tree-pre", "-fno-tree-reassoc"], // which take registers and additions for addresses that a load has room for
+];
 
 /** The library with a runtime: sources for any build system. */
 export async function libraryProject(runtime: Runtime, module: Uint8Array): Promise<Project> {
@@ -34,26 +37,30 @@ export async function libraryProject(runtime: Runtime, module: Uint8Array): Prom
 
 /** A whole firmware for a board, without a blob. */
 export async function boardProject(board: Board, runtime: Runtime, module: Uint8Array): Promise<Project> {
-  const { arch } = CORES[board.core];
+  const { arch, generated } = CORES[board.core];
   const own = [
     ...[...LIBRARY, ...RUNTIME, ...runtime.sources, ...DEVICE],
     ...[`arch/${arch}.c`, `uarts/${board.uart.kind}.c`],
   ];
-  return projectOf(own, {
-    ...(await runtime.generate(module)),
-    "board.h": boardHeader(board, runtime, module),
-    "link.ld": linkerScript(board, runtime.stackBytes),
-  });
+  return projectOf(
+    own,
+    {
+      ...(await runtime.generate(module)),
+      "board.h": boardHeader(board, runtime, module),
+      "link.ld": linkerScript(board, runtime.stackBytes),
+    },
+    generated,
+  );
 }
 
-function projectOf(own: string[], generated: Record<string, string>): Project {
+function projectOf(own: string[], generated: Record<string, string>, more: string[] = []): Project {
   const copies = own.map((path) => [basename(path), readFileSync(join(FIRMWARE, path), "utf8")]);
   const isSource = (name: string) => name.endsWith(".c");
   return {
     files: { ...Object.fromEntries(copies), ...generated },
     sources: [
       ...own.map((path) => basename(path)).map((file) => ({ file, flags: OURS })),
-      ...Object.keys(generated).map((file) => ({ file, flags: GENERATED })),
+      ...Object.keys(generated).map((file) => ({ file, flags: [...GENERATED, ...more] })),
     ].filter(({ file }) => isSource(file)),
   };
 }

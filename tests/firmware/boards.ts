@@ -14,7 +14,7 @@ export const BOARDS: { board: Board; runtime: string }[] = boardNames().flatMap(
 );
 
 /** The module of devices. */
-export const MODULE = moduleNamed("scalar");
+export const MODULE = moduleNamed("device");
 
 /** A board of each kind of core; the others only where TERN_DEVICES=all, as `npm run test:devices` says: they take long. */
 const KINDS = ["microbit", "netduinoplus2", "sifive_e"];

@@ -4,7 +4,7 @@ import { type Measured, readMeasured } from "../../host/firmware/measured.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { type ModelMemory, modelMemory } from "../../host/fit.ts";
 import { EngineError, v8 } from "../../host/index.ts";
-import { readModule } from "../../host/node.ts";
+import { type DeviceModule, deviceModule } from "../../host/node.ts";
 import { readFile } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
@@ -29,9 +29,10 @@ export default defineCommand({
   async run({ args }) {
     const blob = await readFile(args.model);
     const { name: runtime } = runtimeNamed(args.runtime);
-    const memory = await modelMemory(blob, await readModule(), v8);
+    const { name: moduleName, module } = await deviceModule(blob);
+    const memory = await modelMemory(blob, module, v8);
     const boards = (args.board === "all" ? boardNames() : [args.board]).map(readBoard);
-    const fits = boards.map((board) => fitOf(board, runtime, blob.length, memory));
+    const fits = boards.map((board) => fitOf(board, runtime, moduleName, blob.length, memory));
     printResult(
       args.json,
       () => ({ blob: blob.length, memory, boards: fits }),
@@ -41,8 +42,14 @@ export default defineCommand({
 });
 
 /** What a model takes of a board. A board of a user's own counts as the measured one of the same core. */
-export function fitOf(board: Board, runtime: string, blobBytes: number, { bytes }: ModelMemory): Fit {
-  const { code, variables, stack } = measuredFor(board, runtime);
+export function fitOf(
+  board: Board,
+  runtime: string,
+  module: DeviceModule,
+  blobBytes: number,
+  { bytes }: ModelMemory,
+): Fit {
+  const { code, variables, stack } = measuredFor(board, runtime, module);
   const flash = {
     code,
     codeFree: board.blob.address - board.flash.address - code,
@@ -55,15 +62,16 @@ export function fitOf(board: Board, runtime: string, blobBytes: number, { bytes 
   return { board: board.name, runtime, flash, ram, fits };
 }
 
-function measuredFor(board: Board, runtime: string): Measured {
+function measuredFor(board: Board, runtime: string, module: DeviceModule): Measured {
   const all = readMeasured();
   const same = Object.keys(all).find((name) => name === board.name || readBoard(name).core === board.core);
-  const measured = same === undefined ? undefined : (all[board.name] ?? all[same])?.[runtime];
+  const measured = same === undefined ? undefined : (all[board.name] ?? all[same])?.[runtime]?.[module];
   if (measured) return measured;
   throw new EngineError("missing", `nothing was measured for ${board.name} (${board.core}) with ${runtime}`);
 }
 
-function formatFits(blob: number, { head, arena, scratch, bytes }: ModelMemory, fits: Fit[]): string[] {
+function formatFits(blob: number, memory: ModelMemory, fits: Fit[]): string[] {
+  const { tables, head, arena, scratch, slack, bytes } = memory;
   const rows = fits.map(({ board, runtime, flash, ram, fits: fit }) => [
     board,
     runtime,
@@ -74,7 +82,7 @@ function formatFits(blob: number, { head, arena, scratch, bytes }: ModelMemory, 
   ]);
   return [
     `flash    ${formatCount(blob)} bytes of blob`,
-    `RAM      ${formatCount(bytes)} bytes: head ${formatCount(head)}, activations ${formatCount(arena)}, scratch ${formatCount(scratch)}`,
+    `RAM      ${formatCount(bytes)} bytes: tables ${formatCount(tables)}, head ${formatCount(head)}, activations ${formatCount(arena)}, scratch ${formatCount(scratch)}, slack ${slack}`,
     "",
     ...formatTable("llrrrl", [["board", "runtime", "code", "RAM beside it", "of RAM", ""], ...rows]),
   ];

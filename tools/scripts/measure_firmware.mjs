@@ -1,4 +1,4 @@
-// Builds the firmware of every board and writes what it takes without a model, in bytes, into host/firmware/measured.json.
+// Builds the firmware of every board and writes what it takes without a model, by module, in bytes, into host/firmware/measured.json.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,18 +8,22 @@ const { boardNames, readBoard } = await import("../../dist/host/firmware/boards.
 const { CORES } = await import("../../dist/host/firmware/cores.js");
 const { buildImage } = await import("../../dist/host/firmware/build.js");
 const { RUNTIMES } = await import("../../dist/host/firmware/runtimes.js");
-const { readModule } = await import("../../dist/host/node.js");
+const { DEVICE_MODULES, readModule } = await import("../../dist/host/node.js");
 
 const measured = {};
 for (const name of boardNames()) {
   const board = readBoard(name);
   measured[name] = {};
   for (const runtime of Object.values(RUNTIMES)) {
-    const { elf, code } = await buildImage(board, runtime, await readModule());
-    const text = execFileSync(`${CORES[board.core].tools}nm`, [elf], { encoding: "utf8" });
-    const symbol = (label) => Number.parseInt(text.match(new RegExp(`^([0-9a-f]+) . ${label}$`, "m"))[1], 16);
-    const stack = symbol("stack_top") - symbol("stack_bottom");
-    measured[name][runtime.name] = { code: code.length, variables: symbol("pool_start") - symbol("stack_top"), stack };
+    measured[name][runtime.name] = {};
+    for (const module of DEVICE_MODULES) {
+      const { elf, code } = await buildImage(board, runtime, await readModule(module));
+      const text = execFileSync(`${CORES[board.core].tools}nm`, [elf], { encoding: "utf8" });
+      const symbol = (label) => Number.parseInt(text.match(new RegExp(`^([0-9a-f]+) . ${label}$`, "m"))[1], 16);
+      const stack = symbol("stack_top") - symbol("stack_bottom");
+      const variables = symbol("pool_start") - symbol("stack_top");
+      measured[name][runtime.name][module] = { code: code.length, variables, stack };
+    }
   }
 }
 writeFileSync(join(PROJECT, "host", "firmware", "measured.json"), `${JSON.stringify(measured, null, 2)}\n`);

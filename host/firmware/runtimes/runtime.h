@@ -26,9 +26,16 @@ enum runtime_trap {
   TRAP_OTHER,
 };
 
-/* Makes the instance, its linear memory `bytes` bytes at `memory` if the runtime can take memory from outside,
-   otherwise of its own pool, zeroed. Anything but TRAP_NONE: no instance. Calling it again makes a fresh instance: that
-   is the way back after a trap. */
+/* Bytes at the start of linear memory that the module keeps for itself: its features(2). */
+uint32_t runtime_own_bytes(void);
+
+/* Bytes behind linear memory that are the instance's as well: wasm2c's bounds checks may let an access pass that begins
+   inside memory and ends there. */
+#define RUNTIME_SLACK_BYTES 64u
+
+/* Makes the instance, its linear memory `bytes` bytes (and the slack) at `memory` if the runtime can take memory from
+   outside, otherwise of its own pool, zeroed. Anything but TRAP_NONE: no instance; so for fewer bytes than are the
+   module's own. Calling it again makes a fresh instance: that is the way back after a trap. */
 enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes);
 
 /* Where linear memory lies; valid after runtime_start. */

@@ -183,3 +183,9 @@ enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *argum
   if (failed == m3Err_trapUnreachable) return TRAP_UNREACHABLE;
   return failed == m3Err_trapStackOverflow ? TRAP_STACK : TRAP_OTHER; /* a division by 0; a pool that is too small for the code */
 }
+
+uint32_t runtime_own_bytes(void) {
+  const uint32_t word = 2;
+  int32_t bytes;
+  return runtime_start(0, 0) || runtime_call(RUNTIME_FEATURES, &word, &bytes) ? 0 : (uint32_t)bytes;
+}
