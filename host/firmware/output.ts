@@ -6,7 +6,7 @@ import type { Board } from "./boards.ts";
 import { buildImage, compile, compileSteps, LINK, run, SECTIONS, type Step } from "./build.ts";
 import { CORES } from "./cores.ts";
 import { type Chunk, flatImage, intelHex } from "./hex.ts";
-import { boardProject, libraryProject, type Project } from "./project.ts";
+import { boardProject, GENERATED, libraryProject, type Project } from "./project.ts";
 import type { Runtime } from "./runtimes.ts";
 
 /** What `writeFirmware` made. */
@@ -162,7 +162,7 @@ else()
   add_library(tern STATIC \${TERN_SOURCES})
   target_include_directories(tern PUBLIC src)
 endif()
-set_source_files_properties(src/${generated.file} PROPERTIES COMPILE_OPTIONS "-O2;-w;-DNDEBUG;-ffp-contract=off")
+set_source_files_properties(src/${generated.file} PROPERTIES COMPILE_OPTIONS "${GENERATED.join(";")}")
 `;
 }
 

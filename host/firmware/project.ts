@@ -37,7 +37,10 @@ const DEVICE = [
 
 /** For size: our own code. For speed: the module's, which is where the time goes. No warning is worth a look in what wasm2c wrote. */
 const OURS = ["-std=gnu99", "-Os", "-Wall", "-Wextra", "-Werror"];
-const GENERATED = ["-std=gnu99", "-O2", "-w", "-DNDEBUG", "-ffp-contract=off"];
+export const GENERATED = [
+  ...["-std=gnu99", "-O2", "-w", "-DNDEBUG", "-ffp-contract=off"],
+  ...["-fno-tree-pre", "-fno-tree-reassoc"], // which take registers and additions for addresses that a load has room for
+];
 
 /** The library with a runtime: sources for any build system. */
 export async function libraryProject(runtime: Runtime, module: Uint8Array): Promise<Project> {
@@ -50,7 +53,7 @@ export async function libraryProject(runtime: Runtime, module: Uint8Array): Prom
 
 /** A whole firmware for a board, without a blob. */
 export async function boardProject(board: Board, runtime: Runtime, module: Uint8Array): Promise<Project> {
-  const { arch } = CORES[board.core];
+  const { arch, generated: more } = CORES[board.core];
   if (!runtime.cores.includes(board.core)) {
     const known = runtime.cores.join(", ");
     throw new EngineError("missing", `${runtime.name} on ${board.name}: its core is ${board.core}, expected ${known}`);
@@ -65,20 +68,26 @@ export async function boardProject(board: Board, runtime: Runtime, module: Uint8
     "board.h": boardHeader(board, runtime, module),
     "link.ld": linkerScript(board, stackBytes(module)),
   };
-  if (!interpreter) return projectOf(own, generated);
-  return projectOf(own, generated, interpreterParts(interpreter, board.core, module), interpreter.link);
+  const parts = interpreter && interpreterParts(interpreter, board.core, module);
+  return projectOf(own, generated, { more, parts, link: interpreter?.link });
+}
+
+/** What else a project has: flags for generated C, an interpreter. */
+interface Parts {
+  more?: string[];
+  parts?: InterpreterParts | undefined;
+  link?: string[] | undefined;
 }
 
 function projectOf(
   own: string[],
   generated: Record<string, string>,
-  parts: InterpreterParts = { files: {}, sources: [] },
-  link: string[] = [],
+  { more = [], parts = { files: {}, sources: [] }, link = [] }: Parts = {},
 ): Project {
   const copies = own.map((path) => [basename(path), readFileSync(join(FIRMWARE, path), "utf8")]);
   const sources: Source[] = [
     ...own.map((path) => ({ file: basename(path), flags: OURS })),
-    ...Object.keys(generated).map((file) => ({ file, flags: GENERATED })),
+    ...Object.keys(generated).map((file) => ({ file, flags: [...GENERATED, ...more] })),
   ];
   return {
     files: { ...Object.fromEntries(copies), ...parts.files, ...generated },

@@ -17,8 +17,8 @@ export interface Runtime {
   modules: string[];
   /** Files made from the module, by name: its C, or its bytes. */
   generate(module: Uint8Array): Promise<Record<string, string>>;
-  /** runtime_front_bytes of runtime.h: what it keeps of the memory that a model is given. */
-  frontBytes: number;
+  /** runtime_extra_bytes of runtime.h: what it takes of the memory that a model is given. */
+  extraBytes: number;
   /** Stack that the firmware needs, in bytes: what `info` told after the models of the tests, and a quarter more. */
   stackBytes(module: Uint8Array): number;
 }
@@ -28,16 +28,16 @@ export const RUNTIMES: Record<string, Runtime> = {
     name: "wasm2c",
     sources: ["runtimes/wasm2c/wasm2c.c"],
     cores: Object.keys(CORES) as CoreName[],
-    modules: ["scalar"],
+    modules: ["device_mlp", "device"],
     generate: translate,
-    frontBytes: 0,
+    extraBytes: 64, // behind linear memory: wasm-rt.h
     stackBytes: () => 1536,
   },
   wasm3: interpreted("wasm3", 16), // its header, three words, right before linear memory
   wamr: interpreted("wamr", 0),
 };
 
-function interpreted(name: string, frontBytes: number): Runtime {
+function interpreted(name: string, extraBytes: number): Runtime {
   const interpreter = INTERPRETERS[name]!;
   return {
     name,
@@ -46,7 +46,7 @@ function interpreted(name: string, frontBytes: number): Runtime {
     cores: Object.keys(interpreter.cores) as CoreName[],
     modules: Object.keys(interpreter.modules),
     generate: async (module) => ({ "module.S": moduleSource(module) }),
-    frontBytes,
+    extraBytes,
     stackBytes: (module) => sizesFor(interpreter, module).nativeBytes,
   };
 }

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import wabt from "wabt";
-import { planScratch } from "../../host/backend.ts";
 import { HEADER, HEADER_BYTES, OP } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { convert } from "../../host/convert.ts";
@@ -13,6 +12,7 @@ import { buildImage } from "../../host/firmware/build.ts";
 import { startEmulator } from "../../host/firmware/emulator.ts";
 import { payloadOf } from "../../host/firmware/protocol.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
+import { modelMemory } from "../../host/fit.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { selfTest } from "../../host/self_test.ts";
 import { loadReference, type Session } from "../../host/session.ts";
@@ -78,7 +78,7 @@ describeBoards("firmware", (board, runtime) => {
       [await smallBlob("both"), 5],
       [await smallBlob("index"), 1],
     ] as const;
-    const { frontBytes } = runtimeNamed(runtime);
+    const { extraBytes } = runtimeNamed(runtime);
     for (const [blob, rows] of [[digits, 1] as const, ...(isNarrow(board, runtime) ? [] : others)]) {
       const module = await moduleFor(runtime, blob);
       const { elf } = await buildImage(board, runtimeNamed(runtime), module);
@@ -88,10 +88,7 @@ describeBoards("firmware", (board, runtime) => {
       expect(selfTest(session).wrong).toEqual([]);
       session.dispose();
       const device = await start(board, runtime, blob, { module });
-      const { arena } = readBlob(blob);
-      const head = new DataView(blob.buffer).getUint32(HEADER.headBytes, true);
-      const scratch = await planScratch({ module, blob, engine: v8, weights: "streaming", maxRows: rows });
-      expect(device.open(rows)).toBe(frontBytes + head + arena.fixed + arena.perRow * rows + scratch);
+      expect(device.open(rows)).toBe((await modelMemory(blob, module, v8, rows, extraBytes)).bytes);
       expect(device.selfTest()).toEqual({ pairs: readBlob(blob).selfTest!.inputs.length, wrong: 0 });
       const { stackUsed, stackBytes } = device.info();
       expect(stackUsed * 1.25).toBeLessThanOrEqual(stackBytes);
@@ -203,14 +200,14 @@ describeKinds("flash", (board, runtime) => {
   });
 });
 
-/** A module with our exports: `features(a)` loads a word at address a, `reset` divides by 0, `abi_version` is unreachable, `plan` wants 64 bytes. */
+/** A module with our exports: `plan` wants 64 bytes, `invoke` does what the next suite tries. */
 const { parseWat } = await wabt();
 const TRAPS = parseWat(
   "traps.wat",
   `(module (import "board" "weights_read" (func $read (param i32 i32 i32) (result i32)))
     (memory (export "memory") 0)
     (func (export "abi_version") (result i32) unreachable)
-    (func (export "features") (param i32) (result i32) (i32.load (local.get 0)))
+    (func (export "features") (param i32) (result i32) (i32.const 32))
     (func (export "plan") (param i32 i32 i32) (result i32) (i32.const 64))
     (func (export "open") (param i32 i32 i32 i32 i32) (result i32) (i32.const 0))
     (func (export "invoke") (param i32 i32 i32) (result i32)
@@ -229,11 +226,13 @@ const TRAPS = parseWat(
 describeKinds("a trap", (board, runtime) => {
   it("comes back as an error, and the next model runs", async () => {
     const device = await start(board, runtime, digits, { module: TRAPS });
-    const bytes = device.open(1) - runtimeNamed(runtime).frontBytes;
+    const bytes = device.open(1) - runtimeNamed(runtime).extraBytes;
+    const slack = runtime === "wasm2c"; // its checks may let an access end there, except where words must be aligned
     for (const [what, [op, address, value], status] of [
       ["the last word", [0, bytes - 4, 1], 0],
-      ["a byte too far", [0, bytes - 3, 1], 49],
+      ["a word from the last byte on", [0, bytes - 1, 1], !slack ? 49 : board.core === "cortex-m0" ? 66 : 0],
       ["behind the end", [0, bytes, 1], 49],
+      ["behind the slack", [0, bytes + 60, 1], 49],
       ["the end of the address space", [0, 0xffffffff, 1], 49],
       ["an address and an offset that wrap", [3, 1, 0], 49],
       ["an address and an offset that wrap to the end", [3, 0xffffffff, 0], 49],
@@ -249,7 +248,7 @@ describeKinds("a trap", (board, runtime) => {
         const failure = failureOf(() => device.invoke(op, address, value));
         expect(failure, what).toEqual({
           kind: "trap",
-          message: expect.stringContaining(`returned status ${status}, trap`),
+          message: expect.stringContaining(`returned status ${status}, ${status === 66 ? "fault" : "trap"}`),
         });
         expect(failureOf(() => device.invoke(0, 0, 0)).message, what).toContain("status 12, NotOpen");
       }

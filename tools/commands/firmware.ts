@@ -29,22 +29,25 @@ export default defineCommand({
     const runtime = runtimeNamed(args.runtime);
     const blob = model === undefined ? undefined : await readFile(model);
     if (blob) readBlob(blob); // is one
-    const module = blob ? (await deviceModule(runtime, blob)).module : await readModule(runtime.modules.at(-1));
+    const all = runtime.modules.at(-1)!;
+    const { name, module } = blob ? await deviceModule(runtime, blob) : { name: all, module: await readModule(all) };
     const written = library
       ? await writeLibrary(out, runtime, module, blob && (await modelHeader(blob, module, v8)))
       : await writeFirmware(out, readBoard(board!), runtime, module, blob!);
     printResult(
       args.json,
-      () => ({ out, ...written }),
-      () => formatWritten(out, written),
+      () => ({ out, module: name, ...written }),
+      () => formatWritten(out, name, written),
     );
   },
 });
 
-function formatWritten(out: string, { files, codeBytes, missing }: Written): string[] {
+function formatWritten(out: string, module: string, { files, codeBytes, missing }: Written): string[] {
   return [
     ...wrapText(`${out}: ${shortened(files).join(", ")}`),
-    ...(codeBytes === undefined ? [] : [`code     ${formatCount(codeBytes)} bytes of flash`]),
+    ...(codeBytes === undefined
+      ? []
+      : [`code     ${formatCount(codeBytes)} bytes of flash, with the module ${module}`]),
     ...(missing === undefined ? [] : wrapText(`not compiled: ${missing}`)),
   ];
 }

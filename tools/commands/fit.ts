@@ -31,7 +31,7 @@ export default defineCommand({
     const blob = await readFile(args.model);
     const runtime = runtimeNamed(args.runtime);
     const { name, module } = await deviceModule(runtime, blob);
-    const memory = await modelMemory(blob, module, v8, 1, runtime.frontBytes);
+    const memory = await modelMemory(blob, module, v8, 1, runtime.extraBytes);
     const boards = (args.board === "all" ? boardNames() : [args.board]).map(readBoard);
     const fits = boards
       .filter(({ core }) => args.board !== "all" || runtime.cores.includes(core))
@@ -68,11 +68,14 @@ function measuredFor(board: Board, { name: runtime, cores }: Runtime, module: st
   throw new EngineError("missing", `nothing was measured for ${board.name} (${board.core}) with ${runtime}${known}`);
 }
 
-function formatFits(blob: number, { front, head, arena, scratch, bytes }: ModelMemory, fits: Fit[]): string[] {
-  const own = front === 0 ? "" : `runtime ${formatCount(front)}, `;
-  const rows = fits.map(({ board, runtime, module, flash, ram, fits: fit }) => [
+function formatFits(
+  blob: number,
+  { tables, head, arena, scratch, runtime, bytes }: ModelMemory,
+  fits: Fit[],
+): string[] {
+  const rows = fits.map(({ board, runtime: name, module, flash, ram, fits: fit }) => [
     board,
-    runtime,
+    name,
     module,
     formatCount(flash.code),
     formatCount(ram.stack + ram.variables),
@@ -81,7 +84,7 @@ function formatFits(blob: number, { front, head, arena, scratch, bytes }: ModelM
   ]);
   return [
     `flash    ${formatCount(blob)} bytes of blob`,
-    `RAM      ${formatCount(bytes)} bytes: ${own}head ${formatCount(head)}, activations ${formatCount(arena)}, scratch ${formatCount(scratch)}`,
+    `RAM      ${formatCount(bytes)} bytes: tables ${formatCount(tables)}, head ${formatCount(head)}, activations ${formatCount(arena)}, scratch ${formatCount(scratch)}, runtime ${runtime}`,
     "",
     ...formatTable("lllrrrl", [["board", "runtime", "module", "code", "RAM beside it", "of RAM", ""], ...rows]),
   ];

@@ -35,7 +35,7 @@ static int32_t call(enum runtime_export export, uint32_t a, uint32_t b, uint32_t
 int main(void) {
   static uint8_t given[16 + MEMORY_BYTES] __attribute__((aligned(16)));
   const uint32_t sum = sum_of_module();
-  const enum runtime_trap trap = runtime_start(given, runtime_front_bytes + MEMORY_BYTES);
+  const enum runtime_trap trap = runtime_start(given, MEMORY_BYTES);
   if (trap) return print_number("start: trap", trap), 1;
   uint8_t *memory = runtime_memory();
   memcpy(memory + BLOB_AT, blob_begin, HEAD_BYTES);

@@ -54,7 +54,7 @@ int main(void) {
       random = random * 1664525 + 1013904223;
       module[(random >> 8) % bytes] ^= (uint8_t)(1 << (random >> 5 & 7));
     }
-    if (runtime_start(given, runtime_front_bytes + MEMORY_BYTES)) {
+    if (runtime_start(given, MEMORY_BYTES)) {
       refused++;
     } else if (sigsetjmp(too_long, 1)) {
       endless++;

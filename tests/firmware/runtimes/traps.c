@@ -15,7 +15,7 @@ int main(void) {
   for (uint32_t round = 0; round < 100; round++) {
     for (uint32_t way = 0; way < WAYS; way++) {
       int32_t result = -1;
-      enum runtime_trap trap = runtime_start(given, runtime_front_bytes + MEMORY_BYTES);
+      enum runtime_trap trap = runtime_start(given, MEMORY_BYTES);
       if (trap) return print_number("start: trap", trap), 1;
       for (uint32_t i = 0; i < MEMORY_BYTES; i++) {
         if (runtime_memory()[i]) return print_number("not zeroed", i), 1;

@@ -9,7 +9,7 @@
 #include "wasm_runtime.h"
 #include <string.h>
 
-const uint32_t runtime_front_bytes = 0;
+const uint32_t runtime_extra_bytes = 0;
 
 static uint8_t *linear;
 static uint32_t linear_bytes;
@@ -118,4 +118,10 @@ enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *argum
   if (ends_with(why, "out of bounds memory access")) return TRAP_BOUNDS;
   if (ends_with(why, "unreachable")) return TRAP_UNREACHABLE;
   return ends_with(why, "stack overflow") ? TRAP_STACK : TRAP_OTHER; /* a division by 0, say */
+}
+
+uint32_t runtime_own_bytes(void) {
+  const uint32_t word = 2;
+  int32_t bytes;
+  return runtime_start(0, 0) || runtime_call(RUNTIME_FEATURES, &word, &bytes) ? 0 : (uint32_t)bytes;
 }

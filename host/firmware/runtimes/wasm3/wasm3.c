@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define FRONT_BYTES ((sizeof(M3MemoryHeader) + 15) & ~15u) /* memory begins at a multiple of 16 */
-const uint32_t runtime_front_bytes = FRONT_BYTES;
+const uint32_t runtime_extra_bytes = FRONT_BYTES;
 
 static M3MemoryHeader *linear;
 static uint8_t *linear_data(void) { return (uint8_t *)(linear + 1); }
@@ -127,7 +127,7 @@ static M3Result load(IM3Runtime runtime, uint8_t *given, uint32_t bytes) {
   M3Memory *memory = &runtime->memory;
   linear = (M3MemoryHeader *)(given + FRONT_BYTES) - 1;
   *linear = *memory->mallocated;
-  linear->length = bytes - FRONT_BYTES;
+  linear->length = bytes;
   memset(linear_data(), 0, linear->length);
   memory->mallocated = linear;
   memory->maxPages = 0;
@@ -147,7 +147,6 @@ enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes) {
   translated = EXPORTS;
   code = 0;
   used = last = 0;
-  if (bytes < FRONT_BYTES) return TRAP_OTHER;
   IM3Environment environment = m3_NewEnvironment();
   IM3Runtime runtime = environment ? m3_NewRuntime(environment, RUNTIME_STACK_BYTES, 0) : 0;
   if (!runtime) return TRAP_OTHER; /* the pool is too small */
@@ -182,4 +181,13 @@ enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *argum
   if (failed == m3Err_trapOutOfBoundsMemoryAccess) return TRAP_BOUNDS;
   if (failed == m3Err_trapUnreachable) return TRAP_UNREACHABLE;
   return failed == m3Err_trapStackOverflow ? TRAP_STACK : TRAP_OTHER; /* a division by 0; a pool that is too small for the code */
+}
+
+uint32_t runtime_own_bytes(void) {
+  uint8_t memory[FRONT_BYTES] __attribute__((aligned(16)));
+  const uint32_t word = 2;
+  int32_t bytes;
+  const int failed = runtime_start(memory, 0) || runtime_call(RUNTIME_FEATURES, &word, &bytes);
+  instance = 0;
+  return failed ? 0 : (uint32_t)bytes;
 }
