@@ -21,6 +21,8 @@ import { digitsBlob, smallBlob } from "../tools/tern.ts";
 import { ALL, describeBoards, describeKinds, digits, failureOf, isNarrow, moduleFor, startBoard } from "./boards.ts";
 
 const largeTiles = await digitsBlob();
+/** Its ternary weights in strips. */
+const packed = await digitsBlob({ target: "cortex-m4:wasm3" });
 
 const open: { close(): void }[] = [];
 afterEach(() => {
@@ -74,6 +76,7 @@ describeBoards("firmware", (board, runtime) => {
   it("computes what the reference computes, and takes the memory that was planned", async () => {
     const others = [
       [largeTiles, 1],
+      [packed, 1],
       [digits, 3],
       [await smallBlob("both"), 5],
       [await smallBlob("index"), 1],
