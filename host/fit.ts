@@ -6,15 +6,22 @@ import { elementBytes } from "./blob/tensors.ts";
 import type { Engine } from "./engines/engine.ts";
 import { EngineError } from "./errors.ts";
 
-/** RAM that a model takes on a device, in bytes: its weights are streamed. */
+/** RAM that a model takes on a device, in bytes, in the order in which it lies there: its weights are streamed. */
 export interface ModelMemory {
+  /** What the module keeps for itself. */
+  tables: number;
   head: number;
   arena: number;
   /** The largest tile is in it. */
   scratch: number;
+  /** What the runtime wants beside all that: runtime_extra_bytes of runtimes/runtime.h. */
+  runtime: number;
   /** All of it. */
   bytes: number;
 }
+
+/** Of the runtime that firmware has if nothing is said: wasm2c. */
+const EXTRA_BYTES = 64;
 
 /** What `tern_open` takes for `rows` rows. Throws EngineError of kind "packing" for what devices do not run. */
 export async function modelMemory(
@@ -22,14 +29,18 @@ export async function modelMemory(
   module: Uint8Array,
   engine: Engine,
   rows = 1,
+  runtime = EXTRA_BYTES,
 ): Promise<ModelMemory> {
   const program = readBlob(blob);
-  const [missing] = missingPackings(program, (await moduleFeatures(module, engine)).data);
+  const { data, ownBytes } = await moduleFeatures(module, engine);
+  const [missing] = missingPackings(program, data);
   if (missing) throw new EngineError("packing", `devices do not run packing ${missing}: \`tern repack --for any\``);
   const head = new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.headBytes, true);
   const arena = program.arena.fixed + program.arena.perRow * rows;
   const scratch = await planScratch({ module, blob, engine, weights: "streaming", maxRows: rows });
-  return { head, arena, scratch, bytes: head + arena + scratch };
+  const tables = (ownBytes + 15) & ~15;
+  const bytes = tables + head + arena + scratch + runtime;
+  return { tables, head, arena, scratch, runtime, bytes };
 }
 
 /** A C header with the sizes of a model, for firmware that has it in flash. */

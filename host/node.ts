@@ -1,17 +1,19 @@
 /** What needs Node: the compiled module as a file, wasmtime, and devices. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { moduleFeatures } from "./backend.ts";
 import { hasPacking } from "./blob/features.ts";
 import { HEADER, HEADER_BYTES } from "./blob/layout.ts";
 import { type DeviceLoadOptions, loadDevice } from "./device.ts";
 import type { Engine } from "./engines/engine.ts";
 import { packageRoot } from "./engines/package_root.ts";
+import { v8 } from "./engines/v8.ts";
 import { EngineError } from "./errors.ts";
 import { readBoard } from "./firmware/boards.ts";
 import { buildImage } from "./firmware/build.ts";
 import { startEmulator } from "./firmware/emulator.ts";
 import { openSerial } from "./firmware/port.ts";
-import { runtimeNamed } from "./firmware/runtimes.ts";
+import { type Runtime, runtimeNamed } from "./firmware/runtimes.ts";
 import type { Session } from "./session.ts";
 import { chooseVariant, VARIANTS, type Variant } from "./variant.ts";
 
@@ -30,8 +32,27 @@ export function plainModule(blob: Uint8Array): Promise<Uint8Array> {
   return readModule(hasPacking(needed, "trit4") ? "device" : "scalar");
 }
 
-/** A variant of the module, `build/scalar.wasm` if not said, out of this package. Throws EngineError where it was not built. */
-export async function readModule(variant: Variant | "device" = "scalar"): Promise<Uint8Array> {
+/** A module for devices: its name in build/, and its bytes. */
+export interface DeviceModule {
+  name: string;
+  module: Uint8Array;
+}
+
+/** The smallest module that a runtime runs a blob with; where none has all that the blob needs, the largest, which says so. */
+export async function deviceModule({ modules }: Runtime, blob: Uint8Array): Promise<DeviceModule> {
+  const view = new DataView(blob.buffer, blob.byteOffset, blob.byteLength);
+  const needs = (field: number) => (blob.length < HEADER_BYTES ? 0 : view.getUint32(field, true));
+  let found: DeviceModule | undefined;
+  for (const name of modules) {
+    found = { name, module: await readModule(name) };
+    const { op, data } = await moduleFeatures(found.module, v8);
+    if ((needs(HEADER.opFeatures) & ~op) === 0 && (needs(HEADER.dataFeatures) & ~data) === 0) break;
+  }
+  return found!;
+}
+
+/** A module of build/, the variant `scalar` if not said, out of this package. Throws EngineError where it was not built. */
+export async function readModule(variant: Variant | (string & {}) = "scalar"): Promise<Uint8Array> {
   const path = join(packageRoot(), "build", `${variant}.wasm`);
   try {
     return new Uint8Array(await readFile(path));
@@ -52,6 +73,8 @@ export async function openOnDevice(target: string, options: DeviceLoadOptions): 
   if (target.startsWith("/dev/")) return loadDevice(openSerial(target, BAUD), options);
   const [name = "", runtime = "wasm2c"] = target.split(":");
   const board = readBoard(name);
-  const image = await buildImage(board, runtimeNamed(runtime), await readModule());
+  const runs = runtimeNamed(runtime);
+  const { module } = await deviceModule(runs, options.blob);
+  const image = await buildImage(board, runs, module);
   return loadDevice(await startEmulator(board, image.elf, options.blob), options);
 }

@@ -1,10 +1,10 @@
 import { InputError } from "../errors.ts";
-import type { DenseOp, PackingName, Program } from "../program.ts";
+import type { DenseOp, Op, PackingName, Program } from "../program.ts";
 import { codeRange } from "./code_range.ts";
 import { hasPacking } from "./features.ts";
 import { packingOf, WEIGHTS } from "./pack/pack.ts";
 import { readWhole } from "./read.ts";
-import { type Choice, type CodeClass, NARROW, TARGETS, type Target } from "./targets.ts";
+import { type Choice, type CodeClass, NARROW, TARGETS, type Target, type TargetChoices } from "./targets.ts";
 import { writeBlob } from "./write.ts";
 
 /**
@@ -16,13 +16,24 @@ export function repack(blob: Uint8Array, target: Target): Uint8Array {
   return writeBlob(repackFor(program, target), unknown);
 }
 
-/** A program with the packings of a target. */
+/** A program with the packings and tiles of a target. */
 export function repackFor(program: Program, target: Target): Program {
   if (!Object.hasOwn(TARGETS, target)) {
     throw new InputError(`target "${target}", expected one of ${Object.keys(TARGETS).join(", ")}`);
   }
-  const { choices } = TARGETS[target];
-  return withPackings(program, (op) => chosen(choices, program, op) ?? WEIGHTS[op.dtype].packings[0].name);
+  const { choices, tileChannels }: TargetChoices = TARGETS[target];
+  const packed = withPackings(program, (op) => chosen(choices, program, op) ?? WEIGHTS[op.dtype].packings[0].name);
+  return { ...packed, ops: packed.ops.map((op) => tiledFor(packed, op, tileChannels)) };
+}
+
+/** An op in the tiles of a target: of so many channels, or as the writer chooses. */
+function tiledFor(program: Program, op: Op, channels: number | undefined): Op {
+  if (op.kind !== "dense") return op;
+  const { tileChannels: _, ...rest } = op;
+  if (channels === undefined) return rest;
+  const { groupChannels } = packingOf(op);
+  const whole = Math.ceil(channels / groupChannels) * groupChannels;
+  return { ...rest, tileChannels: Math.min(whole, program.tensors[op.output]!.channels) };
 }
 
 /** Output channels of a tile of weights that stay in memory: nearly as many as a tile can have, so that a kernel is called once. */

@@ -2,7 +2,8 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { EngineError } from "../errors.ts";
 import type { Board } from "./boards.ts";
@@ -36,43 +37,99 @@ export async function buildImage(
   const project = await boardProject(board, runtime, module);
   const { tools, packages, flags } = CORES[board.core];
   const gcc = `${tools}gcc`;
-  const steps = compileSteps(project, [...flags, ...SECTIONS, ...defines]);
-  const objects = steps.map(({ object }) => object);
-  const link = [...flags, ...LINK, ...objects, "-o", "firmware.elf"];
-  const hash = createHash("sha256")
-    .update(JSON.stringify([project.files, steps, link]))
-    .digest("hex")
-    .slice(0, 16);
-  const folder = join(CACHE, `${board.name}-${runtime.name}-${hash}`);
-  if (!existsSync(folder)) {
-    await mkdir(CACHE, { recursive: true });
-    const scratch = await mkdtemp(join(CACHE, "new-"));
-    try {
-      await writeProject(scratch, project);
-      await Promise.all(steps.map(({ args }) => run(gcc, args, scratch, packages)));
-      await run(gcc, link, scratch, packages);
-      await run(`${tools}objcopy`, ["-O", "binary", "firmware.elf", "firmware.bin"], scratch, packages);
-      await rename(scratch, folder).catch((error) => {
-        if (!existsSync(folder)) throw error; // another process was faster
-      });
-    } finally {
-      await rm(scratch, { recursive: true, force: true });
-    }
+  const steps = compileSteps(project, [...flags, ...SECTIONS], defines);
+  const kept = steps.filter((step) => step.kept);
+  const keptFiles = project.keptFiles.map((name) => [name, project.files[name]!]);
+  const keptFolder = folderFor(`${runtime.name}-${board.core}`, [keptFiles, kept]);
+  if (kept.length > 0) {
+    await makeFolder(keptFolder, async (scratch) => {
+      await writeProject(scratch, project.files, project.keptFiles);
+      await compile(gcc, kept, scratch, packages);
+    });
   }
+  const objects = steps.map(({ object, kept }) => (kept ? join(keptFolder, object) : object));
+  const link = [...flags, ...LINK, ...objects, ...project.link, "-o", "firmware.elf"];
+  const folder = folderFor(`${board.name}-${runtime.name}`, [project.files, steps, link]);
+  await makeFolder(folder, async (scratch) => {
+    await writeProject(scratch, project.files);
+    await compile(
+      gcc,
+      steps.filter((step) => !step.kept),
+      scratch,
+      packages,
+    );
+    await run(gcc, link, scratch, packages).catch((error: Error) => {
+      const short = error.message.match(/region `ram' overflowed by (\d+) bytes/)?.[1];
+      if (short === undefined) throw error;
+      const what = `${runtime.name} with a module of ${module.length} bytes`;
+      throw new EngineError(
+        "memory",
+        `${board.name} has ${board.ram.bytes} bytes of RAM, ${short} too few for ${what}`,
+      );
+    });
+    await run(`${tools}objcopy`, ["-O", "binary", "firmware.elf", "firmware.bin"], scratch, packages);
+  });
   const elf = join(folder, "firmware.elf");
   return { elf, code: new Uint8Array(await readFile(join(folder, "firmware.bin"))) };
 }
 
-/** Arguments of the compiler per source, and the object that it makes. */
-export function compileSteps({ sources }: Project, flags: readonly string[]): { object: string; args: string[] }[] {
-  return sources.map(({ file, flags: own }) => {
-    const object = file.replace(/\.c$/, ".o");
-    return { object, args: [...flags, ...own, "-c", file, "-o", object] };
+/** A folder of the cache for what is made of `parts` alone. */
+function folderFor(name: string, parts: unknown): string {
+  const hash = createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+  return join(CACHE, `${name}-${hash}`);
+}
+
+/** Has `make` fill a folder, unless it is there; all of it or nothing. */
+async function makeFolder(folder: string, make: (scratch: string) => Promise<void>): Promise<void> {
+  if (existsSync(folder)) return;
+  await mkdir(CACHE, { recursive: true });
+  const scratch = await mkdtemp(join(CACHE, "new-"));
+  try {
+    await make(scratch);
+    await rename(scratch, folder).catch((error) => {
+      if (!existsSync(folder)) throw error; // another process was faster
+    });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** A call of the compiler: its arguments, the source and the object that it makes. */
+export interface Step {
+  file: string;
+  object: string;
+  args: string[];
+  kept: boolean;
+}
+
+/** `defines` are for sources that are not kept. */
+export function compileSteps({ sources }: Project, flags: readonly string[], defines: readonly string[] = []): Step[] {
+  return sources.map(({ file, flags: own, kept = false }) => {
+    const object = file.replace(/\.[csS]$/, ".o");
+    return { file, object, args: [...flags, ...(kept ? [] : defines), ...own, "-c", file, "-o", object], kept };
   });
 }
 
-export async function writeProject(folder: string, { files }: Project): Promise<void> {
-  await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text)));
+/** Runs steps in a folder, a few at a time. */
+export async function compile(gcc: string, steps: readonly Step[], folder: string, packages: string[]): Promise<void> {
+  const left = steps.slice();
+  const work = async () => {
+    for (let step = left.pop(); step; step = left.pop()) await run(gcc, step.args, folder, packages);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+}
+
+/** Writes files of a project, all if not said. */
+async function writeProject(
+  folder: string,
+  files: Record<string, string>,
+  names: readonly string[] = Object.keys(files),
+): Promise<void> {
+  for (const name of names) {
+    const path = join(folder, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, files[name]!);
+  }
 }
 
 /** Runs a program of a cross compiler. */

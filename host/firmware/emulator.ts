@@ -68,7 +68,7 @@ export async function startEmulator(board: Board, elf: string, blob: Uint8Array)
   };
   try {
     // Until the firmware says that it is ready: QEMU would lose what is sent before.
-    for (let waited = 0; !port || port.read(0).length === 0; waited += 5) {
+    for (let waited = 0; !port || !hasSpoken(port); waited += 5) {
       if (failure !== undefined) throw new EngineError("missing", failure());
       if (waited > START_MS) throw new EngineError("missing", `${board.name} in ${program} is silent: ${readLog()}`);
       await setTimeout(5);
@@ -82,6 +82,15 @@ export async function startEmulator(board: Board, elf: string, blob: Uint8Array)
   }
   const { read, write } = port;
   return { read, write, close: stop };
+}
+
+/** Whether something has come in. Until QEMU has opened the pipe that it writes to, which it does last, the pipe looks closed. */
+function hasSpoken(port: Port): boolean {
+  try {
+    return port.read(0).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** The port, once QEMU has opened both pipes: until then, one cannot be opened for writing. */

@@ -3,10 +3,10 @@ import { dirname, join } from "node:path";
 import { EngineError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { Board } from "./boards.ts";
-import { buildImage, compileSteps, LINK, run, SECTIONS } from "./build.ts";
+import { buildImage, compile, compileSteps, LINK, run, SECTIONS, type Step } from "./build.ts";
 import { CORES } from "./cores.ts";
 import { type Chunk, flatImage, intelHex } from "./hex.ts";
-import { boardProject, libraryProject, type Project } from "./project.ts";
+import { boardProject, GENERATED, libraryProject, type Project } from "./project.ts";
 import type { Runtime } from "./runtimes.ts";
 
 /** What `writeFirmware` made. */
@@ -43,7 +43,15 @@ export async function writeFirmware(
   const project = await boardProject(board, runtime, module);
   const { flags, tools, packages } = CORES[board.core];
   const steps = compileSteps(project, [...flags, ...SECTIONS]);
-  const link = [...flags, ...LINK, ...steps.map(({ object }) => object), "blob.o", "-o", "firmware.elf"];
+  const link = [
+    ...flags,
+    ...LINK,
+    ...steps.map(({ object }) => object),
+    "blob.o",
+    ...project.link,
+    "-o",
+    "firmware.elf",
+  ];
   const makefile = makefileOf(`${tools}gcc`, `${tools}objcopy`, flags, steps, link);
   const files: Record<string, string | Uint8Array> = {
     ...project.files,
@@ -61,7 +69,7 @@ export async function writeFirmware(
     files["firmware.hex"] = intelHex(chunks);
     await writeFiles(folder, files);
     const names = [...Object.keys(files), "firmware.elf"];
-    for (const { args } of steps) await run(`${tools}gcc`, args, folder, packages);
+    await compile(`${tools}gcc`, steps, folder, packages);
     await run(`${tools}gcc`, [...flags, "-c", "blob.S", "-o", "blob.o"], folder, packages);
     await run(`${tools}gcc`, link, folder, packages);
     return { files: names, codeBytes: code.length };
@@ -101,17 +109,10 @@ async function writeFiles(folder: string, files: Record<string, string | Uint8Ar
   }
 }
 
-function makefileOf(
-  gcc: string,
-  objcopy: string,
-  flags: string[],
-  steps: { object: string; args: string[] }[],
-  link: string[],
-): string {
+function makefileOf(gcc: string, objcopy: string, flags: string[], steps: Step[], link: string[]): string {
   const objects = steps.map(({ object }) => object);
-  const rules = steps.map(({ object, args }) => {
-    const source = object.replace(/\.o$/, ".c");
-    return `${object}: ${source} $(HEADERS)\n\t${gcc} ${args.join(" ")}\n`;
+  const rules = steps.map(({ file, object, args }) => {
+    return `${object}: ${file} $(HEADERS)\n\t${gcc} ${args.map(quoted).join(" ")}\n`;
   });
   return `# Builds firmware.elf, firmware.bin and firmware.hex. Another model: replace ${MODEL}, then make; no code is compiled again.
 HEADERS = $(wildcard *.h)
@@ -132,10 +133,15 @@ blob.o: blob.S ${MODEL}
 
 ${rules.join("\n")}
 clean:
-\trm -f *.o firmware.*
+\trm -f ${objects.join(" ")} blob.o firmware.*
 
 .PHONY: all clean
 `;
+}
+
+/** A word of a command, as make's shell reads it: a macro may have quotes. */
+function quoted(word: string): string {
+  return /["*$ ]/.test(word) ? `'${word}'` : word;
 }
 
 /** One file for CMake alone, ESP-IDF and Zephyr. */
@@ -156,7 +162,7 @@ else()
   add_library(tern STATIC \${TERN_SOURCES})
   target_include_directories(tern PUBLIC src)
 endif()
-set_source_files_properties(src/${generated.file} PROPERTIES COMPILE_OPTIONS "-O2;-w;-DNDEBUG;-ffp-contract=off")
+set_source_files_properties(src/${generated.file} PROPERTIES COMPILE_OPTIONS "${GENERATED.join(";")}")
 `;
 }
 

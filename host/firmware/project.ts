@@ -1,17 +1,30 @@
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { crc32 } from "../crc32.ts";
+import { EngineError } from "../errors.ts";
 import type { Board } from "./boards.ts";
 import { CORES } from "./cores.ts";
 import { FIRMWARE } from "./folder.ts";
+import { type InterpreterParts, interpreterParts } from "./interpreter.ts";
 import { hex, linkerScript } from "./linker_script.ts";
 import type { Runtime } from "./runtimes.ts";
 
-/** A C project in one folder: its files by name, and how they are compiled. */
+/** A source of a project: C, or assembly. */
+export interface Source {
+  file: string;
+  flags: string[];
+  /** It depends on the core and on `keptFiles` alone: compiled once for all projects. */
+  kept?: boolean;
+}
+
+/** A C project in one folder: its files by name, and how they are compiled and linked. */
 export interface Project {
   files: Record<string, string>;
+  /** Names of those files that kept sources are, or include. */
+  keptFiles: string[];
   /** Sources of ours, generated ones, and flags of each. */
-  sources: { file: string; flags: string[] }[];
+  sources: Source[];
+  link: string[];
 }
 
 /** The library: what a firmware that exists already takes. */
@@ -24,37 +37,63 @@ const DEVICE = [
 
 /** For size: our own code. For speed: the module's, which is where the time goes. No warning is worth a look in what wasm2c wrote. */
 const OURS = ["-std=gnu99", "-Os", "-Wall", "-Wextra", "-Werror"];
-const GENERATED = ["-std=gnu99", "-O2", "-w", "-DNDEBUG", "-ffp-contract=off"];
+export const GENERATED = [
+  ...["-std=gnu99", "-O2", "-w", "-DNDEBUG", "-ffp-contract=off"],
+  ...["-fno-tree-pre", "-fno-tree-reassoc"], // which take registers and additions for addresses that a load has room for
+];
 
 /** The library with a runtime: sources for any build system. */
 export async function libraryProject(runtime: Runtime, module: Uint8Array): Promise<Project> {
+  if (runtime.interpreter) {
+    throw new EngineError("missing", `no library with ${runtime.name}, expected wasm2c; whole firmware has both`);
+  }
   const own = [...LIBRARY, ...RUNTIME, ...runtime.sources];
   return projectOf(own, await runtime.generate(module));
 }
 
 /** A whole firmware for a board, without a blob. */
 export async function boardProject(board: Board, runtime: Runtime, module: Uint8Array): Promise<Project> {
-  const { arch } = CORES[board.core];
+  const { arch, generated: more } = CORES[board.core];
+  if (!runtime.cores.includes(board.core)) {
+    const known = runtime.cores.join(", ");
+    throw new EngineError("missing", `${runtime.name} on ${board.name}: its core is ${board.core}, expected ${known}`);
+  }
+  const { interpreter, stackBytes } = runtime;
   const own = [
     ...[...LIBRARY, ...RUNTIME, ...runtime.sources, ...DEVICE],
     ...[`arch/${arch}.c`, `uarts/${board.uart.kind}.c`],
   ];
-  return projectOf(own, {
+  const generated = {
     ...(await runtime.generate(module)),
     "board.h": boardHeader(board, runtime, module),
-    "link.ld": linkerScript(board, runtime.stackBytes),
-  });
+    "link.ld": linkerScript(board, stackBytes(module)),
+  };
+  const parts = interpreter && interpreterParts(interpreter, board.core, module);
+  return projectOf(own, generated, { more, parts, link: interpreter?.link });
 }
 
-function projectOf(own: string[], generated: Record<string, string>): Project {
+/** What else a project has: flags for generated C, an interpreter. */
+interface Parts {
+  more?: string[];
+  parts?: InterpreterParts | undefined;
+  link?: string[] | undefined;
+}
+
+function projectOf(
+  own: string[],
+  generated: Record<string, string>,
+  { more = [], parts = { files: {}, sources: [] }, link = [] }: Parts = {},
+): Project {
   const copies = own.map((path) => [basename(path), readFileSync(join(FIRMWARE, path), "utf8")]);
-  const isSource = (name: string) => name.endsWith(".c");
+  const sources: Source[] = [
+    ...own.map((path) => ({ file: basename(path), flags: OURS })),
+    ...Object.keys(generated).map((file) => ({ file, flags: [...GENERATED, ...more] })),
+  ];
   return {
-    files: { ...Object.fromEntries(copies), ...generated },
-    sources: [
-      ...own.map((path) => basename(path)).map((file) => ({ file, flags: OURS })),
-      ...Object.keys(generated).map((file) => ({ file, flags: GENERATED })),
-    ].filter(({ file }) => isSource(file)),
+    files: { ...Object.fromEntries(copies), ...parts.files, ...generated },
+    keptFiles: Object.keys(parts.files),
+    sources: [...sources.filter(({ file }) => /\.[cS]$/.test(file)), ...parts.sources],
+    link,
   };
 }
 
@@ -64,7 +103,7 @@ function boardHeader(board: Board, runtime: Runtime, module: Uint8Array): string
   const numbers = {
     BLOB_ADDRESS: hex(blob.address),
     BLOB_BYTES: hex(blob.bytes),
-    STACK_BYTES: runtime.stackBytes,
+    STACK_BYTES: runtime.stackBytes(module),
     MODULE_BYTES: module.length,
     MODULE_CRC: hex(crc32(module)),
     UART_ADDRESS: hex(uart.address),

@@ -5,6 +5,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { moduleFeatures } from "../backend.ts";
+import { v8 } from "../engines/v8.ts";
 import { EngineError } from "../errors.ts";
 import { FIRMWARE } from "./folder.ts";
 
@@ -17,7 +19,7 @@ const [C, H] = ["module_wasm2c.c", "module_wasm2c.h"];
 /** C of modules, by their hash: wasm2c takes a third of a second. */
 const translated = new Map<string, Promise<Record<string, string>>>();
 
-/** A module as C, by wabt's wasm2c, with our bounds check in it. Throws EngineError, also for a wasm2c whose output is not what we know. */
+/** A module as C, by wabt's wasm2c, with our bounds checks in it. Throws EngineError, also for a wasm2c whose output is not what we know. */
 export function translate(module: Uint8Array): Promise<Record<string, string>> {
   const hash = createHash("sha256").update(module).digest("hex");
   const files = translated.get(hash) ?? runWasm2c(module);
@@ -34,12 +36,14 @@ async function runWasm2c(module: Uint8Array): Promise<Record<string, string>> {
     await promisify(execFile)(process.execPath, args, { cwd: folder }).catch((error: { stderr?: string }) => {
       throw new EngineError("compile", `wasm2c refuses the module: ${error.stderr?.trim() ?? error}`);
     });
+    const { ownBytes } = await moduleFeatures(module, v8);
     const [c, h, rt] = await Promise.all([
       readFile(join(folder, C), "utf8"),
       readFile(join(folder, H), "utf8"),
       readFile(join(FIRMWARE, "runtimes", "wasm2c", "wasm_rt.h"), "utf8"),
     ]);
-    return { [C]: inject(c), [H]: h, "wasm-rt.h": rt };
+    const own = `/* Bytes at the start of its memory that the module keeps for itself: its features(2). */\n#define TERN_OWN_BYTES ${ownBytes}u\n\n`;
+    return { [C]: inject(c), [H]: own + h, "wasm-rt.h": rt };
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -62,36 +66,36 @@ export function wabtVersion(): string {
   return (createRequire(import.meta.url)("wabt/package.json") as { version: string }).version;
 }
 
-/** Where our macros go: behind all that wasm2c defines of memory accesses, before their first use. */
-const ANCHOR = "static inline void load_data(u8* dest, const u8* src, size_t n) {\n";
+/** An access of the module as wasm2c writes it: what, the address, the offset if there is one, and what follows. */
+const ACCESS =
+  /\b(i(?:32|64)_(?:load|store)\w*?)_default32\(&instance->w2c_memory, \(u64\)\((\w+)\)(?: \+ (\d+)u?)?([),])/g;
+/** The first line of every function of the module. */
+const PROLOGUE = /^ {2}FUNC_PROLOGUE;$/gm;
 
-const MACROS = `// Little Tern: the bounds check is that of wasm-rt.h; with it, a load whose value is not used needs no keeping.
-#undef MEMCHECK_DEFAULT32
-#define MEMCHECK_DEFAULT32(mem, a, t) TERN_MEMCHECK(mem, a, t)
-#undef FORCE_READ_INT
-#define FORCE_READ_INT(var)
-
-`;
+/** Lines outside of accesses that may name a memory: those that make, give and free an instance. */
+const OTHER_USES = [
+  /^ {2}wasm_rt_allocate_memory\(&instance->w2c_memory, \d+, \d+, 0, 65536\);$/,
+  /^ {2}wasm_rt_segue_write_base\(instance->w2c_memory\.data\);$/, // x86-64 alone, where WASM_RT_USE_SEGUE says so
+  /^ {2}return &instance->w2c_memory;$/,
+  /^ {2}wasm_rt_free_memory\(&instance->w2c_memory\);$/,
+];
 
 /**
- * Puts our bounds check into generated C. Throws EngineError where the text is not as expected: anchor and macro, each as often as in the wabt
- * that we know, and every access of the module through the macro.
+ * Puts our accesses into generated C: those of wasm-rt.h, which say what they guarantee, in the place of wasm2c's. Throws EngineError where
+ * memory is used in any other way than we know, be it by another wasm2c or by a module that grows or fills its memory.
  */
 export function inject(c: string): string {
-  const count = (text: string) => c.split(text).length - 1;
-  const expect = (text: string, times: number) => {
-    if (count(text) === times) return;
-    const shown = JSON.stringify(text.trim());
-    throw new EngineError("version", `wasm2c's output: found ${shown} ${count(text)} times, expected ${times}`);
-  };
-  expect(ANCHOR, 1);
-  expect("#define MEMCHECK_DEFAULT32(mem, a, t)", 2);
-  expect("    MEMCHECK_DEFAULT32(mem, addr, mem_type); ", 3);
-  expect("#define FORCE_READ_INT(var)", 2);
-  const body = c.slice(c.indexOf("\nstatic u32 w2c_tern_"));
-  const odd = body.match(/\b[if](32|64)_(load|store)\w*\(|\bmemory_\w+\(|\bwasm_rt_grow_memory\(/g) ?? [];
-  const unchecked = odd.find((call) => !call.endsWith("_default32("));
-  if (unchecked)
-    throw new EngineError("version", `wasm2c's output: found a call of ${unchecked}…), which we do not check`);
-  return c.replace(ANCHOR, () => MACROS + ANCHOR);
+  const begin = c.indexOf("\nstatic u32 w2c_tern_");
+  const body = c
+    .slice(begin)
+    .replace(ACCESS, (_, access, address, offset = "0", next) => `${access}_at(memory, ${address}, ${offset}u${next}`)
+    .replace(PROLOGUE, (line) => `${line}\n  TERN_MEMORY(instance)`);
+  const isKnown = (line: string) => OTHER_USES.some((use) => use.test(line));
+  const uses = /w2c_memory|\w*memory_\w+\(|\b[if](32|64)_(load|store)\w*\(/g;
+  for (const line of body.split("\n").filter((each) => !isKnown(each))) {
+    const other = line.match(uses)?.find((use) => !use.endsWith("_at("));
+    if (other === undefined) continue;
+    throw new EngineError("version", `wasm2c's output: found ${other} in "${line.trim()}", which we do not check`);
+  }
+  return c.slice(0, begin) + body;
 }

@@ -1,20 +1,42 @@
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { type Device, openDevice } from "../../host/engines/device.ts";
 import { type Board, boardNames, readBoard } from "../../host/firmware/boards.ts";
 import { buildImage } from "../../host/firmware/build.ts";
 import { CORES } from "../../host/firmware/cores.ts";
 import { startEmulator } from "../../host/firmware/emulator.ts";
+import { CRATES } from "../../host/firmware/interpreter.ts";
 import { RUNTIMES, runtimeNamed } from "../../host/firmware/runtimes.ts";
+import { deviceModule } from "../../host/node.ts";
 import { describeUnless } from "../skip.ts";
+import { digitsBlob } from "../tools/tern.ts";
 import { moduleNamed } from "../variants.ts";
 
-/** Every board and the runtimes that it is tested with: suites loop over it. */
-export const BOARDS: { board: Board; runtime: string }[] = boardNames().flatMap((name) =>
-  Object.keys(RUNTIMES).map((runtime) => ({ board: readBoard(name), runtime })),
-);
+/** Every board and the runtimes that run on its core: suites loop over it. */
+export const BOARDS: { board: Board; runtime: string }[] = boardNames()
+  .map(readBoard)
+  .flatMap((board) =>
+    Object.values(RUNTIMES)
+      .filter(({ cores }) => cores.includes(board.core))
+      .map(({ name }) => ({ board, runtime: name })),
+  );
 
-/** The module of devices. */
-export const MODULE = moduleNamed("scalar");
+/** The module of devices under wasm2c. */
+export const MODULE = moduleNamed("device");
+
+/** The digits example in tiles so small that it fits every board with every runtime. */
+export const digits = await digitsBlob({ target: "cortex-m0:wasm3" });
+
+/** Whether it has room for hardly more than one row of `digits`: an interpreter beside 16 KB of RAM. */
+export function isNarrow(board: Board, runtime: string): boolean {
+  return runtime !== "wasm2c" && board.ram.bytes < 32 << 10;
+}
+
+/** The module that a runtime runs a blob with. */
+export async function moduleFor(runtime: string, blob: Uint8Array = digits): Promise<Uint8Array> {
+  return (await deviceModule(runtimeNamed(runtime), blob)).module;
+}
 
 /** A board of each kind of core; the others only where TERN_DEVICES=all, as `npm run test:devices` says: they take long. */
 const KINDS = ["microbit", "netduinoplus2", "sifive_e"];
@@ -30,20 +52,26 @@ export function describeBoards(
   title: string,
   suite: (board: Board, runtime: string) => void,
   only: string[] = boardNames(),
+  runtimes: string[] = Object.keys(RUNTIMES),
 ): void {
-  for (const { board, runtime } of BOARDS.filter(({ board }) => only.includes(board.name))) {
-    describeUnless(missingFor(board), `${title}: ${board.name}, ${runtime}`, () => suite(board, runtime));
+  const chosen = BOARDS.filter(({ board, runtime }) => only.includes(board.name) && runtimes.includes(runtime));
+  for (const { board, runtime } of chosen) {
+    describeUnless(missingFor(board, runtime), `${title}: ${board.name}, ${runtime}`, () => suite(board, runtime));
   }
 }
 
 /** What is missing to build and run a board's firmware. */
-export function missingFor(board: Board): string | undefined {
+export function missingFor(board: Board, runtime = "wasm2c"): string | undefined {
+  const { interpreter } = runtimeNamed(runtime);
+  if (interpreter && !existsSync(join(CRATES, interpreter.crate)))
+    return `needs the sources of ${interpreter.crate}: \`npm run runtimes:install\``;
   const programs = [`${CORES[board.core].tools}gcc`, `qemu-system-${board.qemu!.system}`];
   const missing = programs.filter((program) => spawnSync(program, ["--version"]).error);
   return missing.length > 0 ? `needs ${missing.join(" and ")}` : undefined;
 }
 
 export interface StartOptions {
+  /** The one that runs `digits`, if not said. */
   module?: Uint8Array;
   defines?: string[];
   timeoutMs?: number;
@@ -56,7 +84,7 @@ export async function startBoard(
   flash: Uint8Array,
   options: StartOptions = {},
 ): Promise<Device> {
-  const { module = MODULE, defines = [], timeoutMs } = options;
+  const { module = await moduleFor(runtime), defines = [], timeoutMs } = options;
   const { elf } = await buildImage(board, runtimeNamed(runtime), module, defines);
   return openDevice(await startEmulator(board, elf, flash), timeoutMs === undefined ? {} : { timeoutMs });
 }

@@ -9,10 +9,11 @@ import { flatImage, intelHex } from "../../host/firmware/hex.ts";
 import { readMeasured } from "../../host/firmware/measured.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelMemory } from "../../host/fit.ts";
+import { deviceModule } from "../../host/node.ts";
 import { fitOf } from "../../tools/commands/fit.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, smallBlob, tern } from "../tools/tern.ts";
-import { describeBoards, failureOf, MODULE, missingFor, startBoard } from "./boards.ts";
+import { describeBoards, failureOf, MODULE, missingFor, moduleFor, startBoard, digits as tiled } from "./boards.ts";
 
 const { path, put } = scratch();
 const blob = await digitsBlob();
@@ -58,30 +59,36 @@ describe("images", () => {
 
 const board = readBoard("netduinoplus2");
 
+describeBoards(
+  "tern firmware",
+  (board, runtime) => {
+    it("writes a C project, and its ELF, BIN and HEX; make gives the same", { timeout: 120_000 }, async () => {
+      const out = path(`built-${runtime}`);
+      const { code, stdout, stderr } = tern("firmware", model, "--board", board.name, "--runtime", runtime, "-o", out);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(/code {5}\d\d,\d{3} bytes of flash/);
+      const image = await buildImage(board, runtimeNamed(runtime), await moduleFor(runtime, blob));
+      const bin = new Uint8Array(readFileSync(join(out, "firmware.bin")));
+      const blobAt = board.blob.address - board.flash.address;
+      expect(bin.subarray(0, image.code.length)).toEqual(image.code);
+      expect(bin.subarray(blobAt)).toEqual(blob);
+      const hex = readHex(readFileSync(join(out, "firmware.hex"), "utf8"));
+      expect(hex.size).toBe(image.code.length + blob.length);
+      for (const [address, byte] of hex) expect(byte).toBe(bin[address - board.flash.address]);
+      expect(readFileSync(join(out, "firmware.elf")).subarray(1, 4).toString()).toBe("ELF");
+
+      if (spawnSync("make", ["--version"]).error) return;
+      const make = (...args: string[]) => spawnSync("make", args, { cwd: out, encoding: "utf8" });
+      make("clean");
+      expect(make("-j2").status).toBe(0);
+      expect(new Uint8Array(readFileSync(join(out, "firmware.bin")))).toEqual(bin);
+      expect(readHex(readFileSync(join(out, "firmware.hex"), "utf8"))).toEqual(hex);
+    });
+  },
+  ["netduinoplus2"],
+);
+
 describeUnless(missingFor(board), "tern firmware", () => {
-  it("writes a C project, and its ELF, BIN and HEX; make gives the same", { timeout: 120_000 }, async () => {
-    const out = path("built");
-    const { code, stdout, stderr } = tern("firmware", model, "--board", board.name, "-o", out);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/code {5}1\d,\d{3} bytes of flash/);
-    const image = await buildImage(board, runtimeNamed("wasm2c"), MODULE);
-    const bin = new Uint8Array(readFileSync(join(out, "firmware.bin")));
-    const blobAt = board.blob.address - board.flash.address;
-    expect(bin.subarray(0, image.code.length)).toEqual(image.code);
-    expect(bin.subarray(blobAt)).toEqual(blob);
-    const hex = readHex(readFileSync(join(out, "firmware.hex"), "utf8"));
-    expect(hex.size).toBe(image.code.length + blob.length);
-    for (const [address, byte] of hex) expect(byte).toBe(bin[address - board.flash.address]);
-    expect(readFileSync(join(out, "firmware.elf")).subarray(1, 4).toString()).toBe("ELF");
-
-    if (spawnSync("make", ["--version"]).error) return;
-    const make = (...args: string[]) => spawnSync("make", args, { cwd: out, encoding: "utf8" });
-    make("clean");
-    expect(make("-j2").status).toBe(0);
-    expect(new Uint8Array(readFileSync(join(out, "firmware.bin")))).toEqual(bin);
-    expect(readHex(readFileSync(join(out, "firmware.hex"), "utf8"))).toEqual(hex);
-  });
-
   it("puts another model in without a compiler, once the code is there", async () => {
     const image = await buildImage(board, runtimeNamed("wasm2c"), MODULE);
     const other = put("small.tern", small);
@@ -132,6 +139,15 @@ describe("boards", () => {
     expect(failureOf(() => parseBoard(file(), "b.json")).message).toContain(`b.json: ${message}`);
   });
 
+  it.each([
+    [["--library", "--runtime", "wasm3"], "no library with wasm3, expected wasm2c"],
+    [["--board", "sifive_e", "--runtime", "wasm3"], "wasm3 on sifive_e: its core is rv32imac, expected cortex-m0, "],
+    [["--board", "microbit", "--runtime", "wamr"], "wamr on microbit: its core is cortex-m0, expected cortex-m4"],
+  ])("refuses %j", (args, message) => {
+    const { code, stderr } = tern("firmware", model, ...args, "-o", path("refused"));
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(`tern: ${message}`) });
+  });
+
   it("refuses a name that it does not know", () => {
     expect(failureOf(() => readBoard("arduino")).message).toMatch(/^no board "arduino", expected one of lm3s6965evb, /);
     expect(failureOf(() => readBoard("none.json")).message).toContain("none.json: cannot be read");
@@ -141,30 +157,45 @@ describe("boards", () => {
 
 describeBoards("tern fit", (each, runtime) => {
   it("says what the image and the device have", async () => {
-    const { code } = await buildImage(each, runtimeNamed(runtime), MODULE);
-    const device = await startBoard(each, runtime, blob);
+    const runs = runtimeNamed(runtime);
+    const { name, module } = await deviceModule(runs, tiled);
+    const { code } = await buildImage(each, runs, module);
+    const device = await startBoard(each, runtime, tiled);
     const { memoryBytes, stackBytes, blobRoom } = device.info();
-    const memory = await modelMemory(blob, MODULE, v8);
-    const { ram, flash } = fitOf(each, runtime, blob.length, memory);
+    const memory = await modelMemory(tiled, module, v8, 1, runs.extraBytes);
+    const { ram, flash } = fitOf(each, runs, name, tiled.length, memory);
     expect(device.open(1)).toBe(ram.model);
     device.close();
     expect(ram.stack).toBe(stackBytes);
     expect(ram.total - ram.stack - ram.variables).toBe(memoryBytes);
     expect(ram.free).toBe(memoryBytes - ram.model);
-    expect(flash.blobFree).toBe(blobRoom - blob.length);
-    const measured = readMeasured()[each.name]![runtime]!.code;
+    expect(flash.blobFree).toBe(blobRoom - tiled.length);
+    const measured = readMeasured()[each.name]![runtime]![name]!.code;
     expect(Math.abs(measured / code.length - 1), "npm run firmware:measure brings it up to date").toBeLessThan(0.05);
   });
 });
 
 describe("tern fit", () => {
   it("says how much is missing", async () => {
-    const large = { head: 512, arena: 14000, scratch: 800, bytes: 15312 };
-    const { ram, fits } = fitOf(readBoard("microbit"), "wasm2c", 200_000, large);
-    expect({ free: ram.free, fits }).toEqual({ free: 16384 - 15312 - ram.stack - ram.variables, fits: false });
+    const large = { tables: 0, head: 512, arena: 14000, scratch: 800, runtime: 64, bytes: 15376 };
+    const { ram, fits } = fitOf(readBoard("microbit"), runtimeNamed("wasm2c"), "device", 200_000, large);
+    expect({ free: ram.free, fits }).toEqual({ free: 16384 - 15376 - ram.stack - ram.variables, fits: false });
     const { stdout, code } = tern("fit", model, "--board", "microbit");
     expect(code).toBe(0);
     expect(stdout).toMatch(/microbit {2}wasm2c .* fits, [\d,]+ bytes of RAM free/);
     expect(JSON.parse(tern("fit", model, "--json").stdout).boards).toHaveLength(5);
+  });
+
+  it("counts what the runtime takes of a model's memory, on the boards that it runs on", () => {
+    const { memory, boards } = JSON.parse(tern("fit", model, "--runtime", "wasm3", "--json").stdout);
+    expect(memory.bytes).toBe(memory.head + memory.arena + memory.scratch + 16);
+    expect(boards.map((each: { module: string }) => each.module)).toEqual(Array(4).fill("ternary_device"));
+    const { code, stderr } = tern("fit", model, "--runtime", "wasm3", "--board", "sifive_e");
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining(
+        "nothing was measured for sifive_e (rv32imac) with wasm3, which runs on cortex-m0",
+      ),
+    });
   });
 });

@@ -58,6 +58,7 @@ describeBoards(
     });
   },
   ["netduinoplus2"],
+  ["wasm2c"],
 );
 
 describeBoards(
@@ -97,6 +98,7 @@ describeBoards(
     });
   },
   ["netduinoplus2"],
+  ["wasm2c"],
 );
 
 /** Emulators whose files are in a folder: process numbers. */
@@ -115,7 +117,8 @@ it.each([
 });
 
 describeWith([TFC, MNIST_IMAGES], "TFC_1W1A on a device", async () => {
-  const tfc = put("tfc.tern", (await convert(readFileSync(TFC), { file: "TFC_1W1A.onnx" })).blob);
+  const target = "cortex-m0:wasm3";
+  const tfc = put("tfc.tern", (await convert(readFileSync(TFC), { file: "TFC_1W1A.onnx", target })).blob);
   describeBoards(
     "on MNIST",
     (board, runtime) => {

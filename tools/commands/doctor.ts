@@ -7,6 +7,8 @@ import { v8 } from "../../host/engines/v8.ts";
 import { createWasmtime } from "../../host/engines/wasmtime.ts";
 import { CORES, type Core } from "../../host/firmware/cores.ts";
 import { QEMU_PACKAGES } from "../../host/firmware/emulator.ts";
+import { CRATES } from "../../host/firmware/interpreter.ts";
+import { INTERPRETERS } from "../../host/firmware/runtimes/interpreters.ts";
 import { WABT, wabtVersion } from "../../host/firmware/wasm2c.ts";
 import { printResult } from "../terminal/print.ts";
 
@@ -47,6 +49,12 @@ export async function doctor(): Promise<DoctorReport> {
     ],
     devices: [
       wabt(),
+      ...Object.entries(INTERPRETERS).map(([name, { crate }]) => ({
+        name,
+        found: pathIfThere(join(CRATES, crate)),
+        use: `firmware with ${name} instead of C made of the module`,
+        get: "npm run runtimes:install, which needs cargo",
+      })),
       ...Object.values(COMPILERS).map(({ tools, packages }) => {
         return debian(`${tools}gcc`, "compiling firmware", packages.join(" "));
       }),

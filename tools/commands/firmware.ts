@@ -4,7 +4,7 @@ import { type Written, writeFirmware, writeLibrary } from "../../host/firmware/o
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelHeader } from "../../host/fit.ts";
 import { readBlob, v8 } from "../../host/index.ts";
-import { readModule } from "../../host/node.ts";
+import { deviceModule, readModule } from "../../host/node.ts";
 import { readFile } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount } from "../terminal/table.ts";
@@ -27,24 +27,32 @@ export default defineCommand({
       throw new UsageError("expected either --board or --library");
     if (!library && model === undefined) throw new UsageError("missing argument MODEL");
     const runtime = runtimeNamed(args.runtime);
-    const module = await readModule();
     const blob = model === undefined ? undefined : await readFile(model);
     if (blob) readBlob(blob); // is one
+    const all = runtime.modules.at(-1)!;
+    const { name, module } = blob ? await deviceModule(runtime, blob) : { name: all, module: await readModule(all) };
     const written = library
       ? await writeLibrary(out, runtime, module, blob && (await modelHeader(blob, module, v8)))
       : await writeFirmware(out, readBoard(board!), runtime, module, blob!);
     printResult(
       args.json,
-      () => ({ out, ...written }),
-      () => formatWritten(out, written),
+      () => ({ out, module: name, ...written }),
+      () => formatWritten(out, name, written),
     );
   },
 });
 
-function formatWritten(out: string, { files, codeBytes, missing }: Written): string[] {
+function formatWritten(out: string, module: string, { files, codeBytes, missing }: Written): string[] {
   return [
-    ...wrapText(`${out}: ${files.join(", ")}`),
-    ...(codeBytes === undefined ? [] : [`code     ${formatCount(codeBytes)} bytes of flash`]),
+    ...wrapText(`${out}: ${shortened(files).join(", ")}`),
+    ...(codeBytes === undefined
+      ? []
+      : [`code     ${formatCount(codeBytes)} bytes of flash, with the module ${module}`]),
     ...(missing === undefined ? [] : wrapText(`not compiled: ${missing}`)),
   ];
+}
+
+/** An interpreter's hundred files as one folder. */
+function shortened(files: string[]): string[] {
+  return [...new Set(files.map((file) => file.replace(/^([^/]+\/)[^/]+\/.*/, "$1")))];
 }

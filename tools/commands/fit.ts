@@ -1,10 +1,10 @@
 import { defineCommand } from "citty";
 import { type Board, boardNames, readBoard } from "../../host/firmware/boards.ts";
 import { type Measured, readMeasured } from "../../host/firmware/measured.ts";
-import { runtimeNamed } from "../../host/firmware/runtimes.ts";
+import { type Runtime, runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { type ModelMemory, modelMemory } from "../../host/fit.ts";
 import { EngineError, v8 } from "../../host/index.ts";
-import { readModule } from "../../host/node.ts";
+import { deviceModule } from "../../host/node.ts";
 import { readFile } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
@@ -13,6 +13,7 @@ import { formatCount, formatTable } from "../terminal/table.ts";
 export interface Fit {
   board: string;
   runtime: string;
+  module: string;
   flash: { code: number; codeFree: number; blob: number; blobFree: number };
   ram: { model: number; variables: number; stack: number; total: number; free: number };
   fits: boolean;
@@ -28,10 +29,13 @@ export default defineCommand({
   },
   async run({ args }) {
     const blob = await readFile(args.model);
-    const { name: runtime } = runtimeNamed(args.runtime);
-    const memory = await modelMemory(blob, await readModule(), v8);
+    const runtime = runtimeNamed(args.runtime);
+    const { name, module } = await deviceModule(runtime, blob);
+    const memory = await modelMemory(blob, module, v8, 1, runtime.extraBytes);
     const boards = (args.board === "all" ? boardNames() : [args.board]).map(readBoard);
-    const fits = boards.map((board) => fitOf(board, runtime, blob.length, memory));
+    const fits = boards
+      .filter(({ core }) => args.board !== "all" || runtime.cores.includes(core))
+      .map((board) => fitOf(board, runtime, name, blob.length, memory));
     printResult(
       args.json,
       () => ({ blob: blob.length, memory, boards: fits }),
@@ -41,8 +45,8 @@ export default defineCommand({
 });
 
 /** What a model takes of a board. A board of a user's own counts as the measured one of the same core. */
-export function fitOf(board: Board, runtime: string, blobBytes: number, { bytes }: ModelMemory): Fit {
-  const { code, variables, stack } = measuredFor(board, runtime);
+export function fitOf(board: Board, runtime: Runtime, module: string, blobBytes: number, { bytes }: ModelMemory): Fit {
+  const { code, variables, stack } = measuredFor(board, runtime, module);
   const flash = {
     code,
     codeFree: board.blob.address - board.flash.address - code,
@@ -52,21 +56,27 @@ export function fitOf(board: Board, runtime: string, blobBytes: number, { bytes 
   const total = board.ram.bytes;
   const ram = { model: bytes, variables, stack, total, free: total - bytes - variables - stack };
   const fits = Math.min(flash.codeFree, flash.blobFree, ram.free) >= 0;
-  return { board: board.name, runtime, flash, ram, fits };
+  return { board: board.name, runtime: runtime.name, module, flash, ram, fits };
 }
 
-function measuredFor(board: Board, runtime: string): Measured {
+function measuredFor(board: Board, { name: runtime, cores }: Runtime, module: string): Measured {
   const all = readMeasured();
   const same = Object.keys(all).find((name) => name === board.name || readBoard(name).core === board.core);
-  const measured = same === undefined ? undefined : (all[board.name] ?? all[same])?.[runtime];
+  const measured = same === undefined ? undefined : (all[board.name] ?? all[same])?.[runtime]?.[module];
   if (measured) return measured;
-  throw new EngineError("missing", `nothing was measured for ${board.name} (${board.core}) with ${runtime}`);
+  const known = cores.includes(board.core) ? "" : `, which runs on ${cores.join(", ")}`;
+  throw new EngineError("missing", `nothing was measured for ${board.name} (${board.core}) with ${runtime}${known}`);
 }
 
-function formatFits(blob: number, { head, arena, scratch, bytes }: ModelMemory, fits: Fit[]): string[] {
-  const rows = fits.map(({ board, runtime, flash, ram, fits: fit }) => [
+function formatFits(
+  blob: number,
+  { tables, head, arena, scratch, runtime, bytes }: ModelMemory,
+  fits: Fit[],
+): string[] {
+  const rows = fits.map(({ board, runtime: name, module, flash, ram, fits: fit }) => [
     board,
-    runtime,
+    name,
+    module,
     formatCount(flash.code),
     formatCount(ram.stack + ram.variables),
     formatCount(ram.total),
@@ -74,9 +84,9 @@ function formatFits(blob: number, { head, arena, scratch, bytes }: ModelMemory, 
   ]);
   return [
     `flash    ${formatCount(blob)} bytes of blob`,
-    `RAM      ${formatCount(bytes)} bytes: head ${formatCount(head)}, activations ${formatCount(arena)}, scratch ${formatCount(scratch)}`,
+    `RAM      ${formatCount(bytes)} bytes: tables ${formatCount(tables)}, head ${formatCount(head)}, activations ${formatCount(arena)}, scratch ${formatCount(scratch)}, runtime ${runtime}`,
     "",
-    ...formatTable("llrrrl", [["board", "runtime", "code", "RAM beside it", "of RAM", ""], ...rows]),
+    ...formatTable("lllrrrl", [["board", "runtime", "module", "code", "RAM beside it", "of RAM", ""], ...rows]),
   ];
 }
 

@@ -13,13 +13,20 @@ const { readModule } = await import("../../dist/host/node.js");
 const measured = {};
 for (const name of boardNames()) {
   const board = readBoard(name);
+  const { tools } = CORES[board.core];
   measured[name] = {};
-  for (const runtime of Object.values(RUNTIMES)) {
-    const { elf, code } = await buildImage(board, runtime, await readModule());
-    const text = execFileSync(`${CORES[board.core].tools}nm`, [elf], { encoding: "utf8" });
-    const symbol = (label) => Number.parseInt(text.match(new RegExp(`^([0-9a-f]+) . ${label}$`, "m"))[1], 16);
-    const stack = symbol("stack_top") - symbol("stack_bottom");
-    measured[name][runtime.name] = { code: code.length, variables: symbol("pool_start") - symbol("stack_top"), stack };
+  for (const runtime of Object.values(RUNTIMES).filter(({ cores }) => cores.includes(board.core))) {
+    measured[name][runtime.name] = {};
+    for (const module of runtime.modules) {
+      // with more RAM, since what does not fit is measured as well
+      const large = { ...board, ram: { ...board.ram, bytes: 2 ** 20 } };
+      const { elf, code } = await buildImage(large, runtime, await readModule(module));
+      const text = execFileSync(`${tools}nm`, [elf], { encoding: "utf8" });
+      const symbol = (label) => Number.parseInt(text.match(new RegExp(`^([0-9a-f]+) . ${label}$`, "m"))[1], 16);
+      const stack = symbol("stack_top") - symbol("stack_bottom");
+      const variables = symbol("pool_start") - symbol("stack_top");
+      measured[name][runtime.name][module] = { code: code.length, variables, stack };
+    }
   }
 }
 writeFileSync(join(PROJECT, "host", "firmware", "measured.json"), `${JSON.stringify(measured, null, 2)}\n`);

@@ -1,8 +1,9 @@
 /*
  * The library: what a firmware calls, over a WebAssembly runtime that runs the module.
  *
- * Linear memory begins with the head of the blob, at address 0; arena and scratch follow. All that is read of the head
- * here has been proven by the module's `open`, so an open model's tables lie in the head and its tensors in the arena.
+ * Linear memory begins with what the module keeps for itself; the head of the blob, arena and scratch follow. What the
+ * runtime wants beside it is of the same memory. All that is read of the head here has been proven by the module's `open`, so an open model's
+ * tables lie in the head and its tensors in the arena.
  */
 #include "tern.h"
 #include "blob.h"
@@ -10,12 +11,13 @@
 #include "runtime.h"
 #include <string.h>
 
-static uint32_t planned;   /* bytes of linear memory */
+static uint32_t planned;   /* bytes: linear memory, and the runtime's extra ones */
+static uint32_t head_at;   /* where the head lies in linear memory */
 static uint32_t open_rows; /* 0: no model is open */
 
 static uint32_t load16(const uint8_t *at) { return at[0] | (uint32_t)at[1] << 8; }
 static uint32_t load32(const uint8_t *at) { return load16(at) | load16(at + 2) << 16; }
-static const uint8_t *head(void) { return runtime_memory(); }
+static const uint8_t *head(void) { return runtime_memory() + head_at; }
 
 static int trapped(enum runtime_trap trap) {
   open_rows = 0;
@@ -62,11 +64,17 @@ int tern_check_blob(uint32_t room) {
   return crc == load32(header + HEADER_CRC) ? TERN_OK : TERN_BAD_BLOB;
 }
 
-/* A fresh instance with the head at the beginning of its memory. */
-static int start(uint8_t *memory, uint32_t bytes, uint32_t head_bytes) {
-  const enum runtime_trap trap = runtime_start(memory, bytes);
+/* A fresh instance in the planned bytes, with the head where it belongs. */
+static int start(uint8_t *memory, uint32_t head_bytes) {
+  const enum runtime_trap trap = runtime_start(memory, planned - runtime_extra_bytes);
   if (trap) return trapped(trap);
-  return board_weights_read(runtime_memory(), 0, head_bytes) ? TERN_READ_FAILED : TERN_OK;
+  return board_weights_read(runtime_memory() + head_at, 0, head_bytes) ? TERN_READ_FAILED : TERN_OK;
+}
+
+/* Sets `planned`; whether it is no more than `bytes`. */
+static int plan(uint64_t all, uint32_t bytes) {
+  planned = all > UINT32_MAX ? UINT32_MAX : (uint32_t)all;
+  return planned <= bytes;
 }
 
 int tern_plan(uint8_t *memory, uint32_t bytes, uint32_t rows) {
@@ -75,20 +83,20 @@ int tern_plan(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   planned = 0;
   const int status = read_header(header, UINT32_MAX);
   if (status) return status;
-  const uint32_t head_bytes = planned = load32(header + HEADER_HEAD_BYTES);
-  if (head_bytes > bytes) return TERN_OUT_OF_MEMORY;
-  const int started = start(memory, head_bytes, head_bytes);
+  const uint32_t head_bytes = load32(header + HEADER_HEAD_BYTES);
+  head_at = (runtime_own_bytes() + 15) & ~15u;
+  const uint64_t least = (uint64_t)head_at + head_bytes + runtime_extra_bytes;
+  if (!plan(least, bytes)) return TERN_OUT_OF_MEMORY;
+  const int started = start(memory, head_bytes);
   if (started) return started;
 
-  const uint32_t arguments[] = {0, head_bytes, rows};
+  const uint32_t arguments[] = {head_at, head_bytes, rows};
   int32_t scratch;
   const enum runtime_trap trap = runtime_call(RUNTIME_PLAN, arguments, &scratch);
   if (trap) return trapped(trap);
   if (scratch < 0) return -scratch;
   const uint64_t arena = load32(head() + HEADER_ARENA_FIXED) + (uint64_t)load32(head() + HEADER_ARENA_PER_ROW) * rows;
-  const uint64_t all = head_bytes + arena + (uint32_t)scratch;
-  planned = all > UINT32_MAX ? UINT32_MAX : (uint32_t)all;
-  return planned > bytes ? TERN_OUT_OF_MEMORY : TERN_OK;
+  return plan(least + arena + (uint32_t)scratch, bytes) ? TERN_OK : TERN_OUT_OF_MEMORY;
 }
 
 uint32_t tern_planned(void) { return planned; }
@@ -97,10 +105,11 @@ int tern_open(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   int status = tern_plan(memory, bytes, rows);
   if (status) return status;
   const uint32_t head_bytes = load32(head() + HEADER_HEAD_BYTES);
-  status = start(memory, planned, head_bytes);
+  status = start(memory, head_bytes);
   if (status) return status;
 
-  const uint32_t arguments[] = {0, head_bytes, head_bytes, planned - head_bytes, rows};
+  const uint32_t work = head_at + head_bytes;
+  const uint32_t arguments[] = {head_at, head_bytes, work, planned - runtime_extra_bytes - work, rows};
   int32_t result;
   const enum runtime_trap trap = runtime_call(RUNTIME_OPEN, arguments, &result);
   if (trap) return trapped(trap);
@@ -122,7 +131,7 @@ uint8_t *tern_tensor(uint32_t tensor, uint32_t rows) {
   if (!has_tensor(tensor) || rows - 1 >= open_rows) return 0;
   const uint8_t *record = tensor_record(tensor);
   const uint32_t at = load32(record + TENSOR_FIXED) + load32(record + TENSOR_PER_ROW) * rows;
-  return runtime_memory() + load32(head() + HEADER_HEAD_BYTES) + at;
+  return runtime_memory() + head_at + load32(head() + HEADER_HEAD_BYTES) + at;
 }
 
 /* Without padding; a dtype's half is log2 of an element's bits. */

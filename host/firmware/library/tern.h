@@ -37,8 +37,9 @@ enum tern_status {
    looked at. */
 int tern_check_blob(uint32_t room);
 
-/* What a model needs for `rows` rows: its head, activations and scratch. `memory` has room for at least the head, at a
-   multiple of 16. The answer is tern_planned(), also where it is more than `bytes`. Closes what is open. */
+/* What a model needs for `rows` rows: the module's tables, head, activations, scratch, and the runtime's share. `memory`,
+   at a multiple of 16, has room for all but activations and scratch. The answer is tern_planned(), also where it is more
+   than `bytes`. Closes what is open. */
 int tern_plan(uint8_t *memory, uint32_t bytes, uint32_t rows);
 uint32_t tern_planned(void);
 

@@ -1,3 +1,5 @@
+import type { CoreName } from "../cores.ts";
+
 /**
  * How the interpreters become part of firmware: what is compiled, and how large their static memory is. Sources are C files of a crate that
  * `npm run runtimes:install` puts into .cache/runtimes/, and files of ours in the folder of the interpreter's name.
@@ -6,7 +8,9 @@ export interface Interpreter {
   /** Folder in .cache/runtimes/; paths of `sources` and `includes` are below it. */
   crate: string;
   sources: string[];
-  /** Files beside runtime.h. */
+  /** Files that sources include, but headers in `includes` and beside sources. */
+  parts: string[];
+  /** Ours, beside runtime.h: the first is the runtime, which takes its sizes as macros. */
   own: string[];
   /** Folders of headers, as -isystem: they are not warning-free. Ours (`headers`, beside runtime.h) come first, as -I. */
   includes: string[];
@@ -14,30 +18,26 @@ export interface Interpreter {
   /** NAME=value */
   defines: string[];
   flags: string[];
+  /** For the linker. */
+  link: string[];
   /** Cores that it runs on: what they define, and the files that are compiled with -O2; all others are with -Os. */
-  cores: Partial<Record<Core, { defines?: string[]; fast?: string[] }>>;
+  cores: Partial<Record<CoreName, { defines?: string[]; fast?: string[] }>>;
   /** By the module in build/ that it runs. */
   modules: Record<string, Sizes>;
 }
 
 /** As measured with 32-bit addresses by tests/firmware/runtimes/interpreters.test.ts, which fails where much is left over or anything lacks. */
 export interface Sizes {
-  /** RUNTIME_POOL_BYTES: all that the interpreter allocates, but not linear memory (RUNTIME_MEMORY_BYTES, which the blob's plan tells). */
+  /** RUNTIME_POOL_BYTES: all that the interpreter allocates, but not linear memory, which the caller gives. */
   poolBytes: number;
   /** RUNTIME_STACK_BYTES, in the pool: arguments, locals and constants of the functions that run at the same time. */
   stackBytes: number;
+  /** Stack of the firmware's C: what `info` of a device told, and a quarter more. */
+  nativeBytes: number;
 }
 
-/** A core that firmware is compiled for, with the FPU where there is one. */
-export type Core = "cortex-m0" | "cortex-m3" | "cortex-m4" | "cortex-m7";
-
-export const CORE_FLAGS: Record<Core, string[]> = {
-  "cortex-m0": ["-mcpu=cortex-m0", "-mthumb"],
-  "cortex-m3": ["-mcpu=cortex-m3", "-mthumb"],
-  "cortex-m4": ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"],
-  "cortex-m7": ["-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"],
-};
-
+/** Newlib for small systems, without any of an operating system. */
+const LIBC = ["--specs=nano.specs", "--specs=nosys.specs", "-lm"];
 const SECTIONS = ["-ffunction-sections", "-fdata-sections"]; // so that the linker leaves out what is not called
 
 export const wasm3: Interpreter = {
@@ -45,7 +45,8 @@ export const wasm3: Interpreter = {
   sources: ["bind", "code", "core", "function", "info", "module", "parse", "validate"].map(
     (name) => `wasm3/source/m3_${name}.c`,
   ),
-  own: ["wasm3/wasm3.c", "wasm3/operations.c"], // the latter includes m3_compile.c and m3_env.c
+  parts: ["wasm3/source/m3_compile.c", "wasm3/source/m3_env.c"],
+  own: ["wasm3/wasm3.c", "wasm3/operations.c"], // the latter includes the parts
   includes: ["wasm3/source"],
   headers: [],
   defines: [
@@ -62,6 +63,7 @@ export const wasm3: Interpreter = {
     "d_m3MaxNativeStack=1024", // bytes of C stack that the module's calls may take; what is deeper is TRAP_STACK
   ],
   flags: ["-std=gnu99", "-fomit-frame-pointer", "-foptimize-sibling-calls", ...SECTIONS], // operations end in a jump to the next
+  link: LIBC,
   cores: {
     // 9 to 10 % fewer instructions for 6.4 KB of flash; on Cortex-M0 it would be 9 % for 7.9 KB
     "cortex-m0": {},
@@ -70,9 +72,10 @@ export const wasm3: Interpreter = {
     "cortex-m7": { fast: ["wasm3/operations.c"] },
   },
   modules: {
-    scalar: { poolBytes: 21_888, stackBytes: 800 },
-    ternary_device: { poolBytes: 11_520, stackBytes: 672 },
-    binary_device: { poolBytes: 11_136, stackBytes: 624 },
+    ternary_device: { poolBytes: 11_520, stackBytes: 672, nativeBytes: 2_464 },
+    binary_device: { poolBytes: 11_136, stackBytes: 624, nativeBytes: 2_464 },
+    scalar: { poolBytes: 22_576, stackBytes: 800, nativeBytes: 3_088 },
+    device_interpreted: { poolBytes: 31_200, stackBytes: 960, nativeBytes: 3_088 },
   },
 };
 
@@ -90,10 +93,11 @@ export const wamr: Interpreter = {
     ),
     "shared/utils/runtime_timer.c",
   ].map((path) => `${WAMR}/${path}`),
+  parts: ["aot/aot_runtime", "compilation/aot"].map((name) => `${WAMR}/iwasm/${name}.h`),
   own: ["wamr/wamr.c", "wamr/platform.c"],
   includes: [
     ...["", "/iwasm/include", "/iwasm/common", "/iwasm/interpreter"],
-    ...["/shared/include", "/shared/platform/include", "/shared/utils", "/shared/mem-alloc"],
+    ...["/shared/platform/include", "/shared/utils", "/shared/mem-alloc"],
   ].map((path) => `${WAMR}${path}`),
   headers: ["wamr"], // platform_internal.h
   defines: [
@@ -110,6 +114,7 @@ export const wamr: Interpreter = {
     "BH_FREE=wasm_runtime_free",
   ],
   flags: ["-std=gnu11", ...SECTIONS],
+  link: LIBC,
   cores: {
     // two thirds of the instructions for 1.7 KB of flash
     "cortex-m4": {
@@ -118,9 +123,10 @@ export const wamr: Interpreter = {
     },
   },
   modules: {
-    scalar: { poolBytes: 28_288, stackBytes: 1_024 },
-    ternary_device: { poolBytes: 19_072, stackBytes: 1_024 },
-    binary_device: { poolBytes: 22_128, stackBytes: 1_024 },
+    ternary_device: { poolBytes: 19_072, stackBytes: 1_024, nativeBytes: 2_528 },
+    binary_device: { poolBytes: 22_128, stackBytes: 1_024, nativeBytes: 2_528 },
+    scalar: { poolBytes: 28_800, stackBytes: 1_024, nativeBytes: 2_528 },
+    device_interpreted: { poolBytes: 37_200, stackBytes: 1_024, nativeBytes: 2_528 },
   },
 };
 

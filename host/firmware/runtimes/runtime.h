@@ -26,9 +26,16 @@ enum runtime_trap {
   TRAP_OTHER,
 };
 
-/* Makes the instance, its linear memory `bytes` bytes at `memory` if the runtime can take memory from outside,
-   otherwise of its own pool, zeroed. Anything but TRAP_NONE: no instance. Calling it again makes a fresh instance: that
-   is the way back after a trap. */
+/* Bytes at the start of linear memory that the module keeps for itself: its features(2). */
+uint32_t runtime_own_bytes(void);
+
+/* What the runtime wants of the memory that it is given beside linear memory, a multiple of 16: wasm2c behind it, for
+   accesses that begin inside memory and that its bounds checks let pass; wasm3 before it, for its header. */
+extern const uint32_t runtime_extra_bytes;
+
+/* Makes the instance, with `bytes` bytes of linear memory, zeroed, in bytes + runtime_extra_bytes at `memory`, a multiple
+   of 16. Anything but TRAP_NONE: no instance; so for fewer bytes than are the module's own. Calling it again makes a fresh
+   instance: that is the way back after a trap. */
 enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes);
 
 /* Where linear memory lies; valid after runtime_start. */

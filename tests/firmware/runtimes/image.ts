@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { CORE_FLAGS, type Core, INTERPRETERS } from "../../../host/firmware/runtimes/interpreters.ts";
+import { CORES, type CoreName } from "../../../host/firmware/cores.ts";
+import { INTERPRETERS } from "../../../host/firmware/runtimes/interpreters.ts";
 import { PROJECT } from "../../house/project_files.ts";
 
 const HERE = import.meta.dirname;
@@ -12,7 +13,7 @@ const CRATES = join(PROJECT, ".cache", "runtimes");
 
 /** A machine of QEMU: its core, and where flash and RAM begin, and their bytes. Only flash of mps2 can be written by the program. */
 interface Board {
-  core: Core;
+  core: CoreName;
   flash: [number, number];
   ram: [number, number];
 }
@@ -52,7 +53,7 @@ const STRICT = ["-Wall", "-Wextra", "-Werror"];
 /** The objects of an interpreter for a core, by `interpreter core`: compiled once. */
 const compiled = new Map<string, Promise<string[]>>();
 
-function objectsOf(interpreter: string, core: Core): Promise<string[]> {
+function objectsOf(interpreter: string, core: CoreName): Promise<string[]> {
   const key = `${interpreter} ${core}`;
   let objects = compiled.get(key);
   if (!objects) {
@@ -63,7 +64,7 @@ function objectsOf(interpreter: string, core: Core): Promise<string[]> {
 }
 
 /** What does not depend on sizes: all but <interpreter>/<interpreter>.c. */
-async function compileInterpreter(interpreter: string, core: Core): Promise<string[]> {
+async function compileInterpreter(interpreter: string, core: CoreName): Promise<string[]> {
   const { sources, own, crate, cores } = INTERPRETERS[interpreter]!;
   const { fast = [] } = cores[core]!;
   const files = [
@@ -88,13 +89,13 @@ async function compileInterpreter(interpreter: string, core: Core): Promise<stri
   return objects;
 }
 
-function flagsOf(interpreter: string, core: Core): string[] {
+function flagsOf(interpreter: string, core: CoreName): string[] {
   const { defines, flags, headers, includes, crate, cores } = INTERPRETERS[interpreter]!;
   return [
-    ...CORE_FLAGS[core],
+    ...CORES[core].flags,
     ...flags,
     ...[...defines, ...(cores[core]!.defines ?? [])].map((define) => `-D${define}`),
-    ...headers.map((path) => `-I${join(RUNTIMES, path)}`),
+    ...["", ...headers].map((path) => `-I${join(RUNTIMES, path)}`),
     ...includes.flatMap((path) => ["-isystem", join(CRATES, crate, path)]),
   ];
 }
@@ -147,7 +148,7 @@ export async function buildImage({ interpreter, board, main, defines, files }: P
   const symbols = Object.entries(regions).map(([name, value]) => `-Wl,--defsym=${name}=${value}`);
   const link = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections", "-Wl,--no-warnings"];
   await run(GCC, [
-    ...CORE_FLAGS[core],
+    ...CORES[core].flags,
     ...link,
     "-T",
     join(HERE, "board.ld"),
@@ -168,7 +169,7 @@ export async function buildImage({ interpreter, board, main, defines, files }: P
 
 /**
  * Compiles wasm3 and a program for the machine at hand, with sanitizers, and runs it; `files` lie in memory that can be written. Loads and
- * stores of the module are unaligned by nature, and calls take more of the stack than on a device.
+ * stores of the module are unaligned by nature, its shifts are of signed numbers in wasm3, and calls take more of the stack than on a device.
  */
 export async function runOnHost(
   main: string,
@@ -182,10 +183,10 @@ export async function runOnHost(
   writeFileSync(join(out, "files.s"), `.data\n${placed(files, out)}.section .note.GNU-stack\n`);
   const macros = [...fixed, ...Object.entries(defines).map(([name, value]) => `${name}=${value}`)].map((x) => `-D${x}`);
   const stack = ["-Ud_m3MaxNativeStack", "-Dd_m3MaxNativeStack=1000000"];
-  const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize=alignment", "-fno-sanitize-recover=all"];
+  const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize=alignment,shift", "-fno-sanitize-recover=all"];
   const system = includes.flatMap((path) => ["-isystem", join(CRATES, crate, path)]);
   const program = join(out, "program");
-  const flags = ["-std=gnu11", "-O1", "-w", ...sanitizers, ...macros, ...stack, ...system];
+  const flags = ["-std=gnu11", "-O1", "-w", ...sanitizers, ...macros, ...stack, `-I${RUNTIMES}`, ...system];
   await run("cc", [...flags, ...paths, join(HERE, main), join(out, "files.s"), "-lm", "-o", program]);
   return (await run(program, [], { timeout: 60_000 })).stdout;
 }

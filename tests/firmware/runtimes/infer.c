@@ -2,9 +2,9 @@
  * Runs a model on inputs, all in flash, through runtime.h alone: streamed weights, one row at a time. Prints the output of each as hex.
  * Where flash can be written, it must be as it was.
  */
-#include "../../../host/firmware/runtimes/module.h"
-#include "../../../host/firmware/runtimes/runtime.h"
+#include "module.h"
 #include "print.h"
+#include "runtime.h"
 #include <string.h>
 
 extern const uint8_t blob_begin[], blob_end[], inputs_begin[], inputs_end[];
@@ -22,7 +22,6 @@ static uint32_t sum_of_module(void) {
   return sum;
 }
 
-#define BLOB_AT 16
 #define WORK_AT (BLOB_AT + HEAD_BYTES)
 
 static int32_t call(enum runtime_export export, uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e) {
@@ -34,14 +33,15 @@ static int32_t call(enum runtime_export export, uint32_t a, uint32_t b, uint32_t
 }
 
 int main(void) {
+  static uint8_t given[16 + MEMORY_BYTES] __attribute__((aligned(16)));
   const uint32_t sum = sum_of_module();
-  const enum runtime_trap trap = runtime_start(0, RUNTIME_MEMORY_BYTES);
+  const enum runtime_trap trap = runtime_start(given, MEMORY_BYTES);
   if (trap) return print_number("start: trap", trap), 1;
   uint8_t *memory = runtime_memory();
   memcpy(memory + BLOB_AT, blob_begin, HEAD_BYTES);
   const int32_t scratch = call(RUNTIME_PLAN, BLOB_AT, HEAD_BYTES, 1, 0, 0);
   if (scratch != SCRATCH_BYTES) return print_number("plan", (uint32_t)scratch), 1;
-  int32_t status = call(RUNTIME_OPEN, BLOB_AT, HEAD_BYTES, WORK_AT, RUNTIME_MEMORY_BYTES - WORK_AT, 1);
+  int32_t status = call(RUNTIME_OPEN, BLOB_AT, HEAD_BYTES, WORK_AT, MEMORY_BYTES - WORK_AT, 1);
   if (status) return print_number("open", (uint32_t)status), 1;
   for (const uint8_t *input = inputs_begin; input < inputs_end; input += INPUT_BYTES) {
     memcpy(memory + INPUT_AT, input, INPUT_BYTES);

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import wabt from "wabt";
-import { planScratch } from "../../../host/backend.ts";
+import { moduleFeatures, planScratch } from "../../../host/backend.ts";
 import { readBlob } from "../../../host/blob/read.ts";
+import { repack } from "../../../host/blob/repack.ts";
 import { elementBytes } from "../../../host/blob/tensors.ts";
 import { writeBlob } from "../../../host/blob/write.ts";
 import { convert } from "../../../host/convert.ts";
@@ -40,10 +41,14 @@ const tiledDigits: Model = { blob: tiled(digits.blob, 4), inputs: IMAGES };
 /** Every kernel of the scalar module, so as much of it as a model can have translated. */
 const everything = modelOfEverything();
 
+/** The same two, packed for interpreters on 32-bit cores. */
+const packedDigits: Model = { ...digits, blob: repack(digits.blob, "cortex-m4:wasm3") };
+const packedEverything: Model = { ...everything, blob: repack(everything.blob, "cortex-m4:wasm3") };
+
 /** A network of ±1 for pictures of 28 × 28, in tiles of 4 channels. */
 const bits = modelOfBits();
 
-const MODELS = { digits, tiledDigits, everything, bits };
+const MODELS = { digits, tiledDigits, everything, packedDigits, packedEverything, bits };
 
 function tiled(blob: Uint8Array, channels: number): Uint8Array {
   const program = readBlob(blob);
@@ -132,10 +137,12 @@ async function placesOf(module: Uint8Array, blob: Uint8Array): Promise<Record<st
   const { tensors, inputs, outputs, ops, arena } = readBlob(blob);
   const head = new DataView(blob.buffer, blob.byteOffset).getUint32(28, true);
   const scratch = await planScratch({ module, blob, engine: v8, weights: "streaming", maxRows: 1 });
-  const work = 16 + head;
+  const blobAt = Math.max(16, (await moduleFeatures(module, v8)).ownBytes);
+  const work = blobAt + head;
   const [input, output] = [tensors[inputs[0]!]!, tensors[outputs[0]!]!];
   return {
-    RUNTIME_MEMORY_BYTES: work + arena.fixed + arena.perRow + scratch,
+    MEMORY_BYTES: work + arena.fixed + arena.perRow + scratch,
+    BLOB_AT: blobAt,
     HEAD_BYTES: head,
     SCRATCH_BYTES: scratch,
     INPUT_AT: work + input.fixed + input.perRow,
@@ -270,10 +277,27 @@ const rows: Row[] = [
   },
   { interpreter: "wasm3", board: "netduinoplus2", module: "scalar", model: "everything", stack: 2_400, fills: true },
   { interpreter: "wasm3", board: "mps2-an500", module: "scalar", model: "everything", stack: 2_400, fills: true },
+  { interpreter: "wasm3", board: "netduinoplus2", module: "device_interpreted", model: "packedDigits", stack: 2_400 },
+  {
+    interpreter: "wasm3",
+    board: "lm3s6965evb",
+    module: "device_interpreted",
+    model: "packedEverything",
+    stack: 2_400,
+    fills: true,
+  },
   { interpreter: "wamr", board: "netduinoplus2", module: "ternary_device", model: "digits", stack: 1_900, fills: true },
   { interpreter: "wamr", board: "netduinoplus2", module: "binary_device", model: "bits", stack: 1_900, fills: true },
   { interpreter: "wamr", board: "mps2-an386", module: "scalar", model: "digits", stack: 1_900 },
   { interpreter: "wamr", board: "netduinoplus2", module: "scalar", model: "everything", stack: 1_900, fills: true },
+  {
+    interpreter: "wamr",
+    board: "netduinoplus2",
+    module: "device_interpreted",
+    model: "packedEverything",
+    stack: 1_900,
+    fills: true,
+  },
 ];
 
 /** Bytes of flash that an image may take without module, model and inputs. */
@@ -308,7 +332,7 @@ describeUnless(missingTool(), "interpreters on emulated boards", () => {
     /** The lines that traps.c prints. */
     const run = async (module: Uint8Array, ways = 0) => {
       const { poolBytes, stackBytes } = INTERPRETERS[interpreter]!.modules.ternary_device!;
-      const sizes = { RUNTIME_MEMORY_BYTES: 1000, RUNTIME_POOL_BYTES: poolBytes, RUNTIME_STACK_BYTES: stackBytes };
+      const sizes = { MEMORY_BYTES: 1000, RUNTIME_POOL_BYTES: poolBytes, RUNTIME_STACK_BYTES: stackBytes };
       const defines = { ...sizes, WAYS: ways };
       const image = await buildImage({ interpreter, board, main: "traps.c", defines, files: { module } });
       return (await runImage(board, image)).lines.slice(0, -1);
@@ -329,13 +353,16 @@ describeUnless(missingTool("cc"), "instructions of interpreters", () => {
   it.each([
     { interpreter: "wasm3", module: "ternary_device", most: 860_000 },
     { interpreter: "wasm3", module: "scalar", most: 910_000 },
+    { interpreter: "wasm3", module: "device_interpreted", most: 870_000 },
     { interpreter: "wamr", module: "ternary_device", most: 1_330_000 },
     { interpreter: "wamr", module: "scalar", most: 1_380_000 },
+    { interpreter: "wamr", module: "device_interpreted", most: 885_000 },
   ])("$interpreter, $module: at most $most for a drawn digit on Cortex-M4, in every run", async (row) => {
     const { interpreter, module, most } = row;
     const { poolBytes } = INTERPRETERS[interpreter]!.modules[module]!;
     const imageFor = (drawings: number) => {
-      const model = { blob: digits.blob, inputs: IMAGES.subarray(0, drawings * 256) };
+      const { blob } = module === "device_interpreted" ? packedDigits : digits;
+      const model = { blob, inputs: IMAGES.subarray(0, drawings * 256) };
       return inferenceImage({ interpreter, board: "netduinoplus2", module, model }, poolBytes);
     };
     const one = await countInstructions("netduinoplus2", await imageFor(1));

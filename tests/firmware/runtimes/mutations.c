@@ -3,8 +3,8 @@
  * run or run on and on; it must not read or write what is not its own. Prints how many of each there were.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "../../../host/firmware/runtimes/module.h"
-#include "../../../host/firmware/runtimes/runtime.h"
+#include "module.h"
+#include "runtime.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,12 +28,11 @@ static void limit(long microseconds) {
   setitimer(ITIMER_REAL, &time, 0);
 }
 
-#define BLOB_AT 16
 #define WORK_AT (BLOB_AT + HEAD_BYTES)
 
 static enum runtime_trap run(void) {
   const uint32_t plan[] = {BLOB_AT, HEAD_BYTES, 1}, invoke[] = {0, OPS, 1};
-  const uint32_t open[] = {BLOB_AT, HEAD_BYTES, WORK_AT, RUNTIME_MEMORY_BYTES - WORK_AT, 1};
+  const uint32_t open[] = {BLOB_AT, HEAD_BYTES, WORK_AT, MEMORY_BYTES - WORK_AT, 1};
   int32_t result;
   memcpy(runtime_memory() + BLOB_AT, blob_begin, HEAD_BYTES);
   enum runtime_trap trap = runtime_call(RUNTIME_PLAN, plan, &result);
@@ -42,7 +41,7 @@ static enum runtime_trap run(void) {
 }
 
 int main(void) {
-  static uint8_t original[1 << 16];
+  static uint8_t original[1 << 16], given[32 + MEMORY_BYTES] __attribute__((aligned(16)));
   uint8_t *module = (uint8_t *)module_begin; /* which lies in .data here */
   const size_t bytes = (size_t)(module_end - module_begin);
   volatile unsigned refused = 0, trapped = 0, ran = 0, endless = 0;
@@ -55,7 +54,7 @@ int main(void) {
       random = random * 1664525 + 1013904223;
       module[(random >> 8) % bytes] ^= (uint8_t)(1 << (random >> 5 & 7));
     }
-    if (runtime_start(0, RUNTIME_MEMORY_BYTES)) {
+    if (runtime_start(given, MEMORY_BYTES)) {
       refused++;
     } else if (sigsetjmp(too_long, 1)) {
       endless++;

@@ -1,16 +1,18 @@
 /*
  * The runtime on the fast interpreter of WAMR 2.4.3, which translates all of tern.wasm into RAM when it is loaded.
  *
- * `linear` is the module's memory: RUNTIME_MEMORY_BYTES. All else that WAMR allocates comes from `pool`: RUNTIME_POOL_BYTES, measured
- * (interpreters.ts).
+ * The module's memory is what the caller gives. All else that WAMR allocates comes from `pool`: RUNTIME_POOL_BYTES, measured (interpreters.ts).
  */
-#include "../module.h"
-#include "../runtime.h"
+#include "module.h"
+#include "runtime.h"
 #include "wasm_export.h"
 #include "wasm_runtime.h"
 #include <string.h>
 
-static uint8_t linear[RUNTIME_MEMORY_BYTES] __attribute__((aligned(16)));
+const uint32_t runtime_extra_bytes = 0;
+
+static uint8_t *linear;
+static uint32_t linear_bytes;
 static uint8_t pool[RUNTIME_POOL_BYTES] __attribute__((aligned(8)));
 
 static const struct {
@@ -23,7 +25,6 @@ static bool begun;                  /* the pool is in use */
 static wasm_module_inst_t instance; /* 0: none */
 static wasm_exec_env_t environment;
 static wasm_function_inst_t functions[EXPORTS];
-static uint32_t linear_bytes;
 
 static int32_t weights_read(wasm_exec_env_t caller, uint32_t to, uint32_t offset, uint32_t bytes) {
   if (to <= linear_bytes && bytes <= linear_bytes - to) return board_weights_read(linear + to, offset, bytes);
@@ -45,7 +46,7 @@ static bool is_i32(wasm_function_inst_t function, uint32_t arguments) {
 }
 
 /* Reads the module, which WAMR proves, makes the instance, and checks what the module wants and has. */
-static enum runtime_trap load(uint32_t bytes) {
+static enum runtime_trap load(void) {
   /* Without wasm_binary_freeable WAMR would patch the module's bytes, which are in flash. */
   const LoadArgs options = {.name = (char *)"", .wasm_binary_freeable = true};
   char why[64];
@@ -68,21 +69,21 @@ static enum runtime_trap load(uint32_t bytes) {
 
   /* Instead of WAMR's memory of 0 pages, which cannot grow either. */
   WASMMemoryInstance *memory = parts->memories[0];
-  memset(linear, 0, bytes);
+  memset(linear, 0, linear_bytes);
   memory->memory_data = linear;
-  memory->memory_data_end = linear + bytes;
-  memory->memory_data_size = linear_bytes = bytes;
+  memory->memory_data_end = linear + linear_bytes;
+  memory->memory_data_size = linear_bytes;
   memory->max_page_count = 0;
   environment = wasm_runtime_create_exec_env(instance, RUNTIME_STACK_BYTES);
   return environment ? TRAP_NONE : TRAP_OTHER;
 }
 
 enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes) {
-  (void)memory;
+  linear = memory;
+  linear_bytes = bytes;
   instance = 0;
   if (begun) wasm_runtime_destroy();
   begun = false;
-  if (bytes > sizeof linear) return TRAP_OTHER;
   RuntimeInitArgs options = {.mem_alloc_type = Alloc_With_Pool};
   options.mem_alloc_option.pool.heap_buf = pool;
   options.mem_alloc_option.pool.heap_size = sizeof pool;
@@ -91,7 +92,7 @@ enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes) {
   options.n_native_symbols = 1;
   begun = wasm_runtime_full_init(&options);
   if (!begun) return TRAP_OTHER;
-  const enum runtime_trap trap = load(bytes);
+  const enum runtime_trap trap = load();
   if (trap) instance = 0;
   return trap;
 }
@@ -117,4 +118,10 @@ enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *argum
   if (ends_with(why, "out of bounds memory access")) return TRAP_BOUNDS;
   if (ends_with(why, "unreachable")) return TRAP_UNREACHABLE;
   return ends_with(why, "stack overflow") ? TRAP_STACK : TRAP_OTHER; /* a division by 0, say */
+}
+
+uint32_t runtime_own_bytes(void) {
+  const uint32_t word = 2;
+  int32_t bytes;
+  return runtime_start(0, 0) || runtime_call(RUNTIME_FEATURES, &word, &bytes) ? 0 : (uint32_t)bytes;
 }

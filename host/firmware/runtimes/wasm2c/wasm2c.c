@@ -9,6 +9,8 @@
 #include "module_wasm2c.h"
 #include <string.h>
 
+const uint32_t runtime_extra_bytes = TERN_SLACK; /* behind memory: wasm-rt.h */
+
 static w2c_tern instance;
 static int running;
 
@@ -28,11 +30,13 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t 
   (void)pages, (void)max_pages, (void)is64, (void)page_size; /* (memory 0): it has the bytes that it is given */
   memory->data = given;
   memory->size = given_bytes;
-  memset(given, 0, given_bytes);
+  memset(given, 0, given_bytes + TERN_SLACK);
 }
 
+uint32_t runtime_own_bytes(void) { return TERN_OWN_BYTES; }
+
 enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes) {
-  running = bytes >= 8; /* the bounds check subtracts up to 8 */
+  running = bytes >= runtime_own_bytes(); /* bounds checks rely on it: wasm-rt.h */
   if (!running) return TRAP_OTHER;
   given = memory;
   given_bytes = bytes;

@@ -68,27 +68,76 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t 
 static inline void wasm_rt_free_memory(wasm_rt_memory_t *memory) { (void)memory; }
 
 /*
- * The bounds check: 32 bits wide, where wasm2c's own adds in 64 bits, which costs a 32-bit core half as much again. An
- * address is a u32 plus a constant below 2^32, so its upper half is the carry. `size` is at least 8: wasm2c.c sees to
- * that.
+ * Every access of the module: the generated C calls these instead of wasm2c's own, with address and offset apart and
+ * with a copy of the memory, which never grows. What they guarantee: no byte is touched but linear memory and the
+ * TERN_SLACK bytes behind it, which are the instance's own as well and hold nothing.
+ *
+ * - The offset is a constant. Where it and the width come to TERN_SLACK or less, one comparison does: an access that
+ *   begins inside memory ends inside the slack at the latest. A 32-bit core saves an addition and the carry, and the
+ *   compiler keeps one address for all fields of a record. Elsewhere memory ends where it ends.
+ * - Memory has TERN_OWN_BYTES or more, the tables that the module keeps at its start: runtime_start refuses less, so
+ *   the compiler may take it as given, and look-ups whose greatest address is below need no check at all.
  */
+#define TERN_SLACK 64u
+#define TERN_MEMORY(instance)                                                                          \
+  const wasm_rt_memory_t memory = (instance)->w2c_memory;                                              \
+  if (memory.size < TERN_OWN_BYTES) __builtin_unreachable();
+
 #ifdef TERN_UNCHECKED
-#define TERN_MEMCHECK(mem, address, type)
+#define TERN_CHECK(offset, bytes)
 #else
-#define TERN_MEMCHECK(mem, address, type)                                                              \
-  if (UNLIKELY((address) >> 32 || (uint32_t)(address) > (mem)->size - (uint32_t)sizeof(type))) TRAP(OOB);
+#define TERN_CHECK(offset, bytes)                                                                      \
+  const uint64_t end = (uint64_t)(offset) + (bytes); /* in 32 bits it would wrap */                    \
+  if (UNLIKELY(end <= TERN_SLACK ? address >= memory.size : memory.size < end || address > memory.size - end)) \
+    wasm_rt_trap(WASM_RT_TRAP_OOB);
 #endif
 
 /*
- * The generated C copies every number from and to memory. Cores that cannot read a word across its boundary would do
- * so byte by byte; there the address is taken as aligned, as the ABI's and the blob's addresses are, and what is not
- * ends in the core's own fault.
+ * Cores that cannot read a word across its boundary would copy byte by byte; there the address is taken as aligned, as
+ * the ABI's and the blob's addresses are, and what is not ends in the core's own fault.
  */
 #if defined(__ARM_ARCH_6M__) || (defined(__riscv) && __riscv_xlen == 32)
-#define TERN_ALIGNED(at, n) __builtin_assume_aligned(at, (n) >= 4 ? 4 : (n) == 2 ? 2 : 1)
-#define wasm_rt_memcpy(to, from, n) __builtin_memcpy(TERN_ALIGNED(to, n), TERN_ALIGNED(from, n), n)
+#define TERN_AT(n) __builtin_assume_aligned(memory.data + address + offset, (n) < 4 ? (n) : 4)
 #else
-#define wasm_rt_memcpy __builtin_memcpy
+#define TERN_AT(n) (memory.data + address + offset)
 #endif
+#define wasm_rt_memcpy __builtin_memcpy
+
+/* How a number is stored, what it is extended as, and the WebAssembly number that it becomes. */
+#define TERN_LOAD(name, stored, extended, number)                                                      \
+  static inline __attribute__((always_inline)) number name##_at(const wasm_rt_memory_t memory, uint32_t address, \
+                                                                const uint32_t offset) {               \
+    TERN_CHECK(offset, sizeof(stored))                                                                 \
+    stored value;                                                                                      \
+    __builtin_memcpy(&value, TERN_AT(sizeof value), sizeof value);                                     \
+    return (number)(extended)value;                                                                    \
+  }
+#define TERN_STORE(name, stored, number)                                                               \
+  static inline __attribute__((always_inline)) void name##_at(const wasm_rt_memory_t memory, uint32_t address, \
+                                                              const uint32_t offset, number from) {    \
+    TERN_CHECK(offset, sizeof(stored))                                                                 \
+    const stored value = (stored)from;                                                                 \
+    __builtin_memcpy(TERN_AT(sizeof value), &value, sizeof value);                                     \
+  }
+
+TERN_LOAD(i32_load, uint32_t, uint32_t, uint32_t)
+TERN_LOAD(i32_load8_s, int8_t, int32_t, uint32_t)
+TERN_LOAD(i32_load8_u, uint8_t, uint32_t, uint32_t)
+TERN_LOAD(i32_load16_s, int16_t, int32_t, uint32_t)
+TERN_LOAD(i32_load16_u, uint16_t, uint32_t, uint32_t)
+TERN_LOAD(i64_load, uint64_t, uint64_t, uint64_t)
+TERN_LOAD(i64_load8_s, int8_t, int64_t, uint64_t)
+TERN_LOAD(i64_load8_u, uint8_t, uint64_t, uint64_t)
+TERN_LOAD(i64_load16_s, int16_t, int64_t, uint64_t)
+TERN_LOAD(i64_load16_u, uint16_t, uint64_t, uint64_t)
+TERN_LOAD(i64_load32_s, int32_t, int64_t, uint64_t)
+TERN_LOAD(i64_load32_u, uint32_t, uint64_t, uint64_t)
+TERN_STORE(i32_store, uint32_t, uint32_t)
+TERN_STORE(i32_store8, uint8_t, uint32_t)
+TERN_STORE(i32_store16, uint16_t, uint32_t)
+TERN_STORE(i64_store, uint64_t, uint64_t)
+TERN_STORE(i64_store8, uint8_t, uint64_t)
+TERN_STORE(i64_store16, uint16_t, uint64_t)
+TERN_STORE(i64_store32, uint32_t, uint64_t)
 
 #endif

@@ -1,21 +1,21 @@
 /*
  * The runtime on wasm3 0.9.0, which translates a function of tern.wasm into RAM when it is first called.
  *
- * `linear` is the module's memory: RUNTIME_MEMORY_BYTES. All else that wasm3 allocates comes from `pool`: RUNTIME_POOL_BYTES, a multiple of 8 and
- * measured (interpreters.ts). RUNTIME_STACK_BYTES of it are for the values of running functions. What an export's functions were translated to
+ * The module's memory is what the caller gives; wasm3 wants its header right before it. All else that wasm3 allocates comes from `pool`:
+ * RUNTIME_POOL_BYTES, a multiple of 8 and measured (interpreters.ts). RUNTIME_STACK_BYTES of it are for the values of running functions. What an export's functions were translated to
  * is forgotten when another export is called, so the pool holds the code of `open` or that of `invoke`, never both.
  */
-#include "../module.h"
-#include "../runtime.h"
 #include "m3_env.h"
 #include "m3_validate.h"
+#include "module.h"
+#include "runtime.h"
 #include <string.h>
 
-static struct {
-  uint32_t gap; /* data begins at a multiple of 16 */
-  M3MemoryHeader header;
-  uint8_t data[RUNTIME_MEMORY_BYTES];
-} linear __attribute__((aligned(16)));
+#define FRONT_BYTES ((sizeof(M3MemoryHeader) + 15) & ~15u) /* memory begins at a multiple of 16 */
+const uint32_t runtime_extra_bytes = FRONT_BYTES;
+
+static M3MemoryHeader *linear;
+static uint8_t *linear_data(void) { return (uint8_t *)(linear + 1); }
 
 static const struct {
   const char *name;
@@ -78,8 +78,8 @@ void wasm3_abort(void) { __builtin_trap(); }
 static m3ApiRawFunction(weights_read) {
   m3ApiReturnType(int32_t) m3ApiGetArg(uint32_t, to) m3ApiGetArg(uint32_t, offset) m3ApiGetArg(uint32_t, bytes)
   (void)runtime, (void)_ctx, (void)_mem;
-  if (to > linear.header.length || bytes > linear.header.length - to) m3ApiTrap(m3Err_trapOutOfBoundsMemoryAccess);
-  m3ApiReturn(board_weights_read(linear.data + to, offset, bytes));
+  if (to > linear->length || bytes > linear->length - to) m3ApiTrap(m3Err_trapOutOfBoundsMemoryAccess);
+  m3ApiReturn(board_weights_read(linear_data() + to, offset, bytes));
 }
 
 /* Begins a new page of code; what was in the last one is gone. */
@@ -109,7 +109,7 @@ static bool is_i32(IM3Function function, uint32_t arguments) {
 }
 
 /* Reads the module and proves it: every function, the exports' types, and that it wants nothing but `weights_read`. */
-static M3Result load(IM3Runtime runtime, uint32_t bytes) {
+static M3Result load(IM3Runtime runtime, uint8_t *given, uint32_t bytes) {
   M3Result failed = m3_ParseModule(runtime->environment, &module, module_begin, (uint32_t)(module_end - module_begin));
   if (failed) return failed;
   if (module->memoryImported || module->memoryInfo.initPages) return m3Err_unknownMemory; /* ABI.md: (memory 0) */
@@ -125,10 +125,11 @@ static M3Result load(IM3Runtime runtime, uint32_t bytes) {
 
   /* Instead of wasm3's memory of 0 pages, which cannot grow either. */
   M3Memory *memory = &runtime->memory;
-  linear.header = *memory->mallocated;
-  linear.header.length = bytes;
-  memset(linear.data, 0, bytes);
-  memory->mallocated = &linear.header;
+  linear = (M3MemoryHeader *)(given + FRONT_BYTES) - 1;
+  *linear = *memory->mallocated;
+  linear->length = bytes;
+  memset(linear_data(), 0, linear->length);
+  memory->mallocated = linear;
   memory->maxPages = 0;
 
   forget(runtime);
@@ -142,22 +143,20 @@ static M3Result load(IM3Runtime runtime, uint32_t bytes) {
 }
 
 enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes) {
-  (void)memory;
   instance = 0;
   translated = EXPORTS;
   code = 0;
   used = last = 0;
-  if (bytes > sizeof linear.data) return TRAP_OTHER;
   IM3Environment environment = m3_NewEnvironment();
   IM3Runtime runtime = environment ? m3_NewRuntime(environment, RUNTIME_STACK_BYTES, 0) : 0;
   if (!runtime) return TRAP_OTHER; /* the pool is too small */
-  M3Result failed = load(runtime, bytes);
+  M3Result failed = load(runtime, memory, bytes);
   if (failed) return failed == m3Err_mallocFailed || failed == m3Err_mallocFailedCodePage ? TRAP_OTHER : TRAP_LOAD;
   instance = runtime;
   return TRAP_NONE;
 }
 
-uint8_t *runtime_memory(void) { return linear.data; }
+uint8_t *runtime_memory(void) { return linear_data(); }
 
 static M3Result call(enum runtime_export export, const uint32_t *arguments, int32_t *result) {
   IM3Function function = functions[export];
@@ -182,4 +181,13 @@ enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *argum
   if (failed == m3Err_trapOutOfBoundsMemoryAccess) return TRAP_BOUNDS;
   if (failed == m3Err_trapUnreachable) return TRAP_UNREACHABLE;
   return failed == m3Err_trapStackOverflow ? TRAP_STACK : TRAP_OTHER; /* a division by 0; a pool that is too small for the code */
+}
+
+uint32_t runtime_own_bytes(void) {
+  uint8_t memory[FRONT_BYTES] __attribute__((aligned(16)));
+  const uint32_t word = 2;
+  int32_t bytes;
+  const int failed = runtime_start(memory, 0) || runtime_call(RUNTIME_FEATURES, &word, &bytes);
+  instance = 0;
+  return failed ? 0 : (uint32_t)bytes;
 }
