@@ -13,14 +13,17 @@ import { startEmulator } from "../../host/firmware/emulator.ts";
 import { payloadOf } from "../../host/firmware/protocol.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelMemory } from "../../host/fit.ts";
+import { deviceModule } from "../../host/node.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { selfTest } from "../../host/self_test.ts";
 import { loadReference, type Session } from "../../host/session.ts";
 import { describeWith, TFC } from "../data.ts";
 import { digitsBlob, smallBlob } from "../tools/tern.ts";
+import { moduleNamed } from "../variants.ts";
 import { ALL, describeBoards, describeKinds, failureOf, MODULE, startBoard } from "./boards.ts";
 
 const digits = await digitsBlob();
+const strips = await digitsBlob({ target: "cortex-m4" });
 
 const open: { close(): void }[] = [];
 afterEach(() => {
@@ -72,24 +75,50 @@ function resealed(blob: Uint8Array, change: (view: DataView) => void): Uint8Arra
 
 describeBoards("firmware", (board, runtime) => {
   it("computes what the reference computes, and takes the memory that was planned", async () => {
-    for (const [blob, rows] of [
-      [digits, 1],
-      [digits, 3],
-      [await smallBlob("both"), 5],
-      [await smallBlob("index"), 1],
+    for (const [blob, rows, module] of [
+      [digits, 1, MODULE],
+      [digits, 3, MODULE],
+      [strips, 1, MODULE],
+      [strips, 2, moduleNamed("device_mlp")],
+      [await smallBlob("both"), 5, MODULE],
+      [await smallBlob("index"), 1, MODULE],
     ] as const) {
-      const { elf } = await buildImage(board, runtimeNamed(runtime), MODULE);
+      const { elf } = await buildImage(board, runtimeNamed(runtime), module);
       const session = loadDevice(await startEmulator(board, elf, blob), { blob, maxRows: rows });
       expect(session.engine).toBe(`device:${board.name}:${runtime}`);
       expectEqual(session, blob, 8);
       expect(selfTest(session).wrong).toEqual([]);
       session.dispose();
-      const device = await start(board, runtime, blob);
-      expect(device.open(rows)).toBe((await modelMemory(blob, MODULE, v8, rows)).bytes);
+      const device = await start(board, runtime, blob, { module });
+      expect(device.open(rows)).toBe((await modelMemory(blob, module, v8, rows)).bytes);
       expect(device.selfTest()).toEqual({ pairs: readBlob(blob).selfTest!.inputs.length, wrong: 0 });
       const { stackUsed, stackBytes } = device.info();
       expect(stackUsed * 1.25).toBeLessThanOrEqual(stackBytes);
     }
+  });
+});
+
+describe("the module of a device", () => {
+  it("is the smallest that has all that a blob needs", async () => {
+    for (const [blob, expected] of [
+      [strips, "device_mlp"],
+      [digits, "device"], // fields of 2 bits
+      [await digitsBlob({ target: "storage" }), "device"], // which refuses it: FORMAT.md, "Features"
+      [await smallBlob("index"), "device"],
+      [new Uint8Array(3), "device"],
+      [undefined, "device"],
+    ] as const) {
+      const { name, module } = await deviceModule(blob);
+      expect(name).toBe(expected);
+      expect(module).toEqual(moduleNamed(expected));
+    }
+  });
+});
+
+describeKinds("a blob that a module was not built for", (board, runtime) => {
+  it("is refused", async () => {
+    const device = await start(board, runtime, digits, { module: moduleNamed("device_mlp") });
+    expect(failureOf(() => device.open(1))).toEqual({ kind: "status", message: "open returned status 9, Unsupported" });
   });
 });
 

@@ -9,6 +9,7 @@ import { flatImage, intelHex } from "../../host/firmware/hex.ts";
 import { readMeasured } from "../../host/firmware/measured.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelMemory } from "../../host/fit.ts";
+import { deviceModule } from "../../host/node.ts";
 import { fitOf } from "../../tools/commands/fit.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, smallBlob, tern } from "../tools/tern.ts";
@@ -17,6 +18,7 @@ import { describeBoards, failureOf, MODULE, missingFor, startBoard } from "./boa
 const { path, put } = scratch();
 const blob = await digitsBlob();
 const model = put("digits.tern", blob);
+const strips = await digitsBlob({ target: "cortex-m4" });
 const small = await smallBlob("scores");
 
 /** What a HEX file says: bytes by address. */
@@ -63,7 +65,7 @@ describeUnless(missingFor(board), "tern firmware", () => {
     const out = path("built");
     const { code, stdout, stderr } = tern("firmware", model, "--board", board.name, "-o", out);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/code {5}1\d,\d{3} bytes of flash/);
+    expect(stdout).toMatch(/code {5}1\d,\d{3} bytes of flash, with the module device\n/);
     const image = await buildImage(board, runtimeNamed("wasm2c"), MODULE);
     const bin = new Uint8Array(readFileSync(join(out, "firmware.bin")));
     const blobAt = board.blob.address - board.flash.address;
@@ -141,19 +143,31 @@ describe("boards", () => {
 
 describeBoards("tern fit", (each, runtime) => {
   it("says what the image and the device have", async () => {
-    const { code } = await buildImage(each, runtimeNamed(runtime), MODULE);
-    const device = await startBoard(each, runtime, blob);
-    const { memoryBytes, stackBytes, blobRoom } = device.info();
-    const memory = await modelMemory(blob, MODULE, v8);
-    const { ram, flash } = fitOf(each, runtime, "device", blob.length, memory);
-    expect(device.open(1)).toBe(ram.model);
-    device.close();
-    expect(ram.stack).toBe(stackBytes);
-    expect(ram.total - ram.stack - ram.variables).toBe(memoryBytes);
-    expect(ram.free).toBe(memoryBytes - ram.model);
-    expect(flash.blobFree).toBe(blobRoom - blob.length);
-    const measured = readMeasured()[each.name]![runtime]!.device!.code;
-    expect(Math.abs(measured / code.length - 1), "npm run firmware:measure brings it up to date").toBeLessThan(0.05);
+    for (const fitted of [blob, strips]) {
+      const { name, module } = await deviceModule(fitted);
+      const { code } = await buildImage(each, runtimeNamed(runtime), module);
+      const device = await startBoard(each, runtime, fitted, { module });
+      const { memoryBytes, stackBytes, blobRoom } = device.info();
+      const memory = await modelMemory(fitted, module, v8);
+      const { ram, flash } = fitOf(each, runtime, name, fitted.length, memory);
+      expect(device.open(1)).toBe(ram.model);
+      device.close();
+      expect(ram.stack).toBe(stackBytes);
+      expect(ram.total - ram.stack - ram.variables).toBe(memoryBytes);
+      expect(ram.free).toBe(memoryBytes - ram.model);
+      expect(flash.blobFree).toBe(blobRoom - fitted.length);
+      expect(Math.abs(flash.code / code.length - 1), "npm run firmware:measure brings it up to date").toBeLessThan(
+        0.05,
+      );
+    }
+  });
+});
+
+describe("firmware", () => {
+  it("takes no more flash on a Cortex-M4 than 14 KB with all ops, and 7 KB with what a ternary MLP needs", () => {
+    const { device, device_mlp } = readMeasured().netduinoplus2!.wasm2c!;
+    expect(device!.code).toBeLessThanOrEqual(14 * 1024);
+    expect(device_mlp!.code).toBeLessThanOrEqual(7 * 1024);
   });
 });
 

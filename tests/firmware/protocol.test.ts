@@ -204,7 +204,7 @@ describeBoards(
         const line = faultyPort(port, place);
         const device = openDevice(line, { timeoutMs: 250 });
         expect(device.info().blob.status).toBe(0);
-        expect(device.open(1)).toBe(3024);
+        expect(device.open(1)).toBe(4000);
         const bytes = Uint8Array.from({ length: 256 }, (_, i) => (i % 3 === 0 ? 0xd7 : 0x54));
         device.write(0, 1, 0, bytes);
         expect(device.read(0, 1, 0, 256)).toEqual(bytes);
