@@ -13,15 +13,18 @@ import { startEmulator } from "../../host/firmware/emulator.ts";
 import { payloadOf } from "../../host/firmware/protocol.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelMemory } from "../../host/fit.ts";
+import { deviceModule } from "../../host/node.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { selfTest } from "../../host/self_test.ts";
 import { loadReference, type Session } from "../../host/session.ts";
 import { describeWith, TFC } from "../data.ts";
 import { digitsBlob, smallBlob } from "../tools/tern.ts";
+import { moduleNamed } from "../variants.ts";
 import { ALL, describeBoards, describeKinds, digits, failureOf, isNarrow, moduleFor, startBoard } from "./boards.ts";
 
 const largeTiles = await digitsBlob();
-/** Its ternary weights in strips. */
+/** Its ternary weights in strips, for wasm2c and for interpreters. */
+const strips = await digitsBlob({ target: "cortex-m4" });
 const packed = await digitsBlob({ target: "cortex-m4:wasm3" });
 
 const open: { close(): void }[] = [];
@@ -76,6 +79,7 @@ describeBoards("firmware", (board, runtime) => {
   it("computes what the reference computes, and takes the memory that was planned", async () => {
     const others = [
       [largeTiles, 1],
+      [strips, 2],
       [packed, 1],
       [digits, 3],
       [await smallBlob("both"), 5],
@@ -98,6 +102,39 @@ describeBoards("firmware", (board, runtime) => {
     }
   });
 });
+
+describe("the module of a device", () => {
+  it("is the smallest that has all that a blob needs", async () => {
+    const small = await smallBlob("index");
+    for (const [runtime, blob, expected] of [
+      ["wasm2c", strips, "device_mlp"],
+      ["wasm2c", digits, "device"], // fields of 2 bits
+      ["wasm2c", await digitsBlob({ target: "storage" }), "device"], // which refuses it: FORMAT.md, "Features"
+      ["wasm2c", small, "device"],
+      ["wasm2c", new Uint8Array(3), "device_mlp"],
+      ["wasm3", digits, "ternary_device"],
+      ["wasm3", packed, "device_interpreted"],
+      ["wasm3", small, "scalar"],
+    ] as const) {
+      const { name, module } = await deviceModule(runtimeNamed(runtime), blob);
+      expect(name, runtime).toBe(expected);
+      expect(module).toEqual(moduleNamed(expected));
+    }
+  });
+});
+
+describeBoards(
+  "a blob that a module was not built for",
+  (board, runtime) => {
+    it("is refused", async () => {
+      const device = await start(board, runtime, digits, { module: moduleNamed("device_mlp") });
+      const message = "open returned status 9, Unsupported";
+      expect(failureOf(() => device.open(1))).toEqual({ kind: "status", message });
+    });
+  },
+  undefined,
+  ["wasm2c"],
+);
 
 describeKinds("requests", (board, runtime) => {
   it("say what the device is", async () => {
