@@ -17,9 +17,14 @@ const START_MS = 20_000;
 
 /**
  * A board in QEMU: firmware in flash, a blob in its part of flash, and the UART as a port. Closing the port stops it; it also ends with this
- * process, however that ends.
+ * process, however that ends. `options` are further ones of QEMU's command line.
  */
-export async function startEmulator(board: Board, elf: string, blob: Uint8Array): Promise<Port> {
+export async function startEmulator(
+  board: Board,
+  elf: string,
+  blob: Uint8Array,
+  options: readonly string[] = [],
+): Promise<Port> {
   if (!board.qemu) throw new EngineError("missing", `no emulator for ${board.name}: its file names none`);
   const { system, machine } = board.qemu;
   const program = `qemu-system-${system}`;
@@ -39,6 +44,7 @@ export async function startEmulator(board: Board, elf: string, blob: Uint8Array)
     ...["-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor"],
     ...["-chardev", `pipe,id=uart,path=${uart}`, "-serial", "chardev:uart"],
     ...["-kernel", elf, "-device", `loader,file=${blobFile},addr=${hex(board.blob.address)},force-raw=on`],
+    ...options,
   ];
   const output = openSync(log, "w");
   const qemu = spawn(program, args, { stdio: ["pipe", "ignore", output] });
