@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import type { Port } from "../engines/device.ts";
 import { EngineError } from "../errors.ts";
 import type { Board } from "./boards.ts";
-import { hex } from "./linker_script.ts";
+import { intelHex } from "./hex.ts";
 import { openPort } from "./port.ts";
 
 /** Debian packages with QEMU's programs, by the system that they emulate. */
@@ -31,8 +31,8 @@ export async function startEmulator(
   const folder = mkdtempSync(join(tmpdir(), "tern-device-"));
   const uart = join(folder, "uart");
   const log = join(folder, "log");
-  const blobFile = join(folder, "blob");
-  writeFileSync(blobFile, blob);
+  const flash = join(folder, "flash.hex"); // QEMU takes raw files of no more bytes than the board has of RAM
+  writeFileSync(flash, intelHex([{ address: board.blob.address, bytes: blob }]));
   try {
     execFileSync("mkfifo", [`${uart}.in`, `${uart}.out`]);
   } catch (error) {
@@ -43,7 +43,7 @@ export async function startEmulator(
     ...["-machine", machine, "-nodefaults", "-display", "none"],
     ...["-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor"],
     ...["-chardev", `pipe,id=uart,path=${uart}`, "-serial", "chardev:uart"],
-    ...["-kernel", elf, "-device", `loader,file=${blobFile},addr=${hex(board.blob.address)},force-raw=on`],
+    ...["-kernel", elf, "-device", `loader,file=${flash}`],
     ...options,
   ];
   const output = openSync(log, "w");
@@ -83,8 +83,10 @@ export async function startEmulator(
     // An empty line for its monitor: QEMU asks a UART whether it is on only when something else wakes it.
     qemu.stdin!.write("\n");
   } catch (error) {
+    await setTimeout(20); // in which we hear of its end
+    const reason = failure?.();
     stop();
-    throw error;
+    throw reason === undefined ? error : new EngineError("missing", reason);
   }
   const { read, write } = port;
   return { read, write, close: stop };
