@@ -27,22 +27,19 @@ interface Choice {
 }
 
 const coreTarget = (core: CoreName) => (core === "rv32imac" ? "rv32" : core);
-const SCALAR: Choice = { module: "scalar", target: () => "any" };
-const IN_C: Choice = { module: "device", target: coreTarget };
-const INTERPRETED: Choice = { module: "device_interpreted", target: (core) => `${coreTarget(core)}:wasm3` };
+const inC = (module: string): Choice => ({ module, target: coreTarget });
+const interpreted = (module: string): Choice => ({ module, target: (core) => `${coreTarget(core)}:wasm3` });
+const plain = (module: string): Choice => ({ module, target: () => "any" });
 
 /** Modules of a firmware, the best first. One that a board has no memory for, or that its firmware does not run, makes way for the next. */
 const MODULES: Record<"compiled" | "interpreted", Record<Build, Choice[]>> = {
   compiled: {
-    checked: [IN_C, SCALAR],
-    unchecked: [IN_C, SCALAR],
-    mlp: [
-      { ...IN_C, module: "device_mlp" },
-      { ...SCALAR, module: "ternary_device" },
-    ],
+    checked: [inC("device"), plain("scalar")],
+    unchecked: [inC("device"), plain("scalar")],
+    mlp: [inC("device_mlp"), plain("ternary_device")],
   },
   interpreted: {
-    checked: [INTERPRETED, SCALAR, ...["ternary_device", "binary_device"].map((module) => ({ ...SCALAR, module }))],
+    checked: [...["device_interpreted", "ternary_device", "binary_device"].map(interpreted), plain("scalar")],
     unchecked: [],
     mlp: [],
   },
@@ -74,20 +71,25 @@ export async function measureTasks(tasks: readonly Task[], onProgress: (label: s
   return { results, missing: [...missing] };
 }
 
-/** Measures with the first module that the firmware opens the model with. Throws EngineError: of kind "missing", or of the first module. */
+/** Measures with the first module that the firmware opens the model with. Throws EngineError: of kind "missing", or with the reason of each module. */
 export async function measureTask(task: Task, model: Model): Promise<Run> {
   const runtime = runtimeNamed(task.runtime);
-  const choices = MODULES[runtime.name === "wasm2c" ? "compiled" : "interpreted"][task.build];
-  let first: unknown;
-  for (const choice of choices) {
+  const reasons: string[] = [];
+  for (const choice of MODULES[runtime.name === "wasm2c" ? "compiled" : "interpreted"][task.build]) {
     try {
       return await measureWith(task, model, choice);
     } catch (error) {
       if (!(error instanceof EngineError) || error.kind === "missing") throw error;
-      first ??= error;
+      reasons.push(`${choice.module}: ${reasonOf(error)}`);
     }
   }
-  throw first;
+  throw new EngineError("status", reasons.join("; "));
+}
+
+/** In one line: of a compiler's or linker's, the first behind its command line. */
+function reasonOf({ message }: EngineError): string {
+  const [first = "", second] = message.split("\n");
+  return (second ?? first).replace(/^\S*\/ld: /, "");
 }
 
 async function measureWith(task: Task, model: Model, { module, target }: Choice): Promise<Run> {

@@ -168,7 +168,7 @@ function perMac({ instructions, macs }: Run["ops"][number]): string {
 function formatRefusals(results: readonly Result[]): string[] {
   const refusals = results.filter((result): result is Refusal => "refused" in result);
   if (refusals.length === 0) return [];
-  return ["", "Refused:", "", ...refusals.map((refusal) => `- ${labelOf(refusal)}: ${reasonOf(refusal)}`)];
+  return ["", "Refused:", "", ...refusals.map((refusal) => `- ${labelOf(refusal)}: ${refusal.refused}`)];
 }
 
 function formatSources({ versions, missing }: DeviceReport): string[] {
@@ -180,12 +180,6 @@ function formatSources({ versions, missing }: DeviceReport): string[] {
 
 function firstOfEach(runs: Run[], keyOf: (run: Run) => string): Run[] {
   return runs.filter((run, i) => runs.findIndex((other) => keyOf(other) === keyOf(run)) === i);
-}
-
-/** In one line: of a compiler's or linker's, the first behind its command line. */
-function reasonOf({ refused }: Refusal): string {
-  const [first = "", second] = refused.split("\n");
-  return (second ?? first).replace(/^\S*\/ld: /, "");
 }
 
 function count(value: number): string {
