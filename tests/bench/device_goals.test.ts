@@ -87,7 +87,8 @@ describe("the devices' parts of BENCHMARKS.md", () => {
         .slice(6)
         .join("\n"),
     ).toMatchInlineSnapshot(`
-      "- gcc: 12.2.1
+      "
+      - gcc: 12.2.1
       - Not measured: no QEMU
 
       |    | task | board         | runtime | build   | module | measured |                      |     goal |              |
@@ -105,7 +106,8 @@ describe("the devices' parts of BENCHMARKS.md", () => {
 
   it("show instructions, models, firmware and ops", () => {
     expect(formatDevice(report).slice(6).join("\n")).toMatchInlineSnapshot(`
-      "- gcc: 12.2.1
+      "
+      - gcc: 12.2.1
       - Not measured: no QEMU
 
       ### Instructions of an inference
@@ -124,7 +126,7 @@ describe("the devices' parts of BENCHMARKS.md", () => {
 
       ### Firmware
 
-      Bytes of the linked image, without a model; the stack in use is the most that these models left unpainted.
+      Bytes of the linked image, without a model; the stack in use is the most that these models used, by its paint.
 
       | board         | core      | runtime | build   | module |  flash | variables | stack | stack in use |
       | ------------- | --------- | ------- | ------- | ------ | -----: | --------: | ----: | -----------: |

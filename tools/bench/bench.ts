@@ -57,7 +57,7 @@ async function benchDeviceGoals(): Promise<number> {
     () => report,
     () => formatDeviceGoals(report),
   );
-  if (options.filter === "") await writePart("device goals", formatDeviceGoals(report));
+  if (options.filter === "" && report.results.length > 0) await writePart("device goals", formatDeviceGoals(report));
   return exitCode(report.verdicts);
 }
 
@@ -73,7 +73,7 @@ async function benchDevices(): Promise<number> {
     () => report,
     () => formatDevice(report),
   );
-  if (options.filter === "") await writePart("device", formatDevice(report));
+  if (options.filter === "" && report.results.length > 0) await writePart("device", formatDevice(report));
   return 0;
 }
 

@@ -16,10 +16,10 @@ export interface DeviceGoalsReport extends DeviceReport {
   verdicts: DeviceVerdict[];
 }
 
-const ABOUT_COUNTS = [
+const ABOUT = [
   "Instructions are counted by a plugin of QEMU, from the call of `tern_invoke` to its reply; what the same request takes that runs no op is",
-  "subtracted. One row, weights streamed from flash, packed for the core, tables, sums and thresholds included. Every count was found twice,",
-  "and all outputs were equal to the reference's.",
+  "subtracted. One row, weights streamed from flash in the packing of module and core; tables, sums and what follows them included. Every",
+  "count was found twice, and all outputs were equal to the reference's.",
 ];
 
 /** The goals as Markdown. */
@@ -29,8 +29,8 @@ export function formatDeviceGoals(report: DeviceGoalsReport): string[] {
   return [
     "## Goals on devices",
     "",
-    `Measured by \`${report.command}\`. ${ABOUT_COUNTS[0]}`,
-    ...ABOUT_COUNTS.slice(1),
+    `Measured by \`${report.command}\`.`,
+    ...ABOUT,
     "",
     ...formatSources(report),
     "",
@@ -43,17 +43,12 @@ function formatVerdict({ goal, run, figure, met }: DeviceVerdict): string[] {
   const { of, measure, atMost } = goal;
   const place = [goal.name, goal.task, of.board, of.runtime, of.build, run?.module ?? ""];
   const state = met === undefined ? "not measured" : met ? "met" : "**not met**";
-  const value = figure === undefined ? "" : roundedUp(figure, goal);
+  const value = figure === undefined ? "" : formatFigure(figure, goal);
   return [...place, value, measure, `≤ ${formatFigure(atMost, goal)}`, state];
 }
 
-/** Never down to a goal that is not reached. */
-function roundedUp(figure: number, goal: DeviceGoal): string {
-  return formatFigure(hasDigits(goal) ? Math.ceil(figure * 100 - 1e-9) / 100 : figure, goal);
-}
-
 function formatFigure(figure: number, goal: DeviceGoal): string {
-  return hasDigits(goal) ? figure.toFixed(2) : count(figure);
+  return hasDigits(goal) ? roundedUp(figure) : count(figure);
 }
 
 function hasDigits({ measure }: DeviceGoal): boolean {
@@ -66,8 +61,8 @@ export function formatDevice(report: DeviceReport): string[] {
   return [
     "## Devices",
     "",
-    `Measured by \`${report.command}\`. ${ABOUT_COUNTS[0]}`,
-    ...ABOUT_COUNTS.slice(1),
+    `Measured by \`${report.command}\`.`,
+    ...ABOUT,
     "",
     ...formatSources(report),
     "",
@@ -86,7 +81,7 @@ function formatInstructions(runs: Run[]): string[] {
   const rows = runs.map((run) => {
     const { model, board, runtime, module, instructions, macs, empty } = run;
     const { core } = readBoard(board);
-    return [model, board, core, runtime, module, count(instructions), (instructions / macs).toFixed(2), count(empty)];
+    return [model, board, core, runtime, module, count(instructions), roundedUp(instructions / macs), count(empty)];
   });
   const header = ["model", "board", "core", "runtime", "module", "instructions", "per MAC", "subtracted"];
   return ["### Instructions of an inference", "", ...formatMarkdown("lllllrrr", [header, ...rows])];
@@ -134,7 +129,7 @@ function formatFirmware(runs: Run[]): string[] {
   return [
     "### Firmware",
     "",
-    "Bytes of the linked image, without a model; the stack in use is the most that these models left unpainted.",
+    "Bytes of the linked image, without a model; the stack in use is the most that these models used, by its paint.",
     "",
     ...formatMarkdown("lllllrrrr", [header, ...rows]),
   ];
@@ -162,7 +157,7 @@ function formatOps(runs: Run[]): string[] {
 }
 
 function perMac({ instructions, macs }: Run["ops"][number]): string {
-  return macs > 0 ? ` (${(instructions / macs).toFixed(2)})` : "";
+  return macs > 0 ? ` (${roundedUp(instructions / macs)})` : "";
 }
 
 function formatRefusals(results: readonly Result[]): string[] {
@@ -180,6 +175,11 @@ function formatSources({ versions, missing }: DeviceReport): string[] {
 
 function firstOfEach(runs: Run[], keyOf: (run: Run) => string): Run[] {
   return runs.filter((run, i) => runs.findIndex((other) => keyOf(other) === keyOf(run)) === i);
+}
+
+/** Two digits; never down to a goal that is not reached. */
+function roundedUp(value: number): string {
+  return (Math.ceil(value * 100 - 1e-9) / 100).toFixed(2);
 }
 
 function count(value: number): string {
