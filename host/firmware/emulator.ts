@@ -74,7 +74,7 @@ export async function startEmulator(
   };
   try {
     // Until the firmware says that it is ready: QEMU would lose what is sent before.
-    for (let waited = 0; !port || isSilent(port); waited += 5) {
+    for (let waited = 0; !port || !hasSpoken(port); waited += 5) {
       if (failure !== undefined) throw new EngineError("missing", failure());
       if (waited > START_MS) throw new EngineError("missing", `${board.name} in ${program} is silent: ${readLog()}`);
       await setTimeout(5);
@@ -90,22 +90,22 @@ export async function startEmulator(
   return { read, write, close: stop };
 }
 
-/** The port, once QEMU has opened the pipe that we write to: until then, it cannot be opened. */
+/** Whether something has come in. Until QEMU has opened the pipe that it writes to, which it does last, the pipe looks closed. */
+function hasSpoken(port: Port): boolean {
+  try {
+    return port.read(0).length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** The port, once QEMU has opened both pipes: until then, one cannot be opened for writing. */
 function tryPort(uart: string): Port | undefined {
   try {
     return openPort(`${uart}.out`, `${uart}.in`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENXIO") return undefined;
     throw error;
-  }
-}
-
-/** Whether nothing has come in. QEMU opens the other pipe last: until then, it seems to have ended. */
-function isSilent(port: Port): boolean {
-  try {
-    return port.read(0).length === 0;
-  } catch {
-    return true;
   }
 }
 
