@@ -41,7 +41,7 @@ export function loadDevice(port: Port, { blob, maxRows = 1 }: DeviceLoadOptions)
 }
 
 /** The module on a device, with its model open. */
-function deviceBackend(program: Program, device: Device, name: string, maxRows: number): Backend {
+export function deviceBackend(program: Program, device: Device, name: string, maxRows: number): Backend {
   return {
     name,
     maxRows,

@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import type { Port } from "../engines/device.ts";
 import { EngineError } from "../errors.ts";
 import type { Board } from "./boards.ts";
-import { hex } from "./linker_script.ts";
+import { intelHex } from "./hex.ts";
 import { openPort } from "./port.ts";
 
 /** Debian packages with QEMU's programs, by the system that they emulate. */
@@ -17,17 +17,22 @@ const START_MS = 20_000;
 
 /**
  * A board in QEMU: firmware in flash, a blob in its part of flash, and the UART as a port. Closing the port stops it; it also ends with this
- * process, however that ends.
+ * process, however that ends. `options` are further ones of QEMU's command line.
  */
-export async function startEmulator(board: Board, elf: string, blob: Uint8Array): Promise<Port> {
+export async function startEmulator(
+  board: Board,
+  elf: string,
+  blob: Uint8Array,
+  options: readonly string[] = [],
+): Promise<Port> {
   if (!board.qemu) throw new EngineError("missing", `no emulator for ${board.name}: its file names none`);
   const { system, machine } = board.qemu;
   const program = `qemu-system-${system}`;
   const folder = mkdtempSync(join(tmpdir(), "tern-device-"));
   const uart = join(folder, "uart");
   const log = join(folder, "log");
-  const blobFile = join(folder, "blob");
-  writeFileSync(blobFile, blob);
+  const flash = join(folder, "flash.hex"); // QEMU takes raw files of no more bytes than the board has of RAM
+  writeFileSync(flash, intelHex([{ address: board.blob.address, bytes: blob }]));
   try {
     execFileSync("mkfifo", [`${uart}.in`, `${uart}.out`]);
   } catch (error) {
@@ -38,7 +43,8 @@ export async function startEmulator(board: Board, elf: string, blob: Uint8Array)
     ...["-machine", machine, "-nodefaults", "-display", "none"],
     ...["-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor"],
     ...["-chardev", `pipe,id=uart,path=${uart}`, "-serial", "chardev:uart"],
-    ...["-kernel", elf, "-device", `loader,file=${blobFile},addr=${hex(board.blob.address)},force-raw=on`],
+    ...["-kernel", elf, "-device", `loader,file=${flash}`],
+    ...options,
   ];
   const output = openSync(log, "w");
   const qemu = spawn(program, args, { stdio: ["pipe", "ignore", output] });

@@ -5,8 +5,8 @@ import { EngineError } from "../errors.ts";
 
 /** A pipe or a terminal to read from, and one to write to; they may be the same. Neither ever blocks. */
 export function openPort(from: string, to: string): Port {
+  const output = openSync(to, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY); // fails without a reader
   const input = openSync(from, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  const output = openSync(to, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   const buffer = new Uint8Array(4096);
   let isOpen = true;
   const gone = (error?: unknown) => new EngineError("missing", `the device has gone${error ? `: ${error}` : ""}`);

@@ -31,6 +31,9 @@ it.each([
   [["--quick", "--filter", "abacus"], 'nothing has all the words of --filter "abacus"'],
   [["--goals", "--filter", "abacus"], 'no goal has all the words of --filter "abacus"'],
   [["--goals", "--quick"], "--goals goes with --filter and --json"],
+  [["--device", "--peers"], "--device goes with --filter, --goals and --json"],
+  [["--device", "--filter", "abacus"], 'nothing has all the words of --filter "abacus"'],
+  [["--device", "--goals", "--filter", "abacus"], 'no goal has all the words of --filter "abacus"'],
 ])("refuses %j", (args, reason) => {
   const { status, stderr } = bench(...args);
   expect(status).toBe(2);

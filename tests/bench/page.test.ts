@@ -14,6 +14,18 @@ it("a part is written, and the other says how it comes about", () => {
 
     <!-- end of goals -->
 
+    <!-- device goals: written by \`npm run bench -- --device --goals\`, not by hand -->
+
+    Not measured yet: \`npm run bench -- --device --goals\` writes this part.
+
+    <!-- end of device goals -->
+
+    <!-- device: written by \`npm run bench -- --device\`, not by hand -->
+
+    Not measured yet: \`npm run bench -- --device\` writes this part.
+
+    <!-- end of device -->
+
     <!-- measurements: written by \`npm run bench -- --peers\`, not by hand -->
 
     ## Measurements

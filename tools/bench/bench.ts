@@ -8,6 +8,8 @@ import { writeFileAtomic } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
 import { limitOf128Bits, measureClock } from "./clock.ts";
 import { formatCommand, hasWords } from "./command_line.ts";
+import { runDevice, runDeviceGoals } from "./device/bench_device.ts";
+import { formatDevice, formatDeviceGoals } from "./device/report.ts";
 import { exitCode } from "./goals/goals.ts";
 import { formatGoals, type GoalsReport, jsonGoals } from "./goals/report.ts";
 import { runGoals } from "./goals/run.ts";
@@ -20,7 +22,7 @@ import { formatNumber, formatReport, jsonReport, type Report } from "./report.ts
 import type { Runner } from "./runner.ts";
 import { EFFORT, QUICK } from "./timing.ts";
 
-// npm run bench: measures the kernels and some whole networks in every engine, or what the goals need; writes BENCHMARKS.md.
+// npm run bench: measures the kernels and some whole networks in every engine, or what the goals need, or emulated devices; writes BENCHMARKS.md.
 
 const ROWS = [1, 8, 64];
 const SIZES = [256, 1024, 2048, 4096];
@@ -28,6 +30,7 @@ const QUICK_SIZES = [256, 1024];
 
 const { values: options } = parseArgs({
   options: {
+    device: { type: "boolean", default: false }, // count instructions and bytes on emulated boards; with --goals: what device/goals.ts lists
     filter: { type: "string", default: "" }, // words, all of which a measurement's label has: "ternary K=1024 v8"
     goals: { type: "boolean", default: false }, // only what goals/goals.ts lists; exit code 1: not met, 2: not measured
     json: { type: "boolean", default: false },
@@ -36,7 +39,43 @@ const { values: options } = parseArgs({
   },
 });
 const command = formatCommand(process.argv.slice(2));
-process.exitCode = options.goals ? await benchGoals() : await benchAll();
+process.exitCode = options.device ? await benchDevice() : options.goals ? await benchGoals() : await benchAll();
+
+async function benchDevice(): Promise<number> {
+  if (options.peers || options.quick)
+    return refuse("--device goes with --filter, --goals and --json, not with --peers or --quick");
+  return options.goals ? benchDeviceGoals() : benchDevices();
+}
+
+async function benchDeviceGoals(): Promise<number> {
+  const report = { command, ...(await runDeviceGoals(options.filter, showProgress)) };
+  showProgress("");
+  if (report.verdicts.length === 0) return refuse(`no goal has all the words of --filter "${options.filter}"`);
+  for (const reason of report.missing) console.error(`SKIPPED: ${reason}`);
+  printResult(
+    options.json,
+    () => report,
+    () => formatDeviceGoals(report),
+  );
+  if (options.filter === "" && report.results.length > 0) await writePart("device goals", formatDeviceGoals(report));
+  return exitCode(report.verdicts);
+}
+
+async function benchDevices(): Promise<number> {
+  const report = { command, ...(await runDevice(options.filter, showProgress)) };
+  showProgress("");
+  if (report.results.length + report.missing.length === 0) {
+    return refuse(`nothing has all the words of --filter "${options.filter}"`);
+  }
+  for (const reason of report.missing) console.error(`SKIPPED: ${reason}`);
+  printResult(
+    options.json,
+    () => report,
+    () => formatDevice(report),
+  );
+  if (options.filter === "" && report.results.length > 0) await writePart("device", formatDevice(report));
+  return 0;
+}
 
 async function benchGoals(): Promise<number> {
   if (options.peers || options.quick)

@@ -1,6 +1,8 @@
 /** The parts of BENCHMARKS.md, in their order, and the command that writes each and leaves the others as they are. */
 export const PARTS = {
   goals: "npm run bench -- --goals",
+  "device goals": "npm run bench -- --device --goals",
+  device: "npm run bench -- --device",
   measurements: "npm run bench -- --peers",
 };
 export type Part = keyof typeof PARTS;

@@ -215,7 +215,7 @@ export function judge(comparisons: readonly Comparison[], wants: (label: string)
 }
 
 /** 0: all goals are met; 1: some are not; 2: some could not be measured. */
-export function exitCode(verdicts: readonly Verdict[]): 0 | 1 | 2 {
+export function exitCode(verdicts: readonly { met?: boolean }[]): 0 | 1 | 2 {
   if (verdicts.some(({ met }) => met === undefined)) return 2;
   return verdicts.every(({ met }) => met) ? 0 : 1;
 }

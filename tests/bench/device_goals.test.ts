@@ -1,0 +1,149 @@
+import { describe, expect, it } from "vitest";
+import { boardNames } from "../../host/firmware/boards.ts";
+import { DEVICE_GOALS, type DeviceGoal, judge, tasksOf } from "../../tools/bench/device/goals.ts";
+import { MODEL_NAMES } from "../../tools/bench/device/models.ts";
+import { formatDevice, formatDeviceGoals } from "../../tools/bench/device/report.ts";
+import { labelOf, type Result, type Run, TASKS, type Task } from "../../tools/bench/device/runs.ts";
+import { exitCode } from "../../tools/bench/goals/goals.ts";
+
+const NET: Task = { board: "netduinoplus2", runtime: "wasm2c", build: "checked", model: "digits" };
+
+/** What was measured of a task, with numbers that are easy to judge. */
+function run(task: Task, instructions = 1000): Run {
+  return {
+    ...{ ...task, module: "device", macs: 400, instructions, empty: 90, blobBytes: 5000, taken: 1300 },
+    ops: [
+      { name: "quantize 8 × u8 → 8 × u8", macs: 0, instructions: 8 },
+      { name: "dense 8 × u8 → 50 × i32", macs: 400, instructions: instructions - 8 },
+    ],
+    planned: { own: 100, head: 300, arena: 400, scratch: 500, tile: 450 },
+    firmware: { code: 14_336, variables: 1024, stack: 1536, stackUsed: 1200 },
+  };
+}
+
+function goalOf(measure: DeviceGoal["measure"], atMost: number, of: Task = NET): DeviceGoal {
+  return { name: "M0", task: "task", of, measure, atMost };
+}
+
+describe("goals on devices", () => {
+  it("are about boards, models and runtimes that are measured", () => {
+    for (const { of } of DEVICE_GOALS) {
+      expect(boardNames()).toContain(of.board);
+      expect(MODEL_NAMES).toContain(of.model);
+      expect(["wasm2c", "wasm3", "wamr"]).toContain(of.runtime);
+    }
+    expect([...new Set(DEVICE_GOALS.map(({ name }) => name))]).toEqual(["M1", "M2", "M3", "M4", "M5", "M6", "M7"]);
+    expect(new Set(TASKS.map(labelOf)).size).toBe(TASKS.length);
+  });
+
+  it.each([
+    ["instructions per MAC", 2.5],
+    ["instructions", 1000],
+    ["bytes of flash", 14_336],
+    ["bytes of RAM", 1300 + 1024 + 1536],
+    ["bytes of RAM beside the plan", 1024],
+  ] as const)("measured in %s are met up to the bound itself", (measure, figure) => {
+    const bounds = [figure, figure - 0.001].map((atMost) => goalOf(measure, atMost));
+    expect(judge(bounds, [run(NET)])).toMatchObject([
+      { figure, met: true, run: { module: "device" } },
+      { figure, met: false },
+    ]);
+  });
+
+  it("compare a board with the Cortex-M4", () => {
+    const board = { ...NET, board: "microbit" };
+    const goal = goalOf("× Cortex-M4", 1.5, board);
+    expect(tasksOf(goal)).toEqual([board, NET]);
+    expect(judge([goal], [run(board, 1500), run(NET)])).toMatchObject([{ figure: 1.5, met: true }]);
+    expect(judge([goal], [run(board, 1501), run(NET)])).toMatchObject([{ met: false }]);
+    expect(judge([goal], [run(board, 1500)])).toEqual([{ goal }]);
+  });
+
+  it("are not met by what a device refuses, and not judged where nothing was measured", () => {
+    const goal = goalOf("bytes of RAM", 16_384);
+    const refusal: Result = { ...NET, refused: "out of memory" };
+    expect(judge([goal], [refusal])).toEqual([{ goal, met: false }]);
+    expect(judge([goal], [run({ ...NET, build: "unchecked" })])).toEqual([{ goal }]);
+    const codes = [[run(NET)], [refusal], []].map((results) => exitCode(judge([goal], results)));
+    expect(codes).toEqual([0, 1, 2]);
+  });
+});
+
+describe("the devices' parts of BENCHMARKS.md", () => {
+  const other: Task = { ...NET, board: "microbit", model: "TFC_1W1A" };
+  const results: Result[] = [run(NET), { ...other, refused: "scalar: out of memory" }];
+  const report = { command: "npm run bench -- --device", versions: { gcc: "12.2.1" }, results, missing: ["no QEMU"] };
+
+  it("show goals, and a figure never rounded down to its bound", () => {
+    const goals = [
+      goalOf("instructions per MAC", 2.49),
+      goalOf("bytes of flash", 14_336),
+      goalOf("instructions", 9, other),
+      goalOf("instructions", 9, { ...NET, runtime: "wasm3" }),
+    ];
+    const verdicts = judge(goals, [run(NET, 996.001), ...results.slice(1)]);
+    expect(
+      formatDeviceGoals({ ...report, verdicts })
+        .slice(6)
+        .join("\n"),
+    ).toMatchInlineSnapshot(`
+      "
+      - gcc: 12.2.1
+      - Not measured: no QEMU
+
+      |    | task | board         | runtime | build   | module | measured |                      |     goal |              |
+      | -- | ---- | ------------- | ------- | ------- | ------ | -------: | -------------------- | -------: | ------------ |
+      | M0 | task | netduinoplus2 | wasm2c  | checked | device |     2.50 | instructions per MAC |   ≤ 2.49 | **not met**  |
+      | M0 | task | netduinoplus2 | wasm2c  | checked | device |   14,336 | bytes of flash       | ≤ 14,336 | met          |
+      | M0 | task | microbit      | wasm2c  | checked |        |          | instructions         |      ≤ 9 | **not met**  |
+      | M0 | task | netduinoplus2 | wasm3   | checked |        |          | instructions         |      ≤ 9 | not measured |
+
+      Refused:
+
+      - microbit wasm2c checked TFC_1W1A: scalar: out of memory"
+    `);
+  });
+
+  it("show instructions, models, firmware and ops", () => {
+    expect(formatDevice(report).slice(6).join("\n")).toMatchInlineSnapshot(`
+      "
+      - gcc: 12.2.1
+      - Not measured: no QEMU
+
+      ### Instructions of an inference
+
+      | model  | board         | core      | runtime | module | instructions | per MAC | subtracted |
+      | ------ | ------------- | --------- | ------- | ------ | -----------: | ------: | ---------: |
+      | digits | netduinoplus2 | cortex-m4 | wasm2c  | device |        1,000 |    2.50 |         90 |
+
+      ### Models
+
+      Bytes, for one row. RAM is what \`tern fit\` plans, and beside it what the device took.
+
+      | model  | module | MACs | flash | head | arena | scratch | tile in it | module's own |   RAM | taken |
+      | ------ | ------ | ---: | ----: | ---: | ----: | ------: | ---------: | -----------: | ----: | ----: |
+      | digits | device |  400 | 5,000 |  300 |   400 |     500 |        450 |          100 | 1,300 | 1,300 |
+
+      ### Firmware
+
+      Bytes of the linked image, without a model; the stack in use is the most that these models used, by its paint.
+
+      | board         | core      | runtime | build   | module |  flash | variables | stack | stack in use |
+      | ------------- | --------- | ------- | ------- | ------ | -----: | --------: | ----: | -----------: |
+      | netduinoplus2 | cortex-m4 | wasm2c  | checked | device | 14,336 |     1,024 | 1,536 |        1,200 |
+
+      ### Ops of digits
+
+      Instructions, and per MAC.
+
+      | op                       | MACs | netduinoplus2 wasm2c |
+      | ------------------------ | ---: | -------------------: |
+      | quantize 8 × u8 → 8 × u8 |    0 |                    8 |
+      | dense 8 × u8 → 50 × i32  |  400 |           992 (2.48) |
+
+      Refused:
+
+      - microbit wasm2c checked TFC_1W1A: scalar: out of memory"
+    `);
+  });
+});

@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Device, openDevice } from "../../../host/engines/device.ts";
+import { packageRoot } from "../../../host/engines/package_root.ts";
+import type { Board } from "../../../host/firmware/boards.ts";
+import { run } from "../../../host/firmware/build.ts";
+import { CORES } from "../../../host/firmware/cores.ts";
+import { startEmulator } from "../../../host/firmware/emulator.ts";
+import { CACHE } from "../../../host/firmware/folder.ts";
+
+const SOURCE = join(packageRoot(), "tools", "bench", "device", "count_instructions.c");
+
+/** An emulated board that counts instructions. */
+export interface CountedBoard {
+  device: Device;
+  /** Invokes ops, and returns the instructions from the call of `tern_invoke` to the first of its reply: the same for the same ops and elements. */
+  count(firstOp: number, endOp: number, rows: number): number;
+  close(): void;
+}
+
+/** Starts a firmware with a blob in flash. Throws EngineError, of kind "missing" where there is no C compiler or no emulator. */
+export async function startCounted(board: Board, elf: string, blob: Uint8Array): Promise<CountedBoard> {
+  const [plugin, addressOf] = await Promise.all([buildPlugin(), readSymbols(board, elf)]);
+  const folder = mkdtempSync(join(tmpdir(), "tern-count-"));
+  const file = join(folder, "counts");
+  const [begin, end] = [addressOf("tern_invoke"), addressOf("frame_send")];
+  const close = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    const options = ["-plugin", `${plugin},begin=${begin},end=${end},to=${file}`];
+    const device = openDevice(await startEmulator(board, elf, blob, options));
+    return {
+      device,
+      count(firstOp, endOp, rows) {
+        const before = readCounts(file).length;
+        device.invoke(firstOp, endOp, rows);
+        const counts = readCounts(file).slice(before);
+        if (counts.length === 1) return counts[0]!;
+        throw new Error(`${board.name}: ${counts.length} counts of an invocation, expected 1`);
+      },
+      close() {
+        device.close();
+        close();
+      },
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function readCounts(file: string): number[] {
+  return (readFileSync(file, "utf8").match(/\d+\n/g) ?? []).map(Number);
+}
+
+/** Addresses by name, as the linker tells them. */
+export async function readSymbols(board: Board, elf: string): Promise<(name: string) => number> {
+  const { tools, packages } = CORES[board.core];
+  const text = await run(`${tools}nm`, [elf], CACHE, packages);
+  const symbols = new Map(
+    text.split("\n").map((line) => {
+      const [address = "", , name = ""] = line.split(" ");
+      return [name, Number.parseInt(address, 16)];
+    }),
+  );
+  return (name) => {
+    const address = symbols.get(name);
+    if (address === undefined) throw new Error(`${elf}: no symbol ${name}`);
+    return address;
+  };
+}
+
+/** The path of the plugin, which is compiled unless the cache has it. */
+async function buildPlugin(): Promise<string> {
+  const hash = createHash("sha256")
+    .update(await readFile(SOURCE))
+    .digest("hex")
+    .slice(0, 16);
+  const path = join(CACHE, `count_instructions-${hash}.so`);
+  if (existsSync(path)) return path;
+  await mkdir(CACHE, { recursive: true });
+  const scratch = `${path}.${process.pid}`;
+  try {
+    await run("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", SOURCE, "-o", scratch], CACHE, ["gcc"]);
+    await rename(scratch, path);
+  } finally {
+    await rm(scratch, { force: true });
+  }
+  return path;
+}

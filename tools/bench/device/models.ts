@@ -1,0 +1,120 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { readBlob } from "../../../host/blob/read.ts";
+import { rowStride } from "../../../host/blob/tensors.ts";
+import { writeBlob } from "../../../host/blob/write.ts";
+import { packageRoot } from "../../../host/engines/package_root.ts";
+import { EngineError } from "../../../host/errors.ts";
+import { convert, sampleInputs } from "../../../host/index.ts";
+import { mulberry32, type Random } from "../../../host/numbers/random.ts";
+import type { ActivationDtype, DenseOp, Program, Requantize, Tensor, Thresholds } from "../../../host/program.ts";
+import { readFile } from "../../files.ts";
+import { randomMlp } from "../random_mlp.ts";
+
+// Models that are counted on devices: whole networks, and what the goals are about.
+
+/** A model, and one row of each of its inputs. */
+export interface Model {
+  blob: Uint8Array;
+  inputs: ArrayLike<number>[];
+}
+
+/** By name. Some throw EngineError, of kind "missing", where their checkpoint is not here. */
+export const MODELS = {
+  digits: () => fromCheckpoint(join("examples", "digits", "digits.onnx"), packageRoot()),
+  TFC_1W1A: () => fromCheckpoint(join("qonnx", "TFC_1W1A.onnx"), DATA),
+  "784-256-256-10": async () => fromQonnx(randomMlp(), "random_mlp.onnx"),
+  "ternary × i8, 256": () => chain("i8", [256, 256], "ternary"),
+  "ternary × i8, 128": () => chain("i8", [128, 128], "ternary"),
+  "ternary × u4, 256": () => chain("u4", [256, 256], "ternary"),
+  "binary × bit, 256": () => chain("bit", [256, 256], "binary"),
+  "256-64-64-64-10 × i8": () => chain("i8", [256, 64, 64, 64, 10], "ternary"),
+  "256-64-64-64-10 × u4": () => chain("u4", [256, 64, 64, 64, 10], "ternary"),
+} satisfies Record<string, () => Promise<Model>>;
+
+export type ModelName = keyof typeof MODELS;
+export const MODEL_NAMES = Object.keys(MODELS) as ModelName[];
+
+const DATA = process.env.TERN_DATA ?? join(packageRoot(), "..", "shared", "data");
+
+async function fromCheckpoint(path: string, folder: string): Promise<Model> {
+  const file = join(folder, path);
+  if (!existsSync(file)) {
+    throw new EngineError("missing", `${path}: not found; TERN_DATA names the folder that it is in`);
+  }
+  return fromQonnx(await readFile(file), path);
+}
+
+async function fromQonnx(bytes: Uint8Array, file: string): Promise<Model> {
+  const { blob } = await convert(bytes, { file });
+  const rows = 3; // the third: random elements
+  const inputs = sampleInputs(readBlob(blob), rows).map((elements) =>
+    elements.slice(((rows - 1) * elements.length) / rows),
+  );
+  return { blob, inputs };
+}
+
+/** Codes between layers, and what makes them: an i8 by a multiplier of each channel, 4 bits by 15 thresholds, a bit by one. */
+type Codes = "i8" | "u4" | "bit";
+const CODES: Record<Codes, { dtype: ActivationDtype; range: [number, number] }> = {
+  i8: { dtype: "i8", range: [-128, 127] },
+  u4: { dtype: "u8", range: [0, 15] },
+  bit: { dtype: "bit", range: [-1, 1] },
+};
+
+/** Dense layers of random weights; of more than one, the last gives accumulators. */
+async function chain(codes: Codes, widths: number[], weights: "ternary" | "binary"): Promise<Model> {
+  const next = mulberry32(widths[0]!);
+  const { dtype, range } = CODES[codes];
+  const isLast = (layer: number) => layer > 1 && layer === widths.length - 1;
+  let perRow = 0;
+  const tensors = widths.map((channels, layer): Tensor => {
+    const tensor = { dtype: isLast(layer) ? "i32" : dtype, channels, fixed: 0, perRow };
+    perRow += rowStride(tensor);
+    return tensor;
+  });
+  const ops = widths.slice(1).map((outputs, i): DenseOp => {
+    const inputs = widths[i]!;
+    const weight = weights === "ternary" ? () => integer(next, -1, 1) : () => sign(next);
+    const op: DenseOp = {
+      ...{ kind: "dense", input: i, output: i + 1, dtype: weights },
+      weights: Int8Array.from({ length: inputs * outputs }, weight),
+    };
+    const spread = (inputs * range[1]) / 4; // of accumulators: all codes occur
+    return isLast(i + 1) ? op : { ...op, post: postOf(codes, outputs, spread, next) };
+  });
+  const program: Program = {
+    ...{ modelId: 0n, modelVersion: 0, maxRows: 1, arena: { fixed: 0, perRow } },
+    ...{ tensors, ops, inputs: [0], outputs: [widths.length - 1] },
+  };
+  const row = Array.from({ length: widths[0]! }, () => (codes === "bit" ? sign(next) : integer(next, ...range)));
+  return { blob: writeBlob(program), inputs: [row] };
+}
+
+function postOf(codes: Codes, channels: number, spread: number, next: Random): Thresholds | Requantize {
+  const each = { length: channels };
+  if (codes === "i8") {
+    return {
+      ...{ kind: "requantize", records: channels, rounding: "half-even", lo: -128, hi: 127 },
+      multiplier: Int32Array.from(each, () => integer(next, 2 ** 20, 2 ** 21)),
+      offset: BigInt64Array.from(each, () => BigInt(integer(next, -(2 ** 30), 2 ** 30))),
+      shift: new Uint8Array(channels).fill(Math.ceil(Math.log2((2 ** 21 * spread) / 128))),
+    };
+  }
+  const count = codes === "bit" ? 1 : 15;
+  const steps = Array.from(each, () => Int32Array.from({ length: count }, () => integer(next, -spread, spread)).sort());
+  return {
+    ...{ kind: "thresholds", records: channels, count },
+    base: new Int16Array(channels).fill(codes === "bit" ? -1 : 0),
+    ups: new Uint16Array(channels).fill(count),
+    steps: Int32Array.from(steps.flatMap((own) => Array.from(own))),
+  };
+}
+
+function integer(next: Random, min: number, max: number): number {
+  return Math.floor(min + next() * (max - min + 1));
+}
+
+function sign(next: Random): number {
+  return next() < 0.5 ? -1 : 1;
+}
