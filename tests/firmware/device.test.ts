@@ -13,12 +13,24 @@ import { startEmulator } from "../../host/firmware/emulator.ts";
 import { payloadOf } from "../../host/firmware/protocol.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelMemory } from "../../host/fit.ts";
+import { deviceModule } from "../../host/node.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { selfTest } from "../../host/self_test.ts";
 import { loadReference, type Session } from "../../host/session.ts";
 import { describeWith, TFC } from "../data.ts";
 import { digitsBlob, smallBlob } from "../tools/tern.ts";
-import { ALL, describeBoards, describeKinds, digits, failureOf, isNarrow, moduleFor, startBoard } from "./boards.ts";
+import { moduleNamed } from "../variants.ts";
+import {
+  ALL,
+  describeBoards,
+  describeKinds,
+  digits,
+  failureOf,
+  isNarrow,
+  MODULE,
+  moduleFor,
+  startBoard,
+} from "./boards.ts";
 
 const largeTiles = await digitsBlob();
 /** Its ternary weights in strips. */
@@ -74,16 +86,17 @@ function resealed(blob: Uint8Array, change: (view: DataView) => void): Uint8Arra
 
 describeBoards("firmware", (board, runtime) => {
   it("computes what the reference computes, and takes the memory that was planned", async () => {
-    const others = [
+    const others: [Uint8Array, number, Uint8Array?][] = [
       [largeTiles, 1],
-      [packed, 1],
+      [packed, 2],
+      ...(runtime === "wasm2c" ? [[packed, 1, MODULE] as [Uint8Array, number, Uint8Array]] : []), // not the small module
       [digits, 3],
       [await smallBlob("both"), 5],
       [await smallBlob("index"), 1],
-    ] as const;
+    ];
     const { extraBytes } = runtimeNamed(runtime);
-    for (const [blob, rows] of [[digits, 1] as const, ...(isNarrow(board, runtime) ? [] : others)]) {
-      const module = await moduleFor(runtime, blob);
+    const all: typeof others = [[digits, 1], ...(isNarrow(board, runtime) ? [] : others)];
+    for (const [blob, rows, module = await moduleFor(runtime, blob)] of all) {
       const { elf } = await buildImage(board, runtimeNamed(runtime), module);
       const session = loadDevice(await startEmulator(board, elf, blob), { blob, maxRows: rows });
       expect(session.engine).toBe(`device:${board.name}:${runtime}`);
@@ -96,6 +109,35 @@ describeBoards("firmware", (board, runtime) => {
       const { stackUsed, stackBytes } = device.info();
       expect(stackUsed * 1.25).toBeLessThanOrEqual(stackBytes);
     }
+  });
+});
+
+describe("the module of a device", () => {
+  it.each([
+    ["wasm2c", "device_mlp", "device", "device", "device"],
+    ["wasm3", "device_interpreted", "ternary_device", "scalar", "device_interpreted"],
+    ["wamr", "device_interpreted", "ternary_device", "scalar", "device_interpreted"],
+  ])("under %s is the smallest that has all that a blob needs", async (runtime, ...expected) => {
+    const [inStrips, ternary, scalar, all] = expected;
+    for (const [blob, name] of [
+      [packed, inStrips],
+      [digits, ternary],
+      [await smallBlob("index"), scalar],
+      [await digitsBlob({ target: "storage" }), all], // which refuses it: FORMAT.md, "Features"
+      [new Uint8Array(3), all],
+      [undefined, all],
+    ] as const) {
+      const found = await deviceModule(runtimeNamed(runtime), blob);
+      expect(found).toEqual({ name, module: moduleNamed(name!) });
+    }
+  });
+});
+
+describeKinds("a blob that a module was not built for", (board, runtime) => {
+  it("is refused", async () => {
+    const module = moduleNamed(runtime === "wasm2c" ? "device_mlp" : "binary_device");
+    const device = await start(board, runtime, digits, { module });
+    expect(failureOf(() => device.open(1))).toEqual({ kind: "status", message: "open returned status 9, Unsupported" });
   });
 });
 

@@ -13,11 +13,21 @@ import { deviceModule } from "../../host/node.ts";
 import { fitOf } from "../../tools/commands/fit.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, smallBlob, tern } from "../tools/tern.ts";
-import { describeBoards, failureOf, MODULE, missingFor, moduleFor, startBoard, digits as tiled } from "./boards.ts";
+import {
+  describeBoards,
+  failureOf,
+  isNarrow,
+  MODULE,
+  missingFor,
+  moduleFor,
+  startBoard,
+  digits as tiled,
+} from "./boards.ts";
 
 const { path, put } = scratch();
 const blob = await digitsBlob();
 const model = put("digits.tern", blob);
+const strips = await digitsBlob({ target: "cortex-m4" });
 const small = await smallBlob("scores");
 
 /** What a HEX file says: bytes by address. */
@@ -157,21 +167,32 @@ describe("boards", () => {
 
 describeBoards("tern fit", (each, runtime) => {
   it("says what the image and the device have", async () => {
-    const runs = runtimeNamed(runtime);
-    const { name, module } = await deviceModule(runs, tiled);
-    const { code } = await buildImage(each, runs, module);
-    const device = await startBoard(each, runtime, tiled);
-    const { memoryBytes, stackBytes, blobRoom } = device.info();
-    const memory = await modelMemory(tiled, module, v8, 1, runs.extraBytes);
-    const { ram, flash } = fitOf(each, runs, name, tiled.length, memory);
-    expect(device.open(1)).toBe(ram.model);
-    device.close();
-    expect(ram.stack).toBe(stackBytes);
-    expect(ram.total - ram.stack - ram.variables).toBe(memoryBytes);
-    expect(ram.free).toBe(memoryBytes - ram.model);
-    expect(flash.blobFree).toBe(blobRoom - tiled.length);
-    const measured = readMeasured()[each.name]![runtime]![name]!.code;
-    expect(Math.abs(measured / code.length - 1), "npm run firmware:measure brings it up to date").toBeLessThan(0.05);
+    for (const fitted of isNarrow(each, runtime) ? [tiled] : [tiled, strips]) {
+      const runs = runtimeNamed(runtime);
+      const { name, module } = await deviceModule(runs, fitted);
+      const { code } = await buildImage(each, runs, module);
+      const device = await startBoard(each, runtime, fitted, { module });
+      const { memoryBytes, stackBytes, blobRoom } = device.info();
+      const memory = await modelMemory(fitted, module, v8, 1, runs.extraBytes);
+      const { ram, flash } = fitOf(each, runs, name, fitted.length, memory);
+      expect(device.open(1)).toBe(ram.model);
+      device.close();
+      expect(ram.stack).toBe(stackBytes);
+      expect(ram.total - ram.stack - ram.variables).toBe(memoryBytes);
+      expect(ram.free).toBe(memoryBytes - ram.model);
+      expect(flash.blobFree).toBe(blobRoom - fitted.length);
+      expect(Math.abs(flash.code / code.length - 1), "npm run firmware:measure brings it up to date").toBeLessThan(
+        0.05,
+      );
+    }
+  });
+});
+
+describe("firmware", () => {
+  it("takes no more flash on a Cortex-M4 than 14 KB with all ops, and 7 KB with what a ternary MLP needs", () => {
+    const { device, device_mlp } = readMeasured().netduinoplus2!.wasm2c!;
+    expect(device!.code).toBeLessThanOrEqual(14 * 1024);
+    expect(device_mlp!.code).toBeLessThanOrEqual(7 * 1024);
   });
 });
 

@@ -12,6 +12,7 @@ import { STATUS } from "../../host/status.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, TEN as TEN_FILE, tern } from "../tools/tern.ts";
+import { moduleNamed } from "../variants.ts";
 import { MODULE } from "./boards.ts";
 import { compileC, hasProgram } from "./host_c.ts";
 
@@ -76,25 +77,36 @@ int main(int count, char **arguments) {
 `;
 
 const generated = await translate(MODULE);
+const strips = await digitsBlob({ target: "cortex-m4" });
+const mlp = moduleNamed("device_mlp");
+const generatedMlp = await translate(mlp);
 const SOURCES = [...LIBRARY, "runtimes/runtime.h", "runtimes/wasm2c/wasm2c.c"];
 
 for (const compiler of ["gcc", "clang"]) {
   describeUnless(hasProgram(compiler) ? undefined : `needs ${compiler}`, `the library, by ${compiler}`, () => {
     const main = compileC(compiler, generated, MAIN, SOURCES);
+    const mainMlp = compileC(compiler, generatedMlp, MAIN, SOURCES);
 
     it("computes what the reference computes, in the memory that is planned, and refuses less", async () => {
       const reference = loadReference(blob);
       const { elements } = reference.run(pictures)[0]!;
-      for (const rows of [1, 5]) {
-        const { bytes } = await modelMemory(blob, MODULE, v8, rows);
-        const lines = main([model, ten, String(bytes), String(rows)]);
+      for (const [packed, module, run, rows] of [
+        [blob, MODULE, main, 1],
+        [blob, MODULE, main, 5],
+        [strips, MODULE, main, 1],
+        [strips, mlp, mainMlp, 1],
+        [strips, mlp, mainMlp, 5],
+      ] as const) {
+        const file = put("packed.tern", packed);
+        const { bytes } = await modelMemory(packed, module, v8, rows);
+        const lines = run([file, ten, String(bytes), String(rows)]);
         const sums = Array.from({ length: 10 }, (_, row) => `${elements.subarray(10 * row, 10 * row + 10).join(" ")} `);
         const runs = Array.from({ length: 10 / rows }, (_, i) => ["run: ok", ...sums.slice(i * rows, (i + 1) * rows)]);
         expect(lines).toEqual([
           ...["run before open: not open", "blob: ok", `open: ok, ${bytes} bytes`, ...runs.flat()],
           ...["self-test: ok, 0 of 2 wrong", "reset: ok", "no such input: 1", "closed: not open"],
         ]);
-        const little = main([model, ten, String(bytes - 16), String(rows)]);
+        const little = run([file, ten, String(bytes - 1), String(rows)]);
         expect(little.at(-1)).toBe(`open: out of memory, ${bytes} bytes`);
       }
     });

@@ -1,4 +1,5 @@
 /* A Cortex-M: vector table, reset, faults, sleep. No interrupt is ever taken: they are masked, and only end a sleep. */
+#include "arch.h"
 #include "board.h"
 #include "device.h"
 #include "uart.h"
@@ -57,6 +58,29 @@ __attribute__((used)) void fault_record(const uint32_t *frame) {
   REGISTER(0xe000ed2cu) = REGISTER(0xe000ed2cu);
 #endif
   device_fault(whole ? frame[6] : 0, cause);
+}
+
+void arch_copy(uint32_t *to, const uint32_t *from, uint32_t bytes) {
+#ifndef __ARM_ARCH_6M__
+  __asm__ volatile("subs %2, #128\n"
+                   "blo 1f\n"
+                   "0:\n"
+                   ".rept 4\n"
+                   "ldmia %1!, {r3-r6, r8-r11}\n"
+                   "stmia %0!, {r3-r6, r8-r11}\n"
+                   ".endr\n"
+                   "subs %2, #128\n"
+                   "bhs 0b\n"
+                   "1: adds %2, #128\n"
+                   : "+r"(to), "+r"(from), "+r"(bytes)
+                   :
+                   : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "cc", "memory");
+#endif
+  for (; bytes > 0; bytes -= 16)
+    __asm__ volatile("ldmia %0!, {r3-r6}\n stmia %1!, {r3-r6}"
+                     : "+l"(from), "+l"(to)
+                     :
+                     : "r3", "r4", "r5", "r6", "memory");
 }
 
 uint8_t uart_wait(void) {

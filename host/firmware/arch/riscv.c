@@ -1,4 +1,5 @@
 /* An RV32: reset, traps, sleep. No interrupt is ever taken: they only end a sleep. */
+#include "arch.h"
 #include "board.h"
 #include "device.h"
 #include "uart.h"
@@ -46,6 +47,13 @@ __attribute__((naked, aligned(4))) void fault(void) {
                    "la t0, device_resume\n"
                    "csrw mepc, t0\n"
                    "mret\n");
+}
+
+void arch_copy(uint32_t *to, const uint32_t *from, uint32_t bytes) {
+  for (; bytes > 0; bytes -= 16, to += 4, from += 4) {
+    const uint32_t a = from[0], b = from[1], c = from[2], d = from[3];
+    to[0] = a, to[1] = b, to[2] = c, to[3] = d;
+  }
 }
 
 uint8_t uart_wait(void) {

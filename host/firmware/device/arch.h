@@ -12,6 +12,9 @@ uint32_t arch_stack_used(void);
 /* Whether the stack has been used to its end, and so maybe beyond it, where the bus did not fault. Once per overrun. */
 int arch_stack_overran(void);
 
+/* Copies words, a multiple of 16 bytes; many with an instruction where the core can. */
+void arch_copy(uint32_t *to, const uint32_t *from, uint32_t bytes);
+
 /* Builds for tests alone. Way 0: a bad address, 1: no instruction, 2: a stack of 16 KB and more; 3: writes to flash,
    and fails only if that changes it. */
 void arch_break(uint32_t way);

@@ -38,21 +38,12 @@ static void say_text(const char *text, uint32_t bytes) {
   for (; bytes > 0; bytes--) answer[answer_bytes++] = (uint8_t)(*text ? *text++ : 0);
 }
 
-/* Flash is read in place. Tiles are aligned: eight words at a time are one load and one store. */
+/* Flash is read in place. Tiles lie at whole words, and have whole fours of them. */
 int32_t board_weights_read(uint8_t *to, uint32_t offset, uint32_t bytes) {
-  struct words {
-    uint32_t word[8];
-  } __attribute__((may_alias));
   if (offset > BLOB_BYTES || bytes > BLOB_BYTES - offset) return 1;
-  const uint8_t *from = BLOB + offset;
-  if ((((uintptr_t)to | offset) & 3) == 0) {
-    for (; bytes >= sizeof(struct words); bytes -= sizeof(struct words)) {
-      *(struct words *)to = *(const struct words *)from;
-      to += sizeof(struct words);
-      from += sizeof(struct words);
-    }
-  }
-  memcpy(to, from, bytes);
+  const uint32_t quick = (((uintptr_t)to | offset) & 3) == 0 ? bytes & ~15u : 0;
+  arch_copy((uint32_t *)to, (const uint32_t *)(BLOB + offset), quick);
+  if (bytes > quick) memcpy(to + quick, BLOB + offset + quick, bytes - quick);
   return 0;
 }
 
