@@ -5,8 +5,6 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { moduleFeatures } from "../backend.ts";
-import { v8 } from "../engines/v8.ts";
 import { EngineError } from "../errors.ts";
 import { FIRMWARE } from "./folder.ts";
 
@@ -36,7 +34,7 @@ async function runWasm2c(module: Uint8Array): Promise<Record<string, string>> {
     await promisify(execFile)(process.execPath, args, { cwd: folder }).catch((error: { stderr?: string }) => {
       throw new EngineError("compile", `wasm2c refuses the module: ${error.stderr?.trim() ?? error}`);
     });
-    const { ownBytes } = await moduleFeatures(module, v8);
+    const ownBytes = ownBytesOf(module);
     const [c, h, rt] = await Promise.all([
       readFile(join(folder, C), "utf8"),
       readFile(join(folder, H), "utf8"),
@@ -47,6 +45,13 @@ async function runWasm2c(module: Uint8Array): Promise<Record<string, string>> {
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** features(2) of a module. */
+function ownBytesOf(module: Uint8Array): number {
+  const imports = { board: { weights_read: () => 1 } };
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module as Uint8Array<ArrayBuffer>), imports);
+  return (exports.features as (word: number) => number)(2) >>> 0;
 }
 
 function findWasm2c(): string {
@@ -85,7 +90,8 @@ const OTHER_USES = [
  * memory is used in any other way than we know, be it by another wasm2c or by a module that grows or fills its memory.
  */
 export function inject(c: string): string {
-  const begin = c.indexOf("\nstatic u32 w2c_tern_");
+  const begin = c.indexOf("\nstatic u32 w2c_tern_"); // of what is made of the module
+  if (begin < 0) throw new EngineError("version", "wasm2c's output: found no function, expected w2c_tern_…");
   const body = c
     .slice(begin)
     .replace(ACCESS, (_, access, address, offset = "0", next) => `${access}_at(memory, ${address}, ${offset}u${next}`)

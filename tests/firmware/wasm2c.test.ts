@@ -75,6 +75,7 @@ describe("C made from WebAssembly", () => {
         "w2c_memory",
       ],
     ];
+    expect(() => inject(plain.replaceAll("w2c_tern_", "w2c_module_"))).toThrow("found no function, expected w2c_tern_");
     for (const [what, from, to, found] of others) {
       expect(plain, what).toContain(from);
       expect(() => inject(plain.replace(from, to)), what).toThrow(`wasm2c's output: found ${found} in "`);
