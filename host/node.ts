@@ -38,10 +38,10 @@ export interface DeviceModule {
   module: Uint8Array;
 }
 
-/** The smallest module that a runtime runs a blob with; where none has all that the blob needs, the largest, which says so. */
-export async function deviceModule({ modules }: Runtime, blob: Uint8Array): Promise<DeviceModule> {
-  const view = new DataView(blob.buffer, blob.byteOffset, blob.byteLength);
-  const needs = (field: number) => (blob.length < HEADER_BYTES ? 0 : view.getUint32(field, true));
+/** The smallest module that a runtime runs a blob with; without a blob, or where none has all that it needs, the one of all ops, which says so. */
+export async function deviceModule({ modules }: Runtime, blob?: Uint8Array): Promise<DeviceModule> {
+  const header = blob && blob.length >= HEADER_BYTES ? new DataView(blob.buffer, blob.byteOffset) : undefined;
+  const needs = (field: number) => header?.getUint32(field, true) ?? 0xffffffff;
   let found: DeviceModule | undefined;
   for (const name of modules) {
     found = { name, module: await readModule(name) };

@@ -20,11 +20,20 @@ import { loadReference, type Session } from "../../host/session.ts";
 import { describeWith, TFC } from "../data.ts";
 import { digitsBlob, smallBlob } from "../tools/tern.ts";
 import { moduleNamed } from "../variants.ts";
-import { ALL, describeBoards, describeKinds, digits, failureOf, isNarrow, moduleFor, startBoard } from "./boards.ts";
+import {
+  ALL,
+  describeBoards,
+  describeKinds,
+  digits,
+  failureOf,
+  isNarrow,
+  MODULE,
+  moduleFor,
+  startBoard,
+} from "./boards.ts";
 
 const largeTiles = await digitsBlob();
-/** Its ternary weights in strips, for wasm2c and for interpreters. */
-const strips = await digitsBlob({ target: "cortex-m4" });
+/** Its ternary weights in strips. */
 const packed = await digitsBlob({ target: "cortex-m4:wasm3" });
 
 const open: { close(): void }[] = [];
@@ -77,17 +86,17 @@ function resealed(blob: Uint8Array, change: (view: DataView) => void): Uint8Arra
 
 describeBoards("firmware", (board, runtime) => {
   it("computes what the reference computes, and takes the memory that was planned", async () => {
-    const others = [
+    const others: [Uint8Array, number, Uint8Array?][] = [
       [largeTiles, 1],
-      [strips, 2],
-      [packed, 1],
+      [packed, 2],
+      ...(runtime === "wasm2c" ? [[packed, 1, MODULE] as [Uint8Array, number, Uint8Array]] : []), // not the small module
       [digits, 3],
       [await smallBlob("both"), 5],
       [await smallBlob("index"), 1],
-    ] as const;
+    ];
     const { extraBytes } = runtimeNamed(runtime);
-    for (const [blob, rows] of [[digits, 1] as const, ...(isNarrow(board, runtime) ? [] : others)]) {
-      const module = await moduleFor(runtime, blob);
+    const all: typeof others = [[digits, 1], ...(isNarrow(board, runtime) ? [] : others)];
+    for (const [blob, rows, module = await moduleFor(runtime, blob)] of all) {
       const { elf } = await buildImage(board, runtimeNamed(runtime), module);
       const session = loadDevice(await startEmulator(board, elf, blob), { blob, maxRows: rows });
       expect(session.engine).toBe(`device:${board.name}:${runtime}`);
@@ -104,37 +113,33 @@ describeBoards("firmware", (board, runtime) => {
 });
 
 describe("the module of a device", () => {
-  it("is the smallest that has all that a blob needs", async () => {
-    const small = await smallBlob("index");
-    for (const [runtime, blob, expected] of [
-      ["wasm2c", strips, "device_mlp"],
-      ["wasm2c", digits, "device"], // fields of 2 bits
-      ["wasm2c", await digitsBlob({ target: "storage" }), "device"], // which refuses it: FORMAT.md, "Features"
-      ["wasm2c", small, "device"],
-      ["wasm2c", new Uint8Array(3), "device_mlp"],
-      ["wasm3", digits, "ternary_device"],
-      ["wasm3", packed, "device_interpreted"],
-      ["wasm3", small, "scalar"],
+  it.each([
+    ["wasm2c", "device_mlp", "device", "device", "device"],
+    ["wasm3", "device_interpreted", "ternary_device", "scalar", "device_interpreted"],
+    ["wamr", "device_interpreted", "ternary_device", "scalar", "device_interpreted"],
+  ])("under %s is the smallest that has all that a blob needs", async (runtime, ...expected) => {
+    const [inStrips, ternary, scalar, all] = expected;
+    for (const [blob, name] of [
+      [packed, inStrips],
+      [digits, ternary],
+      [await smallBlob("index"), scalar],
+      [await digitsBlob({ target: "storage" }), all], // which refuses it: FORMAT.md, "Features"
+      [new Uint8Array(3), all],
+      [undefined, all],
     ] as const) {
-      const { name, module } = await deviceModule(runtimeNamed(runtime), blob);
-      expect(name, runtime).toBe(expected);
-      expect(module).toEqual(moduleNamed(expected));
+      const found = await deviceModule(runtimeNamed(runtime), blob);
+      expect(found).toEqual({ name, module: moduleNamed(name!) });
     }
   });
 });
 
-describeBoards(
-  "a blob that a module was not built for",
-  (board, runtime) => {
-    it("is refused", async () => {
-      const device = await start(board, runtime, digits, { module: moduleNamed("device_mlp") });
-      const message = "open returned status 9, Unsupported";
-      expect(failureOf(() => device.open(1))).toEqual({ kind: "status", message });
-    });
-  },
-  undefined,
-  ["wasm2c"],
-);
+describeKinds("a blob that a module was not built for", (board, runtime) => {
+  it("is refused", async () => {
+    const module = moduleNamed(runtime === "wasm2c" ? "device_mlp" : "binary_device");
+    const device = await start(board, runtime, digits, { module });
+    expect(failureOf(() => device.open(1))).toEqual({ kind: "status", message: "open returned status 9, Unsupported" });
+  });
+});
 
 describeKinds("requests", (board, runtime) => {
   it("say what the device is", async () => {

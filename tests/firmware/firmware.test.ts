@@ -13,7 +13,16 @@ import { deviceModule } from "../../host/node.ts";
 import { fitOf } from "../../tools/commands/fit.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, smallBlob, tern } from "../tools/tern.ts";
-import { describeBoards, failureOf, MODULE, missingFor, moduleFor, startBoard, digits as tiled } from "./boards.ts";
+import {
+  describeBoards,
+  failureOf,
+  isNarrow,
+  MODULE,
+  missingFor,
+  moduleFor,
+  startBoard,
+  digits as tiled,
+} from "./boards.ts";
 
 const { path, put } = scratch();
 const blob = await digitsBlob();
@@ -158,8 +167,8 @@ describe("boards", () => {
 
 describeBoards("tern fit", (each, runtime) => {
   it("says what the image and the device have", async () => {
-    const runs = runtimeNamed(runtime);
-    for (const fitted of runtime === "wasm2c" ? [blob, strips] : [tiled]) {
+    for (const fitted of isNarrow(each, runtime) ? [tiled] : [tiled, strips]) {
+      const runs = runtimeNamed(runtime);
       const { name, module } = await deviceModule(runs, fitted);
       const { code } = await buildImage(each, runs, module);
       const device = await startBoard(each, runtime, fitted, { module });

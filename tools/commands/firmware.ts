@@ -4,7 +4,7 @@ import { type Written, writeFirmware, writeLibrary } from "../../host/firmware/o
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelHeader } from "../../host/fit.ts";
 import { readBlob, v8 } from "../../host/index.ts";
-import { deviceModule, readModule } from "../../host/node.ts";
+import { deviceModule } from "../../host/node.ts";
 import { readFile } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount } from "../terminal/table.ts";
@@ -29,8 +29,7 @@ export default defineCommand({
     const runtime = runtimeNamed(args.runtime);
     const blob = model === undefined ? undefined : await readFile(model);
     if (blob) readBlob(blob); // is one
-    const all = runtime.modules.at(-1)!;
-    const { name, module } = blob ? await deviceModule(runtime, blob) : { name: all, module: await readModule(all) };
+    const { name, module } = await deviceModule(runtime, blob);
     const written = library
       ? await writeLibrary(out, runtime, module, blob && (await modelHeader(blob, module, v8)))
       : await writeFirmware(out, readBoard(board!), runtime, module, blob!);
