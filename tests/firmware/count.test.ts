@@ -12,7 +12,7 @@ const noCompiler = spawnSync("cc", ["--version"]).error ? "needs cc" : undefined
 
 describeUnless(missingFor(board) ?? noCompiler, "instructions of an emulated board", () => {
   const measure = async (build: Task["build"]) => {
-    const model = "ternary × i8, 128";
+    const model = "ternary × i8, 128, multipliers";
     return measureTask({ board: board.name, runtime: "wasm2c", build, model }, await MODELS[model]());
   };
 

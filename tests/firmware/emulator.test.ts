@@ -9,7 +9,7 @@ const board = readBoard("sifive_e");
 
 describeUnless(missingFor(board), "an emulated board", () => {
   it("takes a blob of more bytes than it has of RAM", async () => {
-    const { blob } = await MODELS["ternary × i8, 256"]();
+    const { blob } = await MODELS["ternary × i8, 256, multipliers"]();
     expect(blob.length).toBeGreaterThan(board.ram.bytes);
     const device = await startBoard(board, "wasm2c", blob);
     expect(device.info().blob).toMatchObject({ status: 0, bytes: blob.length });

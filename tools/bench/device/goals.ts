@@ -31,6 +31,8 @@ export function plannedOf({ own, head, arena, scratch }: Run["planned"]): number
 
 const MAIN = { board: "netduinoplus2", runtime: "wasm2c" };
 const KB = 1024;
+/** What makes codes of 8-bit layers: multipliers i8, thresholds 4 bits. Goals are for either. */
+const POSTS = ["multipliers", "thresholds"] as const;
 
 function on(model: ModelName, at: Partial<Task> = {}): Task {
   return { ...MAIN, build: "checked", model, ...at };
@@ -45,19 +47,23 @@ function flash(name: string, task: string, atMost: number, at: { runtime?: strin
 }
 
 export const DEVICE_GOALS: readonly DeviceGoal[] = [
-  perMac("M1", "ternary × i8, 256", 2.6),
-  perMac("M1", "ternary × i8, 128", 3.4),
-  perMac("M1", "ternary × i8, 256", 2.2, { build: "unchecked" }),
-  perMac("M1", "ternary × i8, 128", 3.0, { build: "unchecked" }),
+  ...POSTS.flatMap((post) => [
+    perMac("M1", `ternary × i8, 256, ${post}`, 2.6),
+    perMac("M1", `ternary × i8, 128, ${post}`, 3.4),
+    perMac("M1", `ternary × i8, 256, ${post}`, 2.2, { build: "unchecked" }),
+    perMac("M1", `ternary × i8, 128, ${post}`, 3.0, { build: "unchecked" }),
+  ]),
   perMac("M2", "ternary × u4, 256", 2.0),
   perMac("M2", "binary × bit, 256", 0.7),
-  perMac("M3", "ternary × i8, 256", 25, { runtime: "wasm3" }),
+  ...POSTS.map((post) => perMac("M3", `ternary × i8, 256, ${post}`, 25, { runtime: "wasm3" })),
   perMac("M3", "ternary × u4, 256", 16, { runtime: "wasm3" }),
   perMac("M3", "binary × bit, 256", 2.5, { runtime: "wasm3" }),
-  ...["microbit", "sifive_e"].map((board): DeviceGoal => {
-    const model = "ternary × i8, 256";
-    return { name: "M4", task: model, of: on(model, { board }), measure: "× Cortex-M4", atMost: 1.5 };
-  }),
+  ...["microbit", "sifive_e"].flatMap((board) =>
+    POSTS.map((post): DeviceGoal => {
+      const model: ModelName = `ternary × i8, 256, ${post}`;
+      return { name: "M4", task: model, of: on(model, { board }), measure: "× Cortex-M4", atMost: 1.5 };
+    }),
+  ),
   {
     ...{ name: "M5", task: "256-64-64-64-10 × i8", of: on("256-64-64-64-10 × i8") },
     ...{ measure: "instructions", atMost: 119_999 },

@@ -24,8 +24,10 @@ export const MODELS = {
   digits: () => fromCheckpoint(join("examples", "digits", "digits.onnx"), packageRoot()),
   TFC_1W1A: () => fromCheckpoint(join("qonnx", "TFC_1W1A.onnx"), DATA),
   "784-256-256-10": async () => fromQonnx(randomMlp(), "random_mlp.onnx"),
-  "ternary × i8, 256": () => chain("i8", [256, 256], "ternary"),
-  "ternary × i8, 128": () => chain("i8", [128, 128], "ternary"),
+  "ternary × i8, 256, multipliers": () => chain("i8", [256, 256], "ternary"),
+  "ternary × i8, 256, thresholds": () => chain("i8", [256, 256], "ternary", "u4"),
+  "ternary × i8, 128, multipliers": () => chain("i8", [128, 128], "ternary"),
+  "ternary × i8, 128, thresholds": () => chain("i8", [128, 128], "ternary", "u4"),
   "ternary × u4, 256": () => chain("u4", [256, 256], "ternary"),
   "binary × bit, 256": () => chain("bit", [256, 256], "binary"),
   "256-64-64-64-10 × i8": () => chain("i8", [256, 64, 64, 64, 10], "ternary"),
@@ -62,14 +64,16 @@ const CODES: Record<Codes, { dtype: ActivationDtype; range: [number, number] }> 
   bit: { dtype: "bit", range: [-1, 1] },
 };
 
-/** Dense layers of random weights; of more than one, the last gives accumulators. */
-async function chain(codes: Codes, widths: number[], weights: "ternary" | "binary"): Promise<Model> {
+/** Dense layers of random weights. One alone makes codes of the kind `made`; of more, the last gives accumulators. */
+async function chain(codes: Codes, widths: number[], weights: "ternary" | "binary", made = codes): Promise<Model> {
   const next = mulberry32(widths[0]!);
   const { dtype, range } = CODES[codes];
-  const isLast = (layer: number) => layer > 1 && layer === widths.length - 1;
+  const last = widths.length - 1;
+  const isScores = (layer: number) => layer > 1 && layer === last;
   let perRow = 0;
   const tensors = widths.map((channels, layer): Tensor => {
-    const tensor = { dtype: isLast(layer) ? "i32" : dtype, channels, fixed: 0, perRow };
+    const own = isScores(layer) ? "i32" : layer === last ? CODES[made].dtype : dtype;
+    const tensor = { dtype: own, channels, fixed: 0, perRow };
     perRow += rowStride(tensor);
     return tensor;
   });
@@ -81,11 +85,11 @@ async function chain(codes: Codes, widths: number[], weights: "ternary" | "binar
       weights: Int8Array.from({ length: inputs * outputs }, weight),
     };
     const spread = (inputs * range[1]) / 4; // of accumulators: all codes occur
-    return isLast(i + 1) ? op : { ...op, post: postOf(codes, outputs, spread, next) };
+    return isScores(i + 1) ? op : { ...op, post: postOf(made, outputs, spread, next) };
   });
   const program: Program = {
     ...{ modelId: 0n, modelVersion: 0, maxRows: 1, arena: { fixed: 0, perRow } },
-    ...{ tensors, ops, inputs: [0], outputs: [widths.length - 1] },
+    ...{ tensors, ops, inputs: [0], outputs: [last] },
   };
   const row = Array.from({ length: widths[0]! }, () => (codes === "bit" ? sign(next) : integer(next, ...range)));
   return { blob: writeBlob(program), inputs: [row] };

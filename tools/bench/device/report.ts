@@ -160,10 +160,14 @@ function perMac({ instructions, macs }: Run["ops"][number]): string {
   return macs > 0 ? ` (${roundedUp(instructions / macs)})` : "";
 }
 
+/** One line for each reason, with all that it holds for. */
 function formatRefusals(results: readonly Result[]): string[] {
   const refusals = results.filter((result): result is Refusal => "refused" in result);
-  if (refusals.length === 0) return [];
-  return ["", "Refused:", "", ...refusals.map((refusal) => `- ${labelOf(refusal)}: ${refusal.refused}`)];
+  const reasons = [...new Set(refusals.map(({ refused }) => refused))].map((reason) => {
+    const labels = refusals.filter(({ refused }) => refused === reason).map(labelOf);
+    return `- ${labels.join("; ")}. ${reason}`;
+  });
+  return reasons.length === 0 ? [] : ["", "Refused:", "", ...reasons];
 }
 
 function formatSources({ versions, missing }: DeviceReport): string[] {
