@@ -4,8 +4,8 @@ import { packageRoot } from "../engines/package_root.ts";
 import { EngineError } from "../errors.ts";
 import type { CoreName } from "./cores.ts";
 import { FIRMWARE } from "./folder.ts";
-import type { Source } from "./project.ts";
 import type { Interpreter, Sizes } from "./runtimes/interpreters.ts";
+import type { Source } from "./source.ts";
 
 /** Where `npm run runtimes:install` puts the sources of interpreters. */
 export const CRATES = join(packageRoot(), ".cache", "runtimes");

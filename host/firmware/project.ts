@@ -8,14 +8,7 @@ import { FIRMWARE } from "./folder.ts";
 import { type InterpreterParts, interpreterParts } from "./interpreter.ts";
 import { hex, linkerScript } from "./linker_script.ts";
 import type { Runtime } from "./runtimes.ts";
-
-/** A source of a project: C, or assembly. */
-export interface Source {
-  file: string;
-  flags: string[];
-  /** It depends on the core and on `keptFiles` alone: compiled once for all projects. */
-  kept?: boolean;
-}
+import type { Source } from "./source.ts";
 
 /** A C project in one folder: its files by name, and how they are compiled and linked. */
 export interface Project {
