@@ -56,7 +56,7 @@ function row(data: StaticArray<u8>, signed: bool, bits: u32, inputs: u32): Stati
   const bytes = preparedBytes(bits, inputs, 1);
   if (!bytes) return data;
   const prepared = new StaticArray<u8>(bytes);
-  prepare(signed, bits, at(data), inputs, at(prepared));
+  prepare(signed, bits, at(data), inputs, 1, at(prepared));
   return prepared;
 }
 
