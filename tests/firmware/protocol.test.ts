@@ -192,7 +192,7 @@ describe("a host", () => {
 });
 
 /** Real firmware: every so many bytes, and all of them where all boards are tested. */
-const STEP = ALL ? 1 : 41;
+const STEP = ALL ? 1 : 127;
 
 describeBoards(
   "a host and real firmware on a line that fails once",
