@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { CORES, type CoreName } from "../../../host/firmware/cores.ts";
 import { INTERPRETERS } from "../../../host/firmware/runtimes/interpreters.ts";
+import { buildPlugin } from "../../../tools/bench/device/counted_board.ts";
 import { PROJECT } from "../../house/project_files.ts";
 
 const HERE = import.meta.dirname;
@@ -192,13 +193,6 @@ export async function runOnHost(
 }
 
 let plugin: Promise<string> | undefined;
-
-async function buildPlugin(): Promise<string> {
-  const path = join(folder, "count_instructions.so");
-  const source = join(PROJECT, "tools", "bench", "device", "count_instructions.c");
-  await run("cc", ["-O2", ...STRICT, "-shared", "-fPIC", source, "-o", path]);
-  return path;
-}
 
 /** Instructions of a run, counted by a plugin of QEMU (tools/bench/device/count_instructions.c). */
 export async function countInstructions(board: string, image: Image): Promise<number> {

@@ -73,7 +73,7 @@ export async function readSymbols(board: Board, elf: string): Promise<(name: str
 }
 
 /** The path of the plugin, which is compiled unless the cache has it. */
-async function buildPlugin(): Promise<string> {
+export async function buildPlugin(): Promise<string> {
   const hash = createHash("sha256")
     .update(await readFile(SOURCE))
     .digest("hex")

@@ -34,9 +34,9 @@ const plain = (module: string): Choice => ({ module, target: () => "any" });
 /** Modules of a firmware, the best first. One that a board has no memory for, or that its firmware does not run, makes way for the next. */
 const MODULES: Record<"compiled" | "interpreted", Record<Build, Choice[]>> = {
   compiled: {
-    checked: [inC("device"), plain("scalar")],
-    unchecked: [inC("device"), plain("scalar")],
-    mlp: [inC("device_mlp"), plain("ternary_device")],
+    checked: [inC("device")],
+    unchecked: [inC("device")],
+    mlp: [inC("device_mlp")],
   },
   interpreted: {
     checked: [...["device_interpreted", "ternary_device", "binary_device"].map(interpreted), plain("scalar")],
