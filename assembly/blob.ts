@@ -98,8 +98,8 @@ export enum Packing {
   pair4 = 6,
   sign128 = 7,
   field8 = 8,
-  field2sum = 9,
   trit4 = 10,
+  field2x16 = 11,
 }
 export enum Post {
   none = 0,
@@ -119,12 +119,17 @@ export function rowStride(tensor: usize): u32 {
   return ((bits + 127) >> 7) << 4;
 }
 
-/** Bytes of an output channel's weights, unless they are in strips (ops/strips.ts), in u32 words of as many whole fields as fit; in pair4, a sixteenth of a group's. `packing` is not `none`. */
+/** Whether a packing stores groups of 16 channels. */
+export function inGroups(packing: u32): bool {
+  if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2x16) return true;
+  return ASC_FEATURE_SIMD && packing == Packing.pair4;
+}
+
+/** Bytes of an output channel's weights, unless they are in strips (ops/strips.ts), in u32 words of as many whole fields as fit; a sixteenth of a group's. `packing` is not `none`. */
 export function weightRowBytes(packing: u32, inputs: u32): u32 {
   if (ASC_FEATURE_SIMD) {
-    if (packing == Packing.pair4) return 4 + ((inputs + 3) >> 2);
+    if (inGroups(packing)) return 4 + ((inputs + 3) >> 2);
     if (packing == Packing.sign128) return ((inputs + 127) >> 7) << 4;
-    if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2sum) return (((inputs + 15) >> 4) << 2) + 4;
   }
   const lanes = 32 / packing;
   return ((inputs + lanes - 1) / lanes) << 2;

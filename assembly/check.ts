@@ -5,6 +5,7 @@ import {
   FORMAT_VERSION,
   HEADER_BYTES,
   Header,
+  inGroups,
   MAGIC,
   MAX_CHANNELS,
   MAX_ROWS,
@@ -137,7 +138,7 @@ function checkOp(op: usize, tensorCount: u32): Status {
     if (!(DATA & (1 << packing))) return Status.Unsupported;
     const signs = packing == Packing.sign32 || (ASC_FEATURE_SIMD && packing == Packing.sign128);
     if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && !signs)) sound = false;
-    const whole = ASC_FEATURE_SIMD && packing == Packing.pair4 ? (tileChannels + 15) & ~15 : tileChannels; // groups
+    const whole = inGroups(packing) ? (tileChannels + 15) & ~15 : tileChannels;
     weights = inStrips(op)
       ? <u64>stripBytes(op) * stripsOf(inputs)
       : <u64>whole * weightRowBytes(packingOf(op), inputs);

@@ -20,7 +20,7 @@ export const LOOKUP: u32 = 1 << (POST_BIT + Post.lookup);
 export const SCORES: u32 = 1 << (POST_BIT + Post.scores);
 
 /**
- * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, with SIMD also 6 and 7, with relaxed SIMD 9; posts 0–4), or what
+ * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, with SIMD also 6 and 7, with relaxed SIMD 11; posts 0–4), or what
  * `asc --use TERN_OP_FEATURES=mask --use TERN_DATA_FEATURES=mask` leaves; the rest is not compiled.
  */
 // @ts-expect-error: TERN_OP_FEATURES and TERN_DATA_FEATURES come from the command line
@@ -29,7 +29,7 @@ export const OPS: u32 = isDefined(TERN_OP_FEATURES) ? TERN_OP_FEATURES : 0xe0000
 export const DATA: u32 = isDefined(TERN_DATA_FEATURES)
   ? TERN_DATA_FEATURES
   : ASC_FEATURE_RELAXED_SIMD
-    ? 0x001f03de
+    ? 0x001f09de
     : ASC_FEATURE_SIMD
       ? 0x001f01de
       : 0x001f011e;

@@ -2,6 +2,7 @@ import { ABI_VERSION, Header, Op, OpKind } from "./blob";
 import { arenaBytes, checkHead, largestTile, preparedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
 import { CRC_START, crc32, crc32ByTable, crcTable } from "./crc32";
 import { ARGMAX, DATA, OPS, SMALL, STREAMS, STRIPS, STRIPS_ALONE } from "./features";
+import { wideOf } from "./kernels/relaxed/bytes";
 import { TABLES_BYTES } from "./kernels/scalar/strips";
 import { argmax } from "./ops/argmax";
 import { layer } from "./ops/layer";
@@ -21,8 +22,12 @@ export function abi_version(): i32 {
 /** Bytes from address 0 on that are the module's own. */
 const OWN_BYTES: u32 = STRIPS ? TABLES_BYTES : 0;
 
-/** What this build can do: FORMAT.md's opFeatures (0) or dataFeatures (1); and bytes at the start of memory that the host leaves to it (2). */
+/**
+ * What this build can do: FORMAT.md's opFeatures (0) or dataFeatures (1); bytes at the start of memory that the host leaves to it (2); in
+ * builds with relaxed SIMD, what a dot product is (3: relaxed/bytes.ts).
+ */
 export function features(word: u32): i32 {
+  if (ASC_FEATURE_RELAXED_SIMD && word > 2) return wideOf();
   return word > 1 ? OWN_BYTES : word ? DATA : OPS;
 }
 

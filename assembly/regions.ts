@@ -10,13 +10,18 @@ export let arena: usize = 0;
 export let sums: usize = 0;
 export let prepared: usize = 0;
 
-/** The most channels and rows whose sums a kernel is asked for at a time, where a post follows. */
+/** The channels and rows whose sums a kernel is asked for at a time, where a post follows; more channels if there are fewer rows. */
 export const BLOCK_CHANNELS: u32 = SMALL && !STRIPS ? 1 : 16;
 export const BLOCK_ROWS: u32 = ASC_FEATURE_SIMD ? 64 : 1;
 export const SUMS_BYTES: u32 = BLOCK_CHANNELS * BLOCK_ROWS * 4;
 
 /** Rows of the current invocation. */
 export let rows: u32 = 0;
+
+/** The channels of a block: the fewer rows there are, the more. Whole groups, and whole bytes of a row of bits. */
+export function blockChannels(): u32 {
+  return BLOCK_ROWS == 1 ? BLOCK_CHANNELS : ((BLOCK_CHANNELS * BLOCK_ROWS) / min(rows, BLOCK_ROWS)) & ~15;
+}
 
 export function setTables(tensorTable: usize, opTable: usize): void {
   tensors = tensorTable;

@@ -1,3 +1,4 @@
+import { hasPacking } from "./blob/features.ts";
 import { HEADER } from "./blob/layout.ts";
 import { elementBytes, rowStride } from "./blob/tensors.ts";
 import type { Engine, Instance } from "./engines/engine.ts";
@@ -14,8 +15,8 @@ export interface Backend {
   /** Rows that it has memory for. */
   readonly maxRows: number;
   write(tensor: number, elements: ArrayLike<number>, rows: number): void;
-  /** Elements of a tensor; ±1 for bits. Meaningful until an op reuses its memory. */
-  read(tensor: number, rows: number): Int32Array;
+  /** Elements of a tensor; ±1 for bits; those of `into` from `first` on, if given. Meaningful until an op reuses its memory. */
+  read(tensor: number, rows: number, into?: Int32Array, first?: number): Int32Array;
   /** Runs the ops firstOp … endOp − 1. */
   invoke(firstOp: number, endOp: number, rows: number): void;
   dispose(): void;
@@ -37,7 +38,10 @@ export function referenceBackend(
       const isFloat = program.tensors[tensor]!.dtype === "f32";
       tensors[tensor]!.set(isFloat ? Array.from(elements, orderKey) : elements);
     },
-    read: (tensor, rows) => tensors[tensor]!.slice(0, rows * program.tensors[tensor]!.channels),
+    read: (tensor, rows, into = new Int32Array(rows * program.tensors[tensor]!.channels), first = 0) => {
+      into.set(tensors[tensor]!.subarray(0, rows * program.tensors[tensor]!.channels), first);
+      return into;
+    },
     invoke: (firstOp, endOp, rows) => invoke(program, tensors, rows, firstOp, endOp),
     dispose: () => {},
   };
@@ -85,16 +89,24 @@ async function start(options: ModuleOptions, image: Uint8Array, workBytes: numbe
   return instance;
 }
 
-/** What a module can do: FORMAT.md's opFeatures and dataFeatures; and bytes at the start of memory that it keeps for itself. */
-export async function moduleFeatures(
-  module: Uint8Array,
-  engine: Engine,
-): Promise<{ op: number; data: number; ownBytes: number }> {
+/** What a module says of itself, in an engine. */
+export interface ModuleFeatures {
+  /** FORMAT.md's opFeatures and dataFeatures. */
+  op: number;
+  data: number;
+  /** Bytes at the start of memory that it keeps for itself. */
+  ownBytes: number;
+  /** Whether a relaxed dot product of bytes is one machine instruction. */
+  wide: boolean;
+}
+
+export async function moduleFeatures(module: Uint8Array, engine: Engine): Promise<ModuleFeatures> {
   const imports = { weights_read: () => 1 };
   const instance = await engine.instantiate(module, { memoryBytes: 0, imports });
   const [op, data, ownBytes] = [0, 1, 2].map((word) => instance.call("features", word)) as [number, number, number];
+  const wide = hasPacking(data, "field2x16") && instance.call("features", 3) !== 0;
   instance.dispose();
-  return { op, data, ownBytes };
+  return { op, data, ownBytes, wide };
 }
 
 /** Bytes of scratch memory that the module needs for a blob. */
@@ -134,15 +146,14 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
         encodeRow(slot, tensor, elements, row * tensor.channels);
       }
     },
-    read(index, rows) {
+    read(index, rows, into = new Int32Array(rows * program.tensors[index]!.channels), first = 0) {
       const tensor = program.tensors[index]!;
       const memory = instance.memory();
-      const elements = new Int32Array(rows * tensor.channels);
       for (let row = 0; row < rows; row++) {
-        const slot = memory.subarray(at(tensor, rows) + row * rowStride(tensor)).subarray(0, elementBytes(tensor));
-        decodeRow(slot, tensor, elements, row * tensor.channels);
+        const start = at(tensor, rows) + row * rowStride(tensor);
+        decodeRow(memory.subarray(start, start + elementBytes(tensor)), tensor, into, first + row * tensor.channels);
       }
-      return elements;
+      return into;
     },
     invoke: (firstOp, endOp, rows) => call("invoke", firstOp, endOp, rows),
     dispose: () => instance.dispose(),

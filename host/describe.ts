@@ -6,18 +6,18 @@ import type { Description, OutputDescription, Program } from "./program.ts";
 /** What the checkpoint's output is, (rows, channels), for the elements of an output tensor. */
 export function scores(output: OutputDescription, elements: Int32Array, rows: number): Float32Array {
   if (output.kind === "index") return new Float32Array(elements);
+  const { offset, scale, steps } = output;
   const channels = elements.length / rows;
-  const real = new Float64Array(elements.length);
-  for (let i = 0; i < elements.length; i++) {
-    const c = i % channels;
-    real[i] = applySteps(output.steps, (elements[i]! + at(output.offset, c)) * at(output.scale, c), c);
+  const found = output.softmax ? new Float64Array(elements.length) : new Float32Array(elements.length);
+  for (let first = 0; first < elements.length; first += channels) {
+    for (let c = 0; c < channels; c++) {
+      let score = (elements[first + c]! + at(offset, c)) * at(scale, c);
+      if (steps.length > 0) score = applySteps(steps, score, c);
+      found[first + c] = score + 0; // turns −0 into 0
+    }
+    if (found instanceof Float64Array) softmax(found.subarray(first, first + channels));
   }
-  if (output.softmax) {
-    for (let row = 0; row < rows; row++) softmax(real.subarray(row * channels, (row + 1) * channels));
-  }
-  const rounded = new Float32Array(real.length);
-  for (let i = 0; i < real.length; i++) rounded[i] = real[i]! + 0; // turns −0 into 0; a `map` takes longer than a small network's last layer
-  return rounded;
+  return found instanceof Float32Array ? found : Float32Array.from(found);
 }
 
 /** The elements of tensor `inputs[index].codes` for real inputs `x`, (rows, channels), without NaN. */

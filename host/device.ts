@@ -54,16 +54,15 @@ export function deviceBackend(program: Program, device: Device, name: string, ma
       }
       device.write(index, rows, 0, bytes);
     },
-    read(index, rows) {
+    read(index, rows, into = new Int32Array(rows * program.tensors[index]!.channels), first = 0) {
       const tensor = program.tensors[index]!;
       const stride = rowStride(tensor);
       const bytes = device.read(index, rows, 0, stride * rows);
-      const elements = new Int32Array(rows * tensor.channels);
       for (let row = 0; row < rows; row++) {
         const slot = bytes.subarray(row * stride, row * stride + elementBytes(tensor));
-        decodeRow(slot, tensor, elements, row * tensor.channels);
+        decodeRow(slot, tensor, into, first + row * tensor.channels);
       }
-      return elements;
+      return into;
     },
     invoke: (firstOp, endOp, rows) => device.invoke(firstOp, endOp, rows),
     dispose: () => device.close(),

@@ -55,8 +55,8 @@ export type PackingName =
   | "pair4"
   | "sign128"
   | "field8"
-  | "field2sum"
-  | "trit4";
+  | "trit4"
+  | "field2x16";
 
 interface OpBase {
   /** Indices into `tensors`. */

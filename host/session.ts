@@ -67,10 +67,10 @@ export async function load(options: LoadOptions): Promise<Session> {
   if (!(Number.isInteger(maxRows) && maxRows >= 1 && maxRows <= program.maxRows)) {
     throw new InputError(`memory for ${maxRows} rows, expected 1 to ${program.maxRows}`);
   }
-  const { data } = await moduleFeatures(options.module, options.engine);
+  const { data, wide } = await moduleFeatures(options.module, options.engine);
   const start = performance.now();
   const fastest = options.variant ? FASTEST[options.variant] : [];
-  const packed = weights === "resident" ? repackForModule(program, fastest, data, { rows: maxRows }) : program;
+  const packed = weights === "resident" ? repackForModule(program, fastest, data, { rows: maxRows, wide }) : program;
   const repacked = changedPackings(program, packed);
   const blob = packed === program ? options.blob : writeBlob(packed);
   const repackMs = packed === program ? 0 : performance.now() - start;
@@ -132,7 +132,7 @@ export class Session {
       const count = Math.min(this.#backend.maxRows, rows - first);
       this.#runRows(list, first, count, options);
       program.outputs.forEach((tensor, i) => {
-        elements[i]!.set(this.#backend.read(tensor, count), first * program.tensors[tensor]!.channels);
+        this.#backend.read(tensor, count, elements[i]!, first * program.tensors[tensor]!.channels);
       });
       options.onProgress?.(first + count);
     }
@@ -178,8 +178,9 @@ export class Session {
       }
       return elements.length / channels;
     });
-    const odd = counts.find((rows) => rows !== counts[0]);
-    if (odd !== undefined) throw new InputError(`inputs of ${counts[0]} and ${odd} rows, expected equally many`);
+    for (const rows of counts) {
+      if (rows !== counts[0]) throw new InputError(`inputs of ${counts[0]} and ${rows} rows, expected equally many`);
+    }
     return counts[0]!;
   }
 
@@ -190,7 +191,8 @@ export class Session {
     inputs.forEach((elements, i) => {
       const tensor = this.program.inputs[i]!;
       const { dtype, channels } = tensors[tensor]!;
-      const rows = elements.subarray(first * channels, (first + count) * channels);
+      const end = (first + count) * channels;
+      const rows = first === 0 && end === elements.length ? elements : elements.subarray(first * channels, end);
       const isNative = elements instanceof ARRAYS[dtype]!;
       const written = isNative ? rows : inputCodes(description!, i, rows as Float32Array, count);
       const target = isNative ? tensor : description!.inputs[i]!.codes;
@@ -198,6 +200,10 @@ export class Session {
       else codes.set(target, written);
     });
 
+    if (!profile && !see && codes.size === 0) {
+      this.#backend.invoke(0, ops.length, count);
+      return;
+    }
     let done = 0;
     const runTo = (end: number) => {
       if (done < end) this.#backend.invoke(done, end, count);

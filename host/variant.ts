@@ -41,7 +41,7 @@ export async function variantProblem(engine: Engine, module: Uint8Array): Promis
   }
 }
 
-/** Inputs of the self-test: several vectors of every packing, and a rest that fills none. */
+/** Inputs of the self-test: several vectors of every packing, and a rest that fills none. Channels: a few, or a whole group and a part. */
 const INPUTS = 301;
 const CHANNELS = 3;
 
@@ -89,18 +89,14 @@ function everyKernel(data: number): Program {
     (Object.keys(WEIGHTS) as WeightDtype[]).flatMap((dtype): Op[] => {
       if (tensors[input]!.dtype === "bit" && dtype !== "binary") return [];
       const { min, max, packings } = WEIGHTS[dtype];
-      const codes = randomCodes(CHANNELS * INPUTS, min, max, random);
-      const weights = Int8Array.from(dtype === "binary" ? signs(codes) : codes);
       return packings
         .filter(({ name }) => hasPacking(data, name))
-        .map(({ name }) => ({
-          kind: "dense",
-          input,
-          output: add("i32", CHANNELS),
-          dtype,
-          packing: name,
-          weights,
-        }));
+        .map(({ name, groupChannels }) => {
+          const channels = groupChannels - 1 + CHANNELS;
+          const codes = randomCodes(channels * INPUTS, min, max, random);
+          const weights = Int8Array.from(dtype === "binary" ? signs(codes) : codes);
+          return { kind: "dense", input, output: add("i32", channels), dtype, packing: name, weights };
+        });
     }),
   );
   const end = tensors.at(-1)!;

@@ -3,6 +3,7 @@ import { CORE, DATA, FIELD4, INTERPRETED, SMALL } from "../features";
 import { panels as relaxedPanels } from "./relaxed/byte_panel";
 import { toBytes, Wide, wideOf } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
+import { groupRowBytes, groupCode as relaxedGroupCode } from "./relaxed/group_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
 import { signBit as coreSignBit } from "./scalar/bit_counts";
 import { signBit as wordsSignBit } from "./scalar/bit_words";
@@ -94,7 +95,23 @@ export function signCode<A>(
   inline.always(scalarSignCode<A>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
-/** Of packings of fields, whose code is the bits of one, but for field2sum. */
+/** In builds with relaxed SIMD. */
+export function groupCode(
+  offset: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(relaxedGroupCode(offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+}
+
+/** Of packings of fields, whose code is the bits of one. */
 export function fieldCode<A>(
   packing: u32,
   offset: i32,
@@ -109,9 +126,8 @@ export function fieldCode<A>(
   sumStep: u32,
 ): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    const bits = packing == Packing.field2sum ? 2 : packing;
     inline.always(
-      relaxedFieldCode<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+      relaxedFieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
     );
     return;
   }
@@ -193,7 +209,6 @@ function asBytes(bits: u32): bool {
 /** Bits of a field, for packings of fields that divide a byte; 0 for others. */
 function fieldBits(packing: u32): u32 {
   if (packing == Packing.sign32 || packing == Packing.sign128) return 1;
-  if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2sum) return 2;
   return packing == Packing.field2 || packing == Packing.field4 || packing == Packing.field8 ? packing : 0;
 }
 
@@ -206,6 +221,7 @@ export function panelBytes(packing: u32, rows: u32, height: u32): u32 {
 export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
   if (SMALL) return 0;
   if (ASC_FEATURE_SIMD && packing == Packing.pair4) return tablesBytes(inputs);
+  if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2x16) return groupRowBytes(inputs);
   const bits = fieldBits(packing);
   if (!bits || (bits == 8 && (!ASC_FEATURE_SIMD || rows < PANEL_ROWS))) return 0;
   if (!ASC_FEATURE_SIMD) return DATA & FIELD4 && bits == 4 ? packedBytes(inputs) : planesBytes(inputs);
@@ -219,7 +235,8 @@ export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, row
     if (DATA & FIELD4 && bits == 4) toPacked(signed, row, inputs, to);
     else toPlanes(signed, bits, row, inputs, to);
   } else if (packing == Packing.pair4) toTables(signed, row, inputs, to);
-  else if (ASC_FEATURE_RELAXED_SIMD && asBytes(bits)) toBytes(signed, bits, row, inputs, to);
+  else if (ASC_FEATURE_RELAXED_SIMD && (!bits || asBytes(bits)))
+    toBytes(signed, bits ? bits : 8, row, inputs, to); // field2x16: in their own order
   else {
     toLanes(signed, bits, row, inputs, to);
     if (bits == 4 && rows < PANEL_ROWS) toNibbles(inputs, to);

@@ -60,11 +60,11 @@ function thresholds(record: usize, count: u32, x: i32): i32 {
 /** clamp((x · multiplier + offset) / 2^shift, lo, hi), rounded to −∞ or, if `even`, half to even */
 function requantize(record: usize, x: i32, even: u32, lo: i64, hi: i64): i32 {
   const shift: i64 = load<u8>(record, 4);
-  const line = <i64>x * load<i32>(record) + load<i64>(record, 8);
+  const line = <i64>x * i64.load32_s(record) + load<i64>(record, 8);
   let code = line >> shift;
   if (even) {
-    const rest = line & (((<i64>1) << shift) - 1);
-    code += i64(<u64>(rest + (code & 1)) > (<u64>1) << (shift - 1)); // 2^63 without a shift: never; no branch, which would be a coin toss
+    const rest = ((<u64>line) << (63 - shift)) << 1; // what was shifted out, from the top bit on
+    code += i64(rest + (code & 1) > 1 << 63); // no branch, which would be a coin toss
   }
   return <i32>min(max(code, lo), hi);
 }

@@ -1,11 +1,11 @@
 import { Activation, dtypeOf, rowStride } from "../blob";
 import { OPS, SIGNED_INPUT, WIDE_INPUT } from "../features";
-import { BLOCK_CHANNELS, sums } from "../regions";
+import { sums } from "../regions";
 
 /** A block of sums for quantize: the elements of `height` rows from the one at `row` on, and of `width` channels from `first` on. */
 export function elements(tensor: usize, row: usize, height: u32, first: u32, width: u32): void {
   for (let r: u32 = 0; r < height; r++, row += rowStride(tensor)) {
-    const to = sums + r * (BLOCK_CHANNELS << 2);
+    const to = sums + r * (width << 2);
     for (let c: u32 = 0; c < width; c++) store<i32>(to + (c << 2), element(tensor, row, first + c));
   }
 }

@@ -14,6 +14,7 @@ import {
 } from "../features";
 import {
   fieldCode,
+  groupCode,
   pairCode,
   panelBytes,
   panelCode,
@@ -23,7 +24,7 @@ import {
   signCode,
   signVector,
 } from "../kernels";
-import { BLOCK_CHANNELS, BLOCK_ROWS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
+import { BLOCK_ROWS, blockChannels, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
 import { storeCode, storeCodes } from "./code";
@@ -67,7 +68,7 @@ export function layer(op: usize): Status {
     if (STREAMS && !weights) return Status.ReadFailed;
     let records = weights + load<u32>(op, Op.recordsAt);
     do {
-      const width: u32 = SMALL ? 1 : post ? min<u32>(BLOCK_CHANNELS, last - first) : last - first;
+      const width: u32 = SMALL ? 1 : post ? min(blockChannels(), last - first) : last - first;
       let from = codes;
       let to = firstRow(output);
       for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
@@ -87,13 +88,13 @@ export function layer(op: usize): Status {
         }
         const height = min<u32>(BLOCK_ROWS, rows - row);
         const at = post ? sums : to + (first << 2);
-        const step = post ? BLOCK_CHANNELS << 2 : rowStride(output);
+        const step = post ? width << 2 : rowStride(output);
         if (quantizes) elements(input, from, height, first, width);
         else inline.always(multiply(op, weights, rowBytes, width, from, codeStep, height, inputs, at, step));
         from += height * codeStep;
         for (let r: u32 = 0; r < height; r++, to += rowStride(output)) {
           if (!post) continue;
-          const block = sums + r * (BLOCK_CHANNELS << 2);
+          const block = sums + r * step;
           if (CORE && post == Post.thresholds) storeSteps(op, records, block, width, output, to, first);
           else storeCodes(op, records, block, width, output, to, first);
         }
@@ -161,6 +162,10 @@ function multiply(
       sums,
       sumStep,
     );
+    return;
+  }
+  if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2x16) {
+    groupCode(offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
   if (DATA & SIGNS && (packing == Packing.sign32 || packing == Packing.sign128)) {

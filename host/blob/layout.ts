@@ -67,8 +67,8 @@ export const PACKING = {
   pair4: 6,
   sign128: 7,
   field8: 8,
-  field2sum: 9,
   trit4: 10,
+  field2x16: 11,
 } as const;
 export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4 } as const;
 export const ROUNDING = { floor: 0, "half-even": 1 } as const;

@@ -45,6 +45,8 @@ export interface Known {
   inputs?: CodeClass;
   /** Rows at a time; 1 if not given. */
   rows?: number;
+  /** Whether a relaxed dot product of bytes is one machine instruction; yes if not given. */
+  wide?: boolean;
 }
 
 /**
@@ -78,13 +80,13 @@ function chosen(
   choices: readonly Choice[],
   program: Program,
   op: DenseOp,
-  { inputs, rows = 1 }: Known = {},
+  { inputs, rows = 1, wide = true }: Known = {},
 ): PackingName | undefined {
   const outputs = program.tensors[op.output]!.channels;
   const codeClass = (program.inputs.includes(op.input) && inputs) || codeClassOf(program, op.input);
   return choices.find(
-    ({ weights, codes = codeClass, channels = 0, rows: most = rows }) =>
-      weights === op.dtype && codes === codeClass && channels <= outputs && rows <= most,
+    ({ weights, codes = codeClass, channels = 0, rows: most = rows, wide: needsWide = false }) =>
+      weights === op.dtype && codes === codeClass && channels <= outputs && rows <= most && (wide || !needsWide),
   )?.packing;
 }
 

@@ -6,17 +6,24 @@ export type CodeClass = "narrow" | "signed" | "unsigned";
 /** Pairs of so many values make do with one table of bytes (assembly/kernels/simd/tables.ts); others take two, at half the speed. */
 export const NARROW = 31;
 
-/** A packing for weights of a dtype: where the codes are of this class, there are so many output channels, and no more rows run at a time, if it says so. */
+/**
+ * A packing for weights of a dtype: where the codes are of this class, there are so many output channels, no more rows run at a time, and a relaxed dot product
+ * of bytes is one machine instruction, if it says so.
+ */
 export interface Choice {
   weights: WeightDtype;
   codes?: CodeClass;
   channels?: number;
   rows?: number;
+  wide?: true;
   packing: PackingName;
 }
 
 /** More rows share unpacked weights (assembly/kernels/simd/panel.ts), which two tables of pairs cannot keep up with. */
 const FEW_ROWS = 3;
+
+/** Fewer channels than a half of a group waste what its kernel gains. */
+const FEW_CHANNELS = 8;
 
 const VECTORS: Choice[] = [
   { weights: "binary", packing: "sign128" }, // 1.1 to 1.7 times sign32 with bits, equal with codes
@@ -47,8 +54,10 @@ export const FASTEST = {
   ],
   relaxed: [
     ...VECTORS,
+    { weights: "ternary", channels: FEW_CHANNELS, wide: true, packing: "field2x16" },
+    { weights: "int2", channels: FEW_CHANNELS, wide: true, packing: "field2x16" },
     { weights: "ternary", codes: "narrow", channels: 128, packing: "pair4" },
-    { weights: "ternary", codes: "unsigned", packing: "field2sum" }, // dot products of bytes take codes less 128
+    { weights: "ternary", codes: "unsigned", channels: FEW_CHANNELS, rows: FEW_ROWS, packing: "field2x16" }, // dot products of bytes take codes less 128
     { weights: "ternary", packing: "field2" },
   ],
   device: CORES,

@@ -113,8 +113,8 @@ describe("FORMAT.md, layout.ts and assembly/blob.ts agree", () => {
   }
 });
 
-/** The annotated bytes of FORMAT.md: a blob, and a group of pair4. */
-const [GOLDEN, GOLDEN_PAIRS] = FORMAT.split("```")
+/** The annotated bytes of FORMAT.md: a blob, a group of pair4, and one of field2x16. */
+const [GOLDEN, GOLDEN_PAIRS, GOLDEN_FIELDS] = FORMAT.split("```")
   .filter((block) => block.startsWith("\n0000"))
   .map((block) =>
     Uint8Array.from(
@@ -125,7 +125,7 @@ const [GOLDEN, GOLDEN_PAIRS] = FORMAT.split("```")
           .map((byte) => Number.parseInt(byte, 16)),
       ),
     ),
-  ) as [Uint8Array, Uint8Array];
+  ) as [Uint8Array, Uint8Array, Uint8Array];
 const TINY = programOf(
   [
     ["u8", 3],
@@ -173,16 +173,22 @@ describe("golden vectors", () => {
     expect(unpacked(packing, bytes, weights.length, weights.length)).toEqual(weights);
   });
 
-  it("a group of pair4", () => {
-    const packing = packingOf({ dtype: "ternary", packing: "pair4" });
-    const weights = Int8Array.of(1, -1, 0, 0, -1, -1, -1, 1, 1, 1);
-    expect(packed(packing, weights, 5)).toEqual(GOLDEN_PAIRS);
-    expect(unpacked(packing, GOLDEN_PAIRS, weights.length, 5)).toEqual(weights);
+  const two = [1, -1, 0, 0, -1, -1, -1, 1, 1, 1];
+  const six = [...two, ...new Array(15).fill(-1), ...new Array(5).fill(1)];
+  it.each([
+    ["pair4", two, GOLDEN_PAIRS],
+    ["field2x16", six, GOLDEN_FIELDS],
+  ] as const)("a group of %s", (name, codes, bytes) => {
+    const packing = packingOf({ dtype: "ternary", packing: name });
+    const weights = Int8Array.from(codes);
+    expect(packed(packing, weights, 5)).toEqual(bytes);
+    expect(unpacked(packing, bytes, weights.length, 5)).toEqual(weights);
   });
 
   it("cover every dtype in every packing that holds it", () => {
     const covered = rows.map(([packing, dtype]) => `${packing} of ${dtype}`);
-    expect([...covered, "pair4 of ternary"].sort()).toEqual(PACKINGS.map(([name]) => name).sort());
+    const groups = ["pair4 of ternary", "field2x16 of ternary", "field2x16 of int2"]; // of int2 too: its fields are the same
+    expect([...covered, ...groups].sort()).toEqual(PACKINGS.map(([name]) => name).sort());
     const names = PACKINGS.map(([, , { name }]) => name);
     expect(new Set(["none", ...names])).toEqual(new Set(Object.keys(layout.PACKING)));
   });

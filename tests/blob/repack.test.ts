@@ -108,28 +108,34 @@ function dense(dtype: WeightDtype, input: ActivationDtype, most: number, channel
 }
 
 describe("what runs fastest", () => {
-  it.each<[WeightDtype, ActivationDtype, number, number, PackingName, PackingName]>([
-    // weights, codes, the greatest of them, channels: in simd, in relaxed
-    ["binary", "bit", 1, 8, "sign128", "sign128"],
-    ["ternary", "u8", 15, 63, "field2", "field2"],
-    ["ternary", "u8", 15, 64, "pair4", "field2"],
-    ["ternary", "u8", 30, 128, "pair4", "pair4"],
-    ["ternary", "i8", 15, 127, "pair4", "field2"],
-    ["ternary", "u8", 31, 96, "field2", "field2"],
-    ["ternary", "u8", 127, 160, "pair4", "field2"],
-    ["ternary", "i8", 255, 2048, "pair4", "field2"],
-    ["ternary", "u8", 128, 64, "field2", "field2sum"],
-    ["int3", "u8", 255, 8, "field4", "field4"],
-    ["int2", "u8", 15, 256, "field2", "field2"],
-    ["int4", "u8", 15, 256, "field4", "field4"],
-    ["int8", "u8", 15, 256, "field8", "field8"],
-  ])("%s × %s up to %i, %i channels: %s in simd, %s in relaxed", (dtype, input, most, channels, simd, relaxed) => {
-    const program = dense(dtype, input, most, channels);
-    const all = 0xffff;
-    expect(packingsIn(repackForModule(program, FASTEST.simd, all))).toEqual([simd]);
-    expect(packingsIn(repackForModule(program, FASTEST.relaxed, all))).toEqual([relaxed]);
-    expect(packingsIn(repackForModule(program, FASTEST.scalar, all))).toEqual(packingsIn(program));
-  });
+  it.each<[WeightDtype, ActivationDtype, number, number, PackingName, PackingName, PackingName]>([
+    // weights, codes, the greatest of them, channels: in simd, in relaxed, there without a dot product of bytes
+    ["binary", "bit", 1, 8, "sign128", "sign128", "sign128"],
+    ["ternary", "u8", 15, 7, "field2", "field2", "field2"],
+    ["ternary", "u8", 15, 63, "field2", "field2x16", "field2"],
+    ["ternary", "u8", 15, 64, "pair4", "field2x16", "field2"],
+    ["ternary", "u8", 30, 128, "pair4", "field2x16", "pair4"],
+    ["ternary", "i8", 15, 127, "pair4", "field2x16", "field2"],
+    ["ternary", "u8", 31, 96, "field2", "field2x16", "field2"],
+    ["ternary", "u8", 127, 160, "pair4", "field2x16", "field2"],
+    ["ternary", "i8", 255, 2048, "pair4", "field2x16", "field2"],
+    ["ternary", "u8", 128, 64, "field2", "field2x16", "field2x16"],
+    ["ternary", "u8", 128, 7, "field2", "field2", "field2"],
+    ["int3", "u8", 255, 8, "field4", "field4", "field4"],
+    ["int2", "u8", 15, 256, "field2", "field2x16", "field2"],
+    ["int4", "u8", 15, 256, "field4", "field4", "field4"],
+    ["int8", "u8", 15, 256, "field8", "field8", "field8"],
+  ])(
+    "%s × %s up to %i, %i channels: %s in simd, %s or %s in relaxed",
+    (dtype, input, most, channels, simd, wide, narrow) => {
+      const program = dense(dtype, input, most, channels);
+      const all = 0xffff;
+      expect(packingsIn(repackForModule(program, FASTEST.simd, all))).toEqual([simd]);
+      expect(packingsIn(repackForModule(program, FASTEST.relaxed, all, { wide: true }))).toEqual([wide]);
+      expect(packingsIn(repackForModule(program, FASTEST.relaxed, all, { wide: false }))).toEqual([narrow]);
+      expect(packingsIn(repackForModule(program, FASTEST.scalar, all))).toEqual(packingsIn(program));
+    },
+  );
 
   it.each(Object.entries(FASTEST))("of %s are packings that it was built for", (variant, choices) => {
     for (const { packing } of choices) expect(packingsOf(VARIANTS[variant]!)).toContain(packing);

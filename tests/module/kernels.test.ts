@@ -122,7 +122,9 @@ describeModules("kernels", (engine, module) => {
   );
 
   // The most products of the greatest size that an int32 holds, both ways, and the most channels.
-  it.each<[WeightDtype, number, ActivationDtype, number, number]>([
+  it.each<[WeightDtype, number, ActivationDtype, number, number, PackingName?]>([
+    ["int2", 1, "i8", -128, 90_001, "field2x16"], // a window has 2^16 inputs, or 40
+    ["int2", 1, "u8", 255, 90_001, "field2x16"],
     ["int8", -128, "u8", 255, 65_793], // −2147483520
     ["int8", 127, "u8", 255, 66_311],
     ["int8", -128, "i8", -128, 131_071], // 2147467264
@@ -134,12 +136,15 @@ describeModules("kernels", (engine, module) => {
     ["ternary", -1, "i8", -128, 2 ** 20],
     ["binary", -1, "u8", 255, 2 ** 20],
     ["binary", -1, "bit", 1, 2 ** 20],
-  ])("%s, all %i, × %s, all %i: %i inputs", async (dtype, weight, input, element, inputs) => {
-    const dense: Op = { kind: "dense", input: 0, output: 1, dtype, weights: new Int8Array(inputs).fill(weight) };
+  ])("%s, all %i, × %s, all %i: %i inputs", async (dtype, weight, input, element, inputs, packing) => {
+    if (packing && !packingsOf(module).includes(packing)) return;
+    const { name, groupChannels } = packingOf({ dtype, ...(packing && { packing }) });
+    const weights = new Int8Array(groupChannels * inputs).fill(weight);
+    const dense: Op = { kind: "dense", input: 0, output: 1, dtype, packing: name, weights };
     const program = programOf(
       [
         [input, inputs],
-        ["i32", 1],
+        ["i32", groupChannels],
       ],
       [dense],
     );
@@ -153,6 +158,7 @@ describeModules("kernels", (engine, module) => {
     const inputs = 20_011;
     for (const [dtype, packing, input] of pairs) {
       const { min, max } = WEIGHTS[dtype];
+      const { groupChannels } = packingOf({ dtype, packing });
       const follow = (up: number, down: number) => Int8Array.from({ length: inputs }, (_, k) => (k % 2 ? up : down));
       const dense: Op = {
         kind: "dense",
@@ -160,12 +166,12 @@ describeModules("kernels", (engine, module) => {
         output: 1,
         dtype,
         packing,
-        weights: Int8Array.from([...follow(max, min), ...follow(min, max)]),
+        weights: repeated([follow(max, min), follow(min, max)], Math.max(2, groupChannels)),
       };
       const program = programOf(
         [
           [input, inputs],
-          ["i32", 2],
+          ["i32", Math.max(2, groupChannels)],
         ],
         [dense],
       );
@@ -275,6 +281,13 @@ describeModules("kernels", (engine, module) => {
   );
 });
 
+/** `count` channels, in turn like the given ones. */
+function repeated(channels: Int8Array[], count: number): Int8Array {
+  const weights = new Int8Array(count * channels[0]!.length);
+  for (let c = 0; c < count; c++) weights.set(channels[c % channels.length]!, c * channels[0]!.length);
+  return weights;
+}
+
 /** A blob whose only tile has ones in all bits that stand for no weight. */
 function padded(
   blob: Uint8Array,
@@ -285,19 +298,19 @@ function padded(
 ): Uint8Array {
   const bytes = blob.slice();
   if (packing === "pair4") padPairs(bytes.subarray(headBytes), inputs, channels);
+  else if (packing === "field2x16") padGroups(bytes.subarray(headBytes), inputs, channels);
   else if (packing === "trit4") padQuads(bytes.subarray(headBytes), inputs, channels);
   else padWords(bytes.subarray(headBytes), packing, inputs, channels);
   return seal(bytes, headBytes, 1);
 }
 
 function padWords(tile: Uint8Array, packing: PackingName, inputs: number, channels: number): void {
-  const bits = packing === "sign128" ? 1 : packing === "field2sum" ? 2 : PACKING[packing];
+  const bits = packing === "sign128" ? 1 : PACKING[packing];
   const lanes = Math.floor(32 / bits);
   const words = packing === "sign128" ? 4 * Math.ceil(inputs / 128) : Math.ceil(inputs / lanes);
-  const rowWords = words + (packing === "field2sum" ? 1 : 0);
-  for (let bit = 0; bit < 32 * channels * rowWords; bit++) {
-    const [word, lane] = [(bit >> 5) % rowWords, Math.floor((bit % 32) / bits)];
-    if (word < words && (lane >= lanes || word * lanes + lane >= inputs)) tile[bit >> 3]! |= 1 << (bit & 7);
+  for (let bit = 0; bit < 32 * channels * words; bit++) {
+    const [word, lane] = [(bit >> 5) % words, Math.floor((bit % 32) / bits)];
+    if (lane >= lanes || word * lanes + lane >= inputs) tile[bit >> 3]! |= 1 << (bit & 7);
   }
 }
 
@@ -312,5 +325,16 @@ function padPairs(tile: Uint8Array, inputs: number, channels: number): void {
     const channel = at < 64 ? at >> 2 : at % 16;
     if (channel >= channels) tile[at] = 0xff;
     else if (at >= 64 && 4 * ((at - 64) >> 4) + 2 >= inputs) tile[at]! |= 0xf0;
+  }
+}
+
+/** Fields of no input, and of no channel. */
+function padGroups(tile: Uint8Array, inputs: number, channels: number): void {
+  for (let at = 64; at < 64 + 16 * Math.ceil(inputs / 4); at++) {
+    const input = 4 * ((at - 64) >> 4) + (at % 4);
+    for (let field = 0; field < 4; field++) {
+      const channel = 4 * field + ((at % 16) >> 2);
+      if (input >= inputs || channel >= channels) tile[at]! |= 3 << (2 * field);
+    }
   }
 }

@@ -68,7 +68,7 @@ describe("a blob for storage", () => {
   it("is repacked when it is loaded, and the profile says so", () => {
     const { stdout } = tern("run", stored, TEN, "--profile", "-o", path("out.npy"));
     expect(stdout).toMatch(
-      /\nrepacked when loaded, in \d+\.\d{3} ms:\n {2}Gemm_dense1\.sums +trit5 → (field2|field2sum|pair4)\n/,
+      /\nrepacked when loaded, in \d+\.\d{3} ms:\n {2}Gemm_dense1\.sums +trit5 → (field2|field2x16|pair4)\n/,
     );
     const { repacked, repackMs } = JSON.parse(tern("run", stored, TEN, "--profile", "--json").stdout);
     expect(repacked.map(({ op, from }: { op: number; from: string }) => [op, from])).toEqual([

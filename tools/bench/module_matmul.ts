@@ -77,8 +77,8 @@ export async function solveInModule(
   const { matmul, activation, program } = task;
   const { M, K } = matmul;
   const output = program.tensors[1]!;
-  const features = await moduleFeatures(module, engine);
-  const packed = repackForModule(program, FASTEST[variant], features.data, { inputs: activation.codes, rows });
+  const { data, wide } = await moduleFeatures(module, engine);
+  const packed = repackForModule(program, FASTEST[variant], data, { inputs: activation.codes, rows, wide });
   const blob = writeBlob(packed);
   const scratch = await planScratch({ module, blob, engine, weights: "resident", maxRows: rows });
   const workBytes = program.arena.perRow * rows + scratch;

@@ -1,4 +1,4 @@
-import { blockBytes, HEADER, Row, sumLanes4 } from "../simd/bytes";
+import { blockBytes, HEADER, Row, sumLanes4, zeroOf } from "../simd/bytes";
 import { unpackLanes } from "../simd/lane_panel";
 import { CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS } from "../simd/panel";
 import { Wide } from "./bytes";
@@ -87,8 +87,7 @@ function addHigh(
     if (!high) continue;
     for (let c: u32 = 0; c < channels; c++) {
       const to = at + (c << 2);
-      if (!known)
-        store<i32>(fieldSums + (c << 2), fieldSum(bits, weights + c * weightStep, weightStep, inputs) - flip * inputs);
+      if (!known) store<i32>(fieldSums + (c << 2), fieldSum(bits, weights + c * weightStep, inputs) - flip * inputs);
       store<i32>(to, load<i32>(to) + high * load<i32>(fieldSums + (c << 2)));
     }
     known = true;
@@ -129,16 +128,17 @@ function unpackFields(bits: u32, mask: v128, weights: usize, end: usize, to: usi
  */
 function narrowTile(strip: usize, row: usize, other: usize, steps: u32, window: u32, to: usize): void {
   const last = strip + (steps << 6);
+  const zero = zeroOf(v128.load(row));
   do {
     const end = min(strip + (window << 6), last);
-    let a0 = i16x8.splat(0);
-    let a1 = i16x8.splat(0);
-    let a2 = i16x8.splat(0);
-    let a3 = i16x8.splat(0);
-    let b0 = i16x8.splat(0);
-    let b1 = i16x8.splat(0);
-    let b2 = i16x8.splat(0);
-    let b3 = i16x8.splat(0);
+    let a0 = zero;
+    let a1 = zero;
+    let a2 = zero;
+    let a3 = zero;
+    let b0 = zero;
+    let b1 = zero;
+    let b2 = zero;
+    let b3 = zero;
     do {
       const a = v128.load(row);
       const b = v128.load(other);

@@ -15,12 +15,8 @@ export function fieldCode<A>(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (bits == 2) {
-    fields(2, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-    return;
-  }
-  if (bits == 4) {
-    fields(4, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  if (bits == 2 || bits == 4) {
+    fields(bits, 1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
     return;
   }
   plainFields<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);

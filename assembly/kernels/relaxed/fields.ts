@@ -1,4 +1,4 @@
-import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2, sumLanes4 } from "../simd/bytes";
+import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2, sumLanes4, zeroOf } from "../simd/bytes";
 import { dots2, dots4 } from "./narrow";
 
 /**
@@ -38,17 +38,15 @@ export function fields(
       const d = part * 3 < left ? c + partBytes : a;
       let found: v128;
       if (bits == 1) found = wide1(a, b, codes, bytes);
-      else if (bits == 2) {
-        found = wide ? wide2(a, b, codes, bytes) : dots2(a, b, codes, bytes);
-      } else {
-        found = wide ? wide4(a, b, c, d, codes, bytes) : dots4(a, b, c, d, codes, bytes);
-      }
+      else if (bits == 2) found = dots2(a, b, codes, bytes);
+      else if (wide) found = wide4(a, b, c, d, codes, bytes);
+      else found = dots4(a, b, c, d, codes, bytes);
       if (high) {
-        let fieldSums = i32x4.splat(fieldSum(bits, a, weightStep, inputs));
-        fieldSums = i32x4.replace_lane(fieldSums, 1, fieldSum(bits, b, weightStep, inputs));
+        let fieldSums = i32x4.splat(fieldSum(bits, a, inputs));
+        fieldSums = i32x4.replace_lane(fieldSums, 1, fieldSum(bits, b, inputs));
         if (bits == 4) {
-          fieldSums = i32x4.replace_lane(fieldSums, 2, fieldSum(bits, c, weightStep, inputs));
-          fieldSums = i32x4.replace_lane(fieldSums, 3, fieldSum(bits, d, weightStep, inputs));
+          fieldSums = i32x4.replace_lane(fieldSums, 2, fieldSum(bits, c, inputs));
+          fieldSums = i32x4.replace_lane(fieldSums, 3, fieldSum(bits, d, inputs));
         }
         found = i32x4.add(found, i32x4.mul(fieldSums, i32x4.splat(high)));
       }
@@ -58,55 +56,18 @@ export function fields(
   }
 }
 
-/**
- * Fields of two bits, of two channels: the sums in lanes 0 and 1. Eight sums, since a dot product takes four or five cycles and two can start in each.
- */
-function wide2(a: usize, b: usize, row: usize, bytes: u32): v128 {
-  const first = v128.load32_splat(row, Row.mask);
-  const second = i8x16.shl(first, 2);
-  let a0 = i32x4.splat(0);
-  let a1 = i32x4.splat(0);
-  let a2 = i32x4.splat(0);
-  let a3 = i32x4.splat(0);
-  let b0 = i32x4.splat(0);
-  let b1 = i32x4.splat(0);
-  let b2 = i32x4.splat(0);
-  let b3 = i32x4.splat(0);
-  let codes = row + HEADER;
-  for (const end = codes + bytes; codes < end; a += 16, b += 16, codes += 64) {
-    const lowA = v128.load(a);
-    const lowB = v128.load(b);
-    const c0 = v128.load(codes);
-    a0 = dotAdd(c0, v128.and(lowA, first), a0);
-    b0 = dotAdd(c0, v128.and(lowB, first), b0);
-    const c1 = v128.load(codes, 16);
-    a1 = dotAdd(c1, v128.and(lowA, second), a1);
-    b1 = dotAdd(c1, v128.and(lowB, second), b1);
-    const highA = i16x8.shr_u(lowA, 4); // the masks drop what crosses bytes
-    const highB = i16x8.shr_u(lowB, 4);
-    const c2 = v128.load(codes, 32);
-    a2 = dotAdd(c2, v128.and(highA, first), a2);
-    b2 = dotAdd(c2, v128.and(highB, first), b2);
-    const c3 = v128.load(codes, 48);
-    a3 = dotAdd(c3, v128.and(highA, second), a3);
-    b3 = dotAdd(c3, v128.and(highB, second), b3);
-  }
-  const sumA = i32x4.add(i32x4.add(a0, a2), i32x4.shr_s(i32x4.add(a1, a3), 2));
-  const sumB = i32x4.add(i32x4.add(b0, b2), i32x4.shr_s(i32x4.add(b1, b3), 2));
-  return inline.always(sumLanes2(sumA, sumB));
-}
-
 /** Fields of four bits, of four channels. */
 function wide4(a: usize, b: usize, c: usize, d: usize, row: usize, bytes: u32): v128 {
   const mask = v128.load32_splat(row, Row.mask);
-  let a0 = i32x4.splat(0);
-  let a1 = i32x4.splat(0);
-  let b0 = i32x4.splat(0);
-  let b1 = i32x4.splat(0);
-  let c0 = i32x4.splat(0);
-  let c1 = i32x4.splat(0);
-  let d0 = i32x4.splat(0);
-  let d1 = i32x4.splat(0);
+  const zero = zeroOf(mask);
+  let a0 = zero;
+  let a1 = zero;
+  let b0 = zero;
+  let b1 = zero;
+  let c0 = zero;
+  let c1 = zero;
+  let d0 = zero;
+  let d1 = zero;
   let codes = row + HEADER;
   for (const end = codes + bytes; codes < end; a += 16, b += 16, c += 16, d += 16, codes += 32) {
     const low = v128.load(codes);
@@ -147,9 +108,8 @@ function wide1(a: usize, b: usize, row: usize, bytes: u32): v128 {
   return inline.always(sumLanes2(sumA, sumB));
 }
 
-/** Σ_k field[k] of a channel of `weightStep` bytes; a row of field2sum ends with it. */
-export function fieldSum(bits: u32, weights: usize, weightStep: u32, inputs: u32): i32 {
-  if (bits == 2 && weightStep > ((inputs + 15) >> 4) << 2) return load<i32>(weights + weightStep - 4);
+/** Σ_k field[k] of a channel. */
+export function fieldSum(bits: u32, weights: usize, inputs: u32): i32 {
   const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
   let sum = i32x4.splat(0);
   let left = inputs;

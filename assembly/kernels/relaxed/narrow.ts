@@ -1,4 +1,4 @@
-import { HEADER, Row, sumLanes2, sumLanes4 } from "../simd/bytes";
+import { HEADER, Row, sumLanes2, sumLanes4, zeroOf } from "../simd/bytes";
 
 /**
  * Σ_k field[k] · code[k] of two channels, in lanes 0 and 1, by i16x8.relaxed_dot_i8x16_i7x16_s: where it is one machine instruction
@@ -11,14 +11,15 @@ const WINDOW2: usize = 5 * 64;
 export function dots2(a: usize, b: usize, row: usize, bytes: u32): v128 {
   const first = v128.load32_splat(row, Row.mask);
   const second = i8x16.shl(first, 2);
-  let sumA = i32x4.splat(0);
-  let sumB = i32x4.splat(0);
+  const zero = zeroOf(first);
+  let sumA = zero;
+  let sumB = zero;
   let codes = row + HEADER;
   for (const end = codes + bytes; codes < end; ) {
-    let firstA = i16x8.splat(0);
-    let firstB = i16x8.splat(0);
-    let secondA = i16x8.splat(0);
-    let secondB = i16x8.splat(0);
+    let firstA = zero;
+    let firstB = zero;
+    let secondA = zero;
+    let secondB = zero;
     for (const stop = min(codes + WINDOW2, end); codes < stop; a += 16, b += 16, codes += 64) {
       const lowA = v128.load(a);
       const lowB = v128.load(b);
@@ -48,16 +49,17 @@ const WINDOW4: usize = 4 * 32;
 
 export function dots4(a: usize, b: usize, c: usize, d: usize, row: usize, bytes: u32): v128 {
   const mask = v128.load32_splat(row, Row.mask);
-  let sumA = i32x4.splat(0);
-  let sumB = i32x4.splat(0);
-  let sumC = i32x4.splat(0);
-  let sumD = i32x4.splat(0);
+  const zero = zeroOf(mask);
+  let sumA = zero;
+  let sumB = zero;
+  let sumC = zero;
+  let sumD = zero;
   let codes = row + HEADER;
   for (const end = codes + bytes; codes < end; ) {
-    let laneA = i16x8.splat(0);
-    let laneB = i16x8.splat(0);
-    let laneC = i16x8.splat(0);
-    let laneD = i16x8.splat(0);
+    let laneA = zero;
+    let laneB = zero;
+    let laneC = zero;
+    let laneD = zero;
     for (const stop = min(codes + WINDOW4, end); codes < stop; a += 16, b += 16, c += 16, d += 16, codes += 32) {
       const low = v128.load(codes);
       const high = v128.load(codes, 16);

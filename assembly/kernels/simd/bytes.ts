@@ -82,6 +82,11 @@ function deinterleave(from: usize, to: usize, bytes: u32): void {
   }
 }
 
+/** Zero, from a vector at hand: a constant takes 18 bytes wherever it stands. */
+export function zeroOf(x: v128): v128 {
+  return v128.andnot(x, x);
+}
+
 /** Sum of the four lanes of an i32x4. */
 export function sumLanes(x: v128): i32 {
   return i32x4.extract_lane(x, 0) + i32x4.extract_lane(x, 1) + i32x4.extract_lane(x, 2) + i32x4.extract_lane(x, 3);

@@ -1,5 +1,5 @@
 /**
- * Packings field2, field3, field4, field8 and field2sum (FORMAT.md): fields of `bits` bits, each a weight less `least`, as many whole ones as fit
+ * Packings field2, field3, field4 and field8 (FORMAT.md): fields of `bits` bits, each a weight less `least`, as many whole ones as fit
  * into a u32, the first in its low bits; the rest of a word is 0.
  */
 
@@ -16,13 +16,6 @@ export function packFields(view: DataView, offset: number, codes: Int8Array, bit
     for (let shift = 0; i < end; i++, shift += bits) word |= (codes[i]! - least) << shift;
     view.setInt32(offset, word, true);
   }
-}
-
-/** Writes the sum of the fields of `codes`. */
-export function packSum(view: DataView, offset: number, codes: Int8Array, least: number): void {
-  let sum = 0;
-  for (let i = 0; i < codes.length; i++) sum += codes[i]! - least;
-  view.setInt32(offset, sum, true);
 }
 
 /** Inverse of `packFields`: fills `codes` from the fields at byte `offset` of `view`. */

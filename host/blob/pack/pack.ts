@@ -1,6 +1,7 @@
 import { InputError } from "../../errors.ts";
 import type { DenseOp, PackingName, WeightDtype } from "../../program.ts";
-import { fieldBytes, packFields, packSum, unpackFields } from "./fields.ts";
+import { fieldBytes, packFields, unpackFields } from "./fields.ts";
+import { GROUP_CHANNELS, groupBytes, packGroup, unpackGroup } from "./groups.ts";
 import { PAIR_CHANNELS, packPairs, pairBytes, unpackPairs } from "./pairs.ts";
 import { packQuads, QUAD_BLOCK_BYTES, QUAD_CHANNELS, quadBytes, unpackQuads } from "./quads.ts";
 import { packSigns, signBytes, unpackSigns } from "./signs.ts";
@@ -66,22 +67,21 @@ function fields(bits: 2 | 3 | 4 | 8, least: number): Packing {
   };
 }
 
-const FIELD2SUM: Packing = {
-  name: "field2sum",
-  groupChannels: 1,
-  groupBytes: (inputs) => fieldBytes(inputs, 2) + 4,
-  pack(view, offset, codes, inputs) {
-    packFields(view, offset, codes, 2, -1);
-    packSum(view, offset + fieldBytes(inputs, 2), codes, -1);
-  },
-  unpack: (view, offset, codes) => unpackFields(view, offset, codes, 2, -1), // the sum is not read
-};
+function groups(least: number): Packing {
+  return {
+    name: "field2x16",
+    groupChannels: GROUP_CHANNELS,
+    groupBytes,
+    pack: (view, offset, codes, inputs) => packGroup(view, offset, codes, inputs, least),
+    unpack: (view, offset, codes, inputs) => unpackGroup(view, offset, codes, inputs, least),
+  };
+}
 
 /** The least and greatest weight of each dtype, and the packings that hold it: first that of an op which names none. */
 export const WEIGHTS: Record<WeightDtype, { min: number; max: number; packings: readonly [Packing, ...Packing[]] }> = {
   binary: { min: -1, max: 1, packings: [signs(32), signs(128)] },
-  ternary: { min: -1, max: 1, packings: [fields(2, -1), TRIT5, PAIR4, FIELD2SUM, TRIT4] },
-  int2: { min: -2, max: 1, packings: [fields(2, -2)] },
+  ternary: { min: -1, max: 1, packings: [fields(2, -1), TRIT5, PAIR4, groups(-1), TRIT4] },
+  int2: { min: -2, max: 1, packings: [fields(2, -2), groups(-2)] },
   int3: { min: -4, max: 3, packings: [fields(3, -4), fields(4, -4)] },
   int4: { min: -8, max: 7, packings: [fields(4, -8)] },
   int8: { min: -128, max: 127, packings: [fields(8, -128)] },
