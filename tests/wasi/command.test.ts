@@ -62,7 +62,7 @@ it("the exit codes and lines of README.md are those of failure.ts", () => {
 
 describeCommands("tern-cli", (host, wasm) => {
   const { folder, put } = scratch();
-  const runWith = (args: string[], input = new Uint8Array(0)) => run(host, wasm, folder, args, input);
+  const runWith = (args: string[], input: Uint8Array = new Uint8Array(0)) => run(host, wasm, folder, args, input);
   let digits: Uint8Array;
   beforeAll(async () => {
     digits = (await convert(DIGITS, { file: "digits.onnx" })).blob;

@@ -79,6 +79,12 @@ const COMMANDS = {
     file: "wasmtime",
     bytes: 71_458_696,
   },
+  "linux-arm64": {
+    tag: "manylinux2014_aarch64",
+    sha256: "e9511e0d515d579c6c3b87b3694bde41dcf38b79e90862fad4efbf109a8f0660",
+    file: "wasmtime",
+    bytes: 70_508_792,
+  },
 };
 
 /** The C structs of libwasmtime have the sizes that host/engines/libwasmtime.ts relies on. */
