@@ -8,7 +8,7 @@ import { LIBRARY } from "../../tools/scripts/install_wasmtime.mjs";
 import { projectText } from "../blob/spec.ts";
 import { PROJECT } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";
-import { digitsBlob, scratch, TEN } from "../tools/tern.ts";
+import { digitsBlob, scratch, smallBlob, TEN } from "../tools/tern.ts";
 
 /**
  * The programs of docs/embedding.md, as they stand there. What they are built with comes from package registries, by checksum, to .cache/embedding:
@@ -156,6 +156,7 @@ for (const language of LANGUAGES) {
       const blob = await digitsBlob();
       put("digits.tern", blob);
       put("damaged.tern", blob.with(500, blob[500]! ^ 1));
+      put("other.tern", await smallBlob("scores"));
       put("tern.wasm", readFileSync(join(PROJECT, "build", "scalar.wasm")));
     }, 1_200_000);
 
@@ -178,6 +179,12 @@ for (const language of LANGUAGES) {
       const { status, stdout, stderr } = digitOf("damaged.tern");
       expect([status, stdout]).toEqual([1, ""]);
       expect(stderr).toMatch(/open: (status 4 of ABI\.md|the blob is refused)/);
+    });
+
+    it("says that another model is not for digits", () => {
+      const { status, stdout, stderr } = digitOf("other.tern");
+      expect([status, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain("not a model of 256 pixels and 10 digits");
     });
   });
 }

@@ -216,4 +216,9 @@ describeWasmtime("tern-cli finds its model in the folders of wasmtime", () => {
   ])("%s, %s: exit code %i", (options, path, expected) => {
     expect(find(options, path).code).toBe(expected);
   });
+
+  it("and has not enough memory where wasmtime gives one page", () => {
+    const { code, stderr } = find("-W max-memory-size=65536 --dir FOLDER::.", "models/digits.tern");
+    expect([code, stderr]).toEqual([14, "not enough memory\n"]);
+  });
 });

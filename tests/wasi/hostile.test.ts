@@ -9,8 +9,9 @@ import { BlobError } from "../../host/errors.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { ARRAYS, loadReference } from "../../host/session.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
+import { Random } from "../graph/random.ts";
 import { seal } from "../module/machine.ts";
-import { SMALL } from "../module/programs.ts";
+import { randomProgram, SMALL } from "../module/programs.ts";
 import { scratch } from "../tools/tern.ts";
 import { type FakeEnd, runFake, type World } from "./fake_wasi.ts";
 import { COMMANDS, commandPath, describeCommands, run } from "./hosts.ts";
@@ -172,6 +173,16 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
         { numRuns: 30 },
       );
     });
+  });
+
+  it("random programs of every op, dtype, post and packing that it has", () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const program = randomProgram(new Random(seed), ["sign32", "field2", "field3", "field4", "field8"]);
+        expect([0, ...BAD_INPUT]).toContain(attack(writeBlob(program), 5));
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("blobs without inputs or outputs, or with ports that do not exist", () => {
