@@ -11,7 +11,7 @@ import { ARRAYS, loadReference } from "../../host/session.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
 import { Random } from "../graph/random.ts";
 import { seal } from "../module/machine.ts";
-import { randomProgram, SMALL } from "../module/programs.ts";
+import { programOf, randomProgram, SMALL } from "../module/programs.ts";
 import { scratch } from "../tools/tern.ts";
 import { type FakeEnd, runFake, type World } from "./fake_wasi.ts";
 import { COMMANDS, commandPath, describeCommands, run } from "./hosts.ts";
@@ -60,6 +60,24 @@ describe.each(COMMANDS)("%s, in pieces and with failures", (name) => {
     expect(many.reads).toBeLessThan(100); // pieces, not samples
     expect(many.pages).toBe(few.pages);
     expect(many.growths).toBeLessThanOrEqual(2);
+  });
+
+  it("takes samples that are larger than a piece", () => {
+    const channels = 40_000;
+    const argmax = { kind: "argmax", input: 0, output: 1 } as const;
+    const shapes: Parameters<typeof programOf>[0] = [
+      ["i32", channels],
+      ["i32", 1],
+    ];
+    const elements = new Int32Array(3 * channels);
+    const peaks = [39_999, 0, 20_000];
+    peaks.forEach((peak, row) => {
+      elements[row * channels + peak] = 1;
+    });
+    const files = { "m.tern": writeBlob(programOf(shapes, [argmax])) };
+    const input = new Uint8Array(elements.buffer);
+    const { code, stdout } = runFake(module, { ...world, files, input, readBytes: 70_000 });
+    expect([code, ...new Int32Array(stdout.buffer)]).toEqual([0, ...peaks]);
   });
 
   it("says which read or write failed, and has written the results before", () => {
@@ -187,7 +205,14 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
 
   it("blobs without inputs or outputs, or with ports that do not exist", () => {
     const program = Object.values(SMALL)[3]!;
-    for (const ports of [{ inputs: [] }, { outputs: [] }, { inputs: [200] }, { outputs: [0xffff] }]) {
+    const count = program.tensors.length;
+    for (const ports of [
+      { inputs: [] },
+      { outputs: [] },
+      { inputs: [count] },
+      { outputs: [0xffff] },
+      { outputs: [count] },
+    ]) {
       const { code, stderr } = end(writeBlob({ ...program, ...ports }));
       expect([code, stderr]).toEqual([8, "m.tern: malformed, status 5\n"]);
     }
