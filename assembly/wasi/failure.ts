@@ -18,7 +18,7 @@ export enum Failure {
   Memory = 14,
 }
 
-/** A line for each, in their order: "@" stands for the path of the model, "#" for a number. */
+/** A line for each, in their order. */
 const LINES = `usage: tern-cli.wasm model.tern < input > output
 @: no such file in what --dir gives
 @: cannot be read, errno #
@@ -34,6 +34,11 @@ output cannot be written, errno #
 not enough memory
 `;
 
+/** "@" stands for the path of the model, "#" for a number. */
+const PATH = 0x40;
+const NUMBER = 0x23;
+const LINE_END = 0x0a;
+
 /** Path of the model, which ends with a zero byte; given by the runtime. */
 let model: usize = 0;
 
@@ -45,11 +50,11 @@ export function setModel(path: usize): void {
 export function fail(code: Failure, number: u64 = 0): void {
   let at = changetype<usize>(LINES);
   for (let i = 0; i < LINES.length; i++) store<u8>(at + i, load<u16>(at + (i << 1))); // UTF-16 → ASCII, in place
-  for (let line = code; line > Failure.Usage; at++) if (load<u8>(at) == 0x0a) line--;
+  for (let line = code; line > Failure.Usage; at++) if (load<u8>(at) == LINE_END) line--;
   let from = at;
-  for (; load<u8>(at) != 0x0a; at++) {
-    const isPath = load<u8>(at) == 0x40;
-    if (!isPath && load<u8>(at) != 0x23) continue;
+  for (; load<u8>(at) != LINE_END; at++) {
+    const isPath = load<u8>(at) == PATH;
+    if (!isPath && load<u8>(at) != NUMBER) continue;
     write(STDERR, from, <u32>(at - from));
     if (isPath) write(STDERR, model, lengthOf(model));
     else writeNumber(number);

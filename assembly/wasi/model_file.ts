@@ -3,8 +3,10 @@ import { Failure, fail, lengthOf } from "./failure";
 import { take } from "./region";
 import { fd_filestat_get, fd_prestat_dir_name, fd_prestat_get, path_open } from "./wasi_snapshot_preview1";
 
+/** Descriptor of the first folder that the runtime gives; the others follow. */
 const FIRST_FOLDER = 3;
 const FOLLOW_LINKS: u32 = 1;
+/** Rights. */
 const FD_READ: u64 = 1 << 1;
 const FD_FILESTAT_GET: u64 = 1 << 21;
 const EISDIR = 31;
@@ -59,7 +61,7 @@ function openFile(path: usize): i32 {
   return -1;
 }
 
-/** What is left of a path below a folder, or 0 where it is not below it. A "/" or "./" in front means nothing, as in other programs for WASI. */
+/** What is left of a path below a folder, or 0 where it is not below it. A "/" or "./" in front means nothing, as in wasi-libc. */
 function below(folder: usize, path: usize): usize {
   folder = stripped(folder);
   path = stripped(path);

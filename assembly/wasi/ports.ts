@@ -1,7 +1,7 @@
 import { Activation, dtypeOf, Tensor } from "../blob";
 import { clearTensor, firstRow, tensorAt } from "../regions";
 
-/** Bytes of one sample's elements: of the tensors that the indices from `ports` up to `end` name. 0: there is none, or one of them does not exist. */
+/** Bytes of a sample's elements, of the tensors whose indices stand at `ports` … `end`. 0: there is none, or it does not exist. */
 export function sampleBytes(ports: usize, end: usize, tensorCount: u32): u32 {
   let bytes: u32 = 0;
   for (; ports < end; ports += 2) {

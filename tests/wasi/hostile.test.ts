@@ -115,7 +115,7 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
   const end = (blob: Uint8Array, input: Uint8Array = new Uint8Array(2000)) =>
     runFake(module, { args: ["tern-cli.wasm", "m.tern"], files: { "m.tern": blob }, input });
 
-  /** What came of a blob: if the host's reader takes it, what the reference computes; else a refusal, or some results. Never a trap. */
+  /** The exit code for a blob, never a trap. If the host's reader takes the blob, the results are those of the reference. */
   function attack(blob: Uint8Array, rows = 2): number {
     let program: ReturnType<typeof readBlob> | undefined;
     try {

@@ -1,4 +1,5 @@
-// Compiles every target of asconfig.json, and the commands for WASI, and prints how large each is beside its ceiling; then the float ends of the bench.
+// Compiles every target of asconfig.json, and the commands for WASI, and prints how large each is beside its ceiling; then the
+// float ends of the bench.
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
