@@ -122,7 +122,7 @@ export default defineCommand({
       valueHint: "Q",
       description: `Quantizer: ${QUANTIZER_FORM}`,
     },
-    argmax: { type: "boolean", description: "Give the index of the greatest score instead of the scores" },
+    argmax: { type: "boolean", description: "Give the index of the greatest score" },
     "max-rows": { type: "string", valueHint: "N", description: "Rows that may run at once, else 64" },
     classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },
     for: { ...TARGET_ARG, default: "any" as const },
