@@ -6,6 +6,8 @@ export const STDERR = 2;
 
 /** Ask again: the other end of a pipe has made it so that nobody waits. */
 const EAGAIN = 6;
+/** For what takes nothing, and says no error. */
+const EIO = 29;
 
 /** An address and a size; and behind them how many bytes were read or written. */
 const BUFFER = memory.data(12, 4);
@@ -28,8 +30,10 @@ export function write(fd: i32, from: usize, bytes: u32): i32 {
     const error = fd_write(fd, BUFFER, 1, BUFFER + 8);
     if (error == EAGAIN) continue;
     if (error) return error;
-    from += load<u32>(BUFFER, 8);
-    bytes -= load<u32>(BUFFER, 8);
+    const written = load<u32>(BUFFER, 8);
+    if (!written) return EIO;
+    from += written;
+    bytes -= written;
   }
   return 0;
 }

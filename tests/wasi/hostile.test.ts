@@ -87,6 +87,8 @@ describe.each(COMMANDS)("%s, in pieces and with failures", (name) => {
     expect(Buffer.compare(input.stdout, expected.subarray(0, end))).toBe(0);
     const output = runFake(module, { ...world, input: half, readBytes: 256, failOutput: [2, 51] });
     expect([output.code, output.stderr]).toEqual([13, "output cannot be written, errno 51\n"]);
+    const full = runFake(module, { ...world, writeBytes: 0 });
+    expect([full.code, full.stdout.length]).toEqual([13, 0]);
     const file = runFake(module, { ...world, readBytes: 1000, failFile: [3, 29] });
     expect([file.code, file.stderr]).toEqual([4, "m.tern: cannot be read, errno 29\n"]);
   });
