@@ -44,22 +44,12 @@ const LANGUAGES: Language[] = [
     tool: ["python3", "-m", "venv", "--help"],
     build(folder) {
       const python = join(folder, "venv", "bin", "python");
-      if (!existsSync(python)) {
+      if (spawnSync(python, ["-c", "import wasmtime"]).status !== 0) {
         run(folder, "python3", "-m", "venv", "venv");
         const hashes = Object.values<{ sha256: string }>(LIBRARY.wheels).map(({ sha256 }) => `--hash=sha256:${sha256}`);
         writeFileSync(join(folder, "requirements.txt"), `wasmtime==${LIBRARY.version} ${hashes.join(" ")}\n`);
-        run(
-          folder,
-          python,
-          "-m",
-          "pip",
-          "install",
-          "--quiet",
-          "--no-deps",
-          "--require-hashes",
-          "-r",
-          "requirements.txt",
-        );
+        const options = ["--quiet", "--no-deps", "--require-hashes"];
+        run(folder, python, "-m", "pip", "install", ...options, "-r", "requirements.txt");
       }
       return [python, "digit.py"];
     },
