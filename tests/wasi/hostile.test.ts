@@ -205,6 +205,15 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
     );
   });
 
+  it("blobs with parts that it does not know, required or not, or twice", () => {
+    const program = Object.values(SMALL)[0]!;
+    const withPart = (kind: number, flags: number) =>
+      writeBlob(program, [{ kind, flags, bytes: Uint8Array.of(1, 2, 3) }]);
+    expect(attack(withPart(900, 0))).toBe(0);
+    expect(end(withPart(900, 1)).code).toBe(9);
+    expect(REFUSED).toContain(end(withPart(1, 1)).code);
+  });
+
   it("blobs without inputs or outputs, or with ports that do not exist", () => {
     const program = Object.values(SMALL)[3]!;
     const count = program.tensors.length;
