@@ -2,12 +2,11 @@ import { MAX_ROWS } from "./blob/layout.ts";
 import { repackFor } from "./blob/repack.ts";
 import type { Target } from "./blob/targets.ts";
 import { writeBlob } from "./blob/write.ts";
-import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
+import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
 import { classCount } from "./describe.ts";
 import { InputError } from "./errors.ts";
 import type { InputOptions } from "./lower/elements.ts";
 import { lower } from "./lower/lower.ts";
-import { parseQuantizer } from "./numbers/quantizer_text.ts";
 import type { Program } from "./program.ts";
 import { type WeightsReport, weightsReport } from "./report.ts";
 import { goldenPairs } from "./self_test.ts";
@@ -24,6 +23,8 @@ export interface ConvertOptions {
   input?: InputOptions;
   /** Quantizer of the inputs, for checkpoints that have none before their first layer: "scale=…,zero=…,bits=…,signed|unsigned". */
   inputQuantizer?: string;
+  /** Whether outputs are the index of their greatest score, instead of the scores. */
+  argmax?: boolean;
   /** Rows that one invocation may have; 64 if not given. */
   maxRows?: number;
   /** Names of the classes, one for each. */
@@ -50,17 +51,18 @@ export interface Conversion {
 export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
   const name = options.name ?? (file.replace(/\.[^.]*$/, "") || "model");
-  const { inputQuantizer, input, maxRows, classes } = options;
+  const { inputQuantizer, argmax, input, maxRows, classes } = options;
   checkCount("modelVersion", options.modelVersion, 2 ** 32 - 1);
   checkCount("maxRows", maxRows, MAX_ROWS);
 
-  const checkpoint = readCheckpoint(bytes, inputQuantizer ? { inputQuantizer: parseQuantizer(inputQuantizer) } : {});
+  const choices = { ...(inputQuantizer && { inputQuantizer }), ...(argmax && { argmax }) };
+  const checkpoint = readCheckpoint(bytes, importOptions(choices));
   const { program, notes } = lower(checkpoint.graph, {
     modelId: (await sha256(new TextEncoder().encode(name))).getBigUint64(0, true),
     modelVersion: options.modelVersion ?? 1,
     name,
     source: { format: checkpoint.format, file, bytes: bytes.length, sha256: hex(await sha256(bytes)) },
-    converter: { version: VERSION, choices: { ...(inputQuantizer && { inputQuantizer }) } },
+    converter: { version: VERSION, choices },
     ...(input && { input }),
     ...(maxRows !== undefined && { maxRows }),
     ...(classes && { classes }),

@@ -1,8 +1,7 @@
-import { type Checkpoint, readCheckpoint } from "./checkpoint/index.ts";
+import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
 import { EngineError, InputError } from "./errors.ts";
 import { evaluate } from "./graph/evaluate.ts";
 import { orderKey } from "./numbers/order.ts";
-import { parseQuantizer } from "./numbers/quantizer_text.ts";
 import type { Program } from "./program.ts";
 import type { InputRows, Session } from "./session.ts";
 
@@ -136,8 +135,7 @@ export class Tally {
 /** The checkpoint as it was converted. */
 function readFor(program: Program, bytes: Uint8Array): Checkpoint {
   if (!program.description) throw new InputError("the blob has no description, so its tensors cannot be named");
-  const { inputQuantizer } = program.description.converter.choices;
-  return readCheckpoint(bytes, inputQuantizer ? { inputQuantizer: parseQuantizer(String(inputQuantizer)) } : {});
+  return readCheckpoint(bytes, importOptions(program.description.converter.choices));
 }
 
 /** What the checkpoint computes: integers of every value, and outputs. */

@@ -1,4 +1,6 @@
 import { CheckpointError } from "../errors.ts";
+import { parseQuantizer } from "../numbers/quantizer_text.ts";
+import type { Description } from "../program.ts";
 import { type Checkpoint, type ImportOptions, importOnnx } from "./onnx.ts";
 
 export type { Checkpoint, ImportOptions } from "./onnx.ts";
@@ -27,6 +29,14 @@ export function readCheckpoint(bytes: Uint8Array, options: ImportOptions = {}): 
   const other = SIGNATURES.find(({ offset, bytes: magic }) => magic.every((byte, i) => bytes[offset + i] === byte));
   if (other) throw new CheckpointError(`checkpoint: found ${other.format}, expected ONNX`);
   return { format: "onnx", ...importOnnx(bytes, options) };
+}
+
+/** Options as a blob's description keeps them, by which the checkpoint can be read again. Throws InputError for a bad quantizer. */
+export function importOptions({ inputQuantizer, argmax }: Description["converter"]["choices"]): ImportOptions {
+  return {
+    ...(inputQuantizer && { inputQuantizer: parseQuantizer(String(inputQuantizer)) }),
+    ...(argmax && { argmax: true }),
+  };
 }
 
 function ascii(text: string): number[] {

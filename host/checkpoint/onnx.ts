@@ -11,6 +11,8 @@ import { elements } from "./tensor.ts";
 export interface ImportOptions {
   /** Quantizer of the input, for checkpoints that have none before their first layer. */
   inputQuantizer?: Quantizer;
+  /** Whether outputs become the index of their greatest number. */
+  argmax?: boolean;
 }
 
 export interface Checkpoint {
@@ -43,6 +45,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Chec
   const model = decodeModel(bytes);
   const { graph, reasons, notes } = walk(model);
   if (options.inputQuantizer) quantizeInputs(graph, options.inputQuantizer, reasons.length > 0);
+  if (options.argmax) endInArgmax(graph);
   const all = [...reasons, ...unsupportedIn(graph)];
   if (all.length > 0) throw new UnsupportedError(all);
   return { graph, notes, producer: [model.producer_name, model.producer_version].filter(Boolean).join(" ") };
@@ -287,4 +290,20 @@ function quantizeInputs(graph: Graph, quantizer: Quantizer, partial: boolean): v
     });
   graph.nodes = [...added, ...readers];
   graph.outputs = graph.outputs.map(rename);
+}
+
+/** Puts an argmax at the end of each output that has none; before a softmax, which keeps the order. */
+function endInArgmax(graph: Graph): void {
+  const fresh = freshNames(
+    new Set([...graph.inputs.map(({ name }) => name), ...graph.nodes.map(({ output }) => output)]),
+  );
+  graph.outputs = graph.outputs.map((value) => {
+    const end = graph.nodes.find(({ output }) => output === value);
+    if (end?.op === "argmax") return value;
+    const output = fresh(`${value}_argmax`);
+    const input = end?.op === "softmax" ? end.input : value;
+    graph.nodes.push({ op: "argmax", name: output, input, output, channels: 1 });
+    return output;
+  });
+  graph.nodes = graph.nodes.filter(({ op }) => op !== "softmax");
 }

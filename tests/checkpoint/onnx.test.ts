@@ -446,6 +446,22 @@ describe("inputQuantizer", () => {
   });
 });
 
+describe("argmax", () => {
+  const W2 = [quant("x", "q"), node("MatMul", ["q", "w"], "y")];
+  const ends = (nodes: Draft<NodeProto>[]) => {
+    const { graph } = importOnnx(file({ nodes, constants: [W] }), { argmax: true });
+    return [graph.nodes.slice(2).map(({ op, input, output }) => `${op} ${input} → ${output}`), graph.outputs];
+  };
+
+  it.each<[string, Draft<NodeProto>[], string, string]>([
+    ["stands behind an output", [], "argmax y → y_argmax", "y_argmax"],
+    ["replaces a softmax", [node("Softmax", ["y"], "s")], "argmax y → s_argmax", "s_argmax"],
+    ["is not added to one", [node("ArgMax", ["y"], "i", { axis: 1n })], "argmax y → i", "i"],
+  ])("%s", (_, added, expected, output) => {
+    expect(ends([...W2, ...added])).toEqual([[expected], [output]]);
+  });
+});
+
 describe("what cannot be converted is refused", () => {
   const constants = [
     W,

@@ -11,6 +11,9 @@ import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx_
 import { encodeModel } from "../../host/checkpoint/onnx_proto.ts";
 import { type ConvertOptions, convert } from "../../host/convert.ts";
 import { CheckpointError, InputError, UnsupportedError } from "../../host/errors.ts";
+import { sampleInputs } from "../../host/sample.ts";
+import { loadReference } from "../../host/session.ts";
+import { verify } from "../../host/verify.ts";
 import { bundle } from "../browser/bundle.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
 import { randomOnnx } from "../random_graph.ts";
@@ -159,6 +162,30 @@ describe("an input without a quantizer", () => {
       await expect(convert(UNQUANTIZED, { inputQuantizer: text })).rejects.toThrow(wanted);
     },
   );
+});
+
+describe("argmax", () => {
+  it("gives the index of the greatest score, not of the greatest sum, and verify knows", async () => {
+    const { blob, program } = await convert(DIGITS, { argmax: true });
+    expect(program.description!.converter.choices).toEqual({ argmax: true });
+    const inputs = sampleInputs(program, 200);
+    const { elements: sums, scores } = loadReference((await convert(DIGITS)).blob).run(inputs)[0]!;
+    const greatest = (all: Int32Array | Float32Array) =>
+      Array.from({ length: 200 }, (_, row) => {
+        const own = all.subarray(10 * row, 10 * row + 10);
+        return own.indexOf(Math.max(...own));
+      });
+    expect(greatest(scores)).not.toEqual(greatest(sums));
+
+    const sessions = await openSessions(blob);
+    for (const session of Object.values(sessions)) {
+      expect([...session.run(inputs)[0]!.elements]).toEqual(greatest(scores));
+    }
+    const { sha256 } = program.description!.source;
+    const verification = verify({ blob: program, checkpoint: DIGITS, sha256, sessions, inputs });
+    expect(verification).toMatchObject({ samples: 200, differences: [] });
+    disposeAll(sessions);
+  });
 });
 
 describe("what cannot be converted", () => {

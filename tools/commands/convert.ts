@@ -73,6 +73,7 @@ interface Args {
   input?: InputDtype;
   divide?: string;
   "input-quant"?: string;
+  argmax?: boolean;
   "max-rows"?: string;
   classes?: string;
   for: Target;
@@ -84,6 +85,7 @@ function optionsOf(args: Args): ConvertOptions {
     modelVersion: countOption("model-version", args["model-version"]),
     input: inputOption(args),
     inputQuantizer: quantizerOption(args["input-quant"]),
+    argmax: args.argmax,
     maxRows: countOption("max-rows", args["max-rows"], MAX_ROWS),
     classes: args.classes?.split(",").map((name) => name.trim()),
     target: args.for,
@@ -120,6 +122,7 @@ export default defineCommand({
       valueHint: "Q",
       description: `Quantizer: ${QUANTIZER_FORM}`,
     },
+    argmax: { type: "boolean", description: "Give the index of the greatest score" },
     "max-rows": { type: "string", valueHint: "N", description: "Rows that may run at once, else 64" },
     classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },
     for: { ...TARGET_ARG, default: "any" as const },
