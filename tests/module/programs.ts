@@ -378,3 +378,33 @@ export const PACKED: Record<string, Program> = {
     ],
   ),
 };
+
+/** A small program in strips, which the modules of devices run. */
+export const STRIPS: Record<string, Program> = {
+  "u8 → trit4 → trit4": programOf(
+    [
+      ["u8", 17],
+      ["u8", 6],
+      ["i32", 3],
+    ],
+    [
+      {
+        kind: "dense",
+        input: 0,
+        output: 1,
+        dtype: "ternary",
+        packing: "trit4",
+        weights: Int8Array.from({ length: 102 }, (_, i) => (((i * 7) % 5) % 3) - 1),
+        post: thresholds({ base: 0, up: [-90, 3, 80] }),
+      },
+      {
+        kind: "dense",
+        input: 1,
+        output: 2,
+        dtype: "ternary",
+        packing: "trit4",
+        weights: Int8Array.from({ length: 18 }, (_, i) => ((i * 5) % 3) - 1),
+      },
+    ],
+  ),
+};
