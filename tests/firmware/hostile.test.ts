@@ -10,6 +10,7 @@ import { buildImage } from "../../host/firmware/build.ts";
 import { DEVICE_STATUS } from "../../host/firmware/protocol.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import type { Program } from "../../host/program.ts";
+import { type ProgrammedBoard, startProgrammed } from "../../tools/bench/device/programmed_board.ts";
 import { type Machine, machine } from "../module/machine.ts";
 import {
   anyWeights,
@@ -23,7 +24,6 @@ import {
 } from "../module/mutations.ts";
 import { SMALL, STRIPS, TERNARY, withGoldenPairs } from "../module/programs.ts";
 import { ALL, describeKinds, isNarrow, moduleFor } from "./boards.ts";
-import { type Programmed, startProgrammed } from "./programmed.ts";
 
 // Every kind of damage that tests/blob and tests/module do to blobs, in the flash of real firmware. The judge is the same module in V8, on the same
 // blob: those tests hold it to the reference.
@@ -110,7 +110,7 @@ function suite(board: Board, runtime: string, program: Program): void {
   const { blob } = target;
   const flash = new Uint8Array(board.blob.bytes);
   let at: Machine;
-  let on: Programmed;
+  let on: ProgrammedBoard;
   let memoryBytes: number;
   beforeAll(async () => {
     const module = await moduleFor(runtime, blob);
