@@ -150,7 +150,6 @@ describe("boards", () => {
   });
 
   it.each([
-    [["--library", "--runtime", "wasm3"], "no library with wasm3, expected wasm2c"],
     [["--board", "sifive_e", "--runtime", "wasm3"], "wasm3 on sifive_e: its core is rv32imac, expected cortex-m0, "],
     [["--board", "microbit", "--runtime", "wamr"], "wamr on microbit: its core is cortex-m0, expected cortex-m4"],
   ])("refuses %j", (args, message) => {
