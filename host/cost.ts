@@ -2,7 +2,7 @@ import { codeRange } from "./blob/code_range.ts";
 import { packingOf } from "./blob/pack/pack.ts";
 import { tilingOf } from "./blob/tiles.ts";
 import type { Costs } from "./firmware/measured.ts";
-import type { DenseOp, Op, PackingName, Program } from "./program.ts";
+import type { DenseOp, Op, PackingName, Program, QuantizeOp } from "./program.ts";
 
 // The instructions of an inference before anything is built. What an op takes is a sum of terms: how often a loop runs, by the shape of the op, times
 // what one turn costs a runtime on a core, as `npm run firmware:measure` has counted it (measured.json).
@@ -77,13 +77,13 @@ function denseTerm(program: Program, op: DenseOp, tiles: number): Term {
   };
 }
 
-function postName({ kind, ...post }: NonNullable<Exclude<Op, { kind: "argmax" }>["post"]>, dtype: string): string {
+function postName({ kind, ...post }: QuantizeOp["post"], dtype: string): string {
   const rounding = "rounding" in post ? ` ${post.rounding}` : "";
   return `${kind}${rounding}${dtype === "bit" ? " to bits" : ""}`;
 }
 
 /** By channel and by byte of its own records; of thresholds also for steps that are found by halving, and for those that are compared one by one. */
-function postCounts(post: NonNullable<Exclude<Op, { kind: "argmax" }>["post"]>, channels: number): number[] {
+function postCounts(post: QuantizeOp["post"], channels: number): number[] {
   switch (post.kind) {
     case "lookup":
       return [channels];

@@ -72,24 +72,22 @@ const LAYERS: [WeightDtype, PackingName, Codes][] = [
   ["binary", "sign32", BITS],
 ];
 
-type Post = NonNullable<Exclude<Op, { kind: "argmax" }>["post"]>;
-/** Posts by what they make, of 1 or more records. */
+type Post = QuantizeOp["post"];
+/** Posts, by the dtype of the codes that they make. */
 const POSTS: [ActivationDtype, (records: number, next: Random) => Post][] = [
-  ...[1, 3, 7, 15].map((count): [ActivationDtype, (records: number, next: Random) => Post] => [
-    "u8",
-    (records, next) => thresholds(records, count, next),
-  ]),
-  ...[1, 3].map((count): [ActivationDtype, (records: number, next: Random) => Post] => [
-    "bit",
-    (records, next) => thresholds(records, count, next),
-  ]),
+  ["u8", (records, next) => thresholds(records, 1, next)],
+  ["u8", (records, next) => thresholds(records, 3, next)],
+  ["u8", (records, next) => thresholds(records, 7, next)],
+  ["u8", (records, next) => thresholds(records, 15, next)],
+  ["bit", (records, next) => thresholds(records, 1, next)],
+  ["bit", (records, next) => thresholds(records, 3, next)],
   ["i8", (records, next) => requantize(records, "floor", next)],
   ["i8", (records, next) => requantize(records, "half-even", next)],
   ["u8", () => lookup(0, 255)],
   ["bit", () => lookup(-1, 0)],
 ];
 
-/** A program whose last op is counted, less another's. */
+/** A program whose last op is counted: the kernel of its sums, or, less that of the same op without a post, its post. */
 interface Sample {
   program: Program;
   without?: Program;
@@ -148,17 +146,14 @@ async function countLast(
   }
   const tensor = program.tensors[program.inputs[0]!]!;
   const next = mulberry32(tensor.channels);
-  device.write(
-    program.inputs[0]!,
-    1,
-    0,
-    Uint8Array.from({ length: rowStride(tensor) }, () => Math.floor(256 * next())),
-  );
+  const row = Uint8Array.from({ length: rowStride(tensor) }, () => integer(next, 0, 255));
+  device.write(program.inputs[0]!, 1, 0, row);
   const end = program.ops.length;
   device.invoke(0, end, 1); // an interpreter translates what it runs
   return count(end - 1, end, 1) - count(end, end, 1);
 }
 
+/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax. */
 function* samples(next: Random): Generator<Sample> {
   for (const [dtype, packing, ...range] of WEIGHTS) {
     for (const codes of dtype === "binary" ? [BITS, ...CODES] : CODES) {
@@ -175,15 +170,8 @@ function* samples(next: Random): Generator<Sample> {
         for (const input of ["u8", "i8", "i16", "i32", "f32"] as const) {
           const isLookup = post.kind === "lookup";
           if (isLookup ? input !== "u8" && input !== "i8" : input === "f32" && post.kind === "requantize") continue;
-          yield {
-            program: programOf(
-              [
-                [input, channels],
-                [dtype, channels],
-              ],
-              [{ kind: "quantize", input: 0, output: 1, post }],
-            ),
-          };
+          const op: QuantizeOp = { kind: "quantize", input: 0, output: 1, post };
+          yield { program: programOf([op], [input, channels], [dtype, channels]) };
         }
         if (post.kind === "lookup") continue;
         for (const [weights, packing, codes] of LAYERS) {
@@ -202,15 +190,8 @@ function* samples(next: Random): Generator<Sample> {
       offset: new BigInt64Array(channels),
     };
     for (const more of [{}, { scores }, { scores, tileChannels: 8 }]) {
-      yield {
-        program: programOf(
-          [
-            ["i32", channels],
-            ["i32", 1],
-          ],
-          [{ kind: "argmax", input: 0, output: 1, ...more }],
-        ),
-      };
+      const op: Op = { kind: "argmax", input: 0, output: 1, ...more };
+      yield { program: programOf([op], ["i32", channels], ["i32", 1]) };
     }
   }
 }
@@ -237,17 +218,11 @@ function denseProgram(
   outputs: number,
 ): Program {
   const codes: QuantizeOp = { kind: "quantize", input: 0, output: 1, post: lookup(min, max) };
-  return programOf(
-    [
-      ["u8", inputs],
-      [dtype, inputs],
-      [output, outputs],
-    ],
-    [codes, op],
-  );
+  return programOf([codes, op], ["u8", inputs], [dtype, inputs], [output, outputs]);
 }
 
-function programOf(shapes: [ActivationDtype, number][], ops: Op[]): Program {
+/** Ops on tensors that share no memory. */
+function programOf(ops: Op[], ...shapes: [ActivationDtype, number][]): Program {
   let perRow = 0;
   const tensors = shapes.map(([dtype, channels]): Tensor => {
     const tensor = { dtype, channels, fixed: 0, perRow };

@@ -26,14 +26,21 @@ export async function startProgrammed(
 ): Promise<ProgrammedBoard> {
   const folder = mkdtempSync(join(tmpdir(), "tern-gdb-"));
   const path = join(folder, "gdb");
-  const port = await startEmulator(board, elf, new Uint8Array(64).fill(255), [
-    "-gdb",
-    `unix:${path},server=on,wait=off`,
-    ...options,
-  ]);
+  const gdb = ["-gdb", `unix:${path},server=on,wait=off`];
+  const port = await startEmulator(board, elf, new Uint8Array(64).fill(255), [...gdb, ...options]);
   const socket = connect(path);
-  await once(socket, "connect"); // which stops the core
-  await ask(socket, packet("c"));
+  const close = () => {
+    socket.destroy();
+    port.close();
+    rmSync(folder, { recursive: true });
+  };
+  try {
+    await once(socket, "connect"); // which stops the core
+    await ask(socket, packet("c"));
+  } catch (error) {
+    close();
+    throw error;
+  }
   let content = new Uint8Array(64).fill(255);
   return {
     device: openDevice(port),
@@ -54,11 +61,7 @@ export async function startProgrammed(
       await ask(socket, packet("c"));
       content = next;
     },
-    close() {
-      socket.destroy();
-      port.close();
-      rmSync(folder, { recursive: true });
-    },
+    close,
   };
 }
 
