@@ -20,6 +20,7 @@ import { selfTest } from "../../host/self_test.ts";
 import { loadReference, type Session } from "../../host/session.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { describeWith, MNIST_IMAGES, TFC } from "../data.ts";
+import { expectSame } from "../module/agree.ts";
 import { digitsBlob, IMAGES, smallBlob } from "../tools/tern.ts";
 import { moduleNamed } from "../variants.ts";
 import {
@@ -328,7 +329,7 @@ async function expectSums(board: Board, runtime: string, blob: Uint8Array, pictu
   const session = loadDevice(await startEmulator(board, elf, blob), { blob });
   try {
     const [expected] = loadReference(blob).run(pictures);
-    expect(Buffer.compare(bytesOf(session.run(pictures)[0]!.elements), bytesOf(expected!.elements))).toBe(0);
+    expectSame(session.run(pictures)[0]!.elements, expected!.elements, `${board.name}, ${runtime}`);
   } finally {
     session.dispose();
   }
@@ -338,8 +339,6 @@ async function expectSums(board: Board, runtime: string, blob: Uint8Array, pictu
 function readPictures(file: string, pixels: number): Uint8Array {
   return new Uint8Array(readInput(readFileSync(file), file).data.slice(0, pixels));
 }
-
-const bytesOf = ({ buffer }: Int32Array) => new Uint8Array(buffer);
 
 describeWith([TFC, MNIST_IMAGES], "TFC_1W1A", async () => {
   const target = "cortex-m0:wasm3"; // small tiles: the other ones do not fit a narrow board
