@@ -43,10 +43,15 @@ export async function modelMemory(
   return { tables, head, arena, scratch, runtime, bytes };
 }
 
-/** A C header with the sizes of a model, for firmware that has it in flash. */
-export async function modelHeader(blob: Uint8Array, module: Uint8Array, engine: Engine): Promise<string> {
+/** A C header with the sizes of a model, for firmware that has it in flash, with a runtime that wants `runtime` bytes. */
+export async function modelHeader(
+  blob: Uint8Array,
+  module: Uint8Array,
+  engine: Engine,
+  runtime: number,
+): Promise<string> {
   const { tensors, inputs, outputs, description } = readBlob(blob);
-  const { bytes } = await modelMemory(blob, module, engine);
+  const { bytes } = await modelMemory(blob, module, engine, 1, runtime);
   const ends = [
     ...inputs.map((tensor, i) => [`INPUT_${i}`, tensor] as const),
     ...outputs.map((tensor, i) => [`OUTPUT_${i}`, tensor] as const),

@@ -2,7 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FIRMWARE } from "./folder.ts";
 
-/** What a firmware without a model takes, in bytes, as measured: measured.json, by board, runtime and module. */
+/** What one turn of each loop of a kernel costs, in instructions: in the order of its terms (host/cost.ts). By the kernel's name. */
+export type Costs = Record<string, number[]>;
+
+/** What a firmware without a model takes, in bytes, and its kernels' instructions, as measured: measured.json, by board, runtime and module. */
 export interface Measured {
   /** Flash: code and constants. */
   code: number;
@@ -10,6 +13,8 @@ export interface Measured {
   variables: number;
   /** RAM: the stack that is set aside. */
   stack: number;
+  /** Instructions; absent where the board has no RAM for the module. */
+  costs?: Costs;
 }
 
 /** `npm run firmware:measure` writes it. */

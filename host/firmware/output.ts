@@ -6,8 +6,9 @@ import type { Board } from "./boards.ts";
 import { buildImage, compile, compileSteps, LINK, run, SECTIONS, type Step } from "./build.ts";
 import { CORES } from "./cores.ts";
 import { type Chunk, flatImage, intelHex } from "./hex.ts";
-import { boardProject, GENERATED, libraryProject, type Project } from "./project.ts";
+import { boardProject, libraryProject, type Project } from "./project.ts";
 import type { Runtime } from "./runtimes.ts";
+import type { Source } from "./source.ts";
 
 /** What `writeFirmware` made. */
 export interface Written {
@@ -94,7 +95,7 @@ export async function writeLibrary(
     ...sources,
     "CMakeLists.txt": cmakeOf(project),
     "zephyr/module.yml": "name: tern\nbuild:\n  cmake: .\n",
-    "library.properties": ARDUINO,
+    ...(!runtime.interpreter && { "library.properties": ARDUINO }), // which has no place for an interpreter's macros
   };
   await writeFiles(folder, files);
   return { files: Object.keys(files) };
@@ -144,10 +145,19 @@ function quoted(word: string): string {
   return /["*$ ]/.test(word) ? `'${word}'` : word;
 }
 
-/** One file for CMake alone, ESP-IDF and Zephyr. */
-function cmakeOf({ sources }: Project): string {
+/** Flags of our own sources, which any compiler's own may replace; warnings of an interpreter are not a user's. */
+const REPLACED = ["-Wall", "-Wextra", "-Werror"];
+
+/** One file for CMake alone, ESP-IDF and Zephyr. Flags are those of the module's C and of an interpreter. */
+function cmakeOf({ sources, keptFiles }: Project): string {
   const paths = sources.map(({ file }) => `src/${file}`).join(" ");
-  const generated = sources.find(({ flags }) => flags.includes("-w"))!;
+  const isFlagged = ({ file, flags }: Source) =>
+    file.endsWith(".c") && (flags.includes("-w") || keptFiles.includes(file));
+  const properties = sources.filter(isFlagged).map(({ file, flags }) => {
+    const options = flags.filter((flag) => !REPLACED.includes(flag)).map((flag, i, all) => cmakeFlag(flag, all[i - 1]));
+    return `set_source_files_properties(src/${file} PROPERTIES COMPILE_OPTIONS "${options.join(";")}")`;
+  });
+  const languages = sources.some(({ file }) => /\.[sS]$/.test(file)) ? "C ASM" : "C";
   return `# Plain CMake: add_subdirectory(tern), then link tern. ESP-IDF: this folder is a component. Zephyr: name it in ZEPHYR_EXTRA_MODULES.
 cmake_minimum_required(VERSION 3.16)
 set(TERN_SOURCES ${paths})
@@ -158,12 +168,19 @@ elseif(DEFINED ZEPHYR_BASE)
   zephyr_library_named(tern)
   zephyr_library_sources(\${TERN_SOURCES})
 else()
-  project(tern C)
+  project(tern ${languages})
   add_library(tern STATIC \${TERN_SOURCES})
   target_include_directories(tern PUBLIC src)
 endif()
-set_source_files_properties(src/${generated.file} PROPERTIES COMPILE_OPTIONS "${GENERATED.join(";")}")
+${properties.join("\n")}
 `;
+}
+
+/** A flag in a quoted list of CMake; folders are those of the library. */
+function cmakeFlag(flag: string, before: string | undefined): string {
+  const folder = `\${CMAKE_CURRENT_SOURCE_DIR}/src`;
+  if (flag === "-I.") return `-I${folder}`;
+  return before === "-isystem" ? `${folder}/${flag}` : flag.replace(/"/g, '\\"');
 }
 
 const ARDUINO = `name=tern

@@ -45,13 +45,15 @@ export const GENERATED = [
   ],
 ];
 
+/** Of the library with an interpreter: what cores tell apart is speed alone, and WAMR runs on this one. */
+const LIBRARY_CORE = "cortex-m4";
+
 /** The library with a runtime: sources for any build system. */
 export async function libraryProject(runtime: Runtime, module: Uint8Array): Promise<Project> {
-  if (runtime.interpreter) {
-    throw new EngineError("missing", `no library with ${runtime.name}, expected wasm2c; whole firmware has both`);
-  }
+  const { interpreter } = runtime;
   const own = [...LIBRARY, ...RUNTIME, ...runtime.sources];
-  return projectOf(own, await runtime.generate(module));
+  const parts = interpreter && interpreterParts(interpreter, LIBRARY_CORE, module);
+  return projectOf(own, await runtime.generate(module), { parts });
 }
 
 /** A whole firmware for a board, without a blob. */

@@ -39,7 +39,7 @@ export async function moduleFor(runtime: string, blob: Uint8Array = digits): Pro
 }
 
 /** A board of each kind of core; the others only where TERN_DEVICES=all, as `npm run test:devices` says: they take long. */
-const KINDS = ["microbit", "netduinoplus2", "sifive_e"];
+export const KINDS = ["microbit", "netduinoplus2", "sifive_e"];
 export const ALL = process.env.TERN_DEVICES === "all";
 
 /** `suite` on some boards: of each kind of core, or all. */

@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { HEADER } from "../../host/blob/layout.ts";
 import { v8 } from "../../host/engines/v8.ts";
+import { type Board, readBoard } from "../../host/firmware/boards.ts";
+import { CORES } from "../../host/firmware/cores.ts";
 import { LIBRARY } from "../../host/firmware/project.ts";
 import { translate } from "../../host/firmware/wasm2c.ts";
 import { modelMemory } from "../../host/fit.ts";
@@ -13,7 +15,7 @@ import { readInput } from "../../tools/inputs/read.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, TEN as TEN_FILE, tern } from "../tools/tern.ts";
 import { moduleNamed } from "../variants.ts";
-import { MODULE } from "./boards.ts";
+import { MODULE, missingFor } from "./boards.ts";
 import { compileC, hasProgram } from "./host_c.ts";
 
 const { path, put, folder } = scratch();
@@ -148,17 +150,179 @@ describe("tern firmware --library", () => {
     expect(tern("firmware", "--library", "-o", path("bare")).code).toBe(0);
   });
 
+  it("is what ESP-IDF, Zephyr and Arduino look for", () => {
+    const read = (name: string) => readFileSync(join(out, name), "utf8");
+    const cmake = read("CMakeLists.txt");
+    expect(cmake).toMatch(/if\(ESP_PLATFORM\)\n {2}idf_component_register\(SRCS \$\{TERN_SOURCES\} INCLUDE_DIRS src\)/);
+    expect(cmake).toMatch(/elseif\(DEFINED ZEPHYR_BASE\)\n.*\n.*\n {2}zephyr_library_sources\(\$\{TERN_SOURCES\}\)/);
+    for (const [, source] of cmake.match(/set\(TERN_SOURCES ([^)]+)\)/)![1]!.matchAll(/(\S+)/g)) {
+      expect(existsSync(join(out, source!)), source).toBe(true);
+    }
+    expect(read("zephyr/module.yml")).toBe("name: tern\nbuild:\n  cmake: .\n"); // a path from the module's root
+    const properties = Object.fromEntries(
+      read("library.properties")
+        .trim()
+        .split("\n")
+        .map((line) => line.split(/=(.*)/)),
+    );
+    const required = [
+      "name",
+      "version",
+      "author",
+      "maintainer",
+      "sentence",
+      "paragraph",
+      "category",
+      "url",
+      "architectures",
+    ];
+    expect(Object.keys(properties)).toEqual([...required, "includes"]);
+    expect(existsSync(join(out, "src", properties.includes!))).toBe(true);
+  });
+
   describeUnless(hasProgram("cmake") ? undefined : "needs cmake", "with CMake", () => {
+    const cmake = (...args: string[]) => execFileSync("cmake", args, { cwd: folder, encoding: "utf8", stdio: "pipe" });
+
     it("is a target to link", () => {
-      put("CMakeLists.txt", "cmake_minimum_required(VERSION 3.16)\nproject(user C)\nadd_subdirectory(library)\n");
-      const cmake = (...args: string[]) =>
-        execFileSync("cmake", args, { cwd: folder, encoding: "utf8", stdio: "pipe" });
+      put("main.c", MAIN);
+      put(
+        "CMakeLists.txt",
+        "cmake_minimum_required(VERSION 3.16)\nproject(user C)\nadd_subdirectory(library)\n" +
+          "add_executable(user main.c)\ntarget_link_libraries(user tern m)\n",
+      );
       cmake("-S", ".", "-B", "made", "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror");
-      cmake("--build", "made", "--target", "tern");
-      expect(statSync(join(folder, "made", "library", "libtern.a")).size).toBeGreaterThan(5000);
+      cmake("--build", "made");
+      const lines = execFileSync(join(folder, "made", "user"), [model, ten, "8192", "1"], { encoding: "utf8" });
+      expect(lines).toContain("self-test: ok, 0 of 2 wrong");
+    });
+
+    const machine = readBoard("netduinoplus2");
+    for (const runtime of ["wasm3", "wamr"]) {
+      describeUnless(missingFor(machine, runtime), `with ${runtime}, on a Cortex-M4`, () => {
+        it("computes what the reference computes", { timeout: 120_000 }, async () => {
+          const { code, stderr } = tern(
+            "firmware",
+            model,
+            "--library",
+            "--runtime",
+            runtime,
+            "-o",
+            path(`user-${runtime}/tern`),
+          );
+          expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+          const project = path(`user-${runtime}`);
+          writeFileSync(join(project, "main.c"), DEVICE_MAIN);
+          writeFileSync(
+            join(project, "files.S"),
+            `.section .rodata\n.global blob, ten\nblob: .incbin "${model}"\n.balign 4\nten: .incbin "${ten}"\n`,
+          );
+          writeFileSync(join(project, "CMakeLists.txt"), deviceProject(machine));
+          cmake("-S", project, "-B", join(project, "made"), "-DCMAKE_BUILD_TYPE=Release");
+          cmake("--build", join(project, "made"));
+          const quiet = ["-display", "none", "-serial", "none", "-monitor", "none"];
+          const console = ["-chardev", "stdio,id=c0", "-semihosting-config", "enable=on,target=native,chardev=c0"];
+          const elf = join(project, "made", "user.elf");
+          const lines = execFileSync("qemu-system-arm", ["-M", machine.name, "-kernel", elf, ...quiet, ...console], {
+            encoding: "utf8",
+            input: "",
+            timeout: 60_000,
+          }).split("\n");
+          const { elements } = loadReference(blob).run(pictures)[0]!;
+          const rows = Array.from({ length: 10 }, (_, row) =>
+            Buffer.from(elements.slice(10 * row, 10 * row + 10).buffer),
+          );
+          expect(lines.slice(0, 11)).toEqual([...rows.map((row) => row.toString("hex")), "wrong 0"]);
+        });
+      });
+    }
+  });
+
+  const arm = CORES["cortex-m0"];
+  describeUnless(hasProgram(`${arm.tools}g++`) ? undefined : `needs ${arm.tools}g++`, "as Arduino builds it", () => {
+    it("links with a sketch: all of src, one include path, no flags of ours", () => {
+      put("sketch.ino.cpp", SKETCH);
+      const flags = [...arm.flags, "-Os", "-w", "-ffunction-sections", "-fdata-sections", `-I${join(out, "src")}`];
+      const run = (program: string, ...args: string[]) => execFileSync(`${arm.tools}${program}`, args, { cwd: folder });
+      const files = readdirSync(join(out, "src")).filter((name) => name.endsWith(".c"));
+      for (const name of files) run("gcc", ...flags, "-std=gnu11", "-c", join(out, "src", name), "-o", `${name}.o`);
+      run("g++", ...flags, "-std=gnu++11", "-fno-exceptions", "-c", "sketch.ino.cpp", "-o", "sketch.o");
+      const objects = files.map((name) => `${name}.o`);
+      run(
+        "gcc",
+        ...arm.flags,
+        "--specs=nosys.specs",
+        "-Wl,--gc-sections",
+        "-Wl,--no-warnings",
+        "sketch.o",
+        ...objects,
+        "-o",
+        "sketch.elf",
+      );
+      expect(run("nm", "sketch.elf").toString()).toMatch(/ T tern_run$/m);
     });
   });
 });
+
+/** A user's firmware on an emulated board: prints the sums of ten pictures. */
+const DEVICE_MAIN = `
+#include "print.h"
+#include "runtime.h"
+#include "tern.h"
+#include "tern_model.h"
+#include <string.h>
+extern const uint8_t blob[], ten[];
+int32_t board_weights_read(uint8_t *to, uint32_t offset, uint32_t bytes) {
+  if (offset > TERN_MODEL_BLOB_BYTES || bytes > TERN_MODEL_BLOB_BYTES - offset) return 1;
+  memcpy(to, blob + offset, bytes);
+  return 0;
+}
+static uint8_t memory[TERN_MODEL_MEMORY_BYTES] __attribute__((aligned(16)));
+int main(void) {
+  const int status = tern_open(memory, sizeof memory, 1);
+  if (status != TERN_OK) print(tern_status_text(status));
+  for (int row = 0; row < 10 && status == TERN_OK; row++) {
+    memcpy(tern_input(0, 1), ten + 256 * row, TERN_MODEL_INPUT_0_BYTES);
+    if (tern_run(1) == TERN_OK) print_hex(tern_output(0, 1), TERN_MODEL_OUTPUT_0_BYTES);
+  }
+  uint32_t pairs, wrong = 99;
+  tern_self_test(&pairs, &wrong);
+  print_number("wrong", wrong);
+  return status;
+}
+`;
+
+/** Its project, with the start-up code and the linker script of the tests beside this one. */
+function deviceProject({ core, flash, ram }: Board): string {
+  const here = join(import.meta.dirname, "runtimes");
+  const { tools, flags } = CORES[core];
+  const regions = { FLASH: flash.address, FLASH_BYTES: flash.bytes, RAM: ram.address, RAM_BYTES: ram.bytes };
+  const symbols = Object.entries(regions).map(([name, value]) => `-Wl,--defsym=${name}=${value}`);
+  return `cmake_minimum_required(VERSION 3.16)
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_C_COMPILER ${tools}gcc)
+set(CMAKE_ASM_COMPILER ${tools}gcc)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+add_compile_options(${flags.join(" ")} -ffunction-sections -fdata-sections)
+project(user C ASM)
+add_subdirectory(tern)
+add_executable(user.elf main.c files.S ${here}/start.c)
+target_include_directories(user.elf PRIVATE ${here})
+target_link_options(user.elf PRIVATE ${flags.join(" ")} -nostartfiles --specs=nano.specs --specs=nosys.specs -Wl,--gc-sections
+  -Wl,--no-warnings -T ${here}/board.ld ${symbols.join(" ")})
+target_link_libraries(user.elf tern m)
+`;
+}
+
+const SKETCH = `
+#include <tern.h>
+#include <runtime.h>
+#include <tern_model.h>
+static uint8_t memory[TERN_MODEL_MEMORY_BYTES] __attribute__((aligned(16)));
+int32_t board_weights_read(uint8_t *, uint32_t, uint32_t) { return 1; }
+void setup() { tern_open(memory, sizeof memory, 1); }
+void loop() { tern_run(1); }
+int main() { setup(); for (;;) loop(); }
+`;
 
 describe("status texts", () => {
   it("are there for every status of the module", () => {

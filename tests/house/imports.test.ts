@@ -12,6 +12,7 @@ const JOINTS = [
     "sample.ts",
     "session.ts",
     "device.ts",
+    "cost.ts",
     "fit.ts",
     "backend.ts",
     "self_test.ts",

@@ -1,3 +1,4 @@
+import { encodeRow, referenceBackend } from "../../host/backend.ts";
 import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { elementBytes, rowStride } from "../../host/blob/tensors.ts";
 import type {
@@ -378,3 +379,48 @@ export const PACKED: Record<string, Program> = {
     ],
   ),
 };
+
+/** A small network of ternary weights in a packing. */
+function ternary(packing: PackingName): Program {
+  const dense = { kind: "dense", dtype: "ternary", packing } as const;
+  const hidden = Int8Array.from({ length: 102 }, (_, i) => (((i * 7) % 5) % 3) - 1);
+  const last = Int8Array.from({ length: 18 }, (_, i) => ((i * 5) % 3) - 1);
+  return programOf(
+    [
+      ["u8", 17],
+      ["u8", 6],
+      ["i32", 3],
+    ],
+    [
+      { ...dense, input: 0, output: 1, weights: hidden, post: thresholds({ base: 0, up: [-90, 3, 80] }) },
+      { ...dense, input: 1, output: 2, weights: last },
+    ],
+  );
+}
+/** What the modules of devices run, and what also the smallest of them run. */
+export const STRIPS: Record<string, Program> = { "u8 → trit4 → trit4": ternary("trit4") };
+export const TERNARY: Record<string, Program> = { "u8 → field2 → field2": ternary("field2") };
+
+/** The program with two golden pairs. */
+export function withGoldenPairs(program: Program): Program {
+  const reference = referenceBackend(program, 1);
+  const [input, output] = [program.inputs[0]!, program.outputs[0]!];
+  const pairs = [3, 5].map((factor) => {
+    const tensor = program.tensors[input]!;
+    const elements = Array.from({ length: tensor.channels }, (_, i) => (i * factor) & 7);
+    const bytes = new Uint8Array(rowStride(tensor));
+    encodeRow(bytes, tensor, elements, 0);
+    reference.write(input, elements, 1);
+    reference.invoke(0, program.ops.length, 1);
+    const result = new Uint8Array(rowStride(program.tensors[output]!));
+    encodeRow(result, program.tensors[output]!, reference.read(output, 1), 0);
+    return [
+      bytes.subarray(0, elementBytes(tensor)),
+      result.subarray(0, elementBytes(program.tensors[output]!)),
+    ] as const;
+  });
+  return {
+    ...program,
+    selfTest: { inputs: pairs.map(([input]) => input), outputs: pairs.map(([, output]) => output) },
+  };
+}

@@ -31,7 +31,7 @@ export default defineCommand({
     if (blob) readBlob(blob); // is one
     const { name, module } = await deviceModule(runtime, blob);
     const written = library
-      ? await writeLibrary(out, runtime, module, blob && (await modelHeader(blob, module, v8)))
+      ? await writeLibrary(out, runtime, module, blob && (await modelHeader(blob, module, v8, runtime.extraBytes)))
       : await writeFirmware(out, readBoard(board!), runtime, module, blob!);
     printResult(
       args.json,

@@ -1,10 +1,12 @@
 import { defineCommand } from "citty";
+import { predictInstructions } from "../../host/cost.ts";
 import { type Board, boardNames, readBoard } from "../../host/firmware/boards.ts";
 import { type Measured, readMeasured } from "../../host/firmware/measured.ts";
 import { type Runtime, runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { type ModelMemory, modelMemory } from "../../host/fit.ts";
-import { EngineError, v8 } from "../../host/index.ts";
+import { EngineError, readBlob, v8 } from "../../host/index.ts";
 import { deviceModule } from "../../host/node.ts";
+import type { Program } from "../../host/program.ts";
 import { readFile } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
@@ -17,6 +19,8 @@ export interface Fit {
   flash: { code: number; codeFree: number; blob: number; blobFree: number };
   ram: { model: number; variables: number; stack: number; total: number; free: number };
   fits: boolean;
+  /** Of an inference of one row, by the cost model; absent where the model has a kernel that was not measured. */
+  instructions?: number;
 }
 
 export default defineCommand({
@@ -35,7 +39,13 @@ export default defineCommand({
     const boards = (args.board === "all" ? boardNames() : [args.board]).map(readBoard);
     const fits = boards
       .filter(({ core }) => args.board !== "all" || runtime.cores.includes(core))
-      .map((board) => fitOf(board, runtime, name, blob.length, memory));
+      .map((board): Fit => {
+        const instructions = predictFor(board, runtime, name, readBlob(blob));
+        return {
+          ...fitOf(board, runtime, name, blob.length, memory),
+          ...(instructions !== undefined && { instructions }),
+        };
+      });
     printResult(
       args.json,
       () => ({ blob: blob.length, memory, boards: fits }),
@@ -59,6 +69,13 @@ export function fitOf(board: Board, runtime: Runtime, module: string, blobBytes:
   return { board: board.name, runtime: runtime.name, module, flash, ram, fits };
 }
 
+/** Instructions of an inference of one row; undefined where the program has a kernel that was not measured. */
+export function predictFor(board: Board, runtime: Runtime, module: string, program: Program): number | undefined {
+  const { costs } = measuredFor(board, runtime, module);
+  const ops = costs && predictInstructions(program, costs);
+  return ops && Math.round(ops.reduce((sum, op) => sum + op, 0));
+}
+
 function measuredFor(board: Board, { name: runtime, cores }: Runtime, module: string): Measured {
   const all = readMeasured();
   const same = Object.keys(all).find((name) => name === board.name || readBoard(name).core === board.core);
@@ -73,20 +90,24 @@ function formatFits(
   { tables, head, arena, scratch, runtime, bytes }: ModelMemory,
   fits: Fit[],
 ): string[] {
-  const rows = fits.map(({ board, runtime: name, module, flash, ram, fits: fit }) => [
+  const rows = fits.map(({ board, runtime: name, module, flash, ram, fits: fit, instructions }) => [
     board,
     name,
     module,
     formatCount(flash.code),
     formatCount(ram.stack + ram.variables),
     formatCount(ram.total),
+    fit && instructions !== undefined ? formatCount(instructions) : "",
     fit ? `fits, ${formatCount(ram.free)} bytes of RAM free` : shortOf(flash, ram),
   ]);
   return [
     `flash    ${formatCount(blob)} bytes of blob`,
     `RAM      ${formatCount(bytes)} bytes: tables ${formatCount(tables)}, head ${formatCount(head)}, activations ${formatCount(arena)}, scratch ${formatCount(scratch)}, runtime ${runtime}`,
     "",
-    ...formatTable("lllrrrl", [["board", "runtime", "module", "code", "RAM beside it", "of RAM", ""], ...rows]),
+    ...formatTable("lllrrrrl", [
+      ["board", "runtime", "module", "code", "RAM beside it", "of RAM", "instructions", ""],
+      ...rows,
+    ]),
   ];
 }
 

@@ -5,6 +5,9 @@
 #ifndef RUNTIME_H
 #define RUNTIME_H
 #include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Exports of the module (assembly/ABI.md), in the order of that page. */
 enum runtime_export {
@@ -42,9 +45,13 @@ enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes);
 uint8_t *runtime_memory(void);
 
 /* Calls an export with `arguments` (as many as it has) and puts its result into *result. */
-enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *arguments, int32_t *result);
+enum runtime_trap runtime_call(enum runtime_export which, const uint32_t *arguments, int32_t *result);
 
 /* The module's one import, written by the firmware: copies `bytes` bytes of the blob, from `offset`, to `to`. 0, or
    anything else when it cannot. The runtime has checked that to … to + bytes lies in linear memory. */
 int32_t board_weights_read(uint8_t *to, uint32_t offset, uint32_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -3,45 +3,41 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Device, openDevice } from "../../../host/engines/device.ts";
 import { packageRoot } from "../../../host/engines/package_root.ts";
 import type { Board } from "../../../host/firmware/boards.ts";
 import { run } from "../../../host/firmware/build.ts";
 import { CORES } from "../../../host/firmware/cores.ts";
-import { startEmulator } from "../../../host/firmware/emulator.ts";
 import { CACHE } from "../../../host/firmware/folder.ts";
+import { type ProgrammedBoard, startProgrammed } from "./programmed_board.ts";
 
 const SOURCE = join(packageRoot(), "tools", "bench", "device", "count_instructions.c");
 
 /** An emulated board that counts instructions. */
-export interface CountedBoard {
-  device: Device;
+export interface CountedBoard extends ProgrammedBoard {
   /** Invokes ops, and returns the instructions from the call of `tern_invoke` to the first of its reply: the same for the same ops and elements. */
   count(firstOp: number, endOp: number, rows: number): number;
-  close(): void;
 }
 
-/** Starts a firmware with a blob in flash. Throws EngineError, of kind "missing" where there is no C compiler or no emulator. */
-export async function startCounted(board: Board, elf: string, blob: Uint8Array): Promise<CountedBoard> {
+/** Starts a firmware whose blob section is erased. Throws EngineError, of kind "missing" where there is no C compiler or no emulator. */
+export async function startCounted(board: Board, elf: string): Promise<CountedBoard> {
   const [plugin, addressOf] = await Promise.all([buildPlugin(), readSymbols(board, elf)]);
   const folder = mkdtempSync(join(tmpdir(), "tern-count-"));
   const file = join(folder, "counts");
   const [begin, end] = [addressOf("tern_invoke"), addressOf("frame_send")];
   const close = () => rmSync(folder, { recursive: true, force: true });
   try {
-    const options = ["-plugin", `${plugin},begin=${begin},end=${end},to=${file}`];
-    const device = openDevice(await startEmulator(board, elf, blob, options));
+    const programmed = await startProgrammed(board, elf, ["-plugin", `${plugin},begin=${begin},end=${end},to=${file}`]);
     return {
-      device,
+      ...programmed,
       count(firstOp, endOp, rows) {
         const before = readCounts(file).length;
-        device.invoke(firstOp, endOp, rows);
+        programmed.device.invoke(firstOp, endOp, rows);
         const counts = readCounts(file).slice(before);
         if (counts.length === 1) return counts[0]!;
         throw new Error(`${board.name}: ${counts.length} counts of an invocation, expected 1`);
       },
       close() {
-        device.close();
+        programmed.close();
         close();
       },
     };

@@ -98,8 +98,9 @@ async function measureWith(task: Task, model: Model, { module, target }: Choice)
   const { head, arena, scratch, bytes } = await modelMemory(blob, readBuilt(module), v8);
   const image = await imageOf(`${task.board} ${task.runtime} ${task.build} ${module}`);
   const addressOf = await readSymbols(board, image.elf);
-  const counted = await startCounted(board, image.elf, blob);
+  const counted = await startCounted(board, image.elf);
   try {
+    await counted.program(blob);
     const taken = counted.device.open(1);
     const program = readBlob(blob);
     return {

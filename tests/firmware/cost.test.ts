@@ -1,0 +1,130 @@
+import { expect, it } from "vitest";
+import { readBlob } from "../../host/blob/read.ts";
+import { repack } from "../../host/blob/repack.ts";
+import type { Target } from "../../host/blob/targets.ts";
+import { writeBlob } from "../../host/blob/write.ts";
+import { deviceBackend } from "../../host/device.ts";
+import type { Board } from "../../host/firmware/boards.ts";
+import { buildImage } from "../../host/firmware/build.ts";
+import { runtimeNamed } from "../../host/firmware/runtimes.ts";
+import { modelMemory } from "../../host/fit.ts";
+import { v8 } from "../../host/index.ts";
+import { deviceModule } from "../../host/node.ts";
+import type { DenseOp, WeightDtype } from "../../host/program.ts";
+import { startCounted } from "../../tools/bench/device/counted_board.ts";
+import { MODELS } from "../../tools/bench/device/models.ts";
+import { fitOf, predictFor } from "../../tools/commands/fit.ts";
+import { describeWith, TFC } from "../data.ts";
+import { Random } from "../graph/random.ts";
+import { elements, lookup, programOf, requantize, thresholds, weights } from "../module/programs.ts";
+import { ALL, describeBoards, KINDS } from "./boards.ts";
+
+// The cost model against counted instructions, on networks that it was not made from.
+
+/** A network with every dtype of weights, and posts of both kinds. */
+function mixed(): Uint8Array {
+  const random = new Random(11);
+  const dense = (input: number, dtype: WeightDtype, from: number, to: number, post?: DenseOp["post"]): DenseOp => {
+    const op: DenseOp = { kind: "dense", input, output: input + 1, dtype, weights: weights(dtype, from * to, random) };
+    return post ? { ...op, post } : op;
+  };
+  const steps = (channels: number, count: number) => {
+    const up = () => Array.from({ length: count }, () => random.int(-400, 400));
+    return thresholds(...Array.from({ length: channels }, () => ({ base: count === 1 ? -1 : 0, up: up() })));
+  };
+  const scaled = (channels: number) => {
+    const record = () => ({
+      multiplier: random.int(2 ** 20, 2 ** 21),
+      offset: BigInt(random.int(-999, 999)),
+      shift: 24,
+    });
+    const range = { lo: -128, hi: 127, rounding: "half-even" } as const;
+    return requantize(range, ...Array.from({ length: channels }, record));
+  };
+  const program = programOf(
+    [
+      ["u8", 150],
+      ["u8", 150],
+      ["u8", 60],
+      ["i8", 72],
+      ["i8", 40],
+      ["bit", 96],
+      ["u8", 50],
+      ["i32", 11],
+      ["i32", 1],
+    ],
+    [
+      { kind: "quantize", input: 0, output: 1, post: lookup("u8", random) },
+      dense(1, "int4", 150, 60, steps(60, 7)),
+      dense(2, "int8", 60, 72, scaled(72)),
+      dense(3, "int3", 72, 40, scaled(40)),
+      dense(4, "ternary", 40, 96, steps(96, 1)),
+      dense(5, "binary", 96, 50, steps(50, 15)),
+      dense(6, "binary", 50, 11),
+      { kind: "argmax", input: 7, output: 8 },
+    ],
+    { maxRows: 1 },
+  );
+  return writeBlob(program);
+}
+
+const NETWORKS: Record<string, () => Uint8Array | Promise<Uint8Array>> = {
+  digits: async () => (await MODELS.digits()).blob,
+  TFC_1W1A: async () => (await MODELS.TFC_1W1A()).blob,
+  "784-256-256-10": async () => (await MODELS["784-256-256-10"]()).blob,
+  "256-64-64-64-10 × i8": async () => (await MODELS["256-64-64-64-10 × i8"]()).blob,
+  mixed,
+};
+
+/** Instructions of the second inference: in the first, an interpreter translates what it runs. */
+async function countInference(board: Board, elf: string, blob: Uint8Array): Promise<number> {
+  const program = readBlob(blob);
+  const random = new Random(1);
+  const rows = program.inputs.map((input) => {
+    const { dtype, channels } = program.tensors[input]!;
+    return elements(dtype, channels, random);
+  });
+  const counted = await startCounted(board, elf);
+  try {
+    await counted.program(blob);
+    counted.device.open(1);
+    const backend = deviceBackend(program, counted.device, board.name, 1);
+    const [, second] = [0, 1].map(() => {
+      for (const [i, row] of rows.entries()) backend.write(program.inputs[i]!, row, 1);
+      return counted.count(0, program.ops.length, 1);
+    });
+    return second! - counted.count(0, 0, 1);
+  } finally {
+    counted.close();
+  }
+}
+
+describeWith([TFC], "instructions of an inference", () => {
+  describeBoards(
+    "predicted",
+    (board, runtime) => {
+      it("within 10 % of what is counted", { timeout: 120_000 }, async () => {
+        const runs = runtimeNamed(runtime);
+        const core = board.core === "rv32imac" ? "rv32" : board.core;
+        const target: Target = runtime === "wasm2c" ? core : `${core}:wasm3`;
+        const found: Record<string, number> = {};
+        for (const [name, make] of Object.entries(NETWORKS)) {
+          const blob = repack(await make(), target);
+          const { name: moduleName, module } = await deviceModule(runs, blob);
+          const memory = await modelMemory(blob, module, v8, 1, runs.extraBytes);
+          if (!fitOf(board, runs, moduleName, blob.length, memory).fits) continue;
+          const { elf } = await buildImage(board, runs, module);
+          const predicted = predictFor(board, runs, moduleName, readBlob(blob))!;
+          found[name] = predicted / (await countInference(board, elf, blob));
+        }
+        expect(Object.keys(found).length).toBeGreaterThan(1);
+        for (const [name, ratio] of Object.entries(found)) {
+          expect(Math.abs(ratio - 1), `${name}: ${ratio} of what is counted; npm run firmware:measure`).toBeLessThan(
+            0.1,
+          );
+        }
+      });
+    },
+    ALL ? undefined : KINDS,
+  );
+});
