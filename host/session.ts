@@ -56,6 +56,12 @@ export const ARRAYS: Partial<Record<ActivationDtype, new (elements: ArrayLike<nu
   f32: Float32Array,
 };
 
+/** Whether elements are of a dtype, as they are. */
+function isOf(dtype: ActivationDtype, elements: InputRows): boolean {
+  const array = ARRAYS[dtype];
+  return array !== undefined && elements instanceof array;
+}
+
 /**
  * Opens a blob in an engine. Resident weights are repacked where the module does not run their packing, or its variant runs another one
  * faster; streamed ones stay as they are. Throws BlobError for a blob that breaks FORMAT.md, InputError for more rows than it allows,
@@ -161,7 +167,7 @@ export class Session {
       const { dtype, channels } = tensors[this.program.inputs[i]!]!;
       const where = () => `input "${description?.inputs[i]?.name ?? i}"`;
       const real = elements instanceof Float32Array;
-      if (!(elements instanceof ARRAYS[dtype]!) && !(real && description)) {
+      if (!isOf(dtype, elements) && !(real && description)) {
         throw new InputError(
           `${where()}: found ${elements.constructor.name}, expected ${dtype}${description ? " or f32" : ""}`,
         );
@@ -193,7 +199,7 @@ export class Session {
       const { dtype, channels } = tensors[tensor]!;
       const end = (first + count) * channels;
       const rows = first === 0 && end === elements.length ? elements : elements.subarray(first * channels, end);
-      const isNative = elements instanceof ARRAYS[dtype]!;
+      const isNative = isOf(dtype, elements);
       const written = isNative ? rows : inputCodes(description!, i, rows as Float32Array, count);
       const target = isNative ? tensor : description!.inputs[i]!.codes;
       if (target === tensor) this.#backend.write(tensor, written, count);

@@ -8,9 +8,11 @@ import type { Engine, Instance } from "../../host/engines/engine.ts";
 import { InputError } from "../../host/errors.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
-import { type InputRows, load, type Session } from "../../host/session.ts";
+import type { Op } from "../../host/program.ts";
+import { type InputRows, load, loadReference, type Session } from "../../host/session.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
 import { describeEngines } from "../engines.ts";
+import { programOf } from "../module/programs.ts";
 import { randomOnnx } from "../random_graph.ts";
 import { disposeAll, MODULE, openSessions } from "../sessions.ts";
 
@@ -93,6 +95,19 @@ describe("every session", () => {
       expect(() => session.run(inputs)).toThrow(message);
       expect(elementsOf(session, IMAGES)).toEqual(before);
     }
+  });
+
+  it("refuses what an input of bits cannot be given as", () => {
+    const dense: Op = { kind: "dense", input: 0, output: 1, dtype: "binary", weights: Int8Array.of(1, -1, 1) };
+    const bits = programOf(
+      [
+        ["bit", 3],
+        ["i32", 1],
+      ],
+      [dense],
+    );
+    const session = loadReference(writeBlob(bits));
+    expect(() => session.run(new Uint8Array(3))).toThrow(new InputError('input "0": found Uint8Array, expected bit'));
   });
 
   it("adds up the time of every op", () => {
