@@ -90,7 +90,6 @@ describeEngines("a session", (engine) => {
         simd: ["pair4", "pair4", "field4"],
         relaxed: ["field2sum", "pair4", "field4"],
         device: ["trit4", "trit4", "field4"],
-        device_interpreted: ["trit4", "trit4", "field4"],
       };
       const session = await load({ module, variant: variant as Variant, blob, engine, maxRows: 1 });
       const to = fastest[variant as keyof typeof FASTEST];

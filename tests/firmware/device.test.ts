@@ -115,8 +115,8 @@ describeBoards("firmware", (board, runtime) => {
 describe("the module of a device", () => {
   it.each([
     ["wasm2c", "device_mlp", "device", "device", "device"],
-    ["wasm3", "device_interpreted", "ternary_device", "scalar", "device_interpreted"],
-    ["wamr", "device_interpreted", "ternary_device", "scalar", "device_interpreted"],
+    ["wasm3", "scalar", "ternary_device", "scalar", "scalar"],
+    ["wamr", "scalar", "ternary_device", "scalar", "scalar"],
   ])("under %s is the smallest that has all that a blob needs", async (runtime, ...expected) => {
     const [inStrips, ternary, scalar, all] = expected;
     for (const [blob, name] of [
