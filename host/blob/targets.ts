@@ -29,10 +29,7 @@ const INTERPRETED: Choice[] = [{ weights: "int3", packing: "field4" }];
 /**
  * For 32-bit cores, by way of C made from the module `device`: a table for four weights of all channels (assembly/kernels/scalar/strips.ts).
  */
-const CORES: Choice[] = [
-  { weights: "ternary", packing: "trit4" },
-  ...INTERPRETED,
-];
+const CORES: Choice[] = [{ weights: "ternary", packing: "trit4" }, ...INTERPRETED];
 
 /**
  * What each variant runs fastest; the first choice that fits counts, and an op that none fits keeps its packing. Tables of pairs cost the

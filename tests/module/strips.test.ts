@@ -44,10 +44,7 @@ function mlp(random: Random, [inputs, hidden, outputs]: number[], steps: number)
 }
 
 describeEngines("strips", (engine) => {
-  describe.each([
-    "device",
-    "device_mlp",
-  ])("build/%s.wasm", (target) => {
+  describe.each(["device", "device_mlp"])("build/%s.wasm", (target) => {
     const tableBytes = 216 * 4;
     // and what a byte of weights that no writer makes reads behind them (kernels/scalar/strips.ts)
     const ownBytes = Math.ceil((7 + 216 * 3 + 255 + 2) / 16) * 16;

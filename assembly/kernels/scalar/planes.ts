@@ -82,8 +82,8 @@ function bytesSum(bytes: u64): u64 {
  * are prepared as above. The last block may reach up to 12 bytes past a channel's weights, where codes are 0.
  *
  * `high` are the trits of 1 and `low` those of 0. Let P be #{k: (plane[k] ^ high[k]) | low[k]}, and Q the same for a plane of zeros: 64 products with a plane
- * add up to Q − P, since its bits turn the 0 of a trit of 1 to 1, and the 1 of a trit of −1 to 0. So three operations and a population count serve them. A
- * plane weighs half of the one before it; all planes together weigh `all`.
+ * add up to Q − P: a bit of 1 takes from the count where the trit is 1, and adds to it where it is −1. So two operations and a population count serve them. A
+ * plane weighs half of the one before it; all planes together weigh `all`. Where weights have one bit, `high` are the trits of −1, and the sum changes its sign.
  * A field of 3 is a trit of 2: it counts as 0, and twice as 1 in a second pass, which ternary weights do not have.
  */
 export function planes(
