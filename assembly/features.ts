@@ -49,11 +49,18 @@ export const PANELS: bool = ASC_FEATURE_SIMD && !LEAN;
 // @ts-expect-error
 export const SMALL: bool = isDefined(TERN_SMALL) ? TERN_SMALL != 0 : false;
 
-/** Whether kernels are for 32-bit cores: by way of C (`--use TERN_CORE=1`), or in an interpreter (`--use TERN_CORE=2`). */
+/** Whether kernels are for 32-bit cores, by way of C (`--use TERN_CORE=1`). */
 // @ts-expect-error
 export const CORE: bool = isDefined(TERN_CORE) ? TERN_CORE != 0 : false;
-// @ts-expect-error
-export const INTERPRETED: bool = isDefined(TERN_CORE) ? TERN_CORE == 2 : false;
+
+/**
+ * Whether this build is for little memory: in C, whose text lies in flash, or of few packings, for an interpreter that keeps translated code in RAM. Loops
+ * stay loops then, and blocks are small.
+ */
+export const COMPACT: bool = CORE || !(DATA & OTHER_FIELDS);
+
+/** Whether thresholds are found by halving (ops/steps.ts); other builds compare with all. */
+export const HALVING: bool = CORE || (!COMPACT && !SMALL && !ASC_FEATURE_SIMD);
 
 /** Whether this build runs weights in strips (trit4), from tables at the start of memory; and whether it runs nothing else. */
 export const STRIPS: bool = (DATA & (1 << Packing.trit4)) != 0;

@@ -15,7 +15,6 @@ export const VARIANTS: Record<string, Uint8Array> = {
   simd: moduleNamed("simd"),
   relaxed: moduleNamed("relaxed"),
   device: moduleNamed("device"),
-  device_interpreted: moduleNamed("device_interpreted"),
 };
 
 /** The bytes of a target of asconfig.json. */

@@ -1,15 +1,14 @@
 import { Packing } from "../blob";
-import { CORE, DATA, FIELD4, INTERPRETED, PAIR4, PANELS, SMALL } from "../features";
+import { CORE, DATA, FIELD4, PAIR4, PANELS, SIGNS, SMALL } from "../features";
 import { panels as relaxedPanels } from "./relaxed/byte_panel";
 import { toBytes, Wide, wideOf } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
 import { groupRowBytes, groupCode as relaxedGroupCode } from "./relaxed/group_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
 import { signBit as coreSignBit } from "./scalar/bit_counts";
-import { signBit as wordsSignBit } from "./scalar/bit_words";
 import { fieldCode as scalarFieldCode } from "./scalar/field_code";
-import { packedBytes, toPacked } from "./scalar/packed";
-import { planesBytes, toPlanes } from "./scalar/planes";
+import { packed, packedBytes, toPacked } from "./scalar/packed";
+import { planes, planesBytes, toPlanes } from "./scalar/planes";
 import { signBit as scalarSignBit } from "./scalar/sign_bit";
 import { signCode as scalarSignCode } from "./scalar/sign_code";
 import { bytesBytes } from "./simd/bytes";
@@ -38,8 +37,7 @@ export function signBit(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (INTERPRETED) wordsSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  else if (CORE) coreSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  if (CORE) coreSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
   else inline.always(scalarSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
@@ -140,6 +138,28 @@ export function fieldCode<A>(
   inline.always(
     scalarFieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
   );
+}
+
+/** In builds without SIMD, for packings whose rows are prepared (preparedBytes): those tell no longer of which type their codes were. */
+export function preparedCode(
+  packing: u32,
+  offset: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  if (DATA & FIELD4 && packing == Packing.field4) {
+    packed(-offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  } else {
+    const bias = DATA & SIGNS && packing == Packing.sign32 ? 0 : 1 - offset;
+    planes(packing, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  }
 }
 
 /** Rows from which on weights are unpacked into a panel: a tile has two in relaxed builds, and three otherwise. */

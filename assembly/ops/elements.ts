@@ -1,5 +1,5 @@
 import { Activation, dtypeOf, rowStride } from "../blob";
-import { OPS, SIGNED_INPUT, WIDE_INPUT } from "../features";
+import { BIT_TENSOR, OPS, SIGNED_INPUT, WIDE_INPUT } from "../features";
 import { sums } from "../regions";
 
 /** A block of sums for quantize: the elements of `height` rows from the one at `row` on, and of `width` channels from `first` on. */
@@ -18,4 +18,14 @@ export function element(tensor: usize, row: usize, channel: u32): i32 {
   if (dtype == Activation.i16) return load<i16>(row + (channel << 1));
   const bits = load<i32>(row + (channel << 2));
   return dtype == Activation.f32 ? bits ^ ((bits >> 31) & 0x7fffffff) : bits;
+}
+
+/** Stores a code as element `channel` of a row; the bits of a row have been cleared. */
+export function storeElement(isBit: u32, row: usize, channel: u32, code: i32): void {
+  if (!(OPS & BIT_TENSOR) || !isBit) {
+    store<u8>(row + channel, code);
+    return;
+  }
+  const at = row + (channel >> 3);
+  store<u8>(at, load<u8>(at) | ((code >>> 31) << (channel & 7)));
 }

@@ -1,9 +1,9 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, Post, rowStride, Tensor, weightRowBytes } from "../blob";
+import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor, weightRowBytes } from "../blob";
 import {
   BIT_TENSOR,
-  CORE,
   DATA,
   OPS,
+  OTHER_FIELDS,
   PAIR4,
   PANELS,
   packingOf,
@@ -23,6 +23,7 @@ import {
   panelCode,
   prepare,
   preparedBytes,
+  preparedCode,
   signBit,
   signCode,
   signVector,
@@ -32,7 +33,6 @@ import { Status } from "../status";
 import { tile } from "../weights";
 import { storeCode, storeCodes } from "./code";
 import { element, elements } from "./elements";
-import { storeSteps } from "./steps";
 import { inStrips, strips } from "./strips";
 
 /**
@@ -97,9 +97,7 @@ export function layer(op: usize): Status {
         from += height * codeStep;
         for (let r: u32 = 0; r < height; r++, to += rowStride(output)) {
           if (!post) continue;
-          const block = sums + r * step;
-          if (CORE && post == Post.thresholds) storeSteps(op, records, block, width, output, to, first);
-          else storeCodes(op, records, block, width, output, to, first);
+          storeCodes(op, records, sums + r * step, width, output, to, first);
         }
       }
       weights += width * rowBytes;
@@ -171,7 +169,11 @@ function multiply(
     groupCode(offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
-  if (DATA & SIGNS && (packing == Packing.sign32 || packing == Packing.sign128)) {
+  if (!ASC_FEATURE_SIMD && !SMALL && (!(DATA & OTHER_FIELDS) || preparedBytes(packing, inputs, rows))) {
+    preparedCode(packing, offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
+    return;
+  }
+  if (DATA & SIGNS && (SMALL || ASC_FEATURE_SIMD) && (packing == Packing.sign32 || packing == Packing.sign128)) {
     if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     else signCode<u8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;

@@ -1,8 +1,12 @@
 import { Activation, dtypeOf, Op } from "../blob";
 import { BIT_TENSOR, OPS } from "../features";
+import { storeElement } from "./elements";
+
+/** Base and ups of a record of one step, up from −1 to 0. */
+const RISING: u32 = 0x1ffff;
 
 /**
- * Post thresholds (FORMAT.md) for cores without vectors, where comparing all steps of a record would take longer than a channel's sum: steps ascend, so
+ * Post thresholds (FORMAT.md), where comparing all steps of a record would take longer than a channel's sum, for want of vectors: steps ascend, so
  * halving finds how many are reached. Contract of storeCodes (code.ts).
  */
 export function storeSteps(
@@ -17,27 +21,24 @@ export function storeSteps(
   const step: u32 = load<u16>(op, Op.recordStep);
   const all: u32 = load<u16>(op, Op.count);
   const end = channel + count;
-  if (OPS & BIT_TENSOR && dtypeOf(tensor) == Activation.bit) {
-    if (all == 1 && !(channel & 7)) {
-      for (; channel + 8 <= end; channel += 8) {
-        let bits: i32 = 0;
-        for (const next = sums + 32; sums < next; record += step, sums += 4) {
-          const head = load<i32>(record);
-          let code = (head << 16) >> 16; // base
-          if (load<i32>(sums) >= load<i32>(record, 4)) code += head >>> 16 ? 1 : -1;
-          bits = (bits >>> 1) | (code & 0x80000000);
+  const isBit = OPS & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
+  if (isBit && all == 1 && !(channel & 7)) {
+    for (; channel + 8 <= end; channel += 8) {
+      let bits: i32 = 0;
+      for (const next = sums + 32; sums < next; record += step, sums += 4) {
+        const head = load<u32>(record);
+        let isNegative = i32(load<i32>(sums) < load<i32>(record, 4));
+        if (head != RISING) {
+          const base = ((<i32>head) << 16) >> 16;
+          isNegative = i32((isNegative ? base : head >>> 16 ? base + 1 : base - 1) < 0);
         }
-        store<u8>(row + (channel >> 3), bits >>> 24);
+        bits = (bits >>> 1) | (isNegative << 31);
       }
+      store<u8>(row + (channel >> 3), bits >>> 24);
     }
-    for (; channel < end; channel++, record += step, sums += 4) {
-      const at = row + (channel >> 3);
-      store<u8>(at, load<u8>(at) | ((code(record, all, load<i32>(sums)) >>> 31) << (channel & 7)));
-    }
-    return;
   }
   for (; channel < end; channel++, record += step, sums += 4) {
-    store<u8>(row + channel, inline.always(code(record, all, load<i32>(sums))));
+    inline.always(storeElement(isBit, row, channel, inline.always(code(record, all, load<i32>(sums)))));
   }
 }
 

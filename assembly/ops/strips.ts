@@ -1,22 +1,11 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, Post, recordBytes, rowStride, Tensor } from "../blob";
-import {
-  BIT_TENSOR,
-  CORE,
-  INTERPRETED,
-  OPS,
-  packingOf,
-  SIGNED_INPUT,
-  STREAMS,
-  STRIPS,
-  STRIPS_ALONE,
-} from "../features";
-import { STRIPS_AT_ONCE, stripSums, stripsStart, stripTables, twoStripSums } from "../kernels/scalar/strips";
+import { Activation, dtypeOf, Op, OpKind, Packing, recordBytes, rowStride, Tensor } from "../blob";
+import { BIT_TENSOR, OPS, packingOf, SIGNED_INPUT, STREAMS, STRIPS, STRIPS_ALONE } from "../features";
+import { stripSums, stripsStart, stripTables } from "../kernels/scalar/strips";
 import { BLOCK_CHANNELS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
 import { storeCodes } from "./code";
 import { element } from "./elements";
-import { storeSteps } from "./steps";
 
 /** Inputs of a strip, and bytes of a group of four channels in one. */
 const STRIP_INPUTS: u32 = 16;
@@ -38,7 +27,7 @@ export function stripBytes(op: usize): u32 {
 
 /** Bytes that are read at a time: a strip, or the parameter records of a block of channels. */
 export function stripBuffer(op: usize): u32 {
-  return max(STRIPS_AT_ONCE * stripBytes(op), (BLOCK_CHANNELS - 1) * load<u16>(op, Op.recordStep) + recordBytes(op));
+  return max(stripBytes(op), (BLOCK_CHANNELS - 1) * load<u16>(op, Op.recordStep) + recordBytes(op));
 }
 
 /**
@@ -67,15 +56,11 @@ export function strips(op: usize): Status {
       if (!quantizes) {
         stripsStart(total, end, stripsOf(inputs));
         const signed: bool = OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8;
-        for (let k: u32 = 0; k < inputs; ) {
-          const count = inputs - k > STRIP_INPUTS ? STRIPS_AT_ONCE : 1;
-          const weights = tile(from, count * bytes);
+        for (let k: u32 = 0; k < inputs; k += STRIP_INPUTS, from += bytes) {
+          const weights = tile(from, bytes);
           if (STREAMS && !weights) return Status.ReadFailed;
-          stripTables(signed, row + k, count);
-          k += count * STRIP_INPUTS;
-          from += count * bytes;
-          if (INTERPRETED && count == 2) twoStripSums(weights, bytes, total, end);
-          else stripSums(weights, total, end, INTERPRETED ? 0 : rows >> 29); // there are never so many
+          stripTables(signed, row + k);
+          stripSums(weights, total, end, rows >> 29); // there are never so many
         }
       }
       if (post) {
@@ -88,8 +73,7 @@ export function strips(op: usize): Status {
           if (STREAMS && !records) return Status.ReadFailed;
           if (quantizes) for (let i: u32 = 0; i < count; i++) store<i32>(sums + (i << 2), element(input, row, c + i));
           const block = quantizes ? sums : total + ((c - first) << 2);
-          if (CORE && post == Post.thresholds) storeSteps(op, records, block, count, output, to, c);
-          else storeCodes(op, records, block, count, output, to, c);
+          storeCodes(op, records, block, count, output, to, c);
         }
       }
       row += rowStride(input);

@@ -30,14 +30,13 @@ const VECTORS: Choice[] = [
   { weights: "int3", packing: "field4" }, // field3 has no vector kernel: a twentieth
 ];
 
+/** For the module `scalar` in an interpreter: int3 in fields of 4 bits takes packed products instead of one by one. */
+const INTERPRETED: Choice[] = [{ weights: "int3", packing: "field4" }];
+
 /**
- * For 32-bit cores, by way of C made from the module `device`: a table for four weights of all channels (assembly/kernels/scalar/strips.ts). int3 in fields
- * of 4 bits takes packed products instead of one by one.
+ * For 32-bit cores, by way of C made from the module `device`: a table for four weights of all channels (assembly/kernels/scalar/strips.ts).
  */
-const CORES: Choice[] = [
-  { weights: "ternary", packing: "trit4" },
-  { weights: "int3", packing: "field4" },
-];
+const CORES: Choice[] = [{ weights: "ternary", packing: "trit4" }, ...INTERPRETED];
 
 /**
  * What each variant runs fastest; the first choice that fits counts, and an op that none fits keeps its packing. Tables of pairs cost the
@@ -61,7 +60,6 @@ export const FASTEST = {
     { weights: "ternary", packing: "field2" },
   ],
   device: CORES,
-  device_interpreted: CORES,
 } satisfies Record<string, Choice[]>;
 
 export interface TargetChoices {
@@ -92,11 +90,11 @@ export const TARGETS = {
     choices: [],
     tileChannels: 4,
   },
-  "cortex-m3:wasm3": { about: "the module `device_interpreted` in wasm3 on a Cortex-M3", choices: CORES },
-  "cortex-m4:wasm3": { about: "the same on a Cortex-M4 or M33", choices: CORES },
-  "cortex-m7:wasm3": { about: "the same on a Cortex-M7", choices: CORES },
+  "cortex-m3:wasm3": { about: "the module `scalar` in wasm3 or WAMR on a Cortex-M3", choices: INTERPRETED },
+  "cortex-m4:wasm3": { about: "the same on a Cortex-M4 or M33", choices: INTERPRETED },
+  "cortex-m7:wasm3": { about: "the same on a Cortex-M7", choices: INTERPRETED },
   rv32: { about: "the module `device` in C on a 32-bit RISC-V core", choices: CORES },
-  "rv32:wasm3": { about: "the module `device_interpreted` in wasm3 on a 32-bit RISC-V core", choices: CORES },
+  "rv32:wasm3": { about: "the same on a 32-bit RISC-V core", choices: INTERPRETED },
 } satisfies Record<string, TargetChoices>;
 
 export type Target = keyof typeof TARGETS;

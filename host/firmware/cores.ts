@@ -22,7 +22,7 @@ const THUMB = ["-mthumb", "-mfloat-abi=soft"]; // no float anywhere: a core's FP
 
 /** Cores that are known, by the name that boards give. */
 export const CORES = {
-  "cortex-m0": { ...ARM, flags: ["-mcpu=cortex-m0", ...THUMB], generated: [] },
+  "cortex-m0": { ...ARM, flags: ["-mcpu=cortex-m0", ...THUMB], generated: APART },
   "cortex-m3": { ...ARM, flags: ["-mcpu=cortex-m3", ...THUMB], generated: APART },
   "cortex-m4": { ...ARM, flags: ["-mcpu=cortex-m4", ...THUMB], generated: APART },
   "cortex-m7": { ...ARM, flags: ["-mcpu=cortex-m7", ...THUMB], generated: APART },

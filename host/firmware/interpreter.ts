@@ -45,7 +45,9 @@ export function interpreterParts(interpreter: Interpreter, core: CoreName, modul
   return {
     files: {
       ...Object.fromEntries(ours.map((path) => [basename(path), readFileSync(join(FIRMWARE, path), "utf8")])),
-      ...Object.fromEntries(theirs.map((path) => [path, readFileSync(join(folder, path), "utf8")])),
+      ...Object.fromEntries(
+        theirs.map((path) => [path, edited(interpreter, path, readFileSync(join(folder, path), "utf8"))]),
+      ),
     },
     sources: [
       ...own.map((path, i) => ({
@@ -56,6 +58,16 @@ export function interpreterParts(interpreter: Interpreter, core: CoreName, modul
       ...sources.map((path) => ({ file: path, flags: [...flags, ...THEIRS, speed(path)], kept: true })),
     ],
   };
+}
+
+/** A file of theirs with our edits. Throws EngineError of kind "version" where it is not what they are for. */
+export function edited({ edits = [] }: Interpreter, path: string, text: string): string {
+  for (const { from, to, times } of edits.filter(({ file }) => file === path)) {
+    const found = text.match(from)?.length ?? 0;
+    if (found !== times) throw new EngineError("version", `${path}: found ${from} ${found} times, expected ${times}`);
+    text = text.replace(from, to);
+  }
+  return text;
 }
 
 /** Static memory for a module. One that was not measured gets what is enough for a measured one that is no smaller. */

@@ -1,4 +1,4 @@
-import { fieldCode, prepare, preparedBytes, signBit, signCode } from "../../assembly/kernels";
+import { fieldCode, prepare, preparedBytes, preparedCode, signBit } from "../../assembly/kernels";
 
 /** Numbers of lanes: one word of signs or fields, and each side of its edges. */
 const LANES: StaticArray<u32> = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65];
@@ -60,6 +60,27 @@ function row(data: StaticArray<u8>, signed: bool, bits: u32, inputs: u32): Stati
   return prepared;
 }
 
+/** By the kernel of prepared rows where there is one. */
+function product<A>(
+  bits: u32,
+  offset: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  if (preparedBytes(bits, inputs, 1)) {
+    preparedCode(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  } else {
+    fieldCode<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  }
+}
+
 /** A block of one channel and one row. */
 function one(): StaticArray<i32> {
   return new StaticArray<i32>(1);
@@ -91,22 +112,34 @@ describe("signBit", () => {
   });
 });
 
-describe("signCode", () => {
+describe("signs × codes", () => {
   it("is the sum of signed codes, of either type", () => {
     for (let i = 0; i < LANES.length; i++) {
       const inputs = LANES[i];
       const weights = noise(12, inputs);
       const input = noise(65, ~inputs);
       const sum = one();
-      signCode<u8>(at(weights), 12, 1, at(row(input, false, 1, inputs)), 80, 1, inputs, changetype<usize>(sum), 4);
+      preparedCode(
+        1,
+        1,
+        at(weights),
+        12,
+        1,
+        at(row(input, false, 1, inputs)),
+        80,
+        1,
+        inputs,
+        changetype<usize>(sum),
+        4,
+      );
       expect<i32>(sum[0]).toBe(naiveSignCode<u8>(weights, input, inputs));
-      signCode<i8>(at(weights), 12, 1, at(row(input, true, 1, inputs)), 80, 1, inputs, changetype<usize>(sum), 4);
+      preparedCode(1, 1, at(weights), 12, 1, at(row(input, true, 1, inputs)), 80, 1, inputs, changetype<usize>(sum), 4);
       expect<i32>(sum[0]).toBe(naiveSignCode<i8>(weights, input, inputs));
     }
   });
 });
 
-describe("fieldCode", () => {
+describe("fields × codes", () => {
   it("is the sum of products of fields and codes, of every width and either type", () => {
     for (let i = 0; i < LANES.length; i++) {
       const inputs = LANES[i];
@@ -115,7 +148,7 @@ describe("fieldCode", () => {
       const sum = one();
       for (let bits: u32 = 2; bits <= 8; bits = bits == 4 ? 8 : bits + 1) {
         for (let offset: i32 = 1; offset <= 1 << (bits - 1); offset <<= 1) {
-          fieldCode<u8>(
+          product<u8>(
             bits,
             offset,
             at(weights),
@@ -129,7 +162,7 @@ describe("fieldCode", () => {
             4,
           );
           expect<i32>(sum[0]).toBe(naiveFieldCode<u8>(weights, bits, offset, input, inputs));
-          fieldCode<i8>(
+          product<i8>(
             bits,
             offset,
             at(weights),

@@ -92,7 +92,6 @@ describeEngines("a session", (engine) => {
         simd: ["pair4", "pair4", "field4"],
         relaxed: wide ? ["field2x16", "field2x16", "field4"] : ["field2x16", "pair4", "field4"],
         device: ["trit4", "trit4", "field4"],
-        device_interpreted: ["trit4", "trit4", "field4"],
       };
       const session = await load({ module, variant: variant as Variant, blob, engine, maxRows: 1 });
       const to = fastest[variant as keyof typeof FASTEST];

@@ -27,7 +27,7 @@ export const WEIGHT_DTYPES = Object.keys(WEIGHTS) as WeightDtype[];
 export function packingsOf(module: Uint8Array): PackingName[] {
   const everywhere: PackingName[] = ["sign32", "field2", "field3", "field4", "field8"];
   if (module === VARIANTS.scalar) return everywhere;
-  if (module === VARIANTS.device || module === VARIANTS.device_interpreted) return [...everywhere, "trit4"];
+  if (module === VARIANTS.device) return [...everywhere, "trit4"];
   return [...everywhere, "pair4", "sign128", ...(module === VARIANTS.relaxed ? ["field2x16" as const] : [])];
 }
 

@@ -10,7 +10,6 @@ export const CEILINGS = {
   simd: { bytes: 16 * 1024, holds: "all ops, SIMD128 kernels" },
   relaxed: { bytes: 16 * 1024, holds: "all ops, relaxed SIMD kernels" },
   device: { bytes: 9 * 1024, holds: "all ops, scalar kernels, ternary weights in strips" },
-  device_interpreted: { bytes: 9 * 1024, holds: "the same for interpreters" },
   device_mlp: { bytes: 3 * 1024, holds: "u8 lookup, ternary dense in strips, thresholds" },
   ternary_mlp: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
   ternary_device: { bytes: 4 * 1024, holds: "the same, fast kernels; weights resident or streamed" },

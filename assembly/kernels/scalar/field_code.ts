@@ -1,11 +1,8 @@
-import { DATA, FIELD4, OTHER_FIELDS, SMALL } from "../../features";
-import { packed } from "./packed";
-import { planes } from "./planes";
+import { SMALL } from "../../features";
 
 /**
  * Weights in fields (field2, field3, field4, field8) × codes of type A (i8 or u8). A u32 word holds 32 / bits fields of `bits` bits, the first
- * in its low bits; a field is a weight plus `offset`. Rows for field2 are prepared as in planes.ts and those for field4 as in packed.ts, unless
- * kernels are to be small.
+ * in its low bits; a field is a weight plus `offset`. Lane by lane: most widths have kernels for prepared rows (`preparedCode`), unless they are to be small.
  * Contract: ../README.md.
  */
 export function fieldCode<A>(
@@ -21,19 +18,10 @@ export function fieldCode<A>(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (!SMALL && bits == 2) {
-    planes(2, 1 - offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-    return;
-  }
-  if (!SMALL && DATA & FIELD4 && bits == 4) {
-    packed(-offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-    return;
-  }
   if (SMALL) {
     store<i32>(sums, inline.always(product<A>(bits, offset, weights, codes, inputs))); // blocks are of one channel and one row
     return;
   }
-  if (!(DATA & OTHER_FIELDS)) return;
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     for (let c: u32 = 0; c < channels; c++) {
       store<i32>(sums + (c << 2), inline.always(product<A>(bits, offset, weights + c * weightStep, codes, inputs)));

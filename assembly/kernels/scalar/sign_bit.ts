@@ -1,6 +1,10 @@
+import { COMPACT } from "../../features";
+
+/** Bytes of a step of the loop. */
+const STEP: u32 = COMPACT ? 8 : 16;
+
 /**
- * Binary weights (sign32) × bits. Each differing bit turns a product of +1 into −1, hence inputs − 2 · mismatches. Bits of the last
- * word past `inputs` are masked. Contract: ../README.md.
+ * Binary weights (sign32) × bits. Each differing bit turns a product of +1 into −1, hence inputs − 2 · mismatches. Four channels share every load of the input: to an interpreter a load costs as much as two other instructions. Contract: ../README.md.
  */
 export function signBit(
   weights: usize,
@@ -13,38 +17,56 @@ export function signBit(
   sums: usize,
   sumStep: u32,
 ): void {
+  const rest = inputs % (STEP * 8);
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
+    const end = codes + (inputs / (STEP * 8)) * STEP;
     let a = weights;
-    for (let c: u32 = 0; c < channels; c += 2) {
-      let b = c + 1 < channels ? a + weightStep : a;
-      let countA: i64 = 0;
-      let countB: i64 = 0;
-      const next = b + weightStep;
+    let at = sums;
+    const last = sums + (channels << 2);
+    for (; at + 16 <= last; at += 16) {
+      let b = a + weightStep;
+      let c = b + weightStep;
+      let d = c + weightStep;
+      const next = d + weightStep;
+      let countA: i32 = 0;
+      let countB: i32 = 0;
+      let countC: i32 = 0;
+      let countD: i32 = 0;
       let x = codes;
-      let left = inputs;
-      for (const end = codes + ((inputs >> 7) << 4); x < end; x += 16, a += 16, b += 16) {
-        const x0 = load<u64>(x);
-        const x1 = load<u64>(x, 8);
-        countA += popcnt(load<u64>(a) ^ x0);
-        countB += popcnt(load<u64>(b) ^ x0);
-        countA += popcnt(load<u64>(a, 8) ^ x1);
-        countB += popcnt(load<u64>(b, 8) ^ x1);
+      for (; x < end; x += STEP, a += STEP, b += STEP, c += STEP, d += STEP) {
+        let word = load<u64>(x);
+        countA += <i32>popcnt(load<u64>(a) ^ word);
+        countB += <i32>popcnt(load<u64>(b) ^ word);
+        countC += <i32>popcnt(load<u64>(c) ^ word);
+        countD += <i32>popcnt(load<u64>(d) ^ word);
+        if (COMPACT) continue;
+        word = load<u64>(x, 8);
+        countA += <i32>popcnt(load<u64>(a, 8) ^ word);
+        countB += <i32>popcnt(load<u64>(b, 8) ^ word);
+        countC += <i32>popcnt(load<u64>(c, 8) ^ word);
+        countD += <i32>popcnt(load<u64>(d, 8) ^ word);
       }
-      left &= 127;
-      countA += mismatches(a, x, left);
-      countB += mismatches(b, x, left);
-      store<i32>(sums + (c << 2), inputs - 2 * <i32>countA);
-      if (c + 1 < channels) store<i32>(sums + (c << 2), inputs - 2 * <i32>countB, 4);
+      if (rest) {
+        countA += mismatches(a, x, rest);
+        countB += mismatches(b, x, rest);
+        countC += mismatches(c, x, rest);
+        countD += mismatches(d, x, rest);
+      }
+      store<i32>(at, inputs - 2 * countA);
+      store<i32>(at, inputs - 2 * countB, 4);
+      store<i32>(at, inputs - 2 * countC, 8);
+      store<i32>(at, inputs - 2 * countD, 12);
       a = next;
     }
+    for (; at < last; at += 4, a += weightStep) store<i32>(at, inputs - 2 * mismatches(a, codes, inputs));
   }
 }
 
-/** Bits in which two rows of `inputs` bits differ, word by word. */
+/** Bits in which two rows of `inputs` bits differ; those behind the last are pushed out. */
 export function mismatches(weights: usize, bits: usize, inputs: u32): i32 {
   let count: i32 = 0;
-  let left: i32 = inputs;
-  for (; left > 32; left -= 32, weights += 4, bits += 4) count += popcnt<i32>(load<u32>(weights) ^ load<u32>(bits));
-  if (left) count += popcnt<i32>((load<u32>(weights) ^ load<u32>(bits)) << (32 - left));
+  for (let left: i32 = inputs; left > 0; left -= 32, weights += 4, bits += 4) {
+    count += popcnt<i32>((load<u32>(weights) ^ load<u32>(bits)) << max(32 - left, 0));
+  }
   return count;
 }

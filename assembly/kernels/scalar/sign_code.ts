@@ -1,8 +1,5 @@
-import { SMALL } from "../../features";
-import { planes } from "./planes";
-
 /**
- * Binary weights (sign32) × codes of type A (i8 or u8), with rows prepared as in planes.ts, unless kernels are to be small. Contract: ../README.md.
+ * Binary weights (sign32) × codes of type A (i8 or u8), where kernels are to be small; others prepare rows (`preparedCode`). Contract: ../README.md.
  */
 export function signCode<A>(
   weights: usize,
@@ -15,10 +12,6 @@ export function signCode<A>(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (!SMALL) {
-    planes(1, 0, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-    return;
-  }
   for (; rows; rows--, codes += codeStep, sums += sumStep) {
     for (let c: u32 = 0; c < channels; c++) {
       store<i32>(sums + (c << 2), product<A>(weights + c * weightStep, codes, inputs));

@@ -1,4 +1,4 @@
-import { INTERPRETED, SMALL } from "../../features";
+import { SMALL } from "../../features";
 
 /**
  * Ternary weights in strips (trit4) × codes, for cores without vectors: a byte of weights is the offset of the sum of its four products in a table,
@@ -10,9 +10,7 @@ import { INTERPRETED, SMALL } from "../../features";
  * then, and a compiler of the module proves accesses to be inside any memory of RESERVED_BYTES or more instead of checking them.
  */
 const TABLE_BYTES: u32 = 216;
-/** Strips that are taken at a time: two save an interpreter loads and stores of sums. */
-export const STRIPS_AT_ONCE: u32 = INTERPRETED ? 2 : 1;
-const TABLES: u32 = 4 * STRIPS_AT_ONCE;
+const TABLES: u32 = 4;
 /** The tables, and what a byte that no writer makes reaches behind the last, from the greatest `base` of stripSums on. */
 export const TABLES_BYTES: u32 = (7 + (TABLES - 1) * TABLE_BYTES + 255 + 2 + 15) & ~15;
 
@@ -33,11 +31,11 @@ export function stripsStart(sums: usize, end: usize, strips: u32): void {
   } while (sums < end);
 }
 
-/** Builds the tables of `strips` strips from 16 codes for each, i8 if `signed` and u8 otherwise. What stands behind a row does not count: weights behind the last are 0. */
-export function stripTables(signed: bool, codes: usize, strips: u32): void {
+/** Builds the tables of a strip from its 16 codes, i8 if `signed` and u8 otherwise. What stands behind a row does not count: weights behind the last are 0. */
+export function stripTables(signed: bool, codes: usize): void {
   const flip: u32 = signed ? 0x80808080 : 0; // an i8 is its byte with the highest bit turned over, less 128
   const less: i32 = signed ? 128 : 0;
-  for (let table: usize = 0; table < 4 * (INTERPRETED ? strips : 1); table++, codes += 4) {
+  for (let table: usize = 0; table < TABLES; table++, codes += 4) {
     const word = load<u32>(codes) ^ flip;
     const a = <i32>(word & 0xff) - less;
     const b = (<i32>((word >> 8) & 0xff) - less) * 0x10001;
@@ -64,7 +62,6 @@ export function stripTables(signed: bool, codes: usize, strips: u32): void {
 /**
  * sums[c] += Σ_k trit[c, k] · code[k] + 4 · BIAS over a strip, for channels up to `end` (of `sums`), four at a time. `base` is 0, of which compilers must know only
  * that it is at most 7: then they keep the addresses of tables in registers, while a constant would be added anew for every look-up.
- * To an interpreter a constant is part of the load.
  */
 export function stripSums(weights: usize, sums: usize, end: usize, base: usize): void {
   for (; sums < end; sums += SMALL ? 8 : 16, weights += SMALL ? 8 : 16) {
@@ -76,37 +73,7 @@ export function stripSums(weights: usize, sums: usize, end: usize, base: usize):
   }
 }
 
-/** The same over two strips, the second of which is `next` bytes behind the first. */
-export function twoStripSums(weights: usize, next: u32, sums: usize, end: usize): void {
-  for (let second = weights + next; sums < end; sums += 16, weights += 16, second += 16) {
-    store<i32>(sums, load<i32>(sums) + inline.always(products(0, weights)) + inline.always(secondProducts(second)));
-    const b = inline.always(products(0, weights + 4)) + inline.always(secondProducts(second + 4));
-    store<i32>(sums, load<i32>(sums, 4) + b, 4);
-    const c = inline.always(products(0, weights + 8)) + inline.always(secondProducts(second + 8));
-    store<i32>(sums, load<i32>(sums, 8) + c, 8);
-    const d = inline.always(products(0, weights + 12)) + inline.always(secondProducts(second + 12));
-    store<i32>(sums, load<i32>(sums, 12) + d, 12);
-  }
-}
-
-function secondProducts(weights: usize): i32 {
-  return (
-    <i32>load<u16>(load<u8>(weights), 4 * TABLE_BYTES) +
-    load<u16>(load<u8>(weights, 1), 5 * TABLE_BYTES) +
-    load<u16>(load<u8>(weights, 2), 6 * TABLE_BYTES) +
-    load<u16>(load<u8>(weights, 3), 7 * TABLE_BYTES)
-  );
-}
-
 function products(base: usize, weights: usize): i32 {
-  if (INTERPRETED) {
-    return (
-      <i32>load<u16>(load<u8>(weights)) +
-      load<u16>(load<u8>(weights, 1), TABLE_BYTES) +
-      load<u16>(load<u8>(weights, 2), 2 * TABLE_BYTES) +
-      load<u16>(load<u8>(weights, 3), 3 * TABLE_BYTES)
-    );
-  }
   return (
     <i32>load<u16>(base + load<u8>(weights)) +
     load<u16>(base + TABLE_BYTES + load<u8>(weights, 1)) +

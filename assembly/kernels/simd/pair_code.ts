@@ -1,4 +1,4 @@
-import { storeSums } from "./bytes";
+import { storeSums, zeroOf } from "./bytes";
 import { lookup } from "./lookup";
 import { HEADER, Tables } from "./tables";
 
@@ -39,12 +39,13 @@ const WINDOW: usize = 256;
 
 function oneTable(weights: usize, row: usize, inputs: u32, sums: usize, channels: u32): void {
   const mask = v128.load32_splat(row, Tables.mask);
+  const zero = zeroOf(mask);
   startSums(weights, row, sums, channels);
   let nibbles = weights + NIBBLES;
   let tables = row + HEADER;
   for (const end = tables + (((inputs + 15) >> 4) << 7); tables < end; ) {
-    let all = i16x8.splat(0);
-    let odd = i16x8.splat(0);
+    let all = zero;
+    let odd = zero;
     for (const stop = min(tables + 64 * WINDOW, end); tables < stop; tables += 64, nibbles += 32) {
       const w0 = v128.load(nibbles);
       let bytes = lookup(v128.load(tables), v128.and(w0, mask));
@@ -61,14 +62,15 @@ function oneTable(weights: usize, row: usize, inputs: u32, sums: usize, channels
 
 function twoTables(weights: usize, row: usize, inputs: u32, sums: usize, channels: u32): void {
   const mask = v128.load32_splat(row, Tables.mask);
+  const zero = zeroOf(mask);
   startSums(weights, row, sums, channels);
   let nibbles = weights + NIBBLES;
   let tables = row + HEADER;
   for (const end = tables + (((inputs + 15) >> 4) << 8); tables < end; ) {
-    let all = i16x8.splat(0);
-    let odd = i16x8.splat(0);
-    let allHigh = i16x8.splat(0);
-    let oddHigh = i16x8.splat(0);
+    let all = zero;
+    let odd = zero;
+    let allHigh = zero;
+    let oddHigh = zero;
     for (const stop = min(tables + 128 * WINDOW, end); tables < stop; tables += 128, nibbles += 32) {
       const w0 = v128.load(nibbles);
       const i0 = v128.and(w0, mask);

@@ -38,12 +38,9 @@ static void say_text(const char *text, uint32_t bytes) {
   for (; bytes > 0; bytes--) answer[answer_bytes++] = (uint8_t)(*text ? *text++ : 0);
 }
 
-/* Flash is read in place. Tiles lie at whole words, and have whole fours of them. */
 int32_t board_weights_read(uint8_t *to, uint32_t offset, uint32_t bytes) {
   if (offset > BLOB_BYTES || bytes > BLOB_BYTES - offset) return 1;
-  const uint32_t quick = (((uintptr_t)to | offset) & 3) == 0 ? bytes & ~15u : 0;
-  arch_copy((uint32_t *)to, (const uint32_t *)(BLOB + offset), quick);
-  if (bytes > quick) memcpy(to + quick, BLOB + offset + quick, bytes - quick);
+  memcpy(to, BLOB + offset, bytes);
   return 0;
 }
 

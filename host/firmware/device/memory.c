@@ -1,15 +1,21 @@
-/* memcpy and memset in few bytes: those of newlib take half a kilobyte. Weights are copied elsewhere, words at a time. */
+/* memcpy and memset in few bytes: those of newlib take half a kilobyte. */
+#include "arch.h"
 #include <stddef.h>
-#include <stdint.h>
 
 #pragma GCC optimize("no-tree-loop-distribute-patterns") /* which would make these loops calls of themselves */
 
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
-  for (size_t i = 0; i < bytes; i++) ((uint8_t *)to)[i] = ((const uint8_t *)from)[i];
+  size_t done = (((uintptr_t)to | (uintptr_t)from) & 3) == 0 ? bytes & ~(size_t)15 : 0;
+  arch_copy(to, from, done);
+  for (; done < bytes; done++) ((uint8_t *)to)[done] = ((const uint8_t *)from)[done];
   return to;
 }
 
 void *memset(void *to, int value, size_t bytes) {
-  for (size_t i = 0; i < bytes; i++) ((uint8_t *)to)[i] = (uint8_t)value;
+  uint8_t *at = to;
+  if (((uintptr_t)at & 3) == 0) {
+    for (; bytes >= 4; bytes -= 4, at += 4) *(uint32_t *)at = (uint8_t)value * 0x01010101u;
+  }
+  for (; bytes > 0; bytes--) *at++ = (uint8_t)value;
   return to;
 }

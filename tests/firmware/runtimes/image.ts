@@ -1,9 +1,10 @@
 import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { CORES, type CoreName } from "../../../host/firmware/cores.ts";
+import { edited } from "../../../host/firmware/interpreter.ts";
 import { INTERPRETERS } from "../../../host/firmware/runtimes/interpreters.ts";
 import { buildPlugin } from "../../../tools/bench/device/counted_board.ts";
 import { PROJECT } from "../../house/project_files.ts";
@@ -51,6 +52,18 @@ const run = promisify(execFile);
 const GCC = "arm-none-eabi-gcc";
 const STRICT = ["-Wall", "-Wextra", "-Werror"];
 
+/** Folder of an interpreter's sources, with our edits. */
+function crateOf(interpreter: string): string {
+  const { crate, edits = [] } = INTERPRETERS[interpreter]!;
+  const to = join(folder, crate);
+  if (existsSync(to)) return to;
+  cpSync(join(CRATES, crate), to, { recursive: true });
+  for (const file of new Set(edits.map(({ file }) => file))) {
+    writeFileSync(join(to, file), edited(INTERPRETERS[interpreter]!, file, readFileSync(join(to, file), "utf8")));
+  }
+  return to;
+}
+
 /** The objects of an interpreter for a core, by `interpreter core`: compiled once. */
 const compiled = new Map<string, Promise<string[]>>();
 
@@ -66,10 +79,10 @@ function objectsOf(interpreter: string, core: CoreName): Promise<string[]> {
 
 /** What does not depend on sizes: all but <interpreter>/<interpreter>.c. */
 async function compileInterpreter(interpreter: string, core: CoreName): Promise<string[]> {
-  const { sources, own, crate, cores } = INTERPRETERS[interpreter]!;
+  const { sources, own, cores } = INTERPRETERS[interpreter]!;
   const { fast = [] } = cores[core]!;
   const files = [
-    ...sources.map((path) => ({ path, from: join(CRATES, crate, path) })),
+    ...sources.map((path) => ({ path, from: join(crateOf(interpreter), path) })),
     ...own.slice(1).map((path) => ({ path, from: join(RUNTIMES, path) })),
   ];
   const out = join(folder, `${interpreter}-${core}`);
@@ -77,7 +90,7 @@ async function compileInterpreter(interpreter: string, core: CoreName): Promise<
   const objects: string[] = [];
   const work = files.map(({ path, from }) => async () => {
     const object = join(out, `${path.replaceAll("/", "_")}.o`);
-    const warnings = from.startsWith(CRATES) ? ["-w"] : STRICT;
+    const warnings = sources.includes(path) ? ["-w"] : STRICT;
     const speed = fast.includes(path) ? "-O2" : "-Os";
     await run(GCC, [...flagsOf(interpreter, core), speed, ...warnings, "-c", from, "-o", object]);
     objects.push(object);
@@ -91,13 +104,13 @@ async function compileInterpreter(interpreter: string, core: CoreName): Promise<
 }
 
 function flagsOf(interpreter: string, core: CoreName): string[] {
-  const { defines, flags, headers, includes, crate, cores } = INTERPRETERS[interpreter]!;
+  const { defines, flags, headers, includes, cores } = INTERPRETERS[interpreter]!;
   return [
     ...CORES[core].flags,
     ...flags,
     ...[...defines, ...(cores[core]!.defines ?? [])].map((define) => `-D${define}`),
     ...["", ...headers].map((path) => `-I${join(RUNTIMES, path)}`),
-    ...includes.flatMap((path) => ["-isystem", join(CRATES, crate, path)]),
+    ...includes.flatMap((path) => ["-isystem", join(crateOf(interpreter), path)]),
   ];
 }
 
@@ -177,15 +190,16 @@ export async function runOnHost(
   defines: Record<string, number>,
   files: Record<string, Uint8Array>,
 ): Promise<string> {
-  const { sources, own, crate, includes, defines: fixed } = INTERPRETERS.wasm3!;
-  const paths = [...sources.map((path) => join(CRATES, crate, path)), ...own.map((path) => join(RUNTIMES, path))];
+  const { sources, own, includes, defines: fixed } = INTERPRETERS.wasm3!;
+  const crate = crateOf("wasm3");
+  const paths = [...sources.map((path) => join(crate, path)), ...own.map((path) => join(RUNTIMES, path))];
   const out = join(folder, "host");
   mkdirSync(out);
   writeFileSync(join(out, "files.s"), `.data\n${placed(files, out)}.section .note.GNU-stack\n`);
   const macros = [...fixed, ...Object.entries(defines).map(([name, value]) => `${name}=${value}`)].map((x) => `-D${x}`);
   const stack = ["-Ud_m3MaxNativeStack", "-Dd_m3MaxNativeStack=1000000"];
   const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize=alignment,shift", "-fno-sanitize-recover=all"];
-  const system = includes.flatMap((path) => ["-isystem", join(CRATES, crate, path)]);
+  const system = includes.flatMap((path) => ["-isystem", join(crate, path)]);
   const program = join(out, "program");
   const flags = ["-std=gnu11", "-O1", "-w", ...sanitizers, ...macros, ...stack, `-I${RUNTIMES}`, ...system];
   await run("cc", [...flags, ...paths, join(HERE, main), join(out, "files.s"), "-lm", "-o", program]);

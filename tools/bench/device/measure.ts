@@ -29,7 +29,6 @@ interface Choice {
 const coreTarget = (core: CoreName) => (core === "rv32imac" ? "rv32" : core);
 const inC = (module: string): Choice => ({ module, target: coreTarget });
 const interpreted = (module: string): Choice => ({ module, target: (core) => `${coreTarget(core)}:wasm3` });
-const plain = (module: string): Choice => ({ module, target: () => "any" });
 
 /** Modules of a firmware, the best first. One that a board has no memory for, or that its firmware does not run, makes way for the next. */
 const MODULES: Record<"compiled" | "interpreted", Record<Build, Choice[]>> = {
@@ -39,7 +38,7 @@ const MODULES: Record<"compiled" | "interpreted", Record<Build, Choice[]>> = {
     mlp: [inC("device_mlp")],
   },
   interpreted: {
-    checked: [...["device_interpreted", "ternary_device", "binary_device"].map(interpreted), plain("scalar")],
+    checked: ["scalar", "ternary_device", "binary_device"].map(interpreted),
     unchecked: [],
     mlp: [],
   },

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define FRONT_BYTES ((sizeof(M3MemoryHeader) + 15) & ~15u) /* memory begins at a multiple of 16 */
+#define LEAST_BYTES 8                                      /* of memory: the widest access. Checks of addresses rely on it: operations.c */
 const uint32_t runtime_extra_bytes = FRONT_BYTES;
 
 static M3MemoryHeader *linear;
@@ -147,6 +148,7 @@ enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes) {
   translated = EXPORTS;
   code = 0;
   used = last = 0;
+  if (bytes < LEAST_BYTES) return TRAP_OTHER;
   IM3Environment environment = m3_NewEnvironment();
   IM3Runtime runtime = environment ? m3_NewRuntime(environment, RUNTIME_STACK_BYTES, 0) : 0;
   if (!runtime) return TRAP_OTHER; /* the pool is too small */
@@ -184,10 +186,10 @@ enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *argum
 }
 
 uint32_t runtime_own_bytes(void) {
-  uint8_t memory[FRONT_BYTES] __attribute__((aligned(16)));
+  uint8_t memory[FRONT_BYTES + LEAST_BYTES] __attribute__((aligned(16)));
   const uint32_t word = 2;
   int32_t bytes;
-  const int failed = runtime_start(memory, 0) || runtime_call(RUNTIME_FEATURES, &word, &bytes);
+  const int failed = runtime_start(memory, LEAST_BYTES) || runtime_call(RUNTIME_FEATURES, &word, &bytes);
   instance = 0;
   return failed ? 0 : (uint32_t)bytes;
 }
