@@ -9,6 +9,7 @@ import { EngineError } from "../errors.ts";
 const FUNCTIONS = {
   wasm_config_new: "void *()",
   wasmtime_config_strategy_set: "void (void *config, uint8_t strategy)",
+  wasmtime_config_target_set: "void *(void *config, const char *target)",
   wasmtime_config_consume_fuel_set: "void (void *config, bool)",
   wasmtime_config_cranelift_nan_canonicalization_set: "void (void *config, bool)",
   wasmtime_config_memory_may_move_set: "void (void *config, bool)",
@@ -101,6 +102,7 @@ export const struct = {
 };
 
 export const CRANELIFT = 1; // of wasmtime_strategy_t
+export const WINCH = 2;
 export const EXTERN_FUNC = 0; // of wasmtime_extern_kind_t
 export const EXTERN_MEMORY = 3;
 export const I32 = 0; // of wasm_valkind_t and wasmtime_valkind_t

@@ -37,9 +37,14 @@ if (typeof engine === "string") console.warn(`SKIPPED finding libwasmtime: ${eng
 describe.skipIf(typeof engine === "string")("createWasmtime, with a library", () => {
   const { library } = engine as WasmtimeEngine;
 
-  it("gives the same engine for the same library, by file and by folder", async () => {
+  it("gives the same engine for the same library, by file and by folder; another one for another compiler", async () => {
     expect(await createWasmtime({ library: library.path })).toBe(engine);
     expect(await createWasmtime({ library: dirname(library.path) })).toBe(engine);
+    const winch = await createWasmtime({ library: library.path, compiler: "winch" });
+    expect([winch.name, winch.version]).toEqual(["wasmtime:winch", (engine as WasmtimeEngine).version]);
+    // Winch has no relaxed SIMD, so it is Winch
+    const options = { memoryBytes: 0, imports: { weights_read: () => 1 } };
+    await expect(winch.instantiate(moduleNamed("relaxed"), options)).rejects.toMatchObject({ kind: "compile" });
   });
 
   it("finds it in the C API release, and by TERN_WASMTIME", async () => {
