@@ -2,9 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../../host/engines/package_root.ts";
-import { EngineError, VARIANTS, v8, variantProblem } from "../../host/index.ts";
-import { createWasmtime, readModule } from "../../host/node.ts";
 import { writeFileAtomic } from "../files.ts";
+import { openRunners } from "../runners.ts";
 import { printResult } from "../terminal/print.ts";
 import { limitOf128Bits, measureClock } from "./clock.ts";
 import { formatCommand, hasWords } from "./command_line.ts";
@@ -19,7 +18,6 @@ import { type Part, withPart } from "./page.ts";
 import { openPeers } from "./peers.ts";
 import { measureProducts } from "./products.ts";
 import { formatNumber, formatReport, jsonReport, type Report } from "./report.ts";
-import type { Runner } from "./runner.ts";
 import { EFFORT, QUICK } from "./timing.ts";
 
 // npm run bench: measures the kernels and some whole networks in every engine, or what the goals need, or emulated devices; writes BENCHMARKS.md.
@@ -103,8 +101,10 @@ async function benchAll(): Promise<number> {
     missing.push(reason);
     console.error(`SKIPPED: ${reason}`);
   };
+  const { runners, missing: missingEngines, refused } = await openRunners();
+  [...missingEngines, ...refused].forEach(onMissing);
   const plan = {
-    runners: await openRunners(onMissing),
+    runners,
     effort: options.quick ? QUICK : EFFORT,
     wants: hasWords(options.filter),
     onProgress: showProgress,
@@ -162,25 +162,4 @@ async function writePart(part: Part, lines: string[]): Promise<void> {
 /** One changing line, on a terminal only. */
 function showProgress(label: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${label}`);
-}
-
-/** Every engine that is here, with every variant that it computes right. */
-async function openRunners(onMissing: (reason: string) => void): Promise<Runner[]> {
-  const engines = [v8];
-  try {
-    engines.push(await createWasmtime());
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    onMissing(error.message);
-  }
-  const runners: Runner[] = [];
-  for (const engine of engines) {
-    for (const variant of VARIANTS.toReversed()) {
-      const module = await readModule(variant);
-      const problem = await variantProblem(engine, module);
-      if (problem === undefined) runners.push({ engine, variant, module });
-      else onMissing(`${variant} ${problem.replace(/\n.*/s, "")}, in ${engine.name} ${engine.version}`);
-    }
-  }
-  return runners;
 }
