@@ -1,5 +1,6 @@
 // Fetches libwasmtime, which the engine "wasmtime" needs: pip downloads the Python package `wasmtime` for this
-// platform, and the shared library inside it goes to .cache/wasmtime/<version>/. Nothing is installed into Python.
+// platform, and the shared library inside it goes to .cache/wasmtime/<version>/. Nothing is installed into Python. Arguments: another
+// platform, such as linux-arm64, and the folder for its library.
 // Plain JavaScript, and fflate is imported late, because `npm start` imports this file before anything is installed.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -76,17 +77,18 @@ const WHEELS = {
 };
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+const CACHE = join(PROJECT, ".cache", "wasmtime", VERSION);
 const PYTHONS = process.platform === "win32" ? ["python", "py"] : ["python3", "python"];
 
 /**
  * Puts libwasmtime into .cache, unless it is there. Prints one line, unless `quiet`.
  * Absence of pip, a network or a wheel for this platform is no error here: it comes back as `reason`.
  *
- * @param {{ quiet?: boolean }} [options]
+ * @param {{ quiet?: boolean, platform?: string, folder?: string }} [options] this platform, if not given
  * @returns {Promise<{ path: string } | { reason: string }>}
  */
-export async function installWasmtime({ quiet = false } = {}) {
-  const result = await install();
+export async function installWasmtime({ quiet = false, platform = platformName(), folder = CACHE } = {}) {
+  const result = await install(platform, folder);
   if (!quiet) {
     const where = "path" in result ? relative(process.cwd(), result.path) : `not installed: ${result.reason}`;
     console.log(`libwasmtime ${VERSION}: ${where}`);
@@ -95,12 +97,10 @@ export async function installWasmtime({ quiet = false } = {}) {
 }
 
 /** @returns {Promise<{ path: string } | { reason: string }>} */
-async function install() {
-  const platform = platformName();
+async function install(platform, folder) {
   const wheel = WHEELS[platform];
   if (!wheel) return { reason: `no build for ${platform}` };
 
-  const folder = join(PROJECT, ".cache", "wasmtime", VERSION);
   const path = join(folder, wheel.library);
   if (sizeOf(path) === wheel.bytes) return { path };
   if (process.env.TERN_OFFLINE === "1") return { reason: "TERN_OFFLINE=1 forbids downloads" };
@@ -158,6 +158,7 @@ function hasPip(python) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const result = await installWasmtime();
+  const [platform, folder] = process.argv.slice(2);
+  const result = await installWasmtime({ platform, folder });
   if ("reason" in result) process.exitCode = 1;
 }

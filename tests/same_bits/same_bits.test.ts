@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { describeWith, MNIST_IMAGES, TFC } from "../data.ts";
+import { PLACES } from "../engines.ts";
+import { PROJECT, read } from "../house/project_files.ts";
+import { describeUnless } from "../skip.ts";
+import { type Case, digitsCases, graphCases, tfcCases } from "./cases.ts";
+import { reference } from "./hosts.ts";
+
+// Golden digests: the sha256 (digest.ts) of what the reference answers to the cases of cases.ts. Every place must give the same.
+// `npx vitest run tests/same_bits -u` writes them, and the README's table of the places, anew.
+
+/** All cases everywhere: `npm run test:engines`. */
+const ALL = process.env.TERN_ENGINES === "all";
+const FILE = join(import.meta.dirname, "digests.json");
+
+const groups = { TFC_1W1A: await tfcCases(), digits: await digitsCases(), graphs: await graphCases() };
+const cases = Object.values(groups).flat();
+
+describeWith([TFC, MNIST_IMAGES], "golden digests", () => {
+  it("are what the reference answers", async () => {
+    const digests = (await reference.run(cases)).reference;
+    await expect(`${JSON.stringify(digests, null, 2)}\n`).toMatchFileSnapshot(FILE);
+  });
+
+  it("are listed in the README, with the places that give them", async () => {
+    const readme = read("README.md");
+    const [start, end] = ["<!-- same bits: tests/same_bits -->\n", "<!-- end -->"];
+    const [from, to] = [readme.indexOf(start) + start.length, readme.indexOf(end)];
+    const page = `${readme.slice(0, from)}\n${(await table()).join("\n")}\n\n${readme.slice(to)}`;
+    await expect(page).toMatchFileSnapshot(join(PROJECT, "README.md"));
+  });
+});
+
+/** Loaded once. */
+const hosts = Object.fromEntries(
+  await Promise.all(Object.entries(PLACES).map(async ([name, { host }]) => [name, await host()] as const)),
+);
+
+describe("the same bits", () => {
+  for (const [name, { title, isSlow }] of Object.entries(PLACES)) {
+    const { missing, takes, run } = hosts[name]!;
+    describeUnless(missing, title, () => {
+      it("are answered in every session", { timeout: 3_600_000 }, async () => {
+        const wanted = isSlow && !ALL ? cases.filter(({ few }) => few) : cases;
+        const fitting = await fittingOf(wanted, takes);
+        const golden: Record<string, string> = JSON.parse(readFileSync(FILE, "utf8"));
+        const expected = Object.fromEntries(fitting.map((each) => [each.name, golden[each.name]]));
+        const digests = await run(fitting);
+        expect(Object.keys(digests)).not.toEqual([]);
+        for (const [session, found] of Object.entries(digests)) expect(found, session).toEqual(expected);
+      });
+    });
+  }
+});
+
+/** The cases that a host has room for. */
+async function fittingOf(all: Case[], takes: ((model: Case) => Promise<boolean>) | undefined): Promise<Case[]> {
+  if (!takes) return all;
+  const fits = await Promise.all(all.map(takes));
+  return all.filter((_, i) => fits[i]);
+}
+
+async function table(): Promise<string[]> {
+  const rows = Object.entries(PLACES).map(async ([name, { title, runs }]) => {
+    const counts = Object.values(groups).map(async (group) => (await fittingOf(group, hosts[name]!.takes)).length);
+    const [tfc, digits, graphs] = await Promise.all(counts);
+    const pictures = tfc && digits ? "1,000 each" : "no room";
+    return `| ${title} | ${runs} | ${pictures} | ${graphs} |`;
+  });
+  return [
+    "| | modules | TFC_1W1A and digits, pictures | random graphs |",
+    "|---|---|---|---|",
+    ...(await Promise.all(rows)),
+  ];
+}
