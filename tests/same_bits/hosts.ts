@@ -8,6 +8,7 @@ import { fitOf } from "../../tools/commands/fit.ts";
 import type { Row } from "../engines.ts";
 import { missingFor } from "../firmware/boards.ts";
 import { missingOnPi, workOnPi } from "../pi/pi.ts";
+import type { Work } from "../pi/worker.ts";
 import { disposeAll, openSessions } from "../sessions.ts";
 import type { Case } from "./cases.ts";
 import { digestOf } from "./digest.ts";
@@ -41,17 +42,22 @@ export function here(name: string, row: Row): Host {
   };
 }
 
-/** What the Pi answered to cases, by their names: all engines there share it. */
-const answered = new Map<string, Digests>();
+/** What an emulated Raspberry Pi found about cases, by their names: it is slow, so it is asked once. */
+const found = new Map<string, Work>();
 
-/** An engine on an emulated Raspberry Pi. */
+export function piFound(cases: Case[]): Work {
+  const names = cases.map(({ name }) => name).join();
+  const work = found.get(names) ?? workOnPi(cases);
+  found.set(names, work);
+  return work;
+}
+
+/** An engine on it. */
 export function onPi(engine: string): Host {
   return {
     missing: missingOnPi(),
     async run(cases) {
-      const names = cases.map(({ name }) => name).join();
-      const digests = answered.get(names) ?? workOnPi(cases).digests;
-      answered.set(names, digests);
+      const { digests } = piFound(cases);
       return Object.fromEntries(Object.entries(digests).filter(([session]) => session.startsWith(`${engine} `)));
     },
   };

@@ -1,12 +1,17 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { readBlob } from "../../host/blob/read.ts";
+import type { WasmtimeEngine } from "../../host/engines/wasmtime.ts";
+import { VARIANTS, type Variant } from "../../host/variant.ts";
 import { describeWith, MNIST_IMAGES, TFC } from "../data.ts";
-import { PLACES } from "../engines.ts";
+import { COMPILERS, ENGINES, PLACES } from "../engines.ts";
 import { PROJECT, read } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";
+import { moduleNamed } from "../variants.ts";
 import { type Case, digitsCases, graphCases, tfcCases } from "./cases.ts";
-import { reference } from "./hosts.ts";
+import { fuelOf } from "./digest.ts";
+import { piFound, reference } from "./hosts.ts";
 
 // Golden digests: the sha256 (digest.ts) of what the reference answers to the cases of cases.ts. Every place must give the same.
 // `npx vitest run tests/same_bits -u` writes them, and the README's table of the places, anew.
@@ -15,8 +20,12 @@ import { reference } from "./hosts.ts";
 const ALL = process.env.TERN_ENGINES === "all";
 const FILE = join(import.meta.dirname, "digests.json");
 
+const FUEL_FILE = join(import.meta.dirname, "fuel.json");
+
 const groups = { TFC_1W1A: await tfcCases(), digits: await digitsCases(), graphs: await graphCases() };
 const cases = Object.values(groups).flat();
+/** What slow places run. */
+const slowCases = ALL ? cases : cases.filter(({ few }) => few);
 
 describeWith([TFC, MNIST_IMAGES], "golden digests", () => {
   it("are what the reference answers", async () => {
@@ -43,8 +52,7 @@ describe("the same bits", () => {
     const { missing, takes, run } = hosts[name]!;
     describeUnless(missing, title, () => {
       it("are answered in every session", { timeout: 3_600_000 }, async () => {
-        const wanted = isSlow && !ALL ? cases.filter(({ few }) => few) : cases;
-        const fitting = await fittingOf(wanted, takes);
+        const fitting = await fittingOf(isSlow ? slowCases : cases, takes);
         const golden: Record<string, string> = JSON.parse(readFileSync(FILE, "utf8"));
         const expected = Object.fromEntries(fitting.map((each) => [each.name, golden[each.name]]));
         const digests = await run(fitting);
@@ -54,6 +62,49 @@ describe("the same bits", () => {
     });
   }
 });
+
+/** wasmtime with each of its compilers, and the modules that they compile. */
+const COUNTING = [
+  { name: "wasmtime", variants: VARIANTS },
+  { name: "wasmtime:winch", variants: ["simd", "scalar"] as const },
+  { name: "wasmtime:pulley", variants: VARIANTS },
+];
+
+// wasmtime's fuel for the first row of each case: a property of model and module, so it is the same with every compiler, on every machine and in
+// every run. Recorded as the digests are.
+describeWith([TFC, MNIST_IMAGES], "the same fuel", () => {
+  const models = [...groups.TFC_1W1A, ...groups.digits].filter(({ few }) => few);
+  for (const { name, variants } of COUNTING) {
+    const { engine } = { ...ENGINES, ...COMPILERS }[name]!;
+    describeUnless(typeof engine === "string" ? engine : undefined, name, () => {
+      it.each([1, 2])("is used, run %i", async () => {
+        const used: Fuel = {};
+        for (const model of models) used[model.name] = await fuelIn(engine as WasmtimeEngine, variants, model);
+        if (name === "wasmtime") await expect(`${JSON.stringify(used, null, 2)}\n`).toMatchFileSnapshot(FUEL_FILE);
+        else expect(recordedFuel()).toMatchObject(used);
+      });
+    });
+  }
+  describeUnless(hosts["wasmtime on arm64"]!.missing, "wasmtime on arm64", () => {
+    it("is used", { timeout: 3_600_000 }, () => expect(piFound(slowCases).fuel).toMatchObject(recordedFuel()));
+  });
+});
+
+/** Case → variant → fuel. */
+type Fuel = Record<string, Record<string, number>>;
+
+async function fuelIn(engine: WasmtimeEngine, variants: readonly Variant[], { blob, inputs }: Case) {
+  const { tensors, inputs: indices } = readBlob(blob);
+  const first = inputs.map((elements, i) => elements.subarray(0, tensors[indices[i]!]!.channels));
+  const fuel: Record<string, number> = {};
+  for (const variant of variants)
+    fuel[variant] = await fuelOf(engine, { variant, module: moduleNamed(variant), blob }, first);
+  return fuel;
+}
+
+function recordedFuel(): Fuel {
+  return JSON.parse(readFileSync(FUEL_FILE, "utf8"));
+}
 
 /** The cases that a host has room for. */
 async function fittingOf(all: Case[], takes: ((model: Case) => Promise<boolean>) | undefined): Promise<Case[]> {
