@@ -11,8 +11,10 @@ export const BIT_TENSOR: u32 = 1 << 30;
 export const SIGNED_INPUT: u32 = 1 << 31;
 
 export const POST_BIT: u32 = 16;
-export const SIGNS: u32 = (1 << Packing.sign32) | (1 << Packing.sign128);
+export const SIGN128: u32 = 1 << Packing.sign128;
+export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;
 export const FIELD4: u32 = 1 << Packing.field4;
+export const PAIR4: u32 = 1 << Packing.pair4;
 export const OTHER_FIELDS: u32 = (1 << Packing.field3) | (1 << Packing.field8); // by no kernel of their own in scalar builds
 export const THRESHOLDS: u32 = 1 << (POST_BIT + Post.thresholds);
 export const REQUANTIZE: u32 = 1 << (POST_BIT + Post.requantize);
@@ -37,6 +39,11 @@ export const DATA: u32 = isDefined(TERN_DATA_FEATURES)
 /** Whether this build can stream weights; one that cannot (`--use TERN_STREAMS=0`) imports nothing. */
 // @ts-expect-error
 export const STREAMS: bool = isDefined(TERN_STREAMS) ? TERN_STREAMS != 0 : true;
+
+/** Whether SIMD kernels share code that they otherwise have copies of, and there are no panels for many rows (`--use TERN_LEAN=1`). */
+// @ts-expect-error
+export const LEAN: bool = isDefined(TERN_LEAN) ? TERN_LEAN != 0 : false;
+export const PANELS: bool = ASC_FEATURE_SIMD && !LEAN;
 
 /** Whether kernels are plain loops, which take fewest bytes (`--use TERN_SMALL=1`). */
 // @ts-expect-error

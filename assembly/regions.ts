@@ -37,14 +37,19 @@ export function opAt(index: u32): usize {
   return ops + index * OP_BYTES;
 }
 
+/** Record of a tensor. */
+export function tensorAt(index: u32): usize {
+  return tensors + index * TENSOR_BYTES;
+}
+
 /** Record of the tensor that an op reads. */
 export function inputOf(op: usize): usize {
-  return tensors + load<u16>(op, Op.input) * TENSOR_BYTES;
+  return inline.always(tensorAt(load<u16>(op, Op.input)));
 }
 
 /** Record of the tensor that an op writes. */
 export function outputOf(op: usize): usize {
-  return tensors + load<u16>(op, Op.output) * TENSOR_BYTES;
+  return inline.always(tensorAt(load<u16>(op, Op.output)));
 }
 
 /** Address of the first row of a tensor. */

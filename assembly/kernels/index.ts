@@ -1,5 +1,5 @@
 import { Packing } from "../blob";
-import { CORE, DATA, FIELD4, INTERPRETED, SMALL } from "../features";
+import { CORE, DATA, FIELD4, INTERPRETED, PAIR4, PANELS, SMALL } from "../features";
 import { panels as relaxedPanels } from "./relaxed/byte_panel";
 import { toBytes, Wide, wideOf } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
@@ -129,7 +129,7 @@ export function fieldCode<A>(
 /** Rows from which on weights are unpacked into a panel: a tile has two in relaxed builds, and three otherwise. */
 export const PANEL_ROWS: u32 = ASC_FEATURE_RELAXED_SIMD ? 4 : 5;
 
-/** In builds with SIMD, for rows and packings that have a panel (panelBytes). */
+/** In builds with panels, for rows and packings that have one (panelBytes). */
 export function panelCode(
   signed: bool,
   packing: u32,
@@ -199,15 +199,15 @@ function fieldBits(packing: u32): u32 {
 
 /** Bytes of the panel (simd/panel.ts) of an op of `rows` rows, for blocks of `height` rows; 0: it has none. */
 export function panelBytes(packing: u32, rows: u32, height: u32): u32 {
-  return ASC_FEATURE_SIMD && rows >= PANEL_ROWS && fieldBits(packing) ? simdPanelBytes(height) : 0;
+  return PANELS && rows >= PANEL_ROWS && fieldBits(packing) ? simdPanelBytes(height) : 0;
 }
 
 /** Bytes of a prepared row of codes of an op of `rows` rows, a multiple of 16; 0: kernels of this packing take rows as they are. */
 export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
   if (SMALL) return 0;
-  if (ASC_FEATURE_SIMD && packing == Packing.pair4) return tablesBytes(inputs);
+  if (ASC_FEATURE_SIMD && DATA & PAIR4 && packing == Packing.pair4) return tablesBytes(inputs);
   const bits = fieldBits(packing);
-  if (!bits || (bits == 8 && (!ASC_FEATURE_SIMD || rows < PANEL_ROWS))) return 0;
+  if (!bits || (bits == 8 && (!PANELS || rows < PANEL_ROWS))) return 0;
   if (!ASC_FEATURE_SIMD) return DATA & FIELD4 && bits == 4 ? packedBytes(inputs) : planesBytes(inputs);
   return asBytes(bits) ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
 }
@@ -218,10 +218,10 @@ export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, row
   if (!ASC_FEATURE_SIMD) {
     if (DATA & FIELD4 && bits == 4) toPacked(signed, row, inputs, to);
     else toPlanes(signed, bits, row, inputs, to);
-  } else if (packing == Packing.pair4) toTables(signed, row, inputs, to);
+  } else if (DATA & PAIR4 && packing == Packing.pair4) toTables(signed, row, inputs, to);
   else if (ASC_FEATURE_RELAXED_SIMD && asBytes(bits)) toBytes(signed, bits, row, inputs, to);
   else {
     toLanes(signed, bits, row, inputs, to);
-    if (bits == 4 && rows < PANEL_ROWS) toNibbles(inputs, to);
+    if (bits == 4 && (!PANELS || rows < PANEL_ROWS)) toNibbles(inputs, to);
   }
 }

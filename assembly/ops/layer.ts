@@ -4,8 +4,11 @@ import {
   CORE,
   DATA,
   OPS,
+  PAIR4,
+  PANELS,
   packingOf,
   QUANTIZE,
+  SIGN128,
   SIGNED_INPUT,
   SIGNS,
   SMALL,
@@ -132,20 +135,20 @@ function multiply(
   const packing = packingOf(op);
   const input = dtypeOf(inputOf(op));
   if (OPS & BIT_TENSOR && input == Activation.bit) {
-    if (ASC_FEATURE_SIMD && packing == Packing.sign128) {
+    if (ASC_FEATURE_SIMD && DATA & SIGN128 && packing == Packing.sign128) {
       signVector(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     } else {
       signBit(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     }
     return;
   }
-  if (ASC_FEATURE_SIMD && packing == Packing.pair4) {
+  if (ASC_FEATURE_SIMD && DATA & PAIR4 && packing == Packing.pair4) {
     pairCode(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
   const signed: bool = OPS & SIGNED_INPUT && input == Activation.i8;
   const offset = weightOffset(op);
-  if (ASC_FEATURE_SIMD && panelBytes(packing, rows, BLOCK_ROWS)) {
+  if (PANELS && panelBytes(packing, rows, BLOCK_ROWS)) {
     panelCode(
       signed,
       packing,

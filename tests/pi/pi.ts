@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
+// @ts-expect-error: JavaScript, which runs before anything is compiled
+import { wasmtimeCommand, wasmtimeLibrary } from "../../tools/scripts/install_wasmtime.mjs";
 import { PROJECT } from "../house/project_files.ts";
 import type { Case } from "../same_bits/cases.ts";
 import type { Work } from "./worker.ts";
@@ -21,16 +23,17 @@ export type NodeName = (typeof NODES)[number];
 const LIBRARIES = "/usr/aarch64-linux-gnu";
 const PACKAGES = "qemu-user libc6-arm64-cross libstdc++6-arm64-cross";
 
-/** Where `npm run pi:install` puts Node and koffi, and libwasmtime. */
+/** Where `npm run pi:install` puts Node and koffi, libwasmtime and the command wasmtime. */
 const MODULES = join(PROJECT, "tests", "pi", "node_modules");
-const WASMTIME = join(PROJECT, ".cache", "pi");
+const WASMTIME: string = wasmtimeLibrary("linux-arm64");
+export const COMMAND: string = wasmtimeCommand("linux-arm64");
 
 /** What is missing to run programs on a Pi. */
 export function missingOnPi(): string | undefined {
   const libraries = ["libc.so.6", "libstdc++.so.6"].every((name) => existsSync(join(LIBRARIES, "lib", name)));
   if (!libraries || spawnSync("qemu-aarch64", ["--version"]).error) return `needs Debian's packages ${PACKAGES}`;
-  const installed = [MODULES, join(WASMTIME, "_libwasmtime.so")].every((path) => existsSync(path));
-  return installed ? undefined : "needs Node, koffi and libwasmtime for arm64: `npm run pi:install`";
+  const installed = [MODULES, WASMTIME, COMMAND].every((path) => existsSync(path));
+  return installed ? undefined : "needs Node, koffi and wasmtime for arm64: `npm run pi:install`";
 }
 
 export interface PiOptions {
@@ -39,20 +42,25 @@ export interface PiOptions {
   node?: NodeName;
 }
 
+/** The line that starts a program there. */
+export function onPi(program: string, args: readonly string[], cpu: Cpu = "cortex-a72"): [string, string[]] {
+  return ["qemu-aarch64", ["-cpu", cpu, "-L", LIBRARIES, program, ...args]];
+}
+
+export function nodePath(node: NodeName = "node24"): string {
+  return join(MODULES, node, "bin", "node");
+}
+
 /** Runs Node there and gives what it printed. Throws where it fails. */
-export function nodeOnPi(args: string[], { cpu = "cortex-a72", node = "node24" }: PiOptions = {}): string {
-  const program = join(MODULES, node, "bin", "node");
-  const { status, stdout, stderr, error } = spawnSync(
-    "qemu-aarch64",
-    ["-cpu", cpu, "-L", LIBRARIES, program, ...args],
-    {
-      encoding: "utf8",
-      maxBuffer: 1 << 28,
-      timeout: 300_000,
-      // koffi asks its own resolver for the library of this machine
-      env: { ...process.env, NODE_PATH: MODULES, TERN_WASMTIME: WASMTIME, NO_COLOR: "1" },
-    },
-  );
+export function nodeOnPi(args: string[], { cpu, node }: PiOptions = {}): string {
+  const [program, line] = onPi(nodePath(node), args, cpu);
+  const { status, stdout, stderr, error } = spawnSync(program, line, {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    timeout: 300_000,
+    // koffi asks its own resolver for the library of this machine
+    env: { ...process.env, NODE_PATH: MODULES, TERN_WASMTIME: WASMTIME, NO_COLOR: "1" },
+  });
   if (status === 0) return stdout;
   throw new Error(`node ${args.join(" ")} on ${cpu}: ${error?.message ?? `code ${status}`}\n${stdout}${stderr}`);
 }
@@ -75,7 +83,7 @@ export function workOnPi(cases: Case[], options: PiOptions = {}): Work {
 function workOnFew(cases: Case[], options: PiOptions): Work {
   const folder = mkdtempSync(join(tmpdir(), "tern-pi-"));
   // in the project, where it finds modules and packages
-  const worker = join(PROJECT, ".cache", "pi", "worker.mjs");
+  const worker = join(PROJECT, ".cache", `pi_worker_${process.pid}.mjs`);
   try {
     buildSync({
       entryPoints: [join(import.meta.dirname, "worker.ts")],
@@ -97,5 +105,6 @@ function workOnFew(cases: Case[], options: PiOptions): Work {
     return JSON.parse(nodeOnPi([worker, join(folder, "jobs.json")], options));
   } finally {
     rmSync(folder, { recursive: true });
+    rmSync(worker, { force: true });
   }
 }

@@ -1,4 +1,4 @@
-// Compiles every target of asconfig.json and prints how large each module is beside its ceiling; then the float ends of the bench.
+// Compiles every target of asconfig.json, and the commands for WASI, and prints how large each is beside its ceiling; then the float ends of the bench.
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
@@ -16,17 +16,29 @@ export const CEILINGS = {
   binary_device: { bytes: 5 * 1024, holds: "u8 lookup, binary dense, bits, thresholds; weights resident or streamed" },
 };
 
+/** The same for commands of WASI, targets of assembly/wasi/asconfig.json. */
+export const COMMAND_CEILINGS = {
+  "tern-cli": { bytes: 10 * 1024, holds: "a command for WASI: all ops, scalar kernels, weights packed for any" },
+  "tern-cli-simd": { bytes: 10 * 1024, holds: "the same, SIMD128 kernels" },
+};
+
 export async function buildWasm() {
   mkdirSync("build", { recursive: true });
-  const { targets } = JSON.parse(readFileSync("asconfig.json", "utf8"));
-  for (const [target, { outFile }] of Object.entries(targets)) {
-    await compile("asconfig.json", target);
-    const { bytes, holds } = CEILINGS[target];
-    const size = statSync(outFile).size;
-    console.log(`${outFile.padEnd(24)}${String(size).padStart(6)} of ${bytes} bytes   ${holds}`);
-    if (size > bytes) throw new Error(`${outFile} has ${size} bytes, its ceiling is ${bytes}`);
-  }
+  await compileAll("asconfig.json", CEILINGS);
+  await compileAll("assembly/wasi/asconfig.json", COMMAND_CEILINGS);
   await compile("tools/bench/floats/asconfig.json", "floats");
+}
+
+/** Every target of a configuration writes build/<target>.wasm. */
+async function compileAll(config, ceilings) {
+  for (const target of Object.keys(JSON.parse(readFileSync(config, "utf8")).targets)) {
+    await compile(config, target);
+    const { bytes, holds } = ceilings[target];
+    const file = `build/${target}.wasm`;
+    const { size } = statSync(file);
+    console.log(`${file.padEnd(24)}${String(size).padStart(6)} of ${bytes} bytes   ${holds}`);
+    if (size > bytes) throw new Error(`${file} has ${size} bytes, its ceiling is ${bytes}`);
+  }
 }
 
 async function compile(config, target) {

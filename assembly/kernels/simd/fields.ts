@@ -1,3 +1,4 @@
+import { LEAN } from "../../features";
 import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2 } from "./bytes";
 
 /**
@@ -49,7 +50,9 @@ export function fields1(
   sums: usize,
   sumStep: u32,
 ): void {
-  inline.always(fields(1, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  if (LEAN) anyFields(1, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  else
+    inline.always(fields(1, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
 /** Of 2 bits. */
@@ -66,7 +69,9 @@ export function fields2(
   sums: usize,
   sumStep: u32,
 ): void {
-  inline.always(fields(2, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  if (LEAN) anyFields(2, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  else
+    inline.always(fields(2, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
 /** Of 4 bits. */
@@ -83,7 +88,29 @@ export function fields4(
   sums: usize,
   sumStep: u32,
 ): void {
-  inline.always(fields(4, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  if (LEAN) anyFields(4, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  else
+    inline.always(fields(4, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+}
+
+/** Of any of these, in one piece of code. */
+function anyFields(
+  bits: u32,
+  factor: i32,
+  bias: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(
+    fields(bits, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+  );
 }
 
 /** Of two channels, in the lanes 0 and 1. */

@@ -1,0 +1,47 @@
+import { Activation, dtypeOf, Tensor } from "../blob";
+import { clearTensor, firstRow, tensorAt } from "../regions";
+
+/** Bytes of one sample's elements: of the tensors that the indices from `ports` up to `end` name. 0: there is none, or one of them does not exist. */
+export function sampleBytes(ports: usize, end: usize, tensorCount: u32): u32 {
+  let bytes: u32 = 0;
+  for (; ports < end; ports += 2) {
+    if (load<u16>(ports) >= tensorCount) return 0;
+    bytes += elementBytes(tensorAt(load<u16>(ports)));
+  }
+  return bytes;
+}
+
+/** Copies a sample's elements to the first row of each input. False: one of them is a float that is NaN or infinite. */
+export function writeInputs(ports: usize, end: usize, sample: usize): bool {
+  for (; ports < end; ports += 2) {
+    const tensor = tensorAt(load<u16>(ports));
+    const bytes = elementBytes(tensor);
+    clearTensor(tensor);
+    copy(firstRow(tensor), sample, bytes);
+    sample += bytes;
+    if (dtypeOf(tensor) != Activation.f32) continue;
+    for (let at = firstRow(tensor), last = at + bytes; at < last; at += 4) {
+      if ((load<u32>(at) & 0x7f800000) == 0x7f800000) return false;
+    }
+  }
+  return true;
+}
+
+/** Copies the elements of the first row of each output to `sample`, one output behind the other. */
+export function readOutputs(ports: usize, end: usize, sample: usize): void {
+  for (; ports < end; ports += 2) {
+    const tensor = tensorAt(load<u16>(ports));
+    const bytes = elementBytes(tensor);
+    copy(sample, firstRow(tensor), bytes);
+    sample += bytes;
+  }
+}
+
+/** Bytes of a row's elements, without what aligns the next row. */
+function elementBytes(tensor: usize): u32 {
+  return ((load<u32>(tensor, Tensor.channels) << (dtypeOf(tensor) >> 1)) + 7) >> 3;
+}
+
+function copy(to: usize, from: usize, bytes: u32): void {
+  for (const end = from + bytes; from < end; from++, to++) store<u8>(to, load<u8>(from));
+}
