@@ -161,11 +161,16 @@ function versionOf(lib: Bound): string {
   const engine = c.wasm_engine_new();
   const error = c.wasmtime_module_new(engine, emptyModule, emptyModule.length, module);
   if (error !== null) throw new EngineError("version", `the library refuses an empty module: ${takeError(lib, error)}`);
-  const image = takeBytes(lib, (vec) => c.wasmtime_module_serialize(module[0], vec));
+  const image = serialize(lib, module[0]!);
   c.wasmtime_module_delete(module[0]);
   c.wasm_engine_delete(engine);
   const version = image.toString("latin1", 66, 66 + image[65]!);
   return /^[\d.]+$/.test(version) ? version : "of unknown version";
+}
+
+/** A compiled module as an ELF file. */
+export function serialize(lib: Bound, module: bigint): Buffer {
+  return takeBytes(lib, (vec) => lib.c.wasmtime_module_serialize(module, vec));
 }
 
 /** Message of a wasmtime_error_t, which is freed. */

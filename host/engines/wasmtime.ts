@@ -11,6 +11,7 @@ import {
   type Libwasmtime,
   loadKoffi,
   loadLibwasmtime,
+  serialize,
   struct,
   takeError,
   takeTrap,
@@ -35,6 +36,8 @@ export interface WasmtimeOptions {
 export interface WasmtimeEngine extends Engine {
   readonly library: Found;
   instantiate(wasm: Uint8Array, options: InstantiateOptions): Promise<WasmtimeInstance>;
+  /** What it makes of a module: an ELF file with the machine code in .text. */
+  compile(wasm: Uint8Array): Uint8Array;
 }
 
 export interface WasmtimeInstance extends Instance {
@@ -82,6 +85,7 @@ function engineOf(lib: Libwasmtime, library: Found, compiler: WasmtimeCompiler):
       const { engine, compile } = options.fuel === undefined ? compilers.plain : compilers.metered;
       return start(lib, engine, compile(wasm), options);
     },
+    compile: (wasm) => serialize(lib, compilers.plain.compile(wasm)),
   };
 }
 

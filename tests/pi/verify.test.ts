@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { CPUS, missingOnPi, NODES, nodeOnPi } from "../../tools/bench/pi/pi.ts";
 import type { Proof } from "../../tools/commands/verify.ts";
 import { describeWith, MNIST_IMAGES, TFC } from "../data.ts";
 import { PROJECT } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";
 import { DIGITS, IMAGES, scratch, tern } from "../tools/tern.ts";
-import { CPUS, missingOnPi, NODES, nodeOnPi } from "./pi.ts";
 
 /** Every processor and Node, and both models: `npm run test:pi`. Else one of each. */
 const ALL = process.env.TERN_PI === "all";

@@ -16,6 +16,14 @@ import { describeMachine } from "./machine.ts";
 import { measureNetworks } from "./networks.ts";
 import { type Part, withPart } from "./page.ts";
 import { openPeers } from "./peers.ts";
+import {
+  compileKernels,
+  formatCode,
+  formatMachineCode,
+  labelOf,
+  missingForMachineCode,
+  versionsOnPi,
+} from "./pi/machine_code.ts";
 import { measureProducts } from "./products.ts";
 import { formatNumber, formatReport, jsonReport, type Report } from "./report.ts";
 import { EFFORT, QUICK } from "./timing.ts";
@@ -31,13 +39,36 @@ const { values: options } = parseArgs({
     device: { type: "boolean", default: false }, // count instructions and bytes on emulated boards; with --goals: what device/goals.ts lists
     filter: { type: "string", default: "" }, // words, all of which a measurement's label has: "ternary K=1024 v8"
     goals: { type: "boolean", default: false }, // only what goals/goals.ts lists; exit code 1: not met, 2: not measured
+    "machine-code": { type: "boolean", default: false }, // what engines make of the kernels for arm64; with --filter: print it
     json: { type: "boolean", default: false },
     peers: { type: "boolean", default: false }, // measure others beside us; npm run bench:peers installs them
     quick: { type: "boolean", default: false }, // small sizes, short times: to see that it works
   },
 });
 const command = formatCommand(process.argv.slice(2));
-process.exitCode = options.device ? await benchDevice() : options.goals ? await benchGoals() : await benchAll();
+process.exitCode = options["machine-code"]
+  ? await benchMachineCode()
+  : options.device
+    ? await benchDevice()
+    : options.goals
+      ? await benchGoals()
+      : await benchAll();
+
+async function benchMachineCode(): Promise<number> {
+  const missing = missingForMachineCode();
+  if (missing) return refuse(missing);
+  const kernels = compileKernels().filter((each) => hasWords(options.filter)(labelOf(each)));
+  if (kernels.length === 0) return refuse(`no kernel has all the words of --filter "${options.filter}"`);
+  const page = options.filter === "";
+  const lines = page ? formatMachineCode(kernels, command, versionsOnPi()) : formatCode(kernels);
+  printResult(
+    options.json,
+    () => kernels,
+    () => lines,
+  );
+  if (page) await writePart("machine code", lines);
+  return 0;
+}
 
 async function benchDevice(): Promise<number> {
   if (options.peers || options.quick)
