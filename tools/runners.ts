@@ -13,12 +13,13 @@ export interface Runners {
   runners: Runner[];
   /** Engines that are not here, and why. */
   missing: string[];
-  /** Variants that an engine does not run, and why. */
-  refused: string[];
+  /** Variants that an engine does not run right, and why. */
+  refused: { engine: Engine; variant: Variant; problem: string }[];
 }
 
 export async function openRunners(): Promise<Runners> {
-  const [engines, missing, refused]: [Engine[], string[], string[]] = [[v8], [], []];
+  const engines: Engine[] = [v8];
+  const missing: string[] = [];
   try {
     engines.push(await createWasmtime());
   } catch (error) {
@@ -26,12 +27,13 @@ export async function openRunners(): Promise<Runners> {
     missing.push(`wasmtime: ${error.message}`);
   }
   const runners: Runner[] = [];
+  const refused: Runners["refused"] = [];
   for (const engine of engines) {
     for (const variant of VARIANTS.toReversed()) {
       const module = await readModule(variant);
       const problem = await variantProblem(engine, module);
       if (problem === undefined) runners.push({ engine, variant, module });
-      else refused.push(`${variant} ${problem.replace(/\n.*/s, "")}, in ${engine.name} ${engine.version}`);
+      else refused.push({ engine, variant, problem: problem.replace(/\n.*/s, "") });
     }
   }
   return { runners, missing, refused };

@@ -133,7 +133,10 @@ async function benchAll(): Promise<number> {
     console.error(`SKIPPED: ${reason}`);
   };
   const { runners, missing: missingEngines, refused } = await openRunners();
-  [...missingEngines, ...refused].forEach(onMissing);
+  missingEngines.forEach(onMissing);
+  for (const { engine, variant, problem } of refused) {
+    onMissing(`${variant} ${problem}, in ${engine.name} ${engine.version}`);
+  }
   const plan = {
     runners,
     effort: options.quick ? QUICK : EFFORT,
