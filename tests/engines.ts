@@ -45,7 +45,7 @@ export interface Place {
   title: string;
   /** Which modules run there, and where their weights lie. */
   runs: string;
-  /** It is an emulator or an interpreter: `npm test` takes few cases there, `npm run test:engines` all. */
+  /** It is an emulator, an interpreter, or a process per case: `npm test` takes few cases there, `npm run test:engines` all. */
   isSlow?: boolean;
   /** In a file of its own, which suites that only loop over engines do not load. */
   host: () => Promise<Host>;
@@ -71,8 +71,8 @@ export const PLACES: Record<string, Place> = {
   "wazero run": inWasi("the command `wazero run` (1.9), x86-64", "inWazero"),
   "v8 on arm64": onPi("V8 of Node 24, arm64", "v8"),
   "wasmtime on arm64": onPi("wasmtime 50, arm64", "wasmtime"),
-  "node:wasi on arm64": { ...inWasi("node:wasi of Node 24, arm64", "inNodeOnPi"), isSlow: true },
-  "wasmtime run on arm64": { ...inWasi("the command `wasmtime run` (49), arm64", "inWasmtimeOnPi"), isSlow: true },
+  "node:wasi on arm64": inWasi("node:wasi of Node 24, arm64", "inNodeOnPi"),
+  "wasmtime run on arm64": inWasi("the command `wasmtime run` (49), arm64", "inWasmtimeOnPi"),
   "microbit:wasm2c": onBoard("microbit", "Cortex-M0", "wasm2c"),
   "lm3s6965evb:wasm2c": onBoard("lm3s6965evb", "Cortex-M3", "wasm2c"),
   "netduinoplus2:wasm2c": onBoard("netduinoplus2", "Cortex-M4", "wasm2c"),
@@ -96,7 +96,7 @@ function onPi(title: string, engine: string): Place {
 
 function inWasi(title: string, host: "inNode" | "inWasmtime" | "inWazero" | "inNodeOnPi" | "inWasmtimeOnPi"): Place {
   const runs = "tern-cli, tern-cli-simd; weights in memory";
-  return { title, runs, host: async () => (await import("./same_bits/wasi.ts"))[host]() };
+  return { title, runs, isSlow: true, host: async () => (await import("./same_bits/wasi.ts"))[host]() };
 }
 
 function onBoard(board: string, core: string, runtime: string): Place {

@@ -67,6 +67,14 @@ describe.skipIf(typeof engine === "string")("createWasmtime, with a library", ()
     expect((await createWasmtime()).library).toEqual({ path, by: "the Python package wasmtime" });
   });
 
+  it("gives what it compiles as an ELF file", () => {
+    const image = (engine as WasmtimeEngine).compile(moduleNamed("scalar"));
+    expect(Buffer.from(image.subarray(0, 4)).toString("latin1")).toBe("\x7fELF");
+    expect(() => (engine as WasmtimeEngine).compile(Uint8Array.of(1))).toThrow(
+      expect.objectContaining({ kind: "compile" }),
+    );
+  });
+
   it("tells what fuel a call left, of an instance that has any", async () => {
     const options = { memoryBytes: 0, imports: { weights_read: () => 1 } };
     const { instantiate } = engine as WasmtimeEngine;

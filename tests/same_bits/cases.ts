@@ -23,7 +23,7 @@ export interface Case {
 const PICTURES = 1000;
 const FEW_PICTURES = 10;
 const GRAPHS = 50;
-const FEW_GRAPHS = 2;
+const FEW_GRAPHS = 1;
 /** The least input, the greatest, and random ones. */
 const GRAPH_ROWS = 10;
 const DTYPES: InputDtype[] = ["u8", "i8", "i16", "f32"];

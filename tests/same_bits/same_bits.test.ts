@@ -63,11 +63,14 @@ describe("the same bits", () => {
   }
 });
 
-/** wasmtime with each of its compilers, and the modules that they compile. */
+/**
+ * wasmtime with each of its compilers, and the modules whose fuel is that of Pulley, which records it. The relaxed one asks what the machine's dot
+ * product of bytes is (assembly/kernels/relaxed/bytes.ts) and goes another way on x86 than in Pulley and on arm64.
+ */
 const COUNTING = [
-  { name: "wasmtime", variants: VARIANTS },
-  { name: "wasmtime:winch", variants: ["simd", "scalar"] as const },
   { name: "wasmtime:pulley", variants: VARIANTS },
+  { name: "wasmtime", variants: ["simd", "scalar"] as const },
+  { name: "wasmtime:winch", variants: ["simd", "scalar"] as const },
 ];
 
 // wasmtime's fuel for the first row of each case: a property of model and module, so it is the same with every compiler, on every machine and in
@@ -80,7 +83,8 @@ describeWith([TFC, MNIST_IMAGES], "the same fuel", () => {
       it.each([1, 2])("is used, run %i", async () => {
         const used: Fuel = {};
         for (const model of models) used[model.name] = await fuelIn(engine as WasmtimeEngine, variants, model);
-        if (name === "wasmtime") await expect(`${JSON.stringify(used, null, 2)}\n`).toMatchFileSnapshot(FUEL_FILE);
+        if (name === "wasmtime:pulley")
+          await expect(`${JSON.stringify(used, null, 2)}\n`).toMatchFileSnapshot(FUEL_FILE);
         else expect(recordedFuel()).toMatchObject(used);
       });
     });
