@@ -10,8 +10,9 @@ import { missingOnPi, nodePath, onPi, WASMTIME } from "../../tools/bench/pi/pi.t
 import { PROJECT } from "../house/project_files.ts";
 import { COMMANDS, commandPath, nodeWasi, noWasmtime, run, type Host as WasiHost, wasmtime } from "../wasi/hosts.ts";
 import { samplesOf } from "../wasi/rows.ts";
+import type { Case } from "./cases.ts";
 import { digestOf } from "./digest.ts";
-import type { Digests, Host } from "./hosts.ts";
+import type { Host } from "./hosts.ts";
 
 // tern-cli.wasm and tern-cli-simd.wasm, the commands of WASI, in runtimes that have a command line.
 
@@ -64,24 +65,28 @@ function hostOf(host: WasiHost, missing: string | undefined): Host {
   return {
     missing,
     async run(cases) {
-      const digests: Digests = {};
       const folder = mkdtempSync(join(tmpdir(), "tern-same-bits-"));
-      for (const command of COMMANDS) {
-        digests[command] = {};
-        for (const { name, blob, inputs } of cases) {
-          writeFileSync(join(folder, "model.tern"), blob);
-          const program = readBlob(blob);
-          const rows = inputs[0]!.length / program.tensors[program.inputs[0]!]!.channels;
-          const samples = samplesOf(program, inputs, rows);
-          const { code, stdout, stderr } = run(host, commandPath(command), folder, ["model.tern"], samples);
-          if (code !== 0) throw new Error(`${command} in ${host.name}, ${name}: code ${code}, ${stderr}`);
-          digests[command][name] = digestOf(outputsOf(program, stdout, rows));
-        }
+      try {
+        return Object.fromEntries(COMMANDS.map((command) => [command, digestsFrom(host, command, folder, cases)]));
+      } finally {
+        rmSync(folder, { recursive: true });
       }
-      rmSync(folder, { recursive: true });
-      return digests;
     },
   };
+}
+
+function digestsFrom(host: WasiHost, command: string, folder: string, cases: Case[]): Record<string, string> {
+  const digests: Record<string, string> = {};
+  for (const { name, blob, inputs } of cases) {
+    writeFileSync(join(folder, "model.tern"), blob);
+    const program = readBlob(blob);
+    const rows = inputs[0]!.length / program.tensors[program.inputs[0]!]!.channels;
+    const samples = samplesOf(program, inputs, rows);
+    const { code, stdout, stderr } = run(host, commandPath(command), folder, ["model.tern"], samples);
+    if (code !== 0) throw new Error(`${command} in ${host.name}, ${name}: code ${code}, ${stderr}`);
+    digests[name] = digestOf(outputsOf(program, stdout, rows));
+  }
+  return digests;
 }
 
 /** What a command has written: a row of each output, sample after sample. */
