@@ -23,7 +23,7 @@ export async function bestModule(engine: Engine): Promise<{ variant: Variant; mo
   return chooseVariant(engine, Object.fromEntries(modules));
 }
 
-export { createWasmtime, type WasmtimeEngine } from "./engines/wasmtime.ts";
+export { createWasmtime, type WasmtimeCompiler, type WasmtimeEngine } from "./engines/wasmtime.ts";
 
 /** The module without vectors that was built for a blob's packings, if one was: it tells how much memory they need. */
 export function plainModule(blob: Uint8Array): Promise<Uint8Array> {

@@ -20,12 +20,12 @@ export function runs(variant: string, blob: Uint8Array): boolean {
 }
 
 /**
- * The blob in the reference and in every engine that is here, all variants, both weight ways where a variant runs the blob's packings. The
- * caller disposes of them.
+ * The blob in the reference and in every engine that is here, all modules that it accepts, both weight ways where a module runs the blob's
+ * packings. The caller disposes of them.
  */
-export async function openSessions(blob: Uint8Array): Promise<Record<string, Session>> {
+export async function openSessions(blob: Uint8Array, engines = ENGINES): Promise<Record<string, Session>> {
   const sessions: Record<string, Session> = { reference: loadReference(blob) };
-  for (const [name, { engine }] of Object.entries(ENGINES)) {
+  for (const [name, { engine }] of Object.entries(engines)) {
     if (typeof engine === "string") {
       if (process.env.TERN_REQUIRE_ALL === "1") throw new Error(engine);
       continue;

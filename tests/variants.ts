@@ -24,8 +24,9 @@ export function moduleNamed(target: string): Uint8Array {
   return new Uint8Array(readFileSync(path)); // a copy, since small files share an ArrayBuffer
 }
 
-/** Whether an engine is to run a variant: V8 of Node 20 has no relaxed SIMD. */
+/** Whether an engine is to run a variant: Winch has no relaxed SIMD, nor has V8 of Node 20. */
 export function accepts(engine: Engine, module: Uint8Array): boolean {
+  if (engine.name === "wasmtime:winch") return module !== VARIANTS.relaxed;
   return engine.name !== "v8" || WebAssembly.validate(module as Uint8Array<ArrayBuffer>);
 }
 

@@ -1,5 +1,6 @@
-import { EngineError, load, loadReference, type Session, VARIANTS, v8, variantProblem } from "../host/index.ts";
-import { bestModule, createWasmtime, openOnDevice, readModule } from "../host/node.ts";
+import { EngineError, load, loadReference, type Session, v8 } from "../host/index.ts";
+import { bestModule, createWasmtime, openOnDevice } from "../host/node.ts";
+import { openRunners, type Runner } from "./runners.ts";
 import { countOption, UsageError } from "./usage.ts";
 
 /** What can run a blob, and where its weights lie meanwhile: words of the command line. */
@@ -73,31 +74,25 @@ export function isDevice(engine: string): boolean {
 }
 
 /**
- * Every session of a blob that can be had here (engine, variant, weights), by name; and why wasmtime is missing, where it is. Streaming ones
- * are those of variants that run the blob's packings.
+ * Every session of a blob that can be had here (engine, variant, weights), by name; and what engine is missing, and why. Streaming ones are
+ * those of variants that run the blob's packings.
  */
 export async function openAll(blob: Uint8Array): Promise<{ sessions: Record<string, Session>; missing: string[] }> {
+  const { runners, missing } = await openRunners();
+  return { sessions: await openIn(runners, blob), missing };
+}
+
+/** The reference and these modules, both weight ways. */
+export async function openIn(runners: Runner[], blob: Uint8Array): Promise<Record<string, Session>> {
   const sessions: Record<string, Session> = { reference: loadReference(blob) };
-  const engines = [v8];
-  const missing: string[] = [];
-  try {
-    engines.push(await createWasmtime());
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    missing.push(`wasmtime: ${(error as Error).message}`);
-  }
-  for (const engine of engines) {
-    for (const variant of VARIANTS.toReversed()) {
-      const module = await readModule(variant);
-      if (await variantProblem(engine, module)) continue;
-      for (const weights of WEIGHTS) {
-        try {
-          sessions[`${engine.name} ${variant} ${weights}`] = await load({ module, variant, blob, engine, weights });
-        } catch (error) {
-          if (!(weights === "streaming" && error instanceof EngineError && error.kind === "packing")) throw error;
-        }
+  for (const { engine, variant, module } of runners) {
+    for (const weights of WEIGHTS) {
+      try {
+        sessions[`${engine.name} ${variant} ${weights}`] = await load({ module, variant, blob, engine, weights });
+      } catch (error) {
+        if (!(weights === "streaming" && error instanceof EngineError && error.kind === "packing")) throw error;
       }
     }
   }
-  return { sessions, missing };
+  return sessions;
 }

@@ -9,6 +9,7 @@ import { EngineError } from "../errors.ts";
 const FUNCTIONS = {
   wasm_config_new: "void *()",
   wasmtime_config_strategy_set: "void (void *config, uint8_t strategy)",
+  wasmtime_config_target_set: "void *(void *config, const char *target)",
   wasmtime_config_consume_fuel_set: "void (void *config, bool)",
   wasmtime_config_cranelift_nan_canonicalization_set: "void (void *config, bool)",
   wasmtime_config_memory_may_move_set: "void (void *config, bool)",
@@ -101,6 +102,7 @@ export const struct = {
 };
 
 export const CRANELIFT = 1; // of wasmtime_strategy_t
+export const WINCH = 2;
 export const EXTERN_FUNC = 0; // of wasmtime_extern_kind_t
 export const EXTERN_MEMORY = 3;
 export const I32 = 0; // of wasm_valkind_t and wasmtime_valkind_t
@@ -159,11 +161,16 @@ function versionOf(lib: Bound): string {
   const engine = c.wasm_engine_new();
   const error = c.wasmtime_module_new(engine, emptyModule, emptyModule.length, module);
   if (error !== null) throw new EngineError("version", `the library refuses an empty module: ${takeError(lib, error)}`);
-  const image = takeBytes(lib, (vec) => c.wasmtime_module_serialize(module[0], vec));
+  const image = serialize(lib, module[0]!);
   c.wasmtime_module_delete(module[0]);
   c.wasm_engine_delete(engine);
   const version = image.toString("latin1", 66, 66 + image[65]!);
   return /^[\d.]+$/.test(version) ? version : "of unknown version";
+}
+
+/** A compiled module as an ELF file. */
+export function serialize(lib: Bound, module: bigint): Buffer {
+  return takeBytes(lib, (vec) => lib.c.wasmtime_module_serialize(module, vec));
 }
 
 /** Message of a wasmtime_error_t, which is freed. */

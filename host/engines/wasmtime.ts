@@ -11,16 +11,33 @@ import {
   type Libwasmtime,
   loadKoffi,
   loadLibwasmtime,
+  serialize,
   struct,
   takeError,
   takeTrap,
+  WINCH,
 } from "./libwasmtime.ts";
 import { PAGE_BYTES, pagesFor } from "./pages.ts";
 
-/** wasmtime through its C library: Cranelift, canonical NaNs, memory limited to what was planned, fuel on request. */
+/**
+ * What wasmtime makes of a module: machine code by Cranelift, the optimizing compiler; machine code by Winch, which compiles faster and has no
+ * relaxed SIMD; byte code by Cranelift, for Pulley, the interpreter that runs where neither knows the processor.
+ */
+export type WasmtimeCompiler = "cranelift" | "winch" | "pulley";
+
+export interface WasmtimeOptions {
+  /** The library's file, or a folder with it; the first that is found and works if not given. */
+  library?: string;
+  /** "cranelift" if not given. */
+  compiler?: WasmtimeCompiler;
+}
+
+/** wasmtime through its C library: canonical NaNs, memory limited to what was planned, fuel on request. */
 export interface WasmtimeEngine extends Engine {
   readonly library: Found;
   instantiate(wasm: Uint8Array, options: InstantiateOptions): Promise<WasmtimeInstance>;
+  /** What it makes of a module: an ELF file with the machine code in .text. */
+  compile(wasm: Uint8Array): Uint8Array;
 }
 
 export interface WasmtimeInstance extends Instance {
@@ -29,16 +46,16 @@ export interface WasmtimeInstance extends Instance {
 }
 
 /**
- * wasmtime from the library given (a file, or a folder with it), else from the first that is found and works. The same
- * library gives the same engine, which lives as long as the process.
+ * Opens wasmtime. The same library and compiler give the same engine, which lives as long as the process.
  * Throws EngineError: "missing" where there is none, "version" for one whose structs we do not know.
  */
-export async function createWasmtime({ library }: { library?: string } = {}): Promise<WasmtimeEngine> {
-  if (library !== undefined) return open({ path: namedLibrary(library), by: "the option library" });
+export async function createWasmtime(options: WasmtimeOptions = {}): Promise<WasmtimeEngine> {
+  const { library, compiler = "cranelift" } = options;
+  if (library !== undefined) return open({ path: namedLibrary(library), by: "the option library" }, compiler);
   let refusal: unknown;
   for await (const found of findLibwasmtime()) {
     try {
-      return await open(found);
+      return await open(found, compiler);
     } catch (error) {
       refusal ??= error;
     }
@@ -49,24 +66,26 @@ export async function createWasmtime({ library }: { library?: string } = {}): Pr
 
 const engines = new Map<string, WasmtimeEngine>();
 
-async function open(library: Found): Promise<WasmtimeEngine> {
+async function open(library: Found, compiler: WasmtimeCompiler): Promise<WasmtimeEngine> {
   const koffi = await loadKoffi();
-  const engine = engines.get(library.path) ?? engineOf(loadLibwasmtime(koffi, library.path), library);
-  engines.set(library.path, engine);
+  const key = `${compiler} ${library.path}`;
+  const engine = engines.get(key) ?? engineOf(loadLibwasmtime(koffi, library.path), library, compiler);
+  engines.set(key, engine);
   return engine;
 }
 
-function engineOf(lib: Libwasmtime, library: Found): WasmtimeEngine {
+function engineOf(lib: Libwasmtime, library: Found, compiler: WasmtimeCompiler): WasmtimeEngine {
   // Counting fuel is compiled into a module, and about doubles its time: two configurations.
-  const compilers = { plain: compiler(lib, false), metered: compiler(lib, true) };
+  const compilers = { plain: openCompiler(lib, compiler, false), metered: openCompiler(lib, compiler, true) };
   return {
-    name: "wasmtime",
+    name: compiler === "cranelift" ? "wasmtime" : `wasmtime:${compiler}`,
     version: lib.version,
     library,
     async instantiate(wasm, options) {
       const { engine, compile } = options.fuel === undefined ? compilers.plain : compilers.metered;
       return start(lib, engine, compile(wasm), options);
     },
+    compile: (wasm) => serialize(lib, compilers.plain.compile(wasm)),
   };
 }
 
@@ -74,10 +93,12 @@ function engineOf(lib: Libwasmtime, library: Found): WasmtimeEngine {
 const MODULES_KEPT = 16;
 
 /** A wasm_engine_t, and a function that gives the wasmtime_module_t of a module's bytes, compiled once. */
-function compiler(lib: Libwasmtime, countsFuel: boolean) {
+function openCompiler(lib: Libwasmtime, compiler: WasmtimeCompiler, countsFuel: boolean) {
   const { c } = lib;
   const config = c.wasm_config_new();
-  c.wasmtime_config_strategy_set(config, CRANELIFT);
+  c.wasmtime_config_strategy_set(config, compiler === "winch" ? WINCH : CRANELIFT);
+  const refusal = compiler === "pulley" ? c.wasmtime_config_target_set(config, "pulley64") : null;
+  if (refusal !== null) throw new EngineError("version", `wasmtime has no Pulley: ${takeError(lib, refusal)}`);
   c.wasmtime_config_cranelift_nan_canonicalization_set(config, true);
   c.wasmtime_config_consume_fuel_set(config, countsFuel);
   c.wasmtime_config_memory_may_move_set(config, false); // so that views stay valid when the memory grows

@@ -26,6 +26,12 @@ it("a part is written, and the other says how it comes about", () => {
 
     <!-- end of device -->
 
+    <!-- machine code: written by \`npm run bench -- --machine-code\`, not by hand -->
+
+    Not measured yet: \`npm run bench -- --machine-code\` writes this part.
+
+    <!-- end of machine code -->
+
     <!-- measurements: written by \`npm run bench -- --peers\`, not by hand -->
 
     ## Measurements

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import wabt from "wabt";
-import type { Imports, InstantiateOptions } from "../../host/engines/engine.ts";
+import type { Engine, Imports, InstantiateOptions } from "../../host/engines/engine.ts";
 import { EngineError, type EngineFailure } from "../../host/errors.ts";
-import { describeEngines, ENGINES } from "../engines.ts";
+import { COMPILERS, describeEngines, ENGINES, type Row } from "../engines.ts";
 
 const { parseWat } = await wabt();
 
@@ -61,7 +61,9 @@ async function expectFailure(kind: EngineFailure, message: RegExp | string, run:
   expect(error).toMatchObject({ kind, message: expect.stringMatching(message) });
 }
 
-describeEngines("engine", (engine, { countsFuel, limitsMemory }) => {
+describeEngines("engine", suite, { ...ENGINES, ...COMPILERS });
+
+function suite(engine: Engine, { countsFuel, limitsMemory }: Row): void {
   it("has a name and a version", () => {
     expect(engine.version).toMatch(/^\d+/);
   });
@@ -260,4 +262,4 @@ describeEngines("engine", (engine, { countsFuel, limitsMemory }) => {
     const growth = (await run(1000)) - before;
     expect(growth).toBeLessThan(128 << 20);
   });
-});
+}

@@ -37,9 +37,14 @@ if (typeof engine === "string") console.warn(`SKIPPED finding libwasmtime: ${eng
 describe.skipIf(typeof engine === "string")("createWasmtime, with a library", () => {
   const { library } = engine as WasmtimeEngine;
 
-  it("gives the same engine for the same library, by file and by folder", async () => {
+  it("gives the same engine for the same library, by file and by folder; another one for another compiler", async () => {
     expect(await createWasmtime({ library: library.path })).toBe(engine);
     expect(await createWasmtime({ library: dirname(library.path) })).toBe(engine);
+    const winch = await createWasmtime({ library: library.path, compiler: "winch" });
+    expect([winch.name, winch.version]).toEqual(["wasmtime:winch", (engine as WasmtimeEngine).version]);
+    // Winch has no relaxed SIMD, so it is Winch
+    const options = { memoryBytes: 0, imports: { weights_read: () => 1 } };
+    await expect(winch.instantiate(moduleNamed("relaxed"), options)).rejects.toMatchObject({ kind: "compile" });
   });
 
   it("finds it in the C API release, and by TERN_WASMTIME", async () => {
@@ -60,6 +65,14 @@ describe.skipIf(typeof engine === "string")("createWasmtime, with a library", ()
     vi.stubEnv("TERN_WASMTIME", "");
     vi.stubEnv("PYTHONPATH", join(folder, "python"));
     expect((await createWasmtime()).library).toEqual({ path, by: "the Python package wasmtime" });
+  });
+
+  it("gives what it compiles as an ELF file", () => {
+    const image = (engine as WasmtimeEngine).compile(moduleNamed("scalar"));
+    expect(Buffer.from(image.subarray(0, 4)).toString("latin1")).toBe("\x7fELF");
+    expect(() => (engine as WasmtimeEngine).compile(Uint8Array.of(1))).toThrow(
+      expect.objectContaining({ kind: "compile" }),
+    );
   });
 
   it("tells what fuel a call left, of an instance that has any", async () => {

@@ -27,7 +27,7 @@ export interface Host {
   commandLine(wasm: string, folder: string, args: readonly string[]): [program: string, args: string[]];
 }
 
-const nodeWasi: Host = {
+export const nodeWasi: Host = {
   name: "node:wasi",
   commandLine: (wasm, folder, args) => [
     process.execPath,
@@ -37,7 +37,7 @@ const nodeWasi: Host = {
 
 const WASMTIME: string | undefined = wasmtimeCommand();
 
-const wasmtime: Host = {
+export const wasmtime: Host = {
   name: "wasmtime",
   commandLine: (wasm, folder, args) => [WASMTIME!, ["run", "--dir", `${folder}::.`, wasm, ...args]],
 };
@@ -50,7 +50,7 @@ export function wasmtimeWith(...options: string[]): Host {
   };
 }
 
-const noWasmtime =
+export const noWasmtime =
   WASMTIME && existsSync(WASMTIME) ? undefined : "no command wasmtime (npm run wasmtime-command:install)";
 
 /** A suite that needs the command wasmtime; skipped aloud without it, or failed where TERN_REQUIRE_ALL=1. */

@@ -2,9 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../../host/engines/package_root.ts";
-import { EngineError, VARIANTS, v8, variantProblem } from "../../host/index.ts";
-import { createWasmtime, readModule } from "../../host/node.ts";
 import { writeFileAtomic } from "../files.ts";
+import { openRunners } from "../runners.ts";
 import { printResult } from "../terminal/print.ts";
 import { limitOf128Bits, measureClock } from "./clock.ts";
 import { formatCommand, hasWords } from "./command_line.ts";
@@ -17,9 +16,16 @@ import { describeMachine } from "./machine.ts";
 import { measureNetworks } from "./networks.ts";
 import { type Part, withPart } from "./page.ts";
 import { openPeers } from "./peers.ts";
+import {
+  compileKernels,
+  formatCode,
+  formatMachineCode,
+  labelOf,
+  missingForMachineCode,
+  versionsOnPi,
+} from "./pi/machine_code.ts";
 import { measureProducts } from "./products.ts";
 import { formatNumber, formatReport, jsonReport, type Report } from "./report.ts";
-import type { Runner } from "./runner.ts";
 import { EFFORT, QUICK } from "./timing.ts";
 
 // npm run bench: measures the kernels and some whole networks in every engine, or what the goals need, or emulated devices; writes BENCHMARKS.md.
@@ -33,13 +39,36 @@ const { values: options } = parseArgs({
     device: { type: "boolean", default: false }, // count instructions and bytes on emulated boards; with --goals: what device/goals.ts lists
     filter: { type: "string", default: "" }, // words, all of which a measurement's label has: "ternary K=1024 v8"
     goals: { type: "boolean", default: false }, // only what goals/goals.ts lists; exit code 1: not met, 2: not measured
+    "machine-code": { type: "boolean", default: false }, // what engines make of the kernels for arm64; with --filter: print it
     json: { type: "boolean", default: false },
     peers: { type: "boolean", default: false }, // measure others beside us; npm run bench:peers installs them
     quick: { type: "boolean", default: false }, // small sizes, short times: to see that it works
   },
 });
 const command = formatCommand(process.argv.slice(2));
-process.exitCode = options.device ? await benchDevice() : options.goals ? await benchGoals() : await benchAll();
+process.exitCode = options["machine-code"]
+  ? await benchMachineCode()
+  : options.device
+    ? await benchDevice()
+    : options.goals
+      ? await benchGoals()
+      : await benchAll();
+
+async function benchMachineCode(): Promise<number> {
+  const missing = missingForMachineCode();
+  if (missing) return refuse(missing);
+  const kernels = compileKernels().filter((each) => hasWords(options.filter)(labelOf(each)));
+  if (kernels.length === 0) return refuse(`no kernel has all the words of --filter "${options.filter}"`);
+  const page = options.filter === "";
+  const lines = page ? formatMachineCode(kernels, command, versionsOnPi()) : formatCode(kernels);
+  printResult(
+    options.json,
+    () => kernels,
+    () => lines,
+  );
+  if (page) await writePart("machine code", lines);
+  return 0;
+}
 
 async function benchDevice(): Promise<number> {
   if (options.peers || options.quick)
@@ -103,8 +132,13 @@ async function benchAll(): Promise<number> {
     missing.push(reason);
     console.error(`SKIPPED: ${reason}`);
   };
+  const { runners, missing: missingEngines, refused } = await openRunners();
+  missingEngines.forEach(onMissing);
+  for (const { engine, variant, problem } of refused) {
+    onMissing(`${variant} ${problem}, in ${engine.name} ${engine.version}`);
+  }
   const plan = {
-    runners: await openRunners(onMissing),
+    runners,
     effort: options.quick ? QUICK : EFFORT,
     wants: hasWords(options.filter),
     onProgress: showProgress,
@@ -162,25 +196,4 @@ async function writePart(part: Part, lines: string[]): Promise<void> {
 /** One changing line, on a terminal only. */
 function showProgress(label: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${label}`);
-}
-
-/** Every engine that is here, with every variant that it computes right. */
-async function openRunners(onMissing: (reason: string) => void): Promise<Runner[]> {
-  const engines = [v8];
-  try {
-    engines.push(await createWasmtime());
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    onMissing(error.message);
-  }
-  const runners: Runner[] = [];
-  for (const engine of engines) {
-    for (const variant of VARIANTS.toReversed()) {
-      const module = await readModule(variant);
-      const problem = await variantProblem(engine, module);
-      if (problem === undefined) runners.push({ engine, variant, module });
-      else onMissing(`${variant} ${problem.replace(/\n.*/s, "")}, in ${engine.name} ${engine.version}`);
-    }
-  }
-  return runners;
 }

@@ -7,10 +7,10 @@ import { writeBlob } from "../../host/blob/write.ts";
 import { EngineError } from "../../host/errors.ts";
 import type { DenseOp, Program, Tensor } from "../../host/program.ts";
 import { STATUS } from "../../host/status.ts";
+import type { Runner } from "../runners.ts";
 import type { Activation } from "./activations.ts";
 import { type FloatEndsOptions, floatEnds } from "./floats/floats.ts";
 import { type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
-import type { Runner } from "./runner.ts";
 
 // Little Tern's way to a float product: quantize x, one dense op of the module, scale its accumulators.
 

@@ -3,10 +3,10 @@ import { basename, join } from "node:path";
 import { packageRoot } from "../../host/engines/package_root.ts";
 import { convert, load, loadReference, sampleInputs } from "../../host/index.ts";
 import { readFile } from "../files.ts";
+import type { Runner } from "../runners.ts";
 import { type FloatTwin, floatTwin } from "./float_twin.ts";
 import type { PeerLibrary } from "./peer.ts";
 import { randomMlp } from "./random_mlp.ts";
-import type { Runner } from "./runner.ts";
 import { type Effort, measure, type Timing } from "./timing.ts";
 
 const ROOT = packageRoot();

@@ -3,6 +3,7 @@ export const PARTS = {
   goals: "npm run bench -- --goals",
   "device goals": "npm run bench -- --device --goals",
   device: "npm run bench -- --device",
+  "machine code": "npm run bench -- --machine-code",
   measurements: "npm run bench -- --peers",
 };
 export type Part = keyof typeof PARTS;

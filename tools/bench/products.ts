@@ -1,9 +1,9 @@
 import type { WeightDtype } from "../../host/program.ts";
+import type { Runner } from "../runners.ts";
 import { ACTIVATIONS, type ActivationName } from "./activations.ts";
 import { type Matmul, randomMatmul, relativeError, type Solver } from "./matmul.ts";
 import { accumulators, type ModuleMatmul, moduleMatmul, solveInModule } from "./module_matmul.ts";
 import { PEER_TOLERANCE, type Peer } from "./peer.ts";
-import type { Runner } from "./runner.ts";
 import { type Effort, measure, type Timing } from "./timing.ts";
 
 /** Weights × activations that have kernels. */

