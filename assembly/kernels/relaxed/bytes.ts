@@ -2,8 +2,8 @@ import { Row, toBytes as simd } from "../simd/bytes";
 
 /**
  * What i32x4.relaxed_dot_i8x16_i7x16_add_s is: one machine instruction that takes its second operand as bytes of one sign or the other (vpdpbusd;
- * vpdpbssd, sdot), or made of one with sums of 16 bits (pmaddubsw), which had better be used by itself. The relaxed instruction tells which by
- * what it makes of a second operand that is out of its range: the first ones are exact for bytes, and the last saturates.
+ * vpdpbssd, sdot), or made of one with sums of 16 bits (pmaddubsw, smull), which had better be used by itself. The relaxed instruction tells which by
+ * what it makes of a second operand that is out of its range: the first ones are exact for bytes; sums of 16 bits saturate, or wrap at 2 · 128².
  */
 export enum Wide {
   no = 0,
@@ -12,11 +12,14 @@ export enum Wide {
 }
 
 export function wideOf(): Wide {
-  const sum = i32x4.extract_lane(
-    i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(127), i8x16.splat(-1), i32x4.splat(0)),
-    0,
+  const sums = i32x4.relaxed_dot_i8x16_i7x16_add_s(
+    i32x4(0x7f7f7f7f, 0x80808080, 0, 0),
+    i32x4(-1, 0x80808080, 0, 0),
+    i32x4.splat(0),
   );
-  return sum == 4 * 127 * 255 ? Wide.unsigned : sum == 4 * 127 * -1 ? Wide.signed : Wide.no;
+  const sum = i32x4.extract_lane(sums, 0);
+  if (sum == 4 * 127 * 255) return Wide.unsigned;
+  return sum == 4 * 127 * -1 && i32x4.extract_lane(sums, 1) == 4 * -128 * -128 ? Wide.signed : Wide.no;
 }
 
 /**
