@@ -2,8 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { moduleFeatures } from "./backend.ts";
-import { hasPacking } from "./blob/features.ts";
+import { hasBinaryOfCodes, hasPacking } from "./blob/features.ts";
 import { HEADER, HEADER_BYTES } from "./blob/layout.ts";
+import { readBlob } from "./blob/read.ts";
 import { type DeviceLoadOptions, loadDevice } from "./device.ts";
 import type { Engine } from "./engines/engine.ts";
 import { packageRoot } from "./engines/package_root.ts";
@@ -38,15 +39,19 @@ export interface DeviceModule {
   module: Uint8Array;
 }
 
-/** The smallest module that a runtime runs a blob with; without a blob, or where none has all that it needs, the one of all ops, which says so. */
-export async function deviceModule({ modules }: Runtime, blob?: Uint8Array): Promise<DeviceModule> {
+/**
+ * The smallest module that a runtime runs a blob with; without a blob, or where none has all that it needs, the one of all ops, which says so.
+ * Throws FormatError, as readBlob, for a blob whose ops decide and cannot be read.
+ */
+export async function deviceModule({ modules, bitsAlone }: Runtime, blob?: Uint8Array): Promise<DeviceModule> {
   const header = blob && blob.length >= HEADER_BYTES ? new DataView(blob.buffer, blob.byteOffset) : undefined;
   const needs = (field: number) => header?.getUint32(field, true) ?? 0xffffffff;
   let found: DeviceModule | undefined;
   for (const name of modules) {
     found = { name, module: await readModule(name) };
     const { op, data } = await moduleFeatures(found.module, v8);
-    if ((needs(HEADER.opFeatures) & ~op) === 0 && (needs(HEADER.dataFeatures) & ~data) === 0) break;
+    if (needs(HEADER.opFeatures) & ~op || needs(HEADER.dataFeatures) & ~data) continue;
+    if (!(blob && bitsAlone.includes(name) && hasBinaryOfCodes(readBlob(blob)))) break;
   }
   return found!;
 }

@@ -31,3 +31,8 @@ export function missingPackings(program: Program, data: number): PackingName[] {
 export function hasPacking(data: number, packing: PackingName): boolean {
   return ((data >>> PACKING[packing]) & 1) === 1;
 }
+
+/** Whether a program multiplies binary weights by codes, not by bits alone. */
+export function hasBinaryOfCodes({ tensors, ops }: Program): boolean {
+  return ops.some((op) => op.kind === "dense" && op.dtype === "binary" && tensors[op.input]!.dtype !== "bit");
+}

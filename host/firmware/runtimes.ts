@@ -15,6 +15,8 @@ export interface Runtime {
   cores: CoreName[];
   /** Modules in build/ that it runs, the smallest first: the first that has all that a blob needs is taken. */
   modules: string[];
+  /** Of these, modules that have no room for binary weights × codes. */
+  bitsAlone: string[];
   /** Files made from the module, by name: its C, or its bytes. */
   generate(module: Uint8Array): Promise<Record<string, string>>;
   /** runtime_extra_bytes of runtime.h: what it takes of the memory that a model is given. */
@@ -29,6 +31,7 @@ export const RUNTIMES: Record<string, Runtime> = {
     sources: ["runtimes/wasm2c/wasm2c.c"],
     cores: Object.keys(CORES) as CoreName[],
     modules: ["device_mlp", "device"],
+    bitsAlone: [],
     generate: translate,
     extraBytes: 64, // behind linear memory: wasm-rt.h
     stackBytes: () => 1536,
@@ -45,6 +48,7 @@ function interpreted(name: string, extraBytes: number): Runtime {
     interpreter,
     cores: Object.keys(interpreter.cores) as CoreName[],
     modules: Object.keys(interpreter.modules),
+    bitsAlone: Object.keys(interpreter.modules).filter((module) => interpreter.modules[module]!.bitsAlone),
     generate: async (module) => ({ "module.S": moduleSource(module) }),
     extraBytes,
     stackBytes: (module) => sizesFor(interpreter, module).nativeBytes,

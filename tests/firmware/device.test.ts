@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import wabt from "wabt";
 import { HEADER, HEADER_BYTES, OP } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
+import { writeBlob } from "../../host/blob/write.ts";
 import { convert } from "../../host/convert.ts";
 import { crc32 } from "../../host/crc32.ts";
 import { loadDevice } from "../../host/device.ts";
@@ -14,13 +15,17 @@ import { startEmulator } from "../../host/firmware/emulator.ts";
 import { payloadOf } from "../../host/firmware/protocol.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelMemory } from "../../host/fit.ts";
-import { deviceModule } from "../../host/node.ts";
+import { deviceModule, openOnDevice } from "../../host/node.ts";
+import type { DenseOp, Thresholds } from "../../host/program.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { selfTest } from "../../host/self_test.ts";
 import { loadReference, type Session } from "../../host/session.ts";
+import { fitOf } from "../../tools/commands/fit.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { describeWith, MNIST_IMAGES, TFC } from "../data.ts";
+import { Random } from "../graph/random.ts";
 import { expectSame } from "../module/agree.ts";
+import { lookup, programOf, thresholds, weights } from "../module/programs.ts";
 import { digitsBlob, IMAGES, smallBlob } from "../tools/tern.ts";
 import { moduleNamed } from "../variants.ts";
 import {
@@ -38,6 +43,33 @@ import {
 const largeTiles = await digitsBlob();
 /** Its ternary weights in strips. */
 const packed = await digitsBlob({ target: "cortex-m4" });
+
+/** Binary weights × bits, or × codes of both widths (u8), behind a lookup. */
+function binaryBlob(input: "bit" | "u8"): Uint8Array {
+  const random = new Random(13);
+  const codes = lookup("u8", random);
+  const post = input === "u8" ? codes : { ...codes, table: codes.table.map((code) => (code & 1 ? 1 : -1)) };
+  const dense = (input: number, from: number, to: number, post: Thresholds): DenseOp => ({
+    ...{ kind: "dense", input, output: input + 1, dtype: "binary", tileChannels: 4, post },
+    weights: weights("binary", from * to, random),
+  });
+  const step = input === "u8" ? { base: 0, up: [-900, 0, 900] } : { base: -1, up: [0] };
+  const program = programOf(
+    [
+      ["u8", 70],
+      [input, 70],
+      [input, 9],
+      [input, 5],
+    ],
+    [
+      { kind: "quantize", input: 0, output: 1, post },
+      dense(1, 70, 9, thresholds(step)),
+      dense(2, 9, 5, thresholds(step)),
+    ],
+    { maxRows: 1 },
+  );
+  return writeBlob(program);
+}
 
 const open: { close(): void }[] = [];
 afterEach(() => {
@@ -122,13 +154,15 @@ describeBoards("firmware", (board, runtime) => {
 
 describe("the module of a device", () => {
   it.each([
-    ["wasm2c", "device_mlp", "device", "device", "device"],
-    ["wasm3", "scalar", "ternary_device", "scalar", "scalar"],
-    ["wamr", "scalar", "ternary_device", "scalar", "scalar"],
-  ])("under %s is the smallest that has all that a blob needs", async (runtime, ...expected) => {
-    const [inStrips, ternary, scalar, all] = expected;
+    ["wasm2c", "device_mlp", "device", "device", "device", "device", "device"],
+    ["wasm3", "scalar", "ternary_device", "binary_device", "scalar", "scalar", "scalar"],
+    ["wamr", "scalar", "ternary_device", "binary_device", "binary_device", "scalar", "scalar"],
+  ])("under %s is the smallest that has, and has room for, all that a blob needs", async (runtime, ...expected) => {
+    const [inStrips, ternary, ofBits, ofCodes, scalar, all] = expected;
     for (const [blob, name] of [
       [packed, inStrips],
+      [binaryBlob("bit"), ofBits],
+      [binaryBlob("u8"), ofCodes],
       [digits, ternary],
       [await smallBlob("index"), scalar],
       [await digitsBlob({ target: "storage" }), all], // which refuses it: FORMAT.md, "Features"
@@ -140,6 +174,38 @@ describe("the module of a device", () => {
     }
   });
 });
+
+describeBoards(
+  "binary weights × codes",
+  (board, runtime) => {
+    const blob = binaryBlob("u8");
+    it("run with the module that has room for their code, or are refused", async () => {
+      const runs = runtimeNamed(runtime);
+      const { name, module } = await deviceModule(runs, blob);
+      const { fits, ram } = fitOf(
+        board,
+        runs,
+        name,
+        blob.length,
+        await modelMemory(blob, module, v8, 1, runs.extraBytes),
+      );
+      const target = `${board.name}:${runtime}`;
+      if (isNarrow(board, runtime)) {
+        expect({ fits, free: Math.sign(ram.free) }).toEqual({ fits: false, free: -1 });
+        await expect(openOnDevice(target, { blob })).rejects.toThrow(
+          /^microbit has 16384 bytes of RAM, \d+ too few for wasm3/,
+        );
+        return;
+      }
+      expect(fits).toBe(true);
+      const session = await openOnDevice(target, { blob });
+      open.push({ close: () => session.dispose() });
+      expectEqual(session, blob, 8);
+    });
+  },
+  ["microbit", "netduinoplus2"],
+  ["wasm3", "wamr"],
+);
 
 describeKinds("a blob that a module was not built for", (board, runtime) => {
   it("is refused", async () => {

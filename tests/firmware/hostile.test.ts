@@ -28,7 +28,6 @@ import { ALL, describeKinds, isNarrow, moduleFor } from "./boards.ts";
 // Every kind of damage that tests/blob and tests/module do to blobs, in the flash of real firmware. The judge is the same module in V8, on the same
 // blob: those tests hold it to the reference.
 
-const PROGRAMS: Record<string, Program> = { ...SMALL, ...STRIPS };
 /** What comes of a blob: the status that `open` or `invoke` ends with; if that is 0, the bytes of every tensor. */
 interface Outcome {
   status: number;
@@ -95,7 +94,8 @@ function inV8(at: Machine, flash: Uint8Array, memoryBytes: number, extraBytes: n
 }
 
 describeKinds("hostile blobs", (board, runtime) => {
-  const programs = isNarrow(board, runtime) ? TERNARY : PROGRAMS;
+  const ternary = runtime === "wasm2c" ? STRIPS : TERNARY; // interpreters do not run strips
+  const programs = isNarrow(board, runtime) ? ternary : { ...SMALL, ...ternary };
   for (const [name, program] of Object.entries(programs)) {
     describe(name, { timeout: 600_000 }, () => suite(board, runtime, program));
   }

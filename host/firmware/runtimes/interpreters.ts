@@ -36,6 +36,8 @@ export interface Sizes {
   stackBytes: number;
   /** Stack of the firmware's C: what `info` of a device told, and a quarter more. */
   nativeBytes: number;
+  /** Where the pool has no room for the code of binary weights × codes beside that of binary weights × bits. */
+  bitsAlone?: true;
 }
 
 /** Newlib for small systems, without any of an operating system. */
@@ -86,7 +88,7 @@ export const wasm3: Interpreter = {
   },
   modules: {
     ternary_device: { poolBytes: 11_712, stackBytes: 704, nativeBytes: 2_672 },
-    binary_device: { poolBytes: 11_088, stackBytes: 704, nativeBytes: 2_464 },
+    binary_device: { poolBytes: 11_088, stackBytes: 704, nativeBytes: 2_464, bitsAlone: true },
     scalar: { poolBytes: 24_112, stackBytes: 1_200, nativeBytes: 3_088 },
   },
 };

@@ -12,7 +12,7 @@ import type { DenseOp, WeightDtype } from "../../../host/program.ts";
 import { type InputRows, loadReference } from "../../../host/session.ts";
 import { DIGITS, IMAGES } from "../../digits.ts";
 import { Random } from "../../graph/random.ts";
-import { programOf, requantize, thresholds, weights } from "../../module/programs.ts";
+import { lookup, programOf, requantize, thresholds, weights } from "../../module/programs.ts";
 import { describeUnless } from "../../skip.ts";
 import { moduleNamed } from "../../variants.ts";
 import {
@@ -27,6 +27,8 @@ import {
 } from "./image.ts";
 
 afterAll(removeImages);
+
+const SIGN_OF_BYTE = Int16Array.from({ length: 256 }, (_, byte) => (byte < 128 ? -1 : 1));
 
 interface Model {
   blob: Uint8Array;
@@ -47,7 +49,13 @@ const packedEverything: Model = { ...everything, blob: repack(everything.blob, "
 /** A network of ±1 for pictures of 28 × 28, in tiles of 4 channels. */
 const bits = modelOfBits();
 
-const MODELS = { digits, tiledDigits, everything, packedEverything, bits };
+/** All that ternary_device has: wide and narrow codes, 2-bit weights, posts of one record and of many. */
+const everyTernary = modelOfEveryTernary();
+
+/** All that binary_device has but binary weights × codes. */
+const everyBit = modelOfEveryBit();
+
+const MODELS = { digits, tiledDigits, everything, packedEverything, bits, everyTernary, everyBit };
 
 function tiled(blob: Uint8Array, channels: number): Uint8Array {
   const program = readBlob(blob);
@@ -55,6 +63,67 @@ function tiled(blob: Uint8Array, channels: number): Uint8Array {
     op.kind === "dense" ? { ...op, tileChannels: Math.min(channels, program.tensors[op.output]!.channels) } : op,
   );
   return writeBlob({ ...program, ops });
+}
+
+function modelOfEveryTernary(): Model {
+  const random = new Random(7);
+  const dense = (input: number, dtype: WeightDtype, from: number, to: number, post?: DenseOp["post"]): DenseOp => ({
+    ...{ kind: "dense", input, output: input + 1, dtype, weights: weights(dtype, from * to, random), tileChannels: 4 },
+    ...(post && { post }),
+  });
+  const steps = (channels: number) =>
+    thresholds(...Array.from({ length: channels }, () => ({ base: 0, up: [-40, 0, random.int(9, 90)] })));
+  const program = programOf(
+    [
+      ["u8", 70],
+      ["u8", 70],
+      ["u8", 9],
+      ["u8", 9],
+      ["u8", 6],
+      ["i32", 5],
+    ],
+    [
+      { kind: "quantize", input: 0, output: 1, post: lookup("u8", random) },
+      dense(1, "ternary", 70, 9, steps(1)),
+      { kind: "quantize", input: 2, output: 3, post: steps(9) },
+      dense(3, "int2", 9, 6, steps(6)),
+      dense(4, "ternary", 6, 5),
+    ],
+    { maxRows: 1 },
+  );
+  return { blob: writeBlob(program), inputs: Uint8Array.from({ length: 10 * 70 }, () => random.int(0, 255)) };
+}
+
+function modelOfEveryBit(): Model {
+  const random = new Random(9);
+  const dense = (input: number, from: number, to: number, post?: DenseOp["post"]): DenseOp => ({
+    ...{ kind: "dense", input, output: input + 1, dtype: "binary", tileChannels: 4 },
+    weights: weights("binary", from * to, random),
+    ...(post && { post }),
+  });
+  const signs = (channels: number) =>
+    thresholds(...Array.from({ length: channels }, () => ({ base: -1, up: [random.int(-9, 9)] })));
+  const program = programOf(
+    [
+      ["u8", 430],
+      ["bit", 430],
+      ["bit", 35],
+      ["bit", 9],
+      ["u8", 6],
+      ["bit", 6],
+      ["i32", 5],
+    ],
+    [
+      { kind: "quantize", input: 0, output: 1, post: { kind: "lookup", table: SIGN_OF_BYTE } },
+      dense(1, 430, 35, signs(1)),
+      dense(2, 35, 9, signs(9)),
+      dense(3, 9, 6, thresholds(...Array.from({ length: 6 }, () => ({ base: 0, up: [-3, 0, 3] })))),
+      { kind: "quantize", input: 4, output: 5, post: thresholds({ base: -1, up: [2] }) },
+      dense(5, 6, 5),
+    ],
+    { maxRows: 1 },
+  );
+  return { blob: writeBlob(program), inputs: Uint8Array.from({ length: 10 * 430 }, () => random.int(0, 255)) };
 }
 
 function modelOfBits(): Model {
@@ -81,7 +150,7 @@ function modelOfBits(): Model {
         kind: "quantize",
         input: 0,
         output: 1,
-        post: { kind: "lookup", table: Int16Array.from({ length: 256 }, (_, byte) => (byte < 128 ? -1 : 1)) },
+        post: { kind: "lookup", table: SIGN_OF_BYTE },
       },
       { ...dense(1, 784, 64), post: steps },
       { ...dense(2, 64, 64), post: steps },
@@ -265,6 +334,8 @@ const rows: Row[] = [
     fills: true,
   },
   { interpreter: "wasm3", board: "microbit", module: "binary_device", model: "bits", stack: 1_900, fills: true },
+  { interpreter: "wasm3", board: "microbit", module: "ternary_device", model: "everyTernary", stack: 2_140 },
+  { interpreter: "wasm3", board: "microbit", module: "binary_device", model: "everyBit", stack: 1_971 },
   { interpreter: "wasm3", board: "lm3s6965evb", module: "scalar", model: "digits", stack: 2_450 },
   {
     interpreter: "wasm3",
