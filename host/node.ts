@@ -41,7 +41,7 @@ export interface DeviceModule {
 
 /**
  * The smallest module that a runtime runs a blob with; without a blob, or where none has all that it needs, the one of all ops, which says so.
- * Throws FormatError, as readBlob, for a blob whose ops decide and cannot be read.
+ * Throws BlobError, as readBlob, for a blob whose ops decide and cannot be read.
  */
 export async function deviceModule({ modules, bitsAlone }: Runtime, blob?: Uint8Array): Promise<DeviceModule> {
   const header = blob && blob.length >= HEADER_BYTES ? new DataView(blob.buffer, blob.byteOffset) : undefined;
