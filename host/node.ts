@@ -40,20 +40,35 @@ export interface DeviceModule {
 }
 
 /**
- * The smallest module that a runtime runs a blob with; without a blob, or where none has all that it needs, the one of all ops, which says so.
- * Throws BlobError, as readBlob, for a blob whose ops decide and cannot be read.
+ * The smallest module that a runtime runs a blob with, or the one of a name; without a blob, or where none has all that it needs, the one of all
+ * ops, which says so. Throws EngineError for a name of none, kind "missing", or of one that lacks what the blob needs, kind "packing"; BlobError,
+ * as readBlob, for a blob whose ops decide and cannot be read.
  */
-export async function deviceModule({ modules, bitsAlone }: Runtime, blob?: Uint8Array): Promise<DeviceModule> {
-  const header = blob && blob.length >= HEADER_BYTES ? new DataView(blob.buffer, blob.byteOffset) : undefined;
-  const needs = (field: number) => header?.getUint32(field, true) ?? 0xffffffff;
-  let found: DeviceModule | undefined;
-  for (const name of modules) {
-    found = { name, module: await readModule(name) };
-    const { op, data } = await moduleFeatures(found.module, v8);
-    if (needs(HEADER.opFeatures) & ~op || needs(HEADER.dataFeatures) & ~data) continue;
-    if (!(blob && bitsAlone.includes(name) && hasBinaryOfCodes(readBlob(blob)))) break;
-  }
-  return found!;
+export async function deviceModule(runtime: Runtime, blob?: Uint8Array, name?: string): Promise<DeviceModule> {
+  const { modules } = runtime;
+  if (name !== undefined && !modules.includes(name))
+    throw new EngineError("missing", `no module "${name}" for ${runtime.name}, expected one of ${modules.join(", ")}`);
+  const all = await Promise.all(modules.map(async (each) => ({ name: each, module: await readModule(each) })));
+  const isFit = blob ? await Promise.all(all.map((each) => hasAllFor(each, runtime, blob))) : [];
+  const fitting = all.filter((_, i) => isFit[i]);
+  if (name === undefined) return fitting[0] ?? all.at(-1)!;
+  const found = (blob ? fitting : all).find((each) => each.name === name);
+  if (found) return found;
+  const others = fitting.length > 0 ? fitting.map((each) => each.name).join(", ") : "none";
+  throw new EngineError(
+    "packing",
+    `${name} lacks what the blob needs; of ${runtime.name}'s modules it runs in: ${others}`,
+  );
+}
+
+/** Whether a module has the ops and packings of a blob. */
+async function hasAllFor({ name, module }: DeviceModule, { bitsAlone }: Runtime, blob: Uint8Array): Promise<boolean> {
+  if (blob.length < HEADER_BYTES) return false;
+  const header = new DataView(blob.buffer, blob.byteOffset);
+  const lacks = (field: number, has: number) => (header.getUint32(field, true) & ~has) !== 0;
+  const { op, data } = await moduleFeatures(module, v8);
+  if (lacks(HEADER.opFeatures, op) || lacks(HEADER.dataFeatures, data)) return false;
+  return !(bitsAlone.includes(name) && hasBinaryOfCodes(readBlob(blob)));
 }
 
 /** A module of build/, the variant `scalar` if not said, out of this package. Throws EngineError where it was not built. */
@@ -70,16 +85,16 @@ export async function readModule(variant: Variant | (string & {}) = "scalar"): P
 const BAUD = 115_200;
 
 /**
- * A model on a device. `target` is a board in its emulator, with the blob in its flash: "microbit", "microbit:wasm2c", "my_board.json"; or a
- * serial port with a board that has the blob in its flash: "/dev/ttyACM0". Throws EngineError, of kind "missing" where a cross compiler, an
+ * A model on a device. `target` is a board in its emulator, with the blob in its flash: "microbit", "microbit:wasm2c", "microbit:wasm2c:device" with that
+ * module, "my_board.json"; or a serial port with a board that has the blob in its flash: "/dev/ttyACM0". Throws EngineError, of kind "missing" where a cross compiler, an
  * emulator or the device is not there.
  */
 export async function openOnDevice(target: string, options: DeviceLoadOptions): Promise<Session> {
   if (target.startsWith("/dev/")) return loadDevice(openSerial(target, BAUD), options);
-  const [name = "", runtime = "wasm2c"] = target.split(":");
+  const [name = "", runtime = "wasm2c", moduleName] = target.split(":");
   const board = readBoard(name);
   const runs = runtimeNamed(runtime);
-  const { module } = await deviceModule(runs, options.blob);
+  const { module } = await deviceModule(runs, options.blob, moduleName);
   const image = await buildImage(board, runs, module);
   return loadDevice(await startEmulator(board, image.elf, options.blob), options);
 }

@@ -175,6 +175,26 @@ describe("the module of a device", () => {
   });
 });
 
+describe("the module of a name", () => {
+  const blob = binaryBlob("bit");
+  it.each([
+    ["wasm2c", "device", undefined],
+    ["wasm2c", "device_mlp", "device_mlp lacks what the blob needs; of wasm2c's modules it runs in: device"],
+    ["wasm2c", "scalar", 'no module "scalar" for wasm2c, expected one of device_mlp, device'],
+    ["wasm3", "scalar", undefined],
+    ["wasm3", "ternary_device", "of wasm3's modules it runs in: binary_device, scalar"],
+  ])("under %s, %s, is taken where it has what the blob needs", async (runtime, name, message) => {
+    const found = deviceModule(runtimeNamed(runtime), blob, name);
+    if (message === undefined) expect(await found).toEqual({ name, module: moduleNamed(name) });
+    else await expect(found).rejects.toThrow(message);
+  });
+
+  it("is taken for a library without a blob", async () => {
+    const { name } = await deviceModule(runtimeNamed("wasm2c"), undefined, "device_mlp");
+    expect(name).toBe("device_mlp");
+  });
+});
+
 describeBoards(
   "binary weights × codes",
   (board, runtime) => {

@@ -210,6 +210,16 @@ describe("tern fit", () => {
     for (const { instructions } of boards) expect(instructions).toBeGreaterThan(100_000); // cost.test.ts counts them
   });
 
+  it("tells what a larger module takes and saves", () => {
+    const packed = put("strips.tern", strips);
+    const fitWith = (...args: string[]) =>
+      JSON.parse(tern("fit", packed, "--board", "microbit", "--json", ...args).stdout).boards[0];
+    const [small, large] = [fitWith(), fitWith("--module", "device")];
+    expect([small.module, large.module]).toEqual(["device_mlp", "device"]);
+    expect(large.flash.code).toBeGreaterThan(small.flash.code);
+    expect(large.instructions).toBeLessThan(small.instructions);
+  });
+
   it("counts what the runtime takes of a model's memory, on the boards that it runs on", () => {
     const { memory, boards } = JSON.parse(tern("fit", model, "--runtime", "wasm3", "--json").stdout);
     expect(memory.bytes).toBe(memory.head + memory.arena + memory.scratch + 16);

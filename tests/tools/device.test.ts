@@ -15,6 +15,7 @@ import { DIGITS, digitsBlob, IMAGES, LABELS, scratch, TEN, tern, ternWith } from
 const { put, path } = scratch();
 const CLI = join(PROJECT, "dist", "tools", "cli.js");
 const model = put("digits.tern", await digitsBlob());
+const strips = await digitsBlob({ target: "cortex-m4" });
 
 describeBoards(
   "tern on a device",
@@ -34,6 +35,20 @@ describeBoards(
     });
   },
   ["netduinoplus2"],
+);
+
+describeBoards(
+  "tern on a device with a module of a name",
+  (board, runtime) => {
+    it("runs as with the one that is taken if none is said", () => {
+      const packed = put("strips.tern", strips);
+      const engine = (module: string) => `device:${board.name}:${runtime}${module}`;
+      const run = (module: string) => JSON.parse(tern("run", packed, TEN, "--json", "--engine", engine(module)).stdout);
+      expect(run(":device")).toEqual(run(""));
+    });
+  },
+  ["netduinoplus2"],
+  ["wasm2c"],
 );
 
 describeBoards(
@@ -110,6 +125,7 @@ function running(folder: string): string[] {
 it.each([
   ["device:arduino", 'no board "arduino", expected one of '],
   ["device:microbit:wasm9", 'no runtime "wasm9", expected one of wasm2c'],
+  ["device:microbit:wasm2c:scalar", 'no module "scalar" for wasm2c, expected one of device_mlp, device'],
   ["device:/dev/nothing", "/dev/nothing: "],
 ])("refuses --engine %s", (engine, message) => {
   const { code, stderr } = tern("run", model, TEN, "--engine", engine);

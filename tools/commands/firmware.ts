@@ -19,6 +19,7 @@ export default defineCommand({
     board: { type: "string", valueHint: "NAME", description: "A board, or the .json file of one" },
     library: { type: "boolean", description: "The library, for a firmware of your own" },
     runtime: { type: "string", valueHint: "NAME", default: "wasm2c", description: "What runs the module" },
+    module: { type: "string", valueHint: "NAME", description: "A larger module, which is faster (else the smallest)" },
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
@@ -29,7 +30,7 @@ export default defineCommand({
     const runtime = runtimeNamed(args.runtime);
     const blob = model === undefined ? undefined : await readFile(model);
     if (blob) readBlob(blob); // is one
-    const { name, module } = await deviceModule(runtime, blob);
+    const { name, module } = await deviceModule(runtime, blob, args.module);
     const written = library
       ? await writeLibrary(out, runtime, module, blob && (await modelHeader(blob, module, v8, runtime.extraBytes)))
       : await writeFirmware(out, readBoard(board!), runtime, module, blob!);

@@ -29,12 +29,13 @@ export default defineCommand({
     model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
     board: { type: "string", valueHint: "NAME", default: "all", description: "A board, or the .json file of one" },
     runtime: { type: "string", valueHint: "NAME", default: "wasm2c", description: "What runs the module" },
+    module: { type: "string", valueHint: "NAME", description: "A larger module, which is faster (else the smallest)" },
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
     const blob = await readFile(args.model);
     const runtime = runtimeNamed(args.runtime);
-    const { name, module } = await deviceModule(runtime, blob);
+    const { name, module } = await deviceModule(runtime, blob, args.module);
     const memory = await modelMemory(blob, module, v8, 1, runtime.extraBytes);
     const boards = (args.board === "all" ? boardNames() : [args.board]).map(readBoard);
     const fits = boards
