@@ -23,7 +23,7 @@ export interface ModelMemory {
 /** Of the runtime that firmware has if nothing is said: wasm2c. */
 const EXTRA_BYTES = 64;
 
-/** What `tern_open` takes for `rows` rows. Throws EngineError of kind "packing" for what devices do not run. */
+/** What `tern_open` takes for `rows` rows. Throws EngineError of kind "packing" for what the module does not run. */
 export async function modelMemory(
   blob: Uint8Array,
   module: Uint8Array,
@@ -34,7 +34,10 @@ export async function modelMemory(
   const program = readBlob(blob);
   const { data, ownBytes } = await moduleFeatures(module, engine);
   const [missing] = missingPackings(program, data);
-  if (missing) throw new EngineError("packing", `devices do not run packing ${missing}: \`tern repack --for any\``);
+  if (missing) {
+    const advice = "`tern repack --for any` makes a blob for it";
+    throw new EngineError("packing", `the module does not run packing ${missing}: ${advice}`);
+  }
   const head = new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.headBytes, true);
   const arena = program.arena.fixed + program.arena.perRow * rows;
   const scratch = await planScratch({ module, blob, engine, weights: "streaming", maxRows: rows });

@@ -26,7 +26,7 @@ export interface Layer {
   bytes: number;
 }
 
-/** What a device needs, in bytes, to run `rows` rows. */
+/** What the module needs, in bytes, to run `rows` rows. A board's own module and runtime need more: fit.ts. */
 export interface Memory {
   rows: number;
   /** Weights in place: flash holds the blob, RAM arena and scratch. */

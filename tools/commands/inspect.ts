@@ -109,7 +109,10 @@ export function formatTotals({ layers, macs, memory, blobBytes, headBytes }: Ins
     `work     ${formatCount(macs)} multiply-accumulates a row`,
     "",
     ...(ram.length > 0
-      ? formatTable("lrr", [["bytes of RAM for", "weights in place", "weights streamed"], ...ram])
+      ? [
+          ...formatTable("lrr", [["bytes of RAM for", "weights in place", "weights streamed"], ...ram]),
+          "What a microcontroller needs, its module and runtime included: `tern fit`.",
+        ]
       : ["RAM on a device: not with these packings; `tern repack --for any` makes a blob for it"]),
   ];
 }
