@@ -12,9 +12,13 @@ const CHEAP_STEPS = 3;
 /** The number of rising steps is stored in 16 bits. */
 const MAX_STEPS = 2 ** 16 - 1;
 
+const CONSTANT =
+  "its codes are the same for every input; so Brevitas exports a QuantReLU of one bit, as a BipolarQuant behind a Relu";
+
 /**
  * What makes the codes of a chain: thresholds where they are few, else a line if every channel has one that is proven equal,
- * else thresholds. Elements of f32 are not evenly spaced, so no line fits them. The note says what the choice costs.
+ * else thresholds. Elements of f32 are not evenly spaced, so no line fits them. The note says what the choice costs, or
+ * that nothing that comes before has an effect.
  */
 export function makePost(
   chain: Chain,
@@ -29,6 +33,7 @@ export function makePost(
     const instead = `at most ${MAX_STEPS} steps`;
     throw new UnsupportedError([{ node: node.name, op: node.op, shape: `[${node.channels}]`, why, instead }]);
   }
+  if (steps === 0) return { post: thresholds(channels), note: CONSTANT };
   if (steps <= CHEAP_STEPS || from === "f32") return { post: thresholds(channels) };
   const exact = line(channels, "floor") ?? line(channels, "half-even");
   if (exact) return { post: exact };

@@ -142,6 +142,17 @@ describe("the choice", () => {
   });
 });
 
+describe("codes that are the same for every input", () => {
+  it("are noted where all channels have such", () => {
+    const relu: Step = { kind: "max", by: by(0) };
+    const { post, note } = makePost(chain(50, 2, [relu], SIGN), "i32", "bit");
+    expect(post).toMatchObject({ kind: "thresholds", records: 1, ups: Uint16Array.of(0) });
+    expect(note).toMatch(/^its codes are the same for every input; /);
+    const half: Step = { kind: "max", by: by(0, -100) };
+    expect(makePost(chain(50, 2, [half], SIGN), "i32", "bit").note).toBeUndefined();
+  });
+});
+
 describe("what cannot be folded", () => {
   it.each<[string, Chain, RegExp]>([
     [
