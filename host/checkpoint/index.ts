@@ -9,6 +9,7 @@ export type { Checkpoint, ImportOptions } from "./onnx.ts";
 const SIGNATURES: readonly { format: string; offset: number; bytes: readonly number[] }[] = [
   { format: "a zip archive (PyTorch .pt, .npz or .keras)", offset: 0, bytes: ascii("PK\x03\x04") },
   { format: "a Python pickle (old PyTorch .pt)", offset: 0, bytes: [0x80, 0x02] },
+  { format: "a blob of Little Tern, converted already", offset: 0, bytes: ascii("TERN") },
   { format: "a GGUF file", offset: 0, bytes: ascii("GGUF") },
   { format: "an HDF5 file", offset: 0, bytes: ascii("\x89HDF\r\n\x1a\n") },
   { format: "a NumPy array", offset: 0, bytes: ascii("\x93NUMPY") },

@@ -68,7 +68,7 @@ export function readTensor(proto: TensorProto, name: string): Tensor & { integer
   const where = `tensor "${name}"`;
   if (proto.data_location === DATA_LOCATION.EXTERNAL || proto.external_data.length > 0) {
     throw new CheckpointError(
-      `${where}: its data are in another file, expected them inside. Save the model in one file`,
+      `${where}: its data are in another file, expected them inside; in Python, onnx.save(onnx.load(path), path) puts them there`,
     );
   }
   const type = ELEMENT_TYPES[proto.data_type ?? 0];

@@ -8,6 +8,7 @@ it.each<[string, number[]]>([
   ["an empty file", []],
   ["a zip archive", text("PK\x03\x04\x14")],
   ["a Python pickle", [0x80, 2, 0x63]],
+  ["a blob of Little Tern", text("TERN\x01\0\0\0")],
   ["a GGUF file", text("GGUF\x03\0\0\0")],
   ["an HDF5 file", text("\x89HDF\r\n\x1a\n\0")],
   ["a NumPy array", text("\x93NUMPY\x01\0")],
