@@ -1,5 +1,6 @@
 import type { LibraryHandle, TypeObject } from "koffi";
 import { EngineError } from "../errors.ts";
+import { npmRun } from "./package_root.ts";
 
 /**
  * What we use of libwasmtime's C API: name → result and arguments. `void *` stands for a pointer to an opaque type, to
@@ -125,7 +126,7 @@ export function loadLibwasmtime(koffi: Koffi, path: string): Libwasmtime {
   const bound = bind(koffi, path);
   const version = versionOf(bound);
   if (MEASURED.includes(version)) return { ...bound, version };
-  const expected = `expected ${MEASURED.join(" or ")} (npm run wasmtime:install fetches one)`;
+  const expected = `expected ${MEASURED.join(" or ")} (${npmRun("wasmtime:install")} fetches one)`;
   throw new EngineError("version", `${path}: wasmtime ${version}, ${expected}`);
 }
 

@@ -17,6 +17,7 @@ import {
   takeTrap,
   WINCH,
 } from "./libwasmtime.ts";
+import { npmRun } from "./package_root.ts";
 import { PAGE_BYTES, pagesFor } from "./pages.ts";
 
 /**
@@ -60,7 +61,7 @@ export async function createWasmtime(options: WasmtimeOptions = {}): Promise<Was
       refusal ??= error;
     }
   }
-  const advice = "`npm run wasmtime:install` or `pip install wasmtime` gets it, or TERN_WASMTIME names it";
+  const advice = `\`${npmRun("wasmtime:install")}\` or \`pip install wasmtime\` gets it, or TERN_WASMTIME names it`;
   throw refusal ?? new EngineError("missing", `no libwasmtime found: ${advice}`);
 }
 

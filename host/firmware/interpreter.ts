@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { packageRoot } from "../engines/package_root.ts";
+import { npmRun, packageRoot } from "../engines/package_root.ts";
 import { EngineError } from "../errors.ts";
 import type { CoreName } from "./cores.ts";
 import { FIRMWARE } from "./folder.ts";
@@ -25,7 +25,7 @@ export function interpreterParts(interpreter: Interpreter, core: CoreName, modul
   const { crate, cores, own, headers, sources } = interpreter;
   const folder = join(CRATES, crate);
   if (!existsSync(folder)) {
-    throw new EngineError("missing", `no sources of ${crate}: \`npm run runtimes:install\` fetches them`);
+    throw new EngineError("missing", `no sources of ${crate}: \`${npmRun("runtimes:install")}\` fetches them`);
   }
   const { fast = [], defines = [] } = cores[core]!;
   const flags = [

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defineCommand } from "citty";
-import { packageRoot } from "../../host/engines/package_root.ts";
+import { isInstalled, npmRun, packageRoot } from "../../host/engines/package_root.ts";
 import { v8 } from "../../host/engines/v8.ts";
 import { createWasmtime } from "../../host/engines/wasmtime.ts";
 import { CORES, type Core } from "../../host/firmware/cores.ts";
@@ -35,6 +35,7 @@ export interface DoctorReport {
   /** Every variant in every engine: how fast, or why not. */
   speed: Part[];
   devices: Part[];
+  /** What tests and training read; none where npm has installed the package. */
   data: Part[];
 }
 
@@ -58,7 +59,7 @@ export async function doctor(): Promise<DoctorReport> {
         name,
         found: pathIfThere(join(CRATES, crate)),
         use: `firmware with ${name} instead of C made of the module`,
-        get: "npm run runtimes:install, which needs cargo",
+        get: `${npmRun("runtimes:install")}, which needs cargo`,
       })),
       ...Object.values(COMPILERS).map(({ tools, packages }) => {
         return debian(`${tools}gcc`, "compiling firmware", packages.join(" "));
@@ -67,10 +68,12 @@ export async function doctor(): Promise<DoctorReport> {
         return debian(`qemu-system-${system}`, "running firmware without a board", name);
       }),
     ],
-    data: [
-      data("mnist", "t10k-images-idx3-ubyte.gz", "eval and training on the official digits"),
-      data("qonnx", "TFC_1W1A.onnx", "a checkpoint that others trained, for tests"),
-    ],
+    data: isInstalled()
+      ? []
+      : [
+          data("mnist", "t10k-images-idx3-ubyte.gz", "training and tests on the official digits"),
+          data("qonnx", "TFC_1W1A.onnx", "a checkpoint that others trained, for tests"),
+        ],
   };
 }
 
@@ -81,7 +84,8 @@ const TITLES: Record<string, string> = {
 
 /** The report as lines for people. */
 export function formatReport(report: DoctorReport): string {
-  const sections = Object.entries(report).map(([title, parts]: [string, Part[]]) => {
+  const filled = Object.entries(report).filter(([, parts]: [string, Part[]]) => parts.length > 0);
+  const sections = filled.map(([title, parts]: [string, Part[]]) => {
     const width = Math.max(...parts.map(({ name }) => name.length));
     return [TITLES[title] ?? title, ...parts.map((part) => format(part, width))].join("\n");
   });
