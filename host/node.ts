@@ -85,9 +85,9 @@ export async function readModule(variant: Variant | (string & {}) = "scalar"): P
 const BAUD = 115_200;
 
 /**
- * A model on a device. `target` is a board in its emulator, with the blob in its flash: "microbit", "microbit:wasm2c", "microbit:wasm2c:device" with that
- * module, "my_board.json"; or a serial port with a board that has the blob in its flash: "/dev/ttyACM0". Throws EngineError, of kind "missing" where a cross compiler, an
- * emulator or the device is not there.
+ * A model on a device. `target` is a board in its emulator, with the blob in its flash: "microbit", "microbit:wasm2c",
+ * "microbit:wasm2c:device" with that module, "my_board.json"; or a serial port with a board that has the blob in its flash:
+ * "/dev/ttyACM0". Throws EngineError, of kind "missing" where a cross compiler, an emulator or the device is not there.
  */
 export async function openOnDevice(target: string, options: DeviceLoadOptions): Promise<Session> {
   if (target.startsWith("/dev/")) return loadDevice(openSerial(target, BAUD), options);

@@ -13,7 +13,7 @@ const CHEAP_STEPS = 3;
 const MAX_STEPS = 2 ** 16 - 1;
 
 const CONSTANT =
-  "its codes are the same for every input; so Brevitas exports a QuantReLU of one bit, as a BipolarQuant behind a Relu";
+  "its codes are the same for every input, as a BipolarQuant's behind a Relu are, which is how Brevitas exports a QuantReLU of one bit";
 
 /**
  * What makes the codes of a chain: thresholds where they are few, else a line if every channel has one that is proven equal,
