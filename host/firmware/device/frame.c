@@ -15,6 +15,7 @@ static uint16_t load16(const uint8_t *at) { return (uint16_t)(at[0] | at[1] << 8
 static uint32_t load32(const uint8_t *at) { return load16(at) | (uint32_t)load16(at + 2) << 16; }
 
 static void drop(uint32_t count) {
+  if (count == 0) return; /* at nearly every byte: to move all there are would take longer than the next byte */
   for (uint32_t i = count; i < have; i++) buffer[i - count] = buffer[i];
   have -= count;
 }
