@@ -48,27 +48,31 @@ export async function deviceModule(runtime: Runtime, blob?: Uint8Array, name?: s
   const { modules } = runtime;
   if (name !== undefined && !modules.includes(name))
     throw new EngineError("missing", `no module "${name}" for ${runtime.name}, expected one of ${modules.join(", ")}`);
-  const all = await Promise.all(modules.map(async (each) => ({ name: each, module: await readModule(each) })));
-  const isFit = blob ? await Promise.all(all.map((each) => hasAllFor(each, runtime, blob))) : [];
-  const fitting = all.filter((_, i) => isFit[i]);
-  if (name === undefined) return fitting[0] ?? all.at(-1)!;
-  const found = (blob ? fitting : all).find((each) => each.name === name);
-  if (found) return found;
-  const others = fitting.length > 0 ? fitting.map((each) => each.name).join(", ") : "none";
-  throw new EngineError(
-    "packing",
-    `${name} lacks what the blob needs; of ${runtime.name}'s modules it runs in: ${others}`,
-  );
+  const others: string[] = [];
+  for await (const found of blob ? modulesFor(runtime, blob) : []) {
+    if (name === undefined || name === found.name) return found;
+    others.push(found.name);
+  }
+  if (blob && name !== undefined) {
+    const found = others.join(", ") || "none";
+    const why = `${name} lacks what the blob needs; of ${runtime.name}'s modules it runs in: ${found}`;
+    throw new EngineError("packing", why);
+  }
+  const last = name ?? modules.at(-1)!;
+  return { name: last, module: await readModule(last) };
 }
 
-/** Whether a module has the ops and packings of a blob. */
-async function hasAllFor({ name, module }: DeviceModule, { bitsAlone }: Runtime, blob: Uint8Array): Promise<boolean> {
-  if (blob.length < HEADER_BYTES) return false;
+/** The modules of a runtime that have the ops and packings of a blob, and room for their code, the smallest first. */
+async function* modulesFor({ modules, bitsAlone }: Runtime, blob: Uint8Array): AsyncGenerator<DeviceModule> {
+  if (blob.length < HEADER_BYTES) return;
   const header = new DataView(blob.buffer, blob.byteOffset);
   const lacks = (field: number, has: number) => (header.getUint32(field, true) & ~has) !== 0;
-  const { op, data } = await moduleFeatures(module, v8);
-  if (lacks(HEADER.opFeatures, op) || lacks(HEADER.dataFeatures, data)) return false;
-  return !(bitsAlone.includes(name) && hasBinaryOfCodes(readBlob(blob)));
+  for (const name of modules) {
+    const module = await readModule(name);
+    const { op, data } = await moduleFeatures(module, v8);
+    if (lacks(HEADER.opFeatures, op) || lacks(HEADER.dataFeatures, data)) continue;
+    if (!(bitsAlone.includes(name) && hasBinaryOfCodes(readBlob(blob)))) yield { name, module };
+  }
 }
 
 /** A module of build/, the variant `scalar` if not said, out of this package. Throws EngineError where it was not built. */
