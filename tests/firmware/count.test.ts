@@ -1,7 +1,4 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
 import { openDevice } from "../../host/engines/device.ts";
@@ -9,7 +6,7 @@ import { readBoard } from "../../host/firmware/boards.ts";
 import { buildImage } from "../../host/firmware/build.ts";
 import { startEmulator } from "../../host/firmware/emulator.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
-import { buildPlugin, readSymbols } from "../../tools/bench/device/counted_board.ts";
+import { countFrom } from "../../tools/bench/device/counted_board.ts";
 import { measureTask } from "../../tools/bench/device/measure.ts";
 import { MODELS } from "../../tools/bench/device/models.ts";
 import type { Task } from "../../tools/bench/device/runs.ts";
@@ -45,24 +42,17 @@ const slowest = readBoard("microbit");
 describeUnless(missingFor(slowest) ?? noCompiler, "a long frame", () => {
   it("is received faster than its bytes come", async () => {
     const { elf } = await buildImage(slowest, runtimeNamed("wasm2c"), MODULE);
-    const [plugin, addressOf] = await Promise.all([buildPlugin(), readSymbols(slowest, elf)]);
-    const folder = mkdtempSync(join(tmpdir(), "tern-frame-"));
-    const file = join(folder, "counts");
-    const [begin, end] = [addressOf("frame_receive"), addressOf("frame_send")];
-    const port = await startEmulator(slowest, elf, digits, [
-      "-plugin",
-      `${plugin},begin=${begin},end=${end},to=${file}`,
-    ]);
+    const { options, counts, close } = await countFrom("frame_receive", slowest, elf);
+    const port = await startEmulator(slowest, elf, digits, options);
     try {
       const device = openDevice(port);
       device.open(1);
       device.write(readBlob(digits).inputs[0]!, 1, 0, new Uint8Array(200));
+      // At 115,200 baud and 16 MHz a byte comes every 1,389 cycles, of which an instruction takes up to two.
+      expect(counts().at(-1)! / 200).toBeLessThan(1389 / 2);
     } finally {
       port.close();
+      close();
     }
-    const counts = readFileSync(file, "utf8").trim().split("\n").map(Number);
-    rmSync(folder, { recursive: true });
-    // At 115,200 baud and 16 MHz a byte comes every 1,389 cycles, of which an instruction takes up to two.
-    expect(counts.at(-1)! / 200).toBeLessThan(1389 / 2);
   });
 });

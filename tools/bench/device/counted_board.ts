@@ -20,21 +20,17 @@ export interface CountedBoard extends ProgrammedBoard {
 
 /** Starts a firmware whose blob section is erased. Throws EngineError, of kind "missing" where there is no C compiler or no emulator. */
 export async function startCounted(board: Board, elf: string): Promise<CountedBoard> {
-  const [plugin, addressOf] = await Promise.all([buildPlugin(), readSymbols(board, elf)]);
-  const folder = mkdtempSync(join(tmpdir(), "tern-count-"));
-  const file = join(folder, "counts");
-  const [begin, end] = [addressOf("tern_invoke"), addressOf("frame_send")];
-  const close = () => rmSync(folder, { recursive: true, force: true });
+  const { options, counts, close } = await countFrom("tern_invoke", board, elf);
   try {
-    const programmed = await startProgrammed(board, elf, ["-plugin", `${plugin},begin=${begin},end=${end},to=${file}`]);
+    const programmed = await startProgrammed(board, elf, options);
     return {
       ...programmed,
       count(firstOp, endOp, rows) {
-        const before = readCounts(file).length;
+        const before = counts().length;
         programmed.device.invoke(firstOp, endOp, rows);
-        const counts = readCounts(file).slice(before);
-        if (counts.length === 1) return counts[0]!;
-        throw new Error(`${board.name}: ${counts.length} counts of an invocation, expected 1`);
+        const found = counts().slice(before);
+        if (found.length === 1) return found[0]!;
+        throw new Error(`${board.name}: ${found.length} counts of an invocation, expected 1`);
       },
       close() {
         programmed.close();
@@ -47,8 +43,25 @@ export async function startCounted(board: Board, elf: string): Promise<CountedBo
   }
 }
 
-function readCounts(file: string): number[] {
-  return (readFileSync(file, "utf8").match(/\d+\n/g) ?? []).map(Number);
+/** Instructions from a function of a firmware to the first of its next reply. */
+export interface Counts {
+  /** Of QEMU's command line: they make it count. */
+  options: string[];
+  /** What it has counted so far, a number for each time. */
+  counts(): number[];
+  close(): void;
+}
+
+export async function countFrom(name: string, board: Board, elf: string): Promise<Counts> {
+  const [plugin, addressOf] = await Promise.all([buildPlugin(), readSymbols(board, elf)]);
+  const [begin, end] = [addressOf(name), addressOf("frame_send")];
+  const folder = mkdtempSync(join(tmpdir(), "tern-count-"));
+  const file = join(folder, "counts");
+  return {
+    options: ["-plugin", `${plugin},begin=${begin},end=${end},to=${file}`],
+    counts: () => (readFileSync(file, "utf8").match(/\d+\n/g) ?? []).map(Number),
+    close: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }
 
 /** Addresses by name, as the linker tells them. */
