@@ -23,7 +23,7 @@ export interface ModelMemory {
 /** Of the runtime that firmware has if nothing is said: wasm2c. */
 const EXTRA_BYTES = 64;
 
-/** What `tern_open` takes for `rows` rows. Throws EngineError of kind "packing" for what the module does not run. */
+/** What `tern_open` takes for `rows` rows. Throws EngineError of kind "packing" for a packing that the module was not built for. */
 export async function modelMemory(
   blob: Uint8Array,
   module: Uint8Array,
@@ -36,7 +36,7 @@ export async function modelMemory(
   const [missing] = missingPackings(program, data);
   if (missing) {
     const advice = "`tern repack --for any` makes a blob for it";
-    throw new EngineError("packing", `the module does not run packing ${missing}: ${advice}`);
+    throw new EngineError("packing", `the module was not built for packing ${missing}; ${advice}`);
   }
   const head = new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.headBytes, true);
   const arena = program.arena.fixed + program.arena.perRow * rows;
