@@ -10,7 +10,7 @@ const ENGINES = ["v8", "wasmtime", "reference"];
 const DEVICE = "device:";
 const WEIGHTS: WeightsWay[] = ["resident", "streaming"];
 
-/** The option of the commands that one engine runs. "device:microbit:wasm2c" is a board with a runtime, "device:/dev/ttyACM0" a serial port. */
+/** The option of the commands that one engine runs. "device:microbit:wasm2c" is a board with a runtime, "device:/dev/ttyACM0" a serial port: openOnDevice. */
 export const ENGINE_ARG = {
   type: "string" as const,
   valueHint: "E",

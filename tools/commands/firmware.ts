@@ -5,6 +5,7 @@ import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelHeader } from "../../host/fit.ts";
 import { readBlob, v8 } from "../../host/index.ts";
 import { deviceModule } from "../../host/node.ts";
+import { DEVICE_ARGS } from "../device_args.ts";
 import { readFile } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount } from "../terminal/table.ts";
@@ -18,8 +19,7 @@ export default defineCommand({
     out: { type: "string", alias: "o", required: true, valueHint: "folder", description: "Where the files go" },
     board: { type: "string", valueHint: "NAME", description: "A board, or the .json file of one" },
     library: { type: "boolean", description: "The library, for a firmware of your own" },
-    runtime: { type: "string", valueHint: "NAME", default: "wasm2c", description: "What runs the module" },
-    module: { type: "string", valueHint: "NAME", description: "A larger module, which is faster (else the smallest)" },
+    ...DEVICE_ARGS,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {

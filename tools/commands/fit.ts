@@ -7,6 +7,7 @@ import { type ModelMemory, modelMemory } from "../../host/fit.ts";
 import { EngineError, readBlob, v8 } from "../../host/index.ts";
 import { deviceModule } from "../../host/node.ts";
 import type { Program } from "../../host/program.ts";
+import { DEVICE_ARGS } from "../device_args.ts";
 import { readFile } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
@@ -28,8 +29,7 @@ export default defineCommand({
   args: {
     model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
     board: { type: "string", valueHint: "NAME", default: "all", description: "A board, or the .json file of one" },
-    runtime: { type: "string", valueHint: "NAME", default: "wasm2c", description: "What runs the module" },
-    module: { type: "string", valueHint: "NAME", description: "A larger module, which is faster (else the smallest)" },
+    ...DEVICE_ARGS,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
