@@ -95,7 +95,8 @@ const BAUD = 115_200;
  */
 export async function openOnDevice(target: string, options: DeviceLoadOptions): Promise<Session> {
   if (target.startsWith("/dev/")) return loadDevice(openSerial(target, BAUD), options);
-  const [name = "", runtime = "wasm2c", moduleName] = target.split(":");
+  const [name = "", runtime = "wasm2c", moduleName, ...rest] = target.split(":");
+  if (rest.length > 0) throw new EngineError("missing", `no device "${target}", expected BOARD:RUNTIME:MODULE at most`);
   const board = readBoard(name);
   const runs = runtimeNamed(runtime);
   const { module } = await deviceModule(runs, options.blob, moduleName);

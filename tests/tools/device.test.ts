@@ -126,6 +126,7 @@ it.each([
   ["device:arduino", 'no board "arduino", expected one of '],
   ["device:microbit:wasm9", 'no runtime "wasm9", expected one of wasm2c'],
   ["device:microbit:wasm2c:scalar", 'no module "scalar" for wasm2c, expected one of device_mlp, device'],
+  ["device:microbit:wasm2c:device:more", 'no device "microbit:wasm2c:device:more", expected BOARD:RUNTIME:MODULE'],
   ["device:/dev/nothing", "/dev/nothing: "],
 ])("refuses --engine %s", (engine, message) => {
   const { code, stderr } = tern("run", model, TEN, "--engine", engine);
