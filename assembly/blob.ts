@@ -1,13 +1,13 @@
 /** Offsets and codes of host/blob/FORMAT.md, in its order, and readers of the tables. `head` is the address of the blob's first byte. */
 
 export const MAGIC: u32 = 0x4e524554;
-export const FORMAT_VERSION: u16 = 1;
-export const ABI_VERSION: u16 = 1;
+export const FORMAT_VERSION: u16 = 2;
+export const ABI_VERSION: u16 = 2;
 
-export const HEADER_BYTES: u32 = 64;
+export const HEADER_BYTES: u32 = 80;
 export const PART_BYTES: u32 = 16;
-export const TENSOR_BYTES: u32 = 16;
-export const OP_BYTES: u32 = 32;
+export const TENSOR_BYTES: u32 = 24;
+export const OP_BYTES: u32 = 52;
 
 export const MAX_CHANNELS: u32 = 1 << 20;
 export const MAX_ROWS: u32 = 1 << 20;
@@ -30,8 +30,11 @@ export enum Header {
   maxRows = 44,
   arenaFixed = 48,
   arenaPerRow = 52,
-  opFeatures = 56,
-  dataFeatures = 60,
+  ops = 56,
+  packings = 60,
+  posts = 64,
+  dtypes = 68,
+  context = 72,
 }
 
 export enum Part {
@@ -47,9 +50,11 @@ export const WEIGHTS_PART: u32 = REQUIRED | 1;
 
 export enum Tensor {
   dtype = 0,
-  channels = 4,
-  fixed = 8,
-  perRow = 12,
+  height = 4,
+  width = 6,
+  channels = 8,
+  fixed = 12,
+  perRow = 16,
 }
 /** `dtype >> 1` is log2 of an element's bits; an odd one is signed. */
 export enum Activation {
@@ -64,20 +69,27 @@ export enum Activation {
 export enum Op {
   kind = 0,
   post = 1,
-  input = 2,
-  output = 4,
-  dtype = 6,
-  packing = 7,
-  weights = 8,
-  tileBytes = 12,
-  recordsAt = 16,
-  tileChannels = 20,
-  recordStep = 22,
-  count = 24,
-  lo = 26,
-  hi = 28,
-  rounding = 30,
+  flags = 2,
+  rounding = 3,
+  input = 4,
+  second = 6,
+  third = 8,
+  output = 10,
+  dtype = 12,
+  packing = 13,
+  tileChannels = 14,
+  weights = 16,
+  tileBytes = 20,
+  recordsAt = 24,
+  recordStep = 28,
+  count = 30,
+  lo = 30,
+  hi = 31,
+  left = 32,
+  right = 33,
 }
+/** Flag of an op: every requantize record has shifts of its own. */
+export const OWN_SHIFTS: u32 = 1;
 export enum OpKind {
   quantize = 1,
   dense = 2,
@@ -113,7 +125,13 @@ export function dtypeOf(tensor: usize): i32 {
   return load<u8>(tensor, Tensor.dtype);
 }
 
-/** Bytes from one row of a tensor to the next, a multiple of 16. At most 2^22 for the dtypes that exist. */
+/** Bytes of a row's elements, without what aligns the next row. At most 2^22 for the dtypes that exist. */
+export function elementBytes(tensor: usize): u32 {
+  const bits = load<u32>(tensor, Tensor.channels) << (load<u8>(tensor, Tensor.dtype) >> 1);
+  return load<u8>(tensor, Tensor.dtype) == Activation.bit ? ((bits + 31) >> 5) << 2 : bits >> 3;
+}
+
+/** Bytes from one row of a tensor to the next, a multiple of 16. */
 export function rowStride(tensor: usize): u32 {
   const bits = load<u32>(tensor, Tensor.channels) << (load<u8>(tensor, Tensor.dtype) >> 1);
   return ((bits + 127) >> 7) << 4;
@@ -133,11 +151,4 @@ export function weightRowBytes(packing: u32, inputs: u32): u32 {
   }
   const lanes = 32 / packing;
   return ((inputs + lanes - 1) / lanes) << 2;
-}
-
-/** Bytes of a parameter record. */
-export function recordBytes(op: usize): u32 {
-  const post: i32 = load<u8>(op, Op.post);
-  if (post == Post.thresholds) return 4 + ((<u32>load<u16>(op, Op.count)) << 2);
-  return post == Post.lookup ? 256 : post ? 16 : 0;
 }

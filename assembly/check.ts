@@ -17,7 +17,6 @@ import {
   Part,
   Post,
   REQUIRED,
-  recordBytes,
   rowStride,
   TENSOR_BYTES,
   Tensor,
@@ -25,22 +24,11 @@ import {
   weightRowBytes,
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
-import {
-  ARGMAX,
-  BIT_TENSOR,
-  DATA,
-  DTYPES,
-  OPS,
-  POST_BIT,
-  packingOf,
-  SCORES,
-  SMALL,
-  STREAMS,
-  STRIPS,
-  WIDE_INPUT,
-} from "./features";
+import { ARGMAX, BIT_TENSOR, packingOf, QUANTIZES_I32, SCORES, STRIPS, WIDE } from "./features";
 import { panelBytes, preparedBytes } from "./kernels";
+import { recordBytes } from "./ops/code";
 import { inStrips, stripBuffer, stripBytes, stripsOf } from "./ops/strips";
+import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { BLOCK_ROWS, inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 
@@ -66,8 +54,8 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
   if (load<u32>(head, Header.formatVersion) != ((<u32>ABI_VERSION) << 16) + FORMAT_VERSION) return Status.BadVersion;
   const headBytes = load<u32>(head, Header.headBytes);
   const totalBytes = load<u32>(head, Header.totalBytes);
-  if (blobBytes != totalBytes && (!STREAMS || blobBytes != headBytes)) return Status.BadSize;
-  if (headBytes > totalBytes) return Status.BadSize;
+  const whole = i32(blobBytes == totalBytes) | i32(STREAMS && blobBytes == headBytes);
+  if (!whole | (headBytes > totalBytes)) return Status.BadSize;
 
   const tensorCount: u32 = load<u16>(head, Header.tensorCount);
   let at = head + HEADER_BYTES;
@@ -78,7 +66,9 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
   if (head + headBytes != ((end + 19) & ~15)) return Status.BadHead;
   if (~crc32(CRC_START, head + 8, headBytes - 12) != load<u32>(head + headBytes - 4)) return Status.BadChecksum;
 
-  const missing = (load<u32>(head, Header.opFeatures) & ~OPS) | (load<u32>(head, Header.dataFeatures) & ~DATA);
+  const missing =
+    (load<u64>(head, Header.ops) & ~(OPS | ((<u64>PACKINGS) << 32))) |
+    (load<u64>(head, Header.posts) & ~(POSTS | ((<u64>DTYPES) << 32)));
   if (missing | load<u32>(head, Header.stateBytes)) return Status.Unsupported; // no op has state yet
   if (maxRows - 1 >= min(load<u32>(head, Header.maxRows), MAX_ROWS)) return Status.BadRows; // also 0 rows
   rows = maxRows;
@@ -119,7 +109,7 @@ function fits(tensor: usize): bool {
 
 /** Proves that an op's dtypes agree, that this build computes it, and that its tiles lie inside the weights part. */
 function checkOp(op: usize, tensorCount: u32): Status {
-  if (load<u16>(op, Op.input) >= tensorCount || load<u16>(op, Op.output) >= tensorCount) return Status.BadOp;
+  if (max<u32>(load<u16>(op, Op.input), load<u16>(op, Op.output)) >= tensorCount) return Status.BadOp;
   const from = dtypeOf(inputOf(op));
   const to = dtypeOf(outputOf(op));
   const inputs = load<u32>(inputOf(op), Tensor.channels);
@@ -127,17 +117,17 @@ function checkOp(op: usize, tensorCount: u32): Status {
   const kind: u32 = load<u8>(op, Op.kind);
   const post: u32 = load<u8>(op, Op.post);
   const packing: u32 = load<u8>(op, Op.packing);
-  if ((kind | packing | post) >= 16) return Status.Unsupported; // no feature bit stands for it
-  if (!(DATA & (1 << (POST_BIT + post))) || !(OPS & (1 << kind))) return Status.Unsupported;
+  if ((kind | packing | post) >= 32) return Status.Unsupported; // no feature bit stands for it
+  if (!(POSTS & (1 << post)) || !(OPS & (1 << kind))) return Status.Unsupported;
 
   const tileChannels: u32 = load<u16>(op, Op.tileChannels);
-  const scored = DATA & SCORES && post == Post.scores; // an argmax
+  const scored = POSTS & SCORES && post == Post.scores; // an argmax
   let sound = post ? to <= Activation.i8 && !scored : to == Activation.i32;
   let weights: u64 = 0; // bytes of a tile before its records
   if (kind == OpKind.dense) {
-    if (!(DATA & (1 << packing))) return Status.Unsupported;
+    if (!(PACKINGS & (1 << packing))) return Status.Unsupported;
     const signs = packing == Packing.sign32 || (ASC_FEATURE_SIMD && packing == Packing.sign128);
-    if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && !signs)) sound = false;
+    if (from > Activation.i8 || (DTYPES & BIT_TENSOR && from == Activation.bit && !signs)) sound = false;
     const whole = inGroups(packing) ? (tileChannels + 15) & ~15 : tileChannels;
     weights = inStrips(op)
       ? <u64>stripBytes(op) * stripsOf(inputs)
@@ -153,8 +143,8 @@ function checkOp(op: usize, tensorCount: u32): Status {
     sound = (from & to) == Activation.i32 && channels == 1 && (!post || scored);
     channels = inputs;
   } else {
-    if (!(OPS & WIDE_INPUT) && from > Activation.i8) return Status.Unsupported;
-    if (!post || (OPS & BIT_TENSOR && from == Activation.bit) || inputs != channels) sound = false;
+    if (from > Activation.i8 && !(DTYPES & (from == Activation.i32 ? QUANTIZES_I32 : WIDE))) return Status.Unsupported;
+    if (!post || (DTYPES & BIT_TENSOR && from == Activation.bit) || inputs != channels) sound = false;
   }
 
   const tileBytes = load<u32>(op, Op.tileBytes);

@@ -1,72 +1,46 @@
 import { Activation, Op, OpKind, Packing, Post, Weight } from "./blob";
+import { CORE, LEAN, PACKINGS, SMALL } from "./profiles";
 
 /**
- * Bits of the header's `opFeatures` and `dataFeatures` (FORMAT.md), and of the export `features`.
- * opFeatures: bit k for op kind k, and three for dtypes. dataFeatures: bit p for packing p, bit 16 + p for post p.
+ * Bits of FORMAT.md's words of ops, packings, posts and dtypes, which the header has and the export `features` tells.
  */
 export const QUANTIZE: u32 = 1 << OpKind.quantize;
 export const ARGMAX: u32 = 1 << OpKind.argmax;
-export const WIDE_INPUT: u32 = 1 << 29;
-export const BIT_TENSOR: u32 = 1 << 30;
-export const SIGNED_INPUT: u32 = 1 << 31;
 
-export const POST_BIT: u32 = 16;
 export const SIGN128: u32 = 1 << Packing.sign128;
 export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;
+export const FIELD2: u32 = 1 << Packing.field2;
 export const FIELD4: u32 = 1 << Packing.field4;
 export const PAIR4: u32 = 1 << Packing.pair4;
+export const TRIT4: u32 = 1 << Packing.trit4;
 export const OTHER_FIELDS: u32 = (1 << Packing.field3) | (1 << Packing.field8); // by no kernel of their own in scalar builds
-export const THRESHOLDS: u32 = 1 << (POST_BIT + Post.thresholds);
-export const REQUANTIZE: u32 = 1 << (POST_BIT + Post.requantize);
-export const LOOKUP: u32 = 1 << (POST_BIT + Post.lookup);
-export const SCORES: u32 = 1 << (POST_BIT + Post.scores);
 
-/**
- * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, with SIMD also 6 and 7, with relaxed SIMD 11; posts 0–4), or what
- * `asc --use TERN_OP_FEATURES=mask --use TERN_DATA_FEATURES=mask` leaves; the rest is not compiled.
- */
-// @ts-expect-error: TERN_OP_FEATURES and TERN_DATA_FEATURES come from the command line
-export const OPS: u32 = isDefined(TERN_OP_FEATURES) ? TERN_OP_FEATURES : 0xe000000e;
-// @ts-expect-error
-export const DATA: u32 = isDefined(TERN_DATA_FEATURES)
-  ? TERN_DATA_FEATURES
-  : ASC_FEATURE_RELAXED_SIMD
-    ? 0x001f09de
-    : ASC_FEATURE_SIMD
-      ? 0x001f01de
-      : 0x001f011e;
+export const THRESHOLDS: u32 = 1 << Post.thresholds;
+export const REQUANTIZE: u32 = 1 << Post.requantize;
+export const LOOKUP: u32 = 1 << Post.lookup;
+export const SCORES: u32 = 1 << Post.scores;
 
-/** Whether this build can stream weights; one that cannot (`--use TERN_STREAMS=0`) imports nothing. */
-// @ts-expect-error
-export const STREAMS: bool = isDefined(TERN_STREAMS) ? TERN_STREAMS != 0 : true;
+export const BIT_TENSOR: u32 = 1 << Activation.bit;
+export const SIGNED_INPUT: u32 = 1 << Activation.i8;
+export const WIDE: u32 = (1 << Activation.i16) | (1 << Activation.f32);
+export const QUANTIZES_I32: u32 = 1 << 31;
 
-/** Whether SIMD kernels share code that they otherwise have copies of, and there are no panels for many rows (`--use TERN_LEAN=1`). */
-// @ts-expect-error
-export const LEAN: bool = isDefined(TERN_LEAN) ? TERN_LEAN != 0 : false;
 export const PANELS: bool = ASC_FEATURE_SIMD && !LEAN;
-
-/** Whether kernels are plain loops, which take fewest bytes (`--use TERN_SMALL=1`). */
-// @ts-expect-error
-export const SMALL: bool = isDefined(TERN_SMALL) ? TERN_SMALL != 0 : false;
-
-/** Whether kernels are for 32-bit cores, by way of C (`--use TERN_CORE=1`). */
-// @ts-expect-error
-export const CORE: bool = isDefined(TERN_CORE) ? TERN_CORE != 0 : false;
 
 /**
  * Whether this build is for little memory: in C, whose text lies in flash, or of few packings, for an interpreter that keeps translated code in RAM. Loops
  * stay loops then, and blocks are small.
  */
-export const COMPACT: bool = CORE || !(DATA & OTHER_FIELDS);
+export const COMPACT: bool = CORE || !(PACKINGS & OTHER_FIELDS);
 
 /** Whether thresholds are found by halving (ops/steps.ts); other builds compare with all. */
-export const HALVING: bool = CORE || (!COMPACT && !SMALL && !ASC_FEATURE_SIMD);
+export const HALVING: bool = !SMALL && (CORE || (!COMPACT && !ASC_FEATURE_SIMD));
 
 /** Whether this build runs weights in strips (trit4), from tables at the start of memory; and whether it runs nothing else. */
-export const STRIPS: bool = (DATA & (1 << Packing.trit4)) != 0;
-export const STRIPS_ALONE: bool = (DATA & 0xffff) == 1 << Packing.trit4;
+export const STRIPS: bool = (PACKINGS & TRIT4) != 0;
+export const STRIPS_ALONE: bool = PACKINGS == TRIT4;
 
-const FIELD2_ALONE: bool = (DATA & 0xffff) == 1 << Packing.field2;
+const FIELD2_ALONE: bool = PACKINGS == FIELD2;
 
 /** Packing of a dense op; a constant in a build for one packing of ternary weights alone, which makes its kernel smaller. */
 export function packingOf(op: usize): i32 {
@@ -79,11 +53,3 @@ export function weightOffset(op: usize): i32 {
   if (FIELD2_ALONE) return dtype; // ternary or int2
   return dtype == Weight.int8 ? 128 : 1 << (dtype - 1);
 }
-
-/** Bit d is set for every dtype d of this build. */
-export const DTYPES: u32 =
-  (1 << Activation.u8) |
-  (1 << Activation.i32) |
-  (OPS & BIT_TENSOR ? 1 << Activation.bit : 0) |
-  (OPS & SIGNED_INPUT ? 1 << Activation.i8 : 0) |
-  (OPS & WIDE_INPUT ? (1 << Activation.i16) | (1 << Activation.f32) : 0);

@@ -1,12 +1,13 @@
 import { ABI_VERSION, Header, Op, OpKind } from "./blob";
 import { arenaBytes, checkHead, largestTile, preparedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
 import { CRC_START, crc32, crc32ByTable, crcTable } from "./crc32";
-import { ARGMAX, DATA, OPS, SMALL, STREAMS, STRIPS, STRIPS_ALONE } from "./features";
+import { ARGMAX, STRIPS, STRIPS_ALONE } from "./features";
 import { wideOf } from "./kernels/relaxed/bytes";
 import { TABLES_BYTES } from "./kernels/scalar/strips";
 import { argmax } from "./ops/argmax";
 import { layer } from "./ops/layer";
 import { strips } from "./ops/strips";
+import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { opAt, SUMS_BYTES, setRegions, setRows, sums } from "./regions";
 import { Status } from "./status";
 import { resident, streamed, tile } from "./weights";
@@ -23,12 +24,12 @@ export function abi_version(): i32 {
 const OWN_BYTES: u32 = STRIPS ? TABLES_BYTES : 0;
 
 /**
- * What this build can do: FORMAT.md's opFeatures (0) or dataFeatures (1); bytes at the start of memory that the host leaves to it (2); in
- * builds with relaxed SIMD, what a dot product is (3: relaxed/bytes.ts).
+ * What this build can do: FORMAT.md's words of ops (0), packings (1), posts (2) and dtypes (3); bytes at the start of memory that the host leaves
+ * to it (4); in builds with relaxed SIMD, what a dot product is (5: relaxed/bytes.ts).
  */
 export function features(word: u32): i32 {
-  if (ASC_FEATURE_RELAXED_SIMD && word > 2) return wideOf();
-  return word > 1 ? OWN_BYTES : word ? DATA : OPS;
+  if (ASC_FEATURE_RELAXED_SIMD && word > 4) return wideOf();
+  return word > 3 ? OWN_BYTES : word > 2 ? DTYPES : word > 1 ? POSTS : word ? PACKINGS : OPS;
 }
 
 /** Bytes of scratch memory that `open` will need, or −status. `blobBytes` tells resident from streamed, as in `open`. */
@@ -42,16 +43,16 @@ export function plan(blob: usize, blobBytes: u32, rows: u32): i32 {
 
 /**
  * Proves the blob at `blob` and takes `workBytes` bytes at `work`, behind the blob, for arena and scratch, in this order.
- * `blobBytes` is the size of the blob (resident weights), or of its head alone (streamed weights).
+ * `blobBytes` is the size of the blob (resident weights), or of its head alone (streamed weights). No blob of this version has state.
  */
-export function open(blob: usize, blobBytes: u32, work: usize, workBytes: u32, rows: u32): Status {
+export function open(blob: usize, blobBytes: u32, work: usize, workBytes: u32, _state: usize, rows: u32): Status {
   openRows = 0;
   const status = checkHead(blob, blobBytes, rows);
   if (status) return status;
 
   const buffer = tileBuffer(blob, blobBytes);
-  if (arenaBytes + buffer + SUMS_BYTES + preparedRows > workBytes) return Status.BadMemory;
-  if (blob < OWN_BYTES || work < blob || work - blob < blobBytes || work + workBytes < work) return Status.BadMemory; // overlap, wrap
+  const overlaps = i32(blob < OWN_BYTES) | i32(work < blob) | i32(work - blob < blobBytes) | i32(work + workBytes < work);
+  if (overlaps | i32(arenaBytes + buffer + SUMS_BYTES + preparedRows > workBytes)) return Status.BadMemory;
   const scratch = work + <usize>arenaBytes;
   setRegions(work, scratch + buffer);
   if (STREAMS && blobBytes == load<u32>(blob, Header.headBytes)) streamed(scratch);
@@ -76,8 +77,8 @@ export function invoke(firstOp: u32, endOp: u32, rows: u32): Status {
   return Status.Ok;
 }
 
-/** Zeroes the state, of which no op of this version has any. */
-export function reset(): Status {
+/** Rewinds the state to a position. No op of this version has state, so there is nothing to do. */
+export function reset(_position: u32): Status {
   return openRows ? Status.Ok : Status.NotOpen;
 }
 

@@ -1,5 +1,6 @@
 import { OP_BYTES, Op, rowStride, TENSOR_BYTES, Tensor } from "./blob";
-import { COMPACT, SMALL, STRIPS } from "./features";
+import { COMPACT, STRIPS } from "./features";
+import { SMALL } from "./profiles";
 
 /** Addresses of the tensor and op tables in the head. */
 let tensors: usize = 0;

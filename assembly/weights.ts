@@ -1,5 +1,5 @@
 import { weights_read } from "./board";
-import { STREAMS } from "./features";
+import { STREAMS } from "./profiles";
 
 /**
  * Where tiles come from: resident weights are used where they lie; streamed ones are read into `buffer`, which holds

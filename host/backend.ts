@@ -1,4 +1,4 @@
-import { hasPacking } from "./blob/features.ts";
+import { type Features, hasPacking } from "./blob/features.ts";
 import { HEADER } from "./blob/layout.ts";
 import { elementBytes, rowStride } from "./blob/tensors.ts";
 import type { Engine, Instance } from "./engines/engine.ts";
@@ -91,9 +91,7 @@ async function start(options: ModuleOptions, image: Uint8Array, workBytes: numbe
 
 /** What a module says of itself, in an engine. */
 export interface ModuleFeatures {
-  /** FORMAT.md's opFeatures and dataFeatures. */
-  op: number;
-  data: number;
+  features: Features;
   /** Bytes at the start of memory that it keeps for itself. */
   ownBytes: number;
   /** Whether a relaxed dot product of bytes is one machine instruction. */
@@ -103,10 +101,12 @@ export interface ModuleFeatures {
 export async function moduleFeatures(module: Uint8Array, engine: Engine): Promise<ModuleFeatures> {
   const imports = { weights_read: () => 1 };
   const instance = await engine.instantiate(module, { memoryBytes: 0, imports });
-  const [op, data, ownBytes] = [0, 1, 2].map((word) => instance.call("features", word)) as [number, number, number];
-  const wide = hasPacking(data, "field2x16") && instance.call("features", 3) !== 0;
+  const word = (index: number) => instance.call("features", index) >>> 0;
+  const features = { ops: word(0), packings: word(1), posts: word(2), dtypes: word(3) };
+  const ownBytes = word(4);
+  const wide = hasPacking(features.packings, "field2x16") && word(5) !== 0;
   instance.dispose();
-  return { op, data, ownBytes, wide };
+  return { features, ownBytes, wide };
 }
 
 /** Bytes of scratch memory that the module needs for a blob. */
@@ -130,7 +130,7 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
     const status = instance.call(name, ...args);
     if (status !== 0) throw failed(name, status);
   };
-  call("open", BLOB_AT, image.length, arena, workBytes, maxRows);
+  call("open", BLOB_AT, image.length, arena, workBytes, 0, maxRows);
 
   const at = ({ fixed, perRow }: Tensor, rows: number) => arena + fixed + perRow * rows;
   return {

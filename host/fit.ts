@@ -32,8 +32,8 @@ export async function modelMemory(
   runtime = EXTRA_BYTES,
 ): Promise<ModelMemory> {
   const program = readBlob(blob);
-  const { data, ownBytes } = await moduleFeatures(module, engine);
-  const [missing] = missingPackings(program, data);
+  const { features, ownBytes } = await moduleFeatures(module, engine);
+  const [missing] = missingPackings(program, features.packings);
   if (missing) {
     const advice = "`tern repack --for any` makes a blob for it";
     throw new EngineError("packing", `the module was not built for packing ${missing}; ${advice}`);

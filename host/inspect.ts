@@ -55,8 +55,8 @@ export async function inspect(blob: Uint8Array, module: Uint8Array, engine: Engi
   const headBytes = headBytesOf(program, parts);
   const layers = program.ops.map((_, i) => layerOf(program, i));
   const memory: Memory[] = [];
-  const { data } = await moduleFeatures(module, engine);
-  const rowCounts = missingPackings(program, data).length === 0 ? new Set([1, program.maxRows]) : [];
+  const { features } = await moduleFeatures(module, engine);
+  const rowCounts = missingPackings(program, features.packings).length === 0 ? new Set([1, program.maxRows]) : [];
   for (const rows of rowCounts) {
     const arena = program.arena.fixed + program.arena.perRow * rows;
     const scratch = async (weights: "resident" | "streaming") =>

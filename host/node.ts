@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { moduleFeatures } from "./backend.ts";
-import { hasBinaryOfCodes, hasPacking } from "./blob/features.ts";
+import { hasBinaryOfCodes, hasPacking, needsMore } from "./blob/features.ts";
 import { HEADER, HEADER_BYTES } from "./blob/layout.ts";
 import { readBlob } from "./blob/read.ts";
 import { type DeviceLoadOptions, loadDevice } from "./device.ts";
@@ -29,7 +29,7 @@ export { createWasmtime, type WasmtimeCompiler, type WasmtimeEngine } from "./en
 /** The module without vectors that was built for a blob's packings, if one was: it tells how much memory they need. */
 export function plainModule(blob: Uint8Array): Promise<Uint8Array> {
   const needed =
-    blob.length < HEADER_BYTES ? 0 : new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.dataFeatures, true);
+    blob.length < HEADER_BYTES ? 0 : new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.packings, true);
   return readModule(hasPacking(needed, "trit4") ? "device" : "scalar");
 }
 
@@ -65,12 +65,9 @@ export async function deviceModule(runtime: Runtime, blob?: Uint8Array, name?: s
 /** The modules of a runtime that have the ops and packings of a blob, and room for their code, the smallest first. */
 async function* modulesFor({ modules, bitsAlone }: Runtime, blob: Uint8Array): AsyncGenerator<DeviceModule> {
   if (blob.length < HEADER_BYTES) return;
-  const header = new DataView(blob.buffer, blob.byteOffset);
-  const lacks = (field: number, has: number) => (header.getUint32(field, true) & ~has) !== 0;
   for (const name of modules) {
     const module = await readModule(name);
-    const { op, data } = await moduleFeatures(module, v8);
-    if (lacks(HEADER.opFeatures, op) || lacks(HEADER.dataFeatures, data)) continue;
+    if (needsMore(blob, (await moduleFeatures(module, v8)).features)) continue;
     if (!(bitsAlone.includes(name) && hasBinaryOfCodes(readBlob(blob)))) yield { name, module };
   }
 }

@@ -34,9 +34,11 @@ export interface Arena {
  */
 export type ActivationDtype = "bit" | "u8" | "i8" | "i16" | "i32" | "f32";
 
-/** An activation: `rows` rows of `channels` elements, at byte `fixed + perRow · rows` of the arena. */
+/** An activation: `rows` rows of `height` × `width` positions of `channels` elements, at byte `fixed + perRow · rows` of the arena. A vector is one position. */
 export interface Tensor {
   dtype: ActivationDtype;
+  height: number;
+  width: number;
   channels: number;
   fixed: number;
   perRow: number;

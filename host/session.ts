@@ -73,14 +73,14 @@ export async function load(options: LoadOptions): Promise<Session> {
   if (!(Number.isInteger(maxRows) && maxRows >= 1 && maxRows <= program.maxRows)) {
     throw new InputError(`memory for ${maxRows} rows, expected 1 to ${program.maxRows}`);
   }
-  const { data, wide } = await moduleFeatures(options.module, options.engine);
+  const { features, wide } = await moduleFeatures(options.module, options.engine);
   const start = performance.now();
   const fastest = options.variant ? FASTEST[options.variant] : [];
-  const packed = weights === "resident" ? repackForModule(program, fastest, data, { rows: maxRows, wide }) : program;
+  const packed = weights === "resident" ? repackForModule(program, fastest, features.packings, { rows: maxRows, wide }) : program;
   const repacked = changedPackings(program, packed);
   const blob = packed === program ? options.blob : writeBlob(packed);
   const repackMs = packed === program ? 0 : performance.now() - start;
-  const [missing] = missingPackings(packed, data);
+  const [missing] = missingPackings(packed, features.packings);
   if (missing) {
     const why = weights === "resident" ? "" : "; streamed weights are not repacked: `tern repack --for any` does so";
     throw new EngineError("packing", `the module was not built for packing ${missing}${why}`);

@@ -47,7 +47,7 @@ const CHANNELS = 3;
 
 /** Whether every kernel of a module equals the reference on one random product. Takes a few milliseconds. */
 async function computesRight(engine: Engine, module: Uint8Array): Promise<boolean> {
-  const program = everyKernel((await moduleFeatures(module, engine)).data);
+  const program = everyKernel((await moduleFeatures(module, engine)).features.packings);
   const blob = writeBlob(program);
   const backends = [
     referenceBackend(program),
@@ -75,22 +75,22 @@ const CODES: { dtype: ActivationDtype; min: number; max: number }[] = [
   { dtype: "bit", min: -1, max: 1 },
 ];
 
-/** One dense op for every input, dtype of weights and packing that dataFeatures `data` have, with random weights. */
-function everyKernel(data: number): Program {
+/** One dense op for every input, dtype of weights and packing of the word `packings`, with random weights. */
+function everyKernel(packings: number): Program {
   const random = mulberry32(2);
   const tensors: Tensor[] = [];
   const add = (dtype: ActivationDtype, channels: number): number => {
     const last = tensors.at(-1);
     const perRow = last ? last.perRow + rowStride(last) : 0;
-    return tensors.push({ dtype, channels, fixed: 0, perRow }) - 1;
+    return tensors.push({ dtype, height: 1, width: 1, channels, fixed: 0, perRow }) - 1;
   };
   const inputs = CODES.map(({ dtype }) => add(dtype, INPUTS));
   const ops = inputs.flatMap((input) =>
     (Object.keys(WEIGHTS) as WeightDtype[]).flatMap((dtype): Op[] => {
       if (tensors[input]!.dtype === "bit" && dtype !== "binary") return [];
-      const { min, max, packings } = WEIGHTS[dtype];
-      return packings
-        .filter(({ name }) => hasPacking(data, name))
+      const { min, max, packings: all } = WEIGHTS[dtype];
+      return all
+        .filter(({ name }) => hasPacking(packings, name))
         .map(({ name, groupChannels }) => {
           const channels = groupChannels - 1 + CHANNELS;
           const codes = randomCodes(channels * INPUTS, min, max, random);

@@ -33,8 +33,8 @@ function product(): Program {
     ...{ modelId: 0n, modelVersion: 0, maxRows: 1 },
     arena: { fixed: 0, perRow: 5 * SIZE },
     tensors: [
-      { dtype: "u8", channels: SIZE, fixed: 0, perRow: 0 },
-      { dtype: "i32", channels: SIZE, fixed: 0, perRow: SIZE },
+      { dtype: "u8", height: 1, width: 1, channels: SIZE, fixed: 0, perRow: 0 },
+      { dtype: "i32", height: 1, width: 1, channels: SIZE, fixed: 0, perRow: SIZE },
     ],
     ops: [{ kind: "dense", input: 0, output: 1, dtype: "ternary", packing: "field2", weights }],
     ...{ inputs: [0], outputs: [1] },

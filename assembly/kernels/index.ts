@@ -1,5 +1,6 @@
 import { Packing } from "../blob";
-import { CORE, DATA, FIELD4, PAIR4, PANELS, SIGNS, SMALL } from "../features";
+import { FIELD4, PAIR4, PANELS, SIGNS } from "../features";
+import { CORE, PACKINGS, SMALL } from "../profiles";
 import { panels as relaxedPanels } from "./relaxed/byte_panel";
 import { toBytes, Wide, wideOf } from "./relaxed/bytes";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
@@ -154,10 +155,10 @@ export function preparedCode(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (DATA & FIELD4 && packing == Packing.field4) {
+  if (PACKINGS & FIELD4 && packing == Packing.field4) {
     packed(-offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
   } else {
-    const bias = DATA & SIGNS && packing == Packing.sign32 ? 0 : 1 - offset;
+    const bias = PACKINGS & SIGNS && packing == Packing.sign32 ? 0 : 1 - offset;
     planes(packing, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
   }
 }
@@ -240,11 +241,11 @@ export function panelBytes(packing: u32, rows: u32, height: u32): u32 {
 /** Bytes of a prepared row of codes of an op of `rows` rows, a multiple of 16; 0: kernels of this packing take rows as they are. */
 export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
   if (SMALL) return 0;
-  if (ASC_FEATURE_SIMD && DATA & PAIR4 && packing == Packing.pair4) return tablesBytes(inputs);
+  if (ASC_FEATURE_SIMD && PACKINGS & PAIR4 && packing == Packing.pair4) return tablesBytes(inputs);
   if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2x16) return groupRowBytes(inputs);
   const bits = fieldBits(packing);
   if (!bits || (bits == 8 && (!PANELS || rows < PANEL_ROWS))) return 0;
-  if (!ASC_FEATURE_SIMD) return DATA & FIELD4 && bits == 4 ? packedBytes(inputs) : planesBytes(inputs);
+  if (!ASC_FEATURE_SIMD) return PACKINGS & FIELD4 && bits == 4 ? packedBytes(inputs) : planesBytes(inputs);
   return asBytes(bits) ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
 }
 
@@ -252,9 +253,9 @@ export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
 export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, rows: u32, to: usize): void {
   const bits = fieldBits(packing);
   if (!ASC_FEATURE_SIMD) {
-    if (DATA & FIELD4 && bits == 4) toPacked(signed, row, inputs, to);
+    if (PACKINGS & FIELD4 && bits == 4) toPacked(signed, row, inputs, to);
     else toPlanes(signed, bits, row, inputs, to);
-  } else if (DATA & PAIR4 && packing == Packing.pair4) toTables(signed, row, inputs, to);
+  } else if (PACKINGS & PAIR4 && packing == Packing.pair4) toTables(signed, row, inputs, to);
   else if (ASC_FEATURE_RELAXED_SIMD && (!bits || asBytes(bits)))
     toBytes(signed, bits ? bits : 8, row, inputs, to); // field2x16: in their own order
   else {

@@ -1,5 +1,6 @@
 import { Activation, dtypeOf, rowStride } from "../blob";
-import { BIT_TENSOR, OPS, SIGNED_INPUT, WIDE_INPUT } from "../features";
+import { BIT_TENSOR, SIGNED_INPUT, WIDE } from "../features";
+import { DTYPES } from "../profiles";
 import { sums } from "../regions";
 
 /** A block of sums for quantize: the elements of `height` rows from the one at `row` on, and of `width` channels from `first` on. */
@@ -12,8 +13,8 @@ export function elements(tensor: usize, row: usize, height: u32, first: u32, wid
 
 /** Element `channel` of a row as an integer; an f32 as its order key (FORMAT.md). */
 export function element(tensor: usize, row: usize, channel: u32): i32 {
-  if (OPS & SIGNED_INPUT && dtypeOf(tensor) == Activation.i8) return load<i8>(row + channel);
-  if (!(OPS & WIDE_INPUT) || dtypeOf(tensor) == Activation.u8) return load<u8>(row + channel);
+  if (DTYPES & SIGNED_INPUT && dtypeOf(tensor) == Activation.i8) return load<i8>(row + channel);
+  if (!(DTYPES & WIDE) || dtypeOf(tensor) == Activation.u8) return load<u8>(row + channel);
   const dtype = dtypeOf(tensor);
   if (dtype == Activation.i16) return load<i16>(row + (channel << 1));
   const bits = load<i32>(row + (channel << 2));
@@ -22,7 +23,7 @@ export function element(tensor: usize, row: usize, channel: u32): i32 {
 
 /** Stores a code as element `channel` of a row; the bits of a row have been cleared. */
 export function storeElement(isBit: u32, row: usize, channel: u32, code: i32): void {
-  if (!(OPS & BIT_TENSOR) || !isBit) {
+  if (!(DTYPES & BIT_TENSOR) || !isBit) {
     store<u8>(row + channel, code);
     return;
   }

@@ -1,8 +1,6 @@
 import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor, weightRowBytes } from "../blob";
 import {
   BIT_TENSOR,
-  DATA,
-  OPS,
   OTHER_FIELDS,
   PAIR4,
   PANELS,
@@ -11,8 +9,6 @@ import {
   SIGN128,
   SIGNED_INPUT,
   SIGNS,
-  SMALL,
-  STREAMS,
   weightOffset,
 } from "../features";
 import {
@@ -28,6 +24,7 @@ import {
   signCode,
   signVector,
 } from "../kernels";
+import { DTYPES, OPS, PACKINGS, SMALL, STREAMS } from "../profiles";
 import { BLOCK_ROWS, blockChannels, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
@@ -63,11 +60,11 @@ export function layer(op: usize): Status {
     }
   }
   let offset = load<u32>(op, Op.weights);
-  if (OPS & BIT_TENSOR) clearTensor(output);
+  if (DTYPES & BIT_TENSOR) clearTensor(output);
   let first: u32 = 0;
   do {
     const last = min<u32>(first + load<u16>(op, Op.tileChannels), channels);
-    let weights = tile(offset, load<u32>(op, Op.tileBytes));
+    let weights = tile(offset, STREAMS ? load<u32>(op, Op.tileBytes) : 0);
     if (STREAMS && !weights) return Status.ReadFailed;
     let records = weights + load<u32>(op, Op.recordsAt);
     do {
@@ -114,7 +111,7 @@ function prepareRows(packing: i32, input: usize, to: usize, bytes: u32): void {
   const inputs = load<u32>(input, Tensor.channels);
   let from = firstRow(input);
   for (let row: u32 = 0; row < rows; row++, from += rowStride(input), to += bytes) {
-    prepare(OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8, packing, from, inputs, rows, to);
+    prepare(DTYPES & SIGNED_INPUT && dtypeOf(input) == Activation.i8, packing, from, inputs, rows, to);
   }
 }
 
@@ -133,19 +130,19 @@ function multiply(
 ): void {
   const packing = packingOf(op);
   const input = dtypeOf(inputOf(op));
-  if (OPS & BIT_TENSOR && input == Activation.bit) {
-    if (ASC_FEATURE_SIMD && DATA & SIGN128 && packing == Packing.sign128) {
+  if (DTYPES & BIT_TENSOR && input == Activation.bit) {
+    if (ASC_FEATURE_SIMD && PACKINGS & SIGN128 && packing == Packing.sign128) {
       signVector(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     } else {
       signBit(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     }
     return;
   }
-  if (ASC_FEATURE_SIMD && DATA & PAIR4 && packing == Packing.pair4) {
+  if (ASC_FEATURE_SIMD && PACKINGS & PAIR4 && packing == Packing.pair4) {
     pairCode(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
-  const signed: bool = OPS & SIGNED_INPUT && input == Activation.i8;
+  const signed: bool = DTYPES & SIGNED_INPUT && input == Activation.i8;
   const offset = weightOffset(op);
   if (PANELS && panelBytes(packing, rows, BLOCK_ROWS)) {
     panelCode(
@@ -169,11 +166,11 @@ function multiply(
     groupCode(offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
-  if (!ASC_FEATURE_SIMD && !SMALL && (!(DATA & OTHER_FIELDS) || preparedBytes(packing, inputs, rows))) {
+  if (!ASC_FEATURE_SIMD && !SMALL && (!(PACKINGS & OTHER_FIELDS) || preparedBytes(packing, inputs, rows))) {
     preparedCode(packing, offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
-  if (DATA & SIGNS && (SMALL || ASC_FEATURE_SIMD) && (packing == Packing.sign32 || packing == Packing.sign128)) {
+  if (PACKINGS & SIGNS && (SMALL || ASC_FEATURE_SIMD) && (packing == Packing.sign32 || packing == Packing.sign128)) {
     if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     else signCode<u8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;

@@ -1,5 +1,6 @@
 import { Activation, dtypeOf, Op } from "../blob";
-import { BIT_TENSOR, OPS } from "../features";
+import { BIT_TENSOR } from "../features";
+import { DTYPES } from "../profiles";
 import { storeElement } from "./elements";
 
 /** Base and ups of a record of one step, up from −1 to 0. */
@@ -21,7 +22,7 @@ export function storeSteps(
   const step: u32 = load<u16>(op, Op.recordStep);
   const all: u32 = load<u16>(op, Op.count);
   const end = channel + count;
-  const isBit = OPS & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
+  const isBit = DTYPES & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
   if (isBit && all == 1 && !(channel & 7)) {
     for (; channel + 8 <= end; channel += 8) {
       let bits: i32 = 0;

@@ -1,10 +1,11 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, recordBytes, rowStride, Tensor } from "../blob";
-import { BIT_TENSOR, OPS, packingOf, SIGNED_INPUT, STREAMS, STRIPS, STRIPS_ALONE } from "../features";
+import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor } from "../blob";
+import { BIT_TENSOR, packingOf, SIGNED_INPUT, STRIPS, STRIPS_ALONE } from "../features";
 import { stripSums, stripsStart, stripTables } from "../kernels/scalar/strips";
+import { DTYPES, STREAMS } from "../profiles";
 import { BLOCK_CHANNELS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
-import { storeCodes } from "./code";
+import { recordBytes, storeCodes } from "./code";
 import { element } from "./elements";
 
 /** Inputs of a strip, and bytes of a group of four channels in one. */
@@ -42,7 +43,7 @@ export function strips(op: usize): Status {
   const quantizes = STRIPS_ALONE && load<u8>(op, Op.kind) == OpKind.quantize;
   const post = load<u8>(op, Op.post);
   const bytes = stripBytes(op);
-  if (OPS & BIT_TENSOR) clearTensor(output);
+  if (DTYPES & BIT_TENSOR) clearTensor(output);
   let offset = load<u32>(op, Op.weights);
   let first: u32 = 0;
   do {
@@ -55,7 +56,7 @@ export function strips(op: usize): Status {
       let from = offset;
       if (!quantizes) {
         stripsStart(total, end, stripsOf(inputs));
-        const signed: bool = OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8;
+        const signed: bool = DTYPES & SIGNED_INPUT && dtypeOf(input) == Activation.i8;
         for (let k: u32 = 0; k < inputs; k += STRIP_INPUTS, from += bytes) {
           const weights = tile(from, bytes);
           if (STREAMS && !weights) return Status.ReadFailed;

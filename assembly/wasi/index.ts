@@ -30,7 +30,7 @@ export function _start(): void {
   if (scratch != -Status.BadMagic && scratch != -Status.BadSize && !isWhole(blob)) refuse(Status.BadChecksum);
   if (scratch < 0) refuse(-scratch);
   const work = take(arenaBytes + scratch);
-  const status = open(blob, fileBytes, work, <u32>arenaBytes + scratch, 1);
+  const status = open(blob, fileBytes, work, <u32>arenaBytes + scratch, 0, 1);
   if (status) refuse(status);
 
   const tensorCount: u32 = load<u16>(blob, Header.tensorCount);

@@ -1,4 +1,4 @@
-import { Activation, dtypeOf, Tensor } from "../blob";
+import { Activation, dtypeOf, elementBytes } from "../blob";
 import { clearTensor, firstRow, tensorAt } from "../regions";
 
 /** Bytes of a sample's elements, of the tensors whose indices stand at `ports` … `end`. 0: there is none, or it does not exist. */
@@ -35,11 +35,6 @@ export function readOutputs(ports: usize, end: usize, sample: usize): void {
     copy(sample, firstRow(tensor), bytes);
     sample += bytes;
   }
-}
-
-/** Bytes of a row's elements, without what aligns the next row. */
-function elementBytes(tensor: usize): u32 {
-  return ((load<u32>(tensor, Tensor.channels) << (dtypeOf(tensor) >> 1)) + 7) >> 3;
 }
 
 function copy(to: usize, from: usize, bytes: u32): void {

@@ -1,35 +1,48 @@
 import type { PackingName, Program } from "../program.ts";
-import { OP_FEATURE, OP_KIND, PACKING, POST, POST_BIT } from "./layout.ts";
+import { ACTIVATION, HEADER, OP_KIND, PACKING, POST, QUANTIZES_I32 } from "./layout.ts";
 import { packingOf } from "./pack/pack.ts";
 import { recordsOf } from "./tiles.ts";
 
-/** The header's feature words: exactly the bits that a program needs (FORMAT.md, "Features"). */
-export function featuresOf(program: Program): { op: number; data: number } {
-  let op = 0;
-  let data = 0;
-  for (const { dtype } of program.tensors) {
-    if (dtype === "bit") op |= 1 << OP_FEATURE.bitTensor;
-    if (dtype === "i8") op |= 1 << OP_FEATURE.i8Tensor;
-    if (dtype === "i16" || dtype === "f32") op |= 1 << OP_FEATURE.wideInput;
-  }
-  for (const each of program.ops) {
-    op |= 1 << OP_KIND[each.kind];
-    data |= 1 << (POST_BIT + POST[recordsOf(each).post]);
-    if (each.kind === "dense") data |= 1 << PACKING[packingOf(each).name];
-    if (each.kind === "quantize" && program.tensors[each.input]!.dtype === "i32") op |= 1 << OP_FEATURE.wideInput;
-  }
-  return { op: op >>> 0, data: data >>> 0 };
+/** What a program needs, or a module can do: a word for each of FORMAT.md's tables, in the order of the header. */
+export interface Features {
+  ops: number;
+  packings: number;
+  posts: number;
+  dtypes: number;
 }
 
-/** Packings of a program that a module with dataFeatures `data` was not built for. */
-export function missingPackings(program: Program, data: number): PackingName[] {
+/** Exactly the bits that a program needs (FORMAT.md, "Features"). */
+export function featuresOf({ tensors, ops }: Program): Features {
+  const dense = ops.filter((op) => op.kind === "dense");
+  const quantizesI32 = ops.some((op) => op.kind === "quantize" && tensors[op.input]!.dtype === "i32");
+  return {
+    ops: word(ops.map(({ kind }) => OP_KIND[kind])),
+    packings: word(dense.map((op) => PACKING[packingOf(op).name])),
+    posts: word(ops.map((op) => POST[recordsOf(op).post])),
+    dtypes: word([...tensors.map(({ dtype }) => ACTIVATION[dtype]), ...(quantizesI32 ? [QUANTIZES_I32] : [])]),
+  };
+}
+
+/** Whether a blob, by the words of its header, needs what `features` lack. */
+export function needsMore(blob: Uint8Array, features: Features): boolean {
+  const header = new DataView(blob.buffer, blob.byteOffset);
+  const words = Object.entries(features) as [keyof Features, number][];
+  return words.some(([name, has]) => (header.getUint32(HEADER[name], true) & ~has) !== 0);
+}
+
+function word(bits: readonly number[]): number {
+  return bits.reduce((word, bit) => word | (1 << bit), 0) >>> 0;
+}
+
+/** Packings of a program that a module was not built for; `packings` is its word of them. */
+export function missingPackings(program: Program, packings: number): PackingName[] {
   const names = program.ops.flatMap((op) => (op.kind === "dense" ? [packingOf(op).name] : []));
-  return [...new Set(names)].filter((name) => !hasPacking(data, name));
+  return [...new Set(names)].filter((name) => !hasPacking(packings, name));
 }
 
-/** Whether dataFeatures have the bit of a packing. */
-export function hasPacking(data: number, packing: PackingName): boolean {
-  return ((data >>> PACKING[packing]) & 1) === 1;
+/** Whether a word of packings has the bit of one. */
+export function hasPacking(packings: number, packing: PackingName): boolean {
+  return ((packings >>> PACKING[packing]) & 1) === 1;
 }
 
 /** Whether a program multiplies binary weights by codes, not by bits alone. */

@@ -1,13 +1,13 @@
 /** Offsets, sizes and codes of FORMAT.md, in its order. `assembly/blob.ts` is the other mirror. */
 
 export const MAGIC = 0x4e524554; // "TERN"
-export const FORMAT_VERSION = 1;
-export const ABI_VERSION = 1;
+export const FORMAT_VERSION = 2;
+export const ABI_VERSION = 2;
 
-export const HEADER_BYTES = 64;
+export const HEADER_BYTES = 80;
 export const PART_BYTES = 16;
-export const TENSOR_BYTES = 16;
-export const OP_BYTES = 32;
+export const TENSOR_BYTES = 24;
+export const OP_BYTES = 52;
 
 export const HEADER = {
   magic: 0,
@@ -27,34 +27,44 @@ export const HEADER = {
   maxRows: 44,
   arenaFixed: 48,
   arenaPerRow: 52,
-  opFeatures: 56,
-  dataFeatures: 60,
+  ops: 56,
+  packings: 60,
+  posts: 64,
+  dtypes: 68,
+  context: 72,
 } as const;
 
 export const PART = { kind: 0, flags: 2, offset: 4, bytes: 8, crc: 12 } as const;
 export const PART_KIND = { weights: 1, description: 2, selfTest: 3 } as const;
 export const REQUIRED = 1; // flag
 
-export const TENSOR = { dtype: 0, channels: 4, fixed: 8, perRow: 12 } as const;
+export const TENSOR = { dtype: 0, height: 4, width: 6, channels: 8, fixed: 12, perRow: 16 } as const;
 export const ACTIVATION = { bit: 0, u8: 6, i8: 7, i16: 9, f32: 10, i32: 11 } as const;
 
 export const OP = {
   kind: 0,
   post: 1,
-  input: 2,
-  output: 4,
-  dtype: 6,
-  packing: 7,
-  weights: 8,
-  tileBytes: 12,
-  recordsAt: 16,
-  tileChannels: 20,
-  recordStep: 22,
-  count: 24,
-  lo: 26,
-  hi: 28,
-  rounding: 30,
+  flags: 2,
+  rounding: 3,
+  input: 4,
+  second: 6,
+  third: 8,
+  output: 10,
+  dtype: 12,
+  packing: 13,
+  tileChannels: 14,
+  weights: 16,
+  tileBytes: 20,
+  recordsAt: 24,
+  recordStep: 28,
+  count: 30,
+  lo: 30,
+  hi: 31,
+  left: 32,
+  right: 33,
 } as const;
+/** Flag of an op: every requantize record has shifts of its own. */
+export const OWN_SHIFTS = 1;
 export const OP_KIND = { quantize: 1, dense: 2, argmax: 3 } as const;
 export const WEIGHT = { binary: 0, ternary: 1, int2: 2, int3: 3, int4: 4, int8: 5 } as const;
 export const PACKING = {
@@ -73,10 +83,8 @@ export const PACKING = {
 export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4 } as const;
 export const ROUNDING = { floor: 0, "half-even": 1 } as const;
 
-/** Bit numbers of opFeatures beside those of the op kinds. */
-export const OP_FEATURE = { wideInput: 29, bitTensor: 30, i8Tensor: 31 } as const;
-/** Bit of post 0 in dataFeatures; packings count from bit 0. */
-export const POST_BIT = 16;
+/** Bit of `dtypes` beside those of the dtypes: quantize of i32. */
+export const QUANTIZES_I32 = 31;
 
 export const MAX_CHANNELS = 2 ** 20;
 export const MAX_ROWS = 2 ** 20;

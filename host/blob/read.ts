@@ -1,6 +1,7 @@
 import { crc32 } from "../crc32.ts";
 import { Cursor } from "../cursor.ts";
 import { BlobError } from "../errors.ts";
+import { hasOwnShifts } from "../numbers/requantize.ts";
 import type { ActivationDtype, Op, Program, Requantize, Tensor, Thresholds, WeightDtype } from "../program.ts";
 import { decodeDescription } from "./description.ts";
 import {
@@ -16,12 +17,14 @@ import {
   OP,
   OP_BYTES,
   OP_KIND,
+  OWN_SHIFTS,
   PACKING,
   PART,
   PART_KIND,
   POST,
   REQUIRED,
   ROUNDING,
+  TENSOR,
   WEIGHT,
 } from "./layout.ts";
 import { packingOf, transposeBlocks, WEIGHTS } from "./pack/pack.ts";
@@ -102,7 +105,9 @@ function readHeader(cursor: Cursor, bytes: Uint8Array): Header {
   const [partCount, tensorCount, opCount] = [cursor.u16(), cursor.u16(), cursor.u16()];
   const [inputCount, outputCount, maxRows] = [cursor.u8(), cursor.u8(), cursor.u32()];
   const [arenaFixed, arenaPerRow] = [cursor.u32(), cursor.u32()];
-  cursor.skip(8); // features: compared when the program is written again
+  cursor.skip(16); // features: compared when the program is written again
+  expectAt(HEADER.context, "positions of state", cursor.u32(), 0);
+  cursor.skip(4);
   if (inputCount === 0) throw new BlobError(HEADER.inputCount, "no inputs, expected at least 1");
   if (outputCount === 0) throw new BlobError(HEADER.outputCount, "no outputs, expected at least 1");
   if (maxRows < 1 || maxRows > MAX_ROWS) {
@@ -181,7 +186,12 @@ function readTensor(cursor: Cursor, header: Header): Tensor {
   const at = cursor.offset;
   const dtype = nameOf<ActivationDtype>(ACTIVATION, cursor.u8(), at, "activation dtype");
   cursor.skip(3);
-  const tensor: Tensor = { dtype, channels: cursor.u32(), fixed: cursor.u32(), perRow: cursor.u32() };
+  const [height, width, channels] = [cursor.u16(), cursor.u16(), cursor.u32()];
+  const tensor: Tensor = { dtype, height, width, channels, fixed: cursor.u32(), perRow: cursor.u32() };
+  cursor.skip(4);
+  if (height !== 1 || width !== 1) {
+    throw new BlobError(at + TENSOR.height, `tensor of ${height} × ${width} positions, expected 1 × 1`);
+  }
   if (tensor.channels < 1 || tensor.channels > MAX_CHANNELS) {
     throw new BlobError(at, `tensor of ${tensor.channels} channels, expected 1 to ${MAX_CHANNELS}`);
   }
@@ -225,22 +235,29 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
   const at = cursor.offset;
   const kind = nameOf(OP_KIND, cursor.u8(), at, "op");
   const post = nameOf(POST, cursor.u8(), at + OP.post, "post");
-  const [input, output] = [index(cursor, "tensor", tensors.length), index(cursor, "tensor", tensors.length)];
+  const ownShifts = cursor.u8() === OWN_SHIFTS; // other flags: compared when the program is written again
+  const rounding = nameOf(ROUNDING, cursor.u8(), at + OP.rounding, "rounding");
+  const input = index(cursor, "tensor", tensors.length);
+  cursor.skip(4); // second and third input
+  const output = index(cursor, "tensor", tensors.length);
   const dtype = nameOf<WeightDtype>(WEIGHT, cursor.u8(), at + OP.dtype, "weight dtype");
   const packing = nameOf(PACKING, cursor.u8(), at + OP.packing, "packing");
+  const tileChannels = cursor.u16();
   const weights = cursor.u32();
   cursor.skip(8); // tileBytes, recordsAt
-  const tileChannels = cursor.u16();
   const recordStep = cursor.u16();
   const count = cursor.u16();
-  const [lo, hi] = [cursor.i16(), cursor.i16()];
-  const rounding = nameOf(ROUNDING, cursor.u8(), at + OP.rounding, "rounding");
+  cursor.seek(at + OP.lo);
+  const unsigned = tensors[output]!.dtype === "u8";
+  const [lo, hi] = [unsigned ? cursor.u8() : cursor.i8(), unsigned ? cursor.u8() : cursor.i8()];
+  const [left, right] = [cursor.u8(), cursor.u8()];
   cursor.seek(at + OP_BYTES);
 
   const fail = (message: string): never => {
     throw new BlobError(at, `${kind}: ${message}`);
   };
   if (post === "requantize" && lo > hi) fail(`codes from ${lo} to ${hi}`);
+  if (post === "requantize" && !ownShifts) checkShifts(at + OP.left, left, right);
   if (tileChannels === 0) fail("tiles of 0 channels, expected at least 1");
   const [from, to] = [tensors[input]!, tensors[output]!];
   const codes = (tensor: Tensor) => ["bit", "u8", "i8"].includes(tensor.dtype);
@@ -255,6 +272,7 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
     return { at, op, weights };
   }
   const records = recordStep === 0 ? 1 : to.channels;
+  const line = { ownShifts, left, right, lo, hi, rounding };
   if (kind === "quantize") {
     if (from.dtype === "bit" || !codes(to)) fail(`${from.dtype} → ${to.dtype}, expected integers → codes`);
     if (from.channels !== to.channels) fail(`${from.channels} → ${to.channels} channels, expected equal ones`);
@@ -265,7 +283,7 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
       return { at, op, weights };
     }
     if (post !== "thresholds" && post !== "requantize") return fail(`post ${post}, expected one that makes codes`);
-    const op: Op = { kind, input, output, post: emptyPost(post, records, count, lo, hi, rounding), tileChannels };
+    const op: Op = { kind, input, output, post: emptyPost(post, records, count, line), tileChannels };
     return { at, op, weights };
   }
   if (!codes(from)) fail(`input of ${from.dtype}, expected codes`);
@@ -278,7 +296,7 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
   }
   if (from.dtype === "bit" && dtype !== "binary") fail(`bit × ${dtype}, expected bit × binary`);
   if (post === "lookup" || post === "scores") return fail(`post ${post}, expected none, thresholds or requantize`);
-  const made = post === "none" ? undefined : emptyPost(post, records, count, lo, hi, rounding);
+  const made = post === "none" ? undefined : emptyPost(post, records, count, line);
   const op: Op = { kind, input, output, dtype, weights: new Int8Array(0), ...(made && { post: made }), tileChannels };
   if (packed !== packings[0]) op.packing = packed.name;
   return { at, op, weights };
@@ -288,9 +306,7 @@ function emptyPost(
   kind: "thresholds" | "requantize",
   records: number,
   count: number,
-  lo: number,
-  hi: number,
-  rounding: keyof typeof ROUNDING,
+  line: Pick<Requantize, "lo" | "hi" | "rounding"> & { ownShifts: boolean; left: number; right: number },
 ): Thresholds | Requantize {
   if (kind === "thresholds") {
     return {
@@ -302,9 +318,24 @@ function emptyPost(
       steps: new Int32Array(0),
     };
   }
-  const [multiplier, offset, shift] = [new Int32Array(records), new BigInt64Array(records), new Uint8Array(records)];
-  return { kind, records, multiplier, offset, shift, lo, hi, rounding };
+  const { ownShifts, lo, hi, rounding } = line;
+  const shifts = (shared: number) => (ownShifts ? new Uint8Array(records) : Uint8Array.of(shared));
+  return {
+    kind,
+    records,
+    multiplier: new Int32Array(records),
+    offset: new Int32Array(records),
+    low: new Uint16Array(ownShifts ? records : 0),
+    left: shifts(line.left),
+    right: shifts(line.right),
+    lo,
+    hi,
+    rounding,
+  };
 }
+
+/** Of 32-bit integers. */
+const MAX_SHIFT = 31;
 
 /** Whether two tensors share a byte, at one row or at many. */
 function overlap(a: Tensor, b: Tensor): boolean {
@@ -380,13 +411,9 @@ function readRecord(view: DataView, at: number, tensors: Tensor[], op: Op, index
     case "thresholds":
       readThresholds(view, at, op.post, index);
       break;
-    case "requantize": {
-      op.post.multiplier[index] = view.getInt32(at, true);
-      op.post.offset[index] = view.getBigInt64(at + 8, true);
-      op.post.shift[index] = view.getUint8(at + 4);
-      if (op.post.shift[index]! > 62) throw new BlobError(at + 4, `shift ${op.post.shift[index]}, expected 0 to 62`);
+    case "requantize":
+      readRequantize(view, at, op.post, index);
       break;
-    }
     case "lookup": {
       const unsigned = tensors[op.output]!.dtype === "u8";
       for (let entry = 0; entry < 256; entry++) {
@@ -394,6 +421,22 @@ function readRecord(view: DataView, at: number, tensors: Tensor[], op: Op, index
       }
       break;
     }
+  }
+}
+
+function readRequantize(view: DataView, at: number, post: Requantize, index: number): void {
+  post.multiplier[index] = view.getInt32(at, true);
+  post.offset[index] = view.getInt32(at + 4, true);
+  if (!hasOwnShifts(post)) return;
+  post.low[index] = view.getUint16(at + 8, true);
+  post.left[index] = view.getUint8(at + 10);
+  post.right[index] = view.getUint8(at + 11);
+  checkShifts(at + 10, post.left[index]!, post.right[index]!);
+}
+
+function checkShifts(at: number, left: number, right: number): void {
+  if (left > MAX_SHIFT || right > MAX_SHIFT) {
+    throw new BlobError(at, `shifts ${left} and ${right}, expected 0 to ${MAX_SHIFT}`);
   }
 }
 

@@ -50,17 +50,17 @@ export interface Known {
 }
 
 /**
- * A program with the packings that a module runs fastest: those of `fastest` that its dataFeatures `features` have, else those that the
+ * A program with the packings that a module runs fastest: those of `fastest` that its word `packings` has, else those that the
  * program has, else the first of the dtype. Packings stay where the module has none of them. Where there is anything to choose, tiles are
  * large.
  */
 export function repackForModule(
   program: Program,
   fastest: readonly Choice[],
-  features: number,
+  packings: number,
   known: Known = {},
 ): Program {
-  const runs = (packing: PackingName) => hasPacking(features, packing);
+  const runs = (packing: PackingName) => hasPacking(packings, packing);
   const choices = fastest.filter(({ packing }) => runs(packing));
   const packed = withPackings(program, (op) => {
     const now = packingOf(op).name;

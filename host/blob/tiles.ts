@@ -1,3 +1,4 @@
+import { hasOwnShifts } from "../numbers/requantize.ts";
 import type { Op, Program } from "../program.ts";
 import { align16, type POST } from "./layout.ts";
 import { packingOf } from "./pack/pack.ts";
@@ -55,7 +56,7 @@ export function recordsOf(op: Op): { post: keyof typeof POST; recordBytes: numbe
     case "thresholds":
       return { post: "thresholds", recordBytes: 4 + 4 * op.post.count, records: op.post.records };
     case "requantize":
-      return { post: "requantize", recordBytes: 16, records: op.post.records };
+      return { post: "requantize", recordBytes: hasOwnShifts(op.post) ? 12 : 8, records: op.post.records };
     case "lookup":
       return { post: "lookup", recordBytes: 256, records: 1 };
   }

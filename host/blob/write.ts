@@ -1,4 +1,5 @@
 import { crc32 } from "../crc32.ts";
+import { hasOwnShifts } from "../numbers/requantize.ts";
 import type { Op, Program, Requantize, Thresholds } from "../program.ts";
 import { encodeDescription } from "./description.ts";
 import { featuresOf } from "./features.ts";
@@ -13,6 +14,7 @@ import {
   OP,
   OP_BYTES,
   OP_KIND,
+  OWN_SHIFTS,
   PACKING,
   PART,
   PART_BYTES,
@@ -67,6 +69,8 @@ export function writeBlob(program: Program, unknown: readonly Part[] = []): Uint
   }
   for (const tensor of program.tensors) {
     view.setUint8(at + TENSOR.dtype, ACTIVATION[tensor.dtype]);
+    view.setUint16(at + TENSOR.height, tensor.height, true);
+    view.setUint16(at + TENSOR.width, tensor.width, true);
     view.setUint32(at + TENSOR.channels, tensor.channels, true);
     view.setUint32(at + TENSOR.fixed, tensor.fixed, true);
     view.setUint32(at + TENSOR.perRow, tensor.perRow, true);
@@ -113,8 +117,10 @@ function writeHeader(view: DataView, program: Program, parts: number, headBytes:
   view.setUint32(HEADER.maxRows, program.maxRows, true);
   view.setUint32(HEADER.arenaFixed, program.arena.fixed, true);
   view.setUint32(HEADER.arenaPerRow, program.arena.perRow, true);
-  view.setUint32(HEADER.opFeatures, features.op, true);
-  view.setUint32(HEADER.dataFeatures, features.data, true);
+  view.setUint32(HEADER.ops, features.ops, true);
+  view.setUint32(HEADER.packings, features.packings, true);
+  view.setUint32(HEADER.posts, features.posts, true);
+  view.setUint32(HEADER.dtypes, features.dtypes, true);
 }
 
 function writeOp(view: DataView, at: number, op: Op, tiling: Tiling, weights: number): void {
@@ -134,9 +140,14 @@ function writeOp(view: DataView, at: number, op: Op, tiling: Tiling, weights: nu
   if (op.kind === "argmax") return;
   if (op.post?.kind === "thresholds") view.setUint16(at + OP.count, op.post.count, true);
   if (op.post?.kind === "requantize") {
-    view.setInt16(at + OP.lo, op.post.lo, true);
-    view.setInt16(at + OP.hi, op.post.hi, true);
+    view.setInt8(at + OP.lo, op.post.lo);
+    view.setInt8(at + OP.hi, op.post.hi);
     view.setUint8(at + OP.rounding, ROUNDING[op.post.rounding]);
+    if (hasOwnShifts(op.post)) view.setUint8(at + OP.flags, OWN_SHIFTS);
+    else {
+      view.setUint8(at + OP.left, op.post.left[0]!);
+      view.setUint8(at + OP.right, op.post.right[0]!);
+    }
   }
 }
 
@@ -177,7 +188,8 @@ function writeTile(view: DataView, at: number, op: Op, tiling: Tiling, tile: num
 /** Record `index` of an op's parameters. */
 function writeRecord(view: DataView, at: number, op: Op, index: number): void {
   if (op.kind === "argmax") {
-    writeLine(view, at, op.scores!, index);
+    view.setInt32(at, op.scores!.multiplier[index]!, true);
+    view.setBigInt64(at + 8, op.scores!.offset[index]!, true);
     return;
   }
   switch (op.post?.kind) {
@@ -185,8 +197,7 @@ function writeRecord(view: DataView, at: number, op: Op, index: number): void {
       writeThresholds(view, at, op.post, index);
       break;
     case "requantize":
-      writeLine(view, at, op.post, index);
-      view.setUint8(at + 4, op.post.shift[index]!);
+      writeRequantize(view, at, op.post, index);
       break;
     case "lookup":
       op.post.table.forEach((code, entry) => {
@@ -202,7 +213,11 @@ function writeThresholds(view: DataView, at: number, post: Thresholds, index: nu
   for (let j = 0; j < post.count; j++) view.setInt32(at + 4 + 4 * j, post.steps[index * post.count + j]!, true);
 }
 
-function writeLine(view: DataView, at: number, line: Pick<Requantize, "multiplier" | "offset">, index: number): void {
-  view.setInt32(at, line.multiplier[index]!, true);
-  view.setBigInt64(at + 8, line.offset[index]!, true);
+function writeRequantize(view: DataView, at: number, post: Requantize, index: number): void {
+  view.setInt32(at, post.multiplier[index]!, true);
+  view.setInt32(at + 4, post.offset[index]!, true);
+  if (!hasOwnShifts(post)) return;
+  view.setUint16(at + 8, post.low[index]!, true);
+  view.setUint8(at + 10, post.left[index]!);
+  view.setUint8(at + 11, post.right[index]!);
 }

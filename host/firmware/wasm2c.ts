@@ -40,18 +40,18 @@ async function runWasm2c(module: Uint8Array): Promise<Record<string, string>> {
       readFile(join(folder, H), "utf8"),
       readFile(join(FIRMWARE, "runtimes", "wasm2c", "wasm_rt.h"), "utf8"),
     ]);
-    const own = `/* Bytes at the start of its memory that the module keeps for itself: its features(2). */\n#define TERN_OWN_BYTES ${ownBytes}u\n\n`;
+    const own = `/* Bytes at the start of its memory that the module keeps for itself: its features(4). */\n#define TERN_OWN_BYTES ${ownBytes}u\n\n`;
     return { [C]: inject(c), [H]: own + h, "wasm-rt.h": rt };
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** features(2) of a module. */
+/** features(4) of a module. */
 function ownBytesOf(module: Uint8Array): number {
   const imports = { board: { weights_read: () => 1 } };
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module as Uint8Array<ArrayBuffer>), imports);
-  return (exports.features as (word: number) => number)(2) >>> 0;
+  return (exports.features as (word: number) => number)(4) >>> 0;
 }
 
 function findWasm2c(): string {

@@ -1,30 +1,18 @@
-import type { ActivationDtype, Arena, Op, Tensor } from "../program.ts";
-
-/** Rows of tensors start at multiples of this many bytes, the width of a vector register. */
-const ALIGNMENT = 16;
-
-const BITS: Record<ActivationDtype, number> = { bit: 1, u8: 8, i8: 8, i16: 16, i32: 32, f32: 32 };
-
-/** A tensor that has no place yet. */
-export type Unplaced = Pick<Tensor, "dtype" | "channels">;
-
-/** Bytes that one row of a tensor takes in the arena. */
-export function rowBytes({ dtype, channels }: Unplaced): number {
-  return Math.ceil(Math.ceil((channels * BITS[dtype]) / 8) / ALIGNMENT) * ALIGNMENT;
-}
+import { rowStride, type Shape } from "../blob/tensors.ts";
+import type { Arena, Op, Tensor } from "../program.ts";
 
 /**
  * Gives each tensor `perRow` bytes of the arena from the op that writes it to the last op that reads it: inputs from the
  * start, outputs to the end. Largest first, each into the smallest gap that holds it.
  */
 export function planArena(
-  tensors: readonly Unplaced[],
+  tensors: readonly Shape[],
   ops: readonly Op[],
   inputs: readonly number[],
   outputs: readonly number[],
 ): { arena: Arena; tensors: Tensor[] } {
   const lives = lifetimes(tensors.length, ops, inputs, outputs);
-  const bytes = tensors.map(rowBytes);
+  const bytes = tensors.map(rowStride);
   const start: number[] = [];
   const placed: number[] = [];
   const largestFirst = tensors.map((_, t) => t).sort((a, b) => bytes[b]! - bytes[a]! || a - b);
@@ -44,7 +32,7 @@ export function planArena(
   }
   return {
     arena: { fixed: 0, perRow: Math.max(...tensors.map((_, t) => start[t]! + bytes[t]!)) },
-    tensors: tensors.map(({ dtype, channels }, t) => ({ dtype, channels, fixed: 0, perRow: start[t]! })),
+    tensors: tensors.map((shape, t) => ({ ...shape, fixed: 0, perRow: start[t]! })),
   };
 }
 

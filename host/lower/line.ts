@@ -1,12 +1,9 @@
+import type { Line } from "../numbers/requantize.ts";
 import type { Requantize } from "../program.ts";
 import type { Run } from "./runs.ts";
 
-/** code = round((x · multiplier + offset) / 2^shift), before the clamp. */
-export interface Line {
-  multiplier: number;
-  offset: bigint;
-  shift: number;
-}
+/** Shifts of a line: of the integer, and of the code. */
+export type Shifts = Pick<Line, "left" | "right">;
 
 /** At x the line stays above (a floor) or below (a ceiling) this level. Levels count half codes; `closed` allows equality. */
 interface Bound {
@@ -21,58 +18,91 @@ interface Slope {
   d: number;
 }
 
-const MAX_SHIFT = 62;
-const MAX_MULTIPLIER = (1n << 31n) - 1n;
-/** Beyond every multiplier without a shift. */
-const STEEPEST: Slope = { n: 2 ** 32, d: 1 };
-/** Sums stay below 2^62, so that neither they nor the doubled rest of rounding leave 64 bits. */
-const MAX_SUM = 1n << 62n;
+/** Where a line must pass to give certain codes: above all floors and below all ceilings. */
+export interface Corridor {
+  /** Codes lie in lo … hi. */
+  lo: number;
+  hi: number;
+  rounding: Requantize["rounding"];
+  /** Integers from the first to the last, and the greatest magnitude of one. */
+  span: number;
+  reach: number;
+  /** −1: the codes fall, and x stands for −x. */
+  sign: 1 | -1;
+  floors: Bound[];
+  ceilings: Bound[];
+  /** Slopes that leave some offset between every floor and every ceiling. */
+  least: Slope;
+  most: Slope;
+}
 
-/**
- * The line of smallest shift that gives exactly the codes of these runs once it is rounded and clamped to lo … hi; undefined
- * where none exists.
- *
- * A line is right when it is right at both ends of every run. Each end bounds offset b and slope a from one side:
- * floor − a·x ≤ b < ceiling − a·x. All pairs of a floor and a ceiling together leave an interval of slopes, which is compared
- * in exact rational arithmetic; then a dyadic slope inside it leaves an interval of integer offsets.
- */
-export function fitLine(
+const MAX_MULTIPLIER = 2 ** 31 - 1;
+/** Beyond every multiplier. */
+const STEEPEST: Slope = { n: 2 ** 32, d: 1 };
+/** y and offset stay below 2^30, so that neither they nor rounding leave 32 bits. */
+const MAX_Y = 2 ** 30;
+/** Multipliers that are tried on either side of the one that leaves the offset most room. */
+const NEIGHBOURS = 8;
+
+/** The corridor of the lines that give exactly the codes of these runs once they are rounded and clamped to lo … hi; undefined where no line does. */
+export function corridorOf(
   runs: readonly Run[],
   lo: number,
   hi: number,
   rounding: Requantize["rounding"],
-): Line | undefined {
-  if (runs.length === 1) return { multiplier: 0, offset: BigInt(runs[0]!.code), shift: 0 };
-  const changes = runs.slice(1).map(({ code }, i) => code - runs[i]!.code);
-  if (changes.every((change) => change < 0)) {
-    const mirrored = runs.map(({ from, to, code }) => ({ from: -to, to: -from, code })).reverse();
-    const line = fitLine(mirrored, lo, hi, rounding);
-    return line && { ...line, multiplier: -line.multiplier };
-  }
-  if (!changes.every((change) => change > 0)) return undefined;
+): Corridor | undefined {
+  const [first, last] = [runs[0]!, runs.at(-1)!];
+  const sign = last.code < first.code ? -1 : 1;
+  const rising = sign > 0 ? runs : runs.map(({ from, to, code }) => ({ from: -to, to: -from, code })).reverse();
+  if (!rising.every(({ code }, i) => i === 0 || code > rising[i - 1]!.code)) return undefined;
 
   // The value reaches j where the line reaches j, or, rounded half to even, j − 1/2: at the tie itself only for an even j.
-  const reach = (x: number, j: number): Bound =>
+  const reached = (x: number, j: number): Bound =>
     rounding === "floor" ? { x, level: 2 * j, closed: true } : { x, level: 2 * j - 1, closed: j % 2 === 0 };
-  const floors = runs.filter(({ code }) => code > lo).map(({ from, code }) => reach(from, code));
-  const ceilings = runs
-    .filter(({ code }) => code < hi)
-    .map(({ to, code }) => reach(to, code + 1))
+  const isConstant = rising.length === 1;
+  const floors = rising.filter(({ code }) => code > lo || isConstant).map(({ from, code }) => reached(from, code));
+  const ceilings = rising
+    .filter(({ code }) => code < hi || isConstant)
+    .map(({ to, code }) => reached(to, code + 1))
     .map((bound) => ({ ...bound, closed: !bound.closed }));
-
   const { least, most } = slopeInterval(floors, ceilings);
   if (compare(least, most) > 0) return undefined;
-  for (let shift = rounding === "floor" ? 0 : 1; shift <= MAX_SHIFT; shift++) {
-    const [first, last] = multipliers(least, most, shift);
-    // Each unit of the multiplier beyond the least slope gives the offset at least one unit of room. Open bounds need no more
-    // than two, and the least slope itself may be excluded: so of wider intervals, four multipliers are enough to try.
-    const end = [last, first + 3n, MAX_MULTIPLIER].reduce((a, b) => (b < a ? b : a));
-    for (let multiplier = first; multiplier <= end; multiplier++) {
-      const offset = leastOffset(floors, ceilings, multiplier, shift);
+  const [span, reach] = [last.to - first.from, Math.max(1, Math.abs(first.from), Math.abs(last.to))];
+  return { lo, hi, rounding, span, reach, sign, floors, ceilings, least, most };
+}
+
+/** The greatest left shift that keeps the integers in 32 bits. */
+export function leftShift({ reach }: Corridor): number {
+  return 31 - Math.ceil(Math.log2(reach + 1));
+}
+
+/** The greatest right shift that keeps multiplier and y in 32 bits: it leaves a line most bits. Negative where there is none. */
+export function rightShift({ lo, hi, span, most }: Corridor, left: number): number {
+  const slope = Math.min(most.n / most.d / 2, hi - lo + 1); // codes per unit of x
+  const height = slope * span + Math.max(Math.abs(lo), Math.abs(hi)) + 1;
+  const ofMultiplier = Math.floor(Math.log2(MAX_MULTIPLIER / slope)) + left - 32;
+  return Math.min(ofMultiplier, Math.floor(Math.log2(MAX_Y / height)), 31);
+}
+
+/**
+ * A line of these shifts through a corridor; undefined where none is found. `fine` allows the low bits of the offset.
+ *
+ * Each floor and each ceiling bounds offset b and slope a from one side: floor − a·x ≤ b < ceiling − a·x. Of the multipliers between the least and the
+ * greatest slope, the one that leaves most room to the offset is looked for in float64, and then the offset in exact integers.
+ */
+export function fitLine(corridor: Corridor, shifts: Shifts, fine: boolean): Line | undefined {
+  const { rounding, sign, least, most } = corridor;
+  const { left, right } = shifts;
+  if (left < 0 || right < (rounding === "floor" ? 0 : 1)) return undefined; // without a bit there is nothing to round
+  const [first, last] = multipliers(least, most, 31 + right - left);
+  const widest = greatestAt((multiplier) => room(corridor, shifts, multiplier), first, last);
+  for (let distance = 0; distance <= NEIGHBOURS; distance++) {
+    for (const multiplier of new Set([widest - distance, widest + distance])) {
+      if (multiplier < first || multiplier > last) continue;
+      const offset = offsetOf(corridor, shifts, multiplier, fine);
       if (offset === undefined) continue;
-      const sums = [runs[0]!.from, runs.at(-1)!.to].map((x) => BigInt(x) * multiplier + offset);
-      if (sums.some((sum) => sum >= MAX_SUM || sum <= -MAX_SUM)) return undefined;
-      return { multiplier: Number(multiplier), offset, shift };
+      const [high, low] = [Number(offset >> 32n), Number((offset >> 16n) & 0xffffn)];
+      if (Math.abs(high) < MAX_Y) return { multiplier: sign * multiplier + 0, offset: high, low, left, right };
     }
   }
   return undefined;
@@ -86,8 +116,8 @@ function slopeInterval(floors: readonly Bound[], ceilings: readonly Bound[]): { 
     for (const ceiling of ceilings) {
       const n = ceiling.level - floor.level;
       const d = ceiling.x - floor.x; // 0 only within a run, where n = 2 bounds nothing
-      if (d > 0 && compare({ n, d }, most) < 0) most = { n, d };
-      if (d < 0 && compare({ n: -n, d: -d }, least) > 0) least = { n: -n, d: -d };
+      if (d > 0 && n * most.d < most.n * d) most = { n, d };
+      if (d < 0 && n * least.d < least.n * d) least = { n: -n, d: -d };
     }
   }
   return { least, most };
@@ -98,26 +128,48 @@ function compare(a: Slope, b: Slope): number {
   return Math.sign(a.n * b.d - b.n * a.d);
 }
 
-/** First and last integer m with least ≤ 2m / 2^shift ≤ most; slopes are not negative here. */
-function multipliers(least: Slope, most: Slope, shift: number): [bigint, bigint] {
-  const scaled = ({ n }: Slope) => BigInt(n) << BigInt(shift);
-  const halves = ({ d }: Slope) => BigInt(2 * d);
-  return [(scaled(least) + halves(least) - 1n) / halves(least), scaled(most) / halves(most)];
+/** First and last multiplier m with least ≤ m / 2^shift ≤ most; slopes are not negative here. */
+function multipliers(least: Slope, most: Slope, shift: number): [number, number] {
+  const scaled = ({ n }: Slope) => BigInt(n) << BigInt(Math.max(shift, 0));
+  const whole = ({ d }: Slope) => BigInt(d) << BigInt(Math.max(-shift, 0));
+  const first = (scaled(least) + whole(least) - 1n) / whole(least);
+  const last = scaled(most) / whole(most);
+  return [Number(first), Math.min(Number(last), MAX_MULTIPLIER)];
 }
 
-/** The least offset that keeps the line above the floors, if it is also below the ceilings. */
-function leastOffset(
-  floors: readonly Bound[],
-  ceilings: readonly Bound[],
-  multiplier: bigint,
-  shift: number,
-): bigint | undefined {
-  const gap = ({ x, level }: Bound) => ((BigInt(level) << BigInt(shift)) >> 1n) - BigInt(x) * multiplier;
-  let least = gap(floors[0]!);
-  for (const floor of floors) {
-    const bound = gap(floor) + (floor.closed ? 0n : 1n);
-    if (bound > least) least = bound;
+/** Where a concave function of the integers first … last is greatest. */
+function greatestAt(value: (x: number) => number, first: number, last: number): number {
+  while (last - first > 2) {
+    const third = Math.floor((last - first) / 3);
+    if (value(first + third) < value(last - third)) first += third;
+    else last -= third;
   }
-  const fits = ceilings.every((ceiling) => least <= gap(ceiling) - (ceiling.closed ? 0n : 1n));
-  return fits ? least : undefined;
+  return Math.floor((first + last) / 2);
+}
+
+/** How far apart the floors and the ceilings leave the offset of a multiplier, in units of the product; in float64, so not to the bit. */
+function room({ floors, ceilings }: Corridor, { left, right }: Shifts, multiplier: number): number {
+  const [half, slope] = [2 ** (31 + right), 2 ** left * multiplier];
+  let [least, most] = [-Infinity, Infinity];
+  for (const { x, level } of floors) least = Math.max(least, level * half - x * slope);
+  for (const { x, level } of ceilings) most = Math.min(most, level * half - x * slope);
+  return most - least;
+}
+
+/** The least offset, in units of the product, that keeps the line above the floors, if it is also below the ceilings. */
+function offsetOf(
+  { floors, ceilings }: Corridor,
+  { left, right }: Shifts,
+  multiplier: number,
+  fine: boolean,
+): bigint | undefined {
+  // a level that is not reached itself is reached by the next y, 2^32 above it
+  const gap = ({ x, level }: Bound, isReached: boolean): bigint => {
+    const from = (BigInt(level) << BigInt(31 + right)) + (isReached ? 0n : 1n << 32n);
+    return from - (BigInt(x) << BigInt(left)) * BigInt(multiplier);
+  };
+  const least = floors.map((floor) => gap(floor, floor.closed)).reduce((a, b) => (a > b ? a : b));
+  const bits = fine ? 16n : 32n;
+  const offset = -(-least >> bits) << bits;
+  return ceilings.every((ceiling) => offset < gap(ceiling, !ceiling.closed)) ? offset : undefined;
 }

@@ -1,8 +1,9 @@
 import { checkGraph } from "../graph/check.ts";
 import { type Codes, type Form, forms } from "../graph/form.ts";
 import type { ArgmaxNode, DenseNode, Graph } from "../graph/graph.ts";
-import type { Description, Op, OpDescription, Program, Requantize, TensorDescription, Thresholds } from "../program.ts";
-import { planArena, type Unplaced } from "./arena.ts";
+import type { ActivationDtype, Description, Op, OpDescription, Program, Requantize, TensorDescription, Thresholds } from "../program.ts";
+import type { Shape } from "../blob/tensors.ts";
+import { planArena } from "./arena.ts";
 import { type Chain, isUniform, lookupTable } from "./chain.ts";
 import { weightDtype } from "./dense.ts";
 import { describeInput, describeOutput } from "./description.ts";
@@ -54,7 +55,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   const plan = planTensors(graph, form);
   const elements = describeElements(graph, form, plan, options.input);
 
-  const tensors: Unplaced[] = [];
+  const tensors: Shape[] = [];
   const described: (TensorDescription | null)[] = [];
   const tensorOf = new Map<string, number>();
   const ops: Op[] = [];
@@ -65,7 +66,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
 
   const addTensor = (value: string): number => {
     const { dtype, channels, offset } = elements.get(value)!;
-    const index = tensors.push({ dtype, channels }) - 1;
+    const index = tensors.push(vector(dtype, channels)) - 1;
     tensorOf.set(value, index);
     described.push(inputs.has(value) ? null : { value, offset });
     return index;
@@ -118,7 +119,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   /** Codes as accumulators, which is what an argmax reads: sums of a dense op whose weights are the identity. */
   const addSums = (codes: string, node: ArgmaxNode): number => {
     const { channels, offset } = elements.get(codes)!;
-    const output = tensors.push({ dtype: "i32", channels }) - 1;
+    const output = tensors.push(vector("i32", channels)) - 1;
     described.push({ value: codes, offset });
     const weights = Int8Array.from({ length: channels ** 2 }, (_, i) => (i % (channels + 1) === 0 ? 1 : 0));
     const dtype = channels === 1 ? "binary" : "ternary";
@@ -175,6 +176,11 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     description,
   };
   return { program, notes };
+}
+
+/** A row that is one position. */
+function vector(dtype: ActivationDtype, channels: number): Shape {
+  return { dtype, height: 1, width: 1, channels };
 }
 
 /** Whether a lookup table gives every element as it is. */

@@ -1,14 +1,16 @@
 import { UnsupportedError } from "../errors.ts";
-import { requantize } from "../numbers/requantize.ts";
+import { requantize, requantizeOf } from "../numbers/requantize.ts";
 import type { ActivationDtype, Requantize, Thresholds } from "../program.ts";
 import { type Chain, chainRuns } from "./chain.ts";
-import { fitLine } from "./line.ts";
+import { type Corridor, corridorOf, fitLine, leftShift, rightShift } from "./line.ts";
 import type { Run } from "./runs.ts";
 
 /** Marks a step that no integer reaches. */
 const UNUSED = 2 ** 31 - 1;
-/** Up to here thresholds take no more than the 16 bytes per channel of a line. */
+/** Up to here thresholds are as fast as a line, and take little more than its 8 or 12 bytes per channel. */
 const CHEAP_STEPS = 3;
+/** Bytes of a line with shifts of its own. */
+const LINE_BYTES = 12;
 /** The number of rising steps is stored in 16 bits. */
 const MAX_STEPS = 2 ** 16 - 1;
 
@@ -38,7 +40,7 @@ export function makePost(
   const exact = line(channels, "floor") ?? line(channels, "half-even");
   if (exact) return { post: exact };
   const post = thresholds(channels);
-  const bytes = 4 * post.records * (post.count - CHEAP_STEPS);
+  const bytes = post.records * (4 + 4 * post.count - LINE_BYTES);
   return {
     post,
     note: `no multiplier gives its codes exactly; ${post.count} thresholds per channel take ${bytes} bytes more`,
@@ -80,28 +82,29 @@ export function thresholds(channels: readonly Run[][]): Thresholds {
   };
 }
 
-/** The runs as one line per channel; undefined unless every channel has one. */
+/**
+ * The runs as one line per channel; undefined unless every channel has one. All lines have the same shifts, and 8 bytes, where that is proven
+ * equal; else shifts of their own.
+ */
 export function line(channels: readonly Run[][], rounding: Requantize["rounding"]): Requantize | undefined {
   const codes = channels.flatMap((runs) => runs.map(({ code }) => code));
   const lo = codes.reduce((a, b) => Math.min(a, b));
   const hi = codes.reduce((a, b) => Math.max(a, b));
-  const lines = [];
-  for (const runs of channels) {
-    const fit = fitLine(runs, lo, hi, rounding);
-    if (!fit) return undefined;
-    lines.push(fit);
-  }
-  const records = share(lines);
-  const post: Requantize = {
-    kind: "requantize",
-    records: records.length,
-    multiplier: Int32Array.from(records, ({ multiplier }) => multiplier),
-    offset: BigInt64Array.from(records, ({ offset }) => offset),
-    shift: Uint8Array.from(records, ({ shift }) => shift),
-    lo,
-    hi,
-    rounding,
-  };
+  const corridors = allOf(channels, (runs) => corridorOf(runs, lo, hi, rounding));
+  if (!corridors) return undefined;
+
+  const least = (of: (corridor: Corridor) => number) => corridors.map(of).reduce((a, b) => Math.min(a, b));
+  const left = least(leftShift);
+  const shared = { left, right: least((corridor) => rightShift(corridor, left)) };
+  const alike = allOf(corridors, (corridor) => fitLine(corridor, shared, false));
+  const lines =
+    alike ??
+    allOf(corridors, (corridor) => {
+      const left = leftShift(corridor);
+      return fitLine(corridor, { left, right: rightShift(corridor, left) }, true);
+    });
+  if (!lines) return undefined;
+  const post = requantizeOf({ lo, hi, rounding }, share(lines), alike !== undefined);
   // The proof: a rounded line is monotone, so a run is right when both its ends are.
   const exact = channels.every((runs, c) =>
     runs.every(({ from, to, code }) => requantize(post, c, from) === code && requantize(post, c, to) === code),
@@ -109,10 +112,19 @@ export function line(channels: readonly Run[][], rounding: Requantize["rounding"
   return exact ? post : undefined;
 }
 
+/** What `make` makes of every item, or undefined at the first of which it makes nothing. */
+function allOf<Item, Made>(items: readonly Item[], make: (item: Item) => Made | undefined): Made[] | undefined {
+  const all: Made[] = [];
+  for (const item of items) {
+    const made = make(item);
+    if (made === undefined) return undefined;
+    all.push(made);
+  }
+  return all;
+}
+
 /** One record for all channels if all are equal. */
 function share<Record extends object>(records: Record[]): Record[] {
-  const text = ({ ...record }: Record) =>
-    JSON.stringify(record, (_, value) => (typeof value === "bigint" ? `${value}` : value));
-  const first = text(records[0]!);
-  return records.every((record) => text(record) === first) ? [records[0]!] : records;
+  const first = JSON.stringify(records[0]);
+  return records.every((record) => JSON.stringify(record) === first) ? [records[0]!] : records;
 }

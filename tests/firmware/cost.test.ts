@@ -34,9 +34,9 @@ function mixed(): Uint8Array {
   };
   const scaled = (channels: number) => {
     const record = () => ({
-      multiplier: random.int(2 ** 20, 2 ** 21),
-      offset: BigInt(random.int(-999, 999)),
-      shift: 24,
+      multiplier: random.int(2 ** 29, 2 ** 30),
+      offset: random.int(-999, 999),
+      ...{ low: 0, left: 10, right: 11 },
     });
     const range = { lo: -128, hi: 127, rounding: "half-even" } as const;
     return requantize(range, ...Array.from({ length: channels }, record));

@@ -277,7 +277,7 @@ describeKinds("requests", (board, runtime) => {
     const device = await start(
       board,
       runtime,
-      resealed(digits, (view) => view.setUint32(HEADER.opFeatures, 1 << 28, true)),
+      resealed(digits, (view) => view.setUint32(HEADER.ops, 1 << 28, true)),
     );
     expect(failureOf(() => device.open(1))).toEqual({ kind: "status", message: "open returned status 9, Unsupported" });
     expect(device.info().blob.status).toBe(0);
@@ -364,7 +364,7 @@ const TRAPS = parseWat(
     (func (export "abi_version") (result i32) unreachable)
     (func (export "features") (param i32) (result i32) (i32.const 32))
     (func (export "plan") (param i32 i32 i32) (result i32) (i32.const 64))
-    (func (export "open") (param i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+    (func (export "open") (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
     (func (export "invoke") (param i32 i32 i32) (result i32)
       (if (result i32) (i32.eqz (local.get 0))
         (then (i32.store (local.get 1) (local.get 2)) (i32.const 0))
@@ -381,7 +381,7 @@ const TRAPS = parseWat(
       (if (result i32) (local.get 0)
         (then (i32.xor (i32.rotl (call $deep (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)) (local.get 0)))
         (else (i32.const 0))))
-    (func (export "reset") (result i32) (i32.const 0)))`,
+    (func (export "reset") (param i32) (result i32) (i32.const 0)))`,
 ).toBinary({}).buffer;
 
 describeKinds("a trap", (board, runtime) => {

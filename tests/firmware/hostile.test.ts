@@ -75,7 +75,7 @@ function inV8(at: Machine, flash: Uint8Array, memoryBytes: number, extraBytes: n
   const fits = total <= flash.length && headBytes <= total && headBytes >= HEADER_BYTES && headBytes % 16 === 0;
   const isWhole = fits && u32(0) === 0x4e524554 && crc32(flash.subarray(8, total)) === u32(HEADER.crc);
   if (!isWhole) return ended(DEVICE_STATUS.badBlob);
-  const least = align16(at.features(2)) + headBytes + extraBytes;
+  const least = align16(at.features(4)) + headBytes + extraBytes;
   if (least > memoryBytes) return ended(DEVICE_STATUS.outOfMemory);
 
   const memory = at.memory().fill(0);

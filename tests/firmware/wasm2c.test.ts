@@ -18,9 +18,9 @@ function assemble(invoke: string): Uint8Array {
       (func (export "abi_version") (result i32) (i32.const 7))
       (func (export "features") (param i32) (result i32) (local.get 0))
       (func (export "plan") (param i32 i32 i32) (result i32) (i32.const 0))
-      (func (export "open") (param i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+      (func (export "open") (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
       (func (export "invoke") (param i32 i32 i32) (result i32) ${invoke})
-      (func (export "reset") (result i32) unreachable))`,
+      (func (export "reset") (param i32) (result i32) unreachable))`,
   );
   return module.toBinary({}).buffer;
 }
@@ -34,7 +34,7 @@ describe("C made from WebAssembly", () => {
     const c = files["module_wasm2c.c"]!;
     expect(c).toContain("  FUNC_PROLOGUE;\n  TERN_MEMORY(instance)\n  u32 var_i0;\n");
     expect(c).toContain(" = i32_load_at(memory, var_i0, 4u);");
-    expect(files["module_wasm2c.h"]).toContain("\n#define TERN_OWN_BYTES 2u\n"); // features(2)
+    expect(files["module_wasm2c.h"]).toContain("\n#define TERN_OWN_BYTES 2u\n"); // features(4)
     const hash = createHash("sha256").update(c).update(files["module_wasm2c.h"]!).digest("hex");
     expect(hash, "wasm2c's output for the same module has changed: read it before this is changed").toBe(GOLDEN);
   });
@@ -140,6 +140,7 @@ int32_t board_weights_read(uint8_t *to, uint32_t offset, uint32_t bytes) { retur
 /* The heap has exactly memory and slack, so that sanitizers see every byte beside it. */
 int main(int count, char **tries) {
   int32_t result;
+  const uint32_t zero[1] = {0};
   uint8_t *memory = malloc(${MEMORY + SLACK});
   for (int i = 1; i < count; i++) {
     char *comma;
@@ -151,10 +152,10 @@ int main(int count, char **tries) {
   memset(memory, 255, ${MEMORY + SLACK});
   runtime_start(memory, ${MEMORY});
   for (int i = 0; i < ${MEMORY + SLACK}; i++) if (memory[i]) puts("not zeroed");
-  printf("reset: %d\\n", runtime_call(RUNTIME_RESET, 0, &result));
+  printf("reset: %d\\n", runtime_call(RUNTIME_RESET, zero, &result));
   printf("own: %d\\n", (int)runtime_own_bytes());
   printf("less than that: %d", runtime_start(memory, runtime_own_bytes() - 1));
-  printf(" %d\\n", runtime_call(RUNTIME_RESET, 0, &result));
+  printf(" %d\\n", runtime_call(RUNTIME_RESET, zero, &result));
   free(memory);
   return 0;
 }

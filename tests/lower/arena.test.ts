@@ -1,12 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { lifetimes, planArena, rowBytes, type Unplaced } from "../../host/lower/arena.ts";
-import type { Op } from "../../host/program.ts";
+import { rowStride, type Shape } from "../../host/blob/tensors.ts";
+import { lifetimes, planArena } from "../../host/lower/arena.ts";
+import type { ActivationDtype, Op } from "../../host/program.ts";
 
 /** Ops matter to the plan only by what they read and write. */
 const op = (input: number, output: number): Op => ({ kind: "argmax", input, output });
 
-describe("rowBytes", () => {
+/** A row of one position. */
+const vector = (dtype: ActivationDtype, channels: number): Shape => ({ dtype, height: 1, width: 1, channels });
+
+describe("rowStride", () => {
   it.each([
     ["bit", 1, 16],
     ["bit", 128, 16],
@@ -18,20 +22,20 @@ describe("rowBytes", () => {
     ["i32", 4, 16],
     ["f32", 5, 32],
   ] as const)("%s × %i: %i bytes", (dtype, channels, bytes) => {
-    expect(rowBytes({ dtype, channels })).toBe(bytes);
+    expect(rowStride(vector(dtype, channels))).toBe(bytes);
   });
 });
 
 describe("planArena", () => {
   it("uses the room of dead tensors again", () => {
-    const tensors: Unplaced[] = [64, 32, 32, 16].map((channels) => ({ dtype: "u8", channels }));
+    const tensors = [64, 32, 32, 16].map((channels) => vector("u8", channels));
     const plan = planArena(tensors, [op(0, 1), op(1, 2), op(2, 3)], [0], [3]);
     expect(plan.arena).toEqual({ fixed: 0, perRow: 96 });
     expect(plan.tensors.map(({ perRow }) => perRow)).toEqual([0, 64, 0, 32]);
   });
 
   it("takes the smallest gap that holds a tensor", () => {
-    const tensors: Unplaced[] = [96, 64, 48, 32, 16].map((channels) => ({ dtype: "i8", channels }));
+    const tensors: Shape[] = [96, 64, 48, 32, 16].map((channels) => ({ dtype: "i8", channels }));
     const plan = planArena(tensors, [op(0, 1), op(1, 2), op(2, 4), op(2, 3)], [0], [4, 3]);
     expect(plan.arena.perRow).toBe(160);
   });
@@ -42,7 +46,7 @@ describe("planArena", () => {
     const net = fc.array(fc.tuple(tensor, fc.nat()), { minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(fc.array(tensor, { minLength: 1, maxLength: 3 }), net, fc.nat(), (inputs, layers, other) => {
-        const tensors: Unplaced[] = [...inputs, ...layers.map(([t]) => t)];
+        const tensors: Shape[] = [...inputs, ...layers.map(([t]) => t)];
         const ops = layers.map(([, from], i) => op(from % (inputs.length + i), inputs.length + i));
         const outputs = [tensors.length - 1, other % tensors.length];
         const starts = inputs.map((_, i) => i);
@@ -50,7 +54,7 @@ describe("planArena", () => {
         const lives = lifetimes(tensors.length, ops, starts, outputs);
         const place = (t: number) => ({
           start: plan.tensors[t]!.perRow,
-          end: plan.tensors[t]!.perRow + rowBytes(tensors[t]!),
+          end: plan.tensors[t]!.perRow + rowStride(tensors[t]!),
         });
         for (let a = 0; a < tensors.length; a++) {
           expect(place(a).start % 16).toBe(0);

@@ -22,7 +22,7 @@ import { Random } from "../graph/random.ts";
 import { accepts, describeModules, moduleNamed, TARGETS } from "../variants.ts";
 import { expectReference, WAYS } from "./agree.ts";
 import { type Machine, machine, seal } from "./machine.ts";
-import { elements, lookup, packingsOf, programOf, requantize, SMALL, thresholds, weights } from "./programs.ts";
+import { elements, lookup, packingsOf, programOf, requantize, smallLine, SMALL, thresholds, weights } from "./programs.ts";
 
 const { readWasm } = await wabt();
 
@@ -140,21 +140,21 @@ describeModules("the ABI", (engine, module) => {
   it("abi_version and features are those of FORMAT.md: all ops and posts, and the variant's packings", async () => {
     const instance = await engine.instantiate(module, { memoryBytes: 0, imports: { weights_read: () => 1 } });
     expect(instance.call("abi_version")).toBe(Number(ABI.match(/, version (\d+)/)![1]));
-    const bits = (table: Record<string, number>, shift = 0) =>
-      Object.values(table).reduce((word, code) => word | (1 << (code + shift)), 0);
-    const ops = bits(codes("kind", "name", "input", "output", "computes")) | (7 << 29);
+    const bits = (table: Record<string, number>) => Object.values(table).reduce((word, code) => word | (1 << code), 0);
+    const ops = codes("kind", "name", "input", "output", "computes");
     const all = codes("packing", "name", "for", "layout of an output channel's K weights");
     const packings = Object.fromEntries(packingsOf(module).map((name) => [name, all[name]!]));
     const posts = codes("post", "name", "bytes of a record", "record");
-    expect(instance.call("features", 0)).toBe(ops);
-    expect(instance.call("features", 1)).toBe(bits(packings) | bits(posts, 16));
+    const dtypes = { ...codes("dtype", "name", "bytes of a position"), "quantize of i32": 31 };
+    const words = [ops, packings, posts, dtypes].map(bits);
+    expect(words.map((_, word) => instance.call("features", word))).toEqual(words);
     instance.dispose();
   });
 
   it.each<[Status, (view: DataView) => void]>([
     ["BadMagic", (view) => view.setUint32(HEADER.magic, 0, true)],
-    ["BadVersion", (view) => view.setUint16(HEADER.formatVersion, 2, true)],
-    ["BadVersion", (view) => view.setUint16(HEADER.abiVersion, 2, true)],
+    ["BadVersion", (view) => view.setUint16(HEADER.formatVersion, 1, true)],
+    ["BadVersion", (view) => view.setUint16(HEADER.abiVersion, 1, true)],
     ["BadSize", (view) => view.setUint32(HEADER.totalBytes, 16, true)],
     ["BadHead", (view) => view.setUint16(HEADER.tensorCount, 0, true)],
     ["BadPart", (view) => view.setUint32(TENSORS - PART_BYTES + PART.offset, 0x7fffffff, true)],
@@ -174,8 +174,8 @@ describeModules("the ABI", (engine, module) => {
     ["BadOp", (view) => view.setUint16(OPS + OP_BYTES + OP.count, 0xffff, true)],
     ["BadOp", (view) => view.setUint8(OPS + OP.post, 4)], // scores of a quantize
     ["BadOp", (view) => view.setUint8(OPS + 3 * OP_BYTES + OP.post, 1)], // thresholds of an argmax
-    ["Unsupported", (view) => view.setUint32(HEADER.opFeatures, 1 << 28, true)],
-    ["Unsupported", (view) => view.setUint32(HEADER.dataFeatures, 1 << 5, true)],
+    ["Unsupported", (view) => view.setUint32(HEADER.ops, 1 << 28, true)],
+    ["Unsupported", (view) => view.setUint32(HEADER.packings, 1 << 5, true)],
     ["Unsupported", (view) => view.setUint32(HEADER.stateBytes, 16, true)],
     ["Unsupported", (view) => view.setUint16(TENSORS - PART_BYTES + PART.kind, 4, true)], // required
     ["Unsupported", (view) => view.setUint8(TENSORS + TENSOR.dtype, 1)],
@@ -390,7 +390,7 @@ describe("build/ternary_mlp.wasm", () => {
     );
   });
 
-  const line = { multiplier: 1, offset: 0n, shift: 0 };
+  const line = smallLine(1, 0, 0);
   it.each<[string, Program]>([
     [
       "signed inputs",
@@ -468,8 +468,7 @@ describe("build/ternary_mlp.wasm", () => {
     // and where the header hides what is needed
     const at = await machine(v8, module, MEMORY);
     const hidden = changed(program, (view) => {
-      view.setUint32(HEADER.opFeatures, 0, true);
-      view.setUint32(HEADER.dataFeatures, 0, true);
+      for (const word of ["ops", "packings", "posts", "dtypes"] as const) view.setUint32(HEADER[word], 0, true);
     });
     at.memory().set(hidden, 16);
     expect(["Unsupported", "BadOp"]).toContain(STATUS[at.open(16, hidden.length, 16 + hidden.length, 4096, 1)]);

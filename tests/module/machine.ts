@@ -35,9 +35,10 @@ export async function machine(engine: Engine, module: Uint8Array, memoryBytes = 
     memory: () => instance.memory().subarray(own),
     features: (word) => instance.call("features", word),
     plan: (blob, ...args) => instance.call("plan", blob + own, ...args),
-    open: (blob, blobBytes, work, ...args) => instance.call("open", blob + own, blobBytes, work + own, ...args),
+    open: (blob, blobBytes, work, workBytes, rows) =>
+      instance.call("open", blob + own, blobBytes, work + own, workBytes, 0, rows),
     invoke: (...args) => instance.call("invoke", ...args),
-    reset: () => instance.call("reset"),
+    reset: () => instance.call("reset", 0),
     flash: undefined,
     failAt: undefined,
     reads: [],

@@ -80,7 +80,7 @@ async function instructions(
   const imports = { weights_read: () => 1 }; // weights are resident
   const instance = await engine.instantiate(module, { memoryBytes: arena + workBytes, imports, fuel });
   instance.memory().set(blob, blobAt);
-  expect(instance.call("open", blobAt, blob.length, arena, workBytes, 1)).toBe(0);
+  expect(instance.call("open", blobAt, blob.length, arena, workBytes, 0, 1)).toBe(0);
   const row = instance.memory().subarray(arena, arena + rowStride(program.tensors[0]!));
   for (let i = 0; i < row.length; i++) row[i] = random.int(0, greatest);
   row[0] = greatest;

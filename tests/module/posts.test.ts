@@ -11,7 +11,7 @@ import {
   lookup,
   programOf,
   RANGE,
-  requantize,
+  requantize, smallLine,
   thresholds,
   weights,
 } from "./programs.ts";
@@ -99,23 +99,29 @@ describeModules("posts", (engine, module) => {
 
   it.each(ROUNDINGS)("requantize: %s, every shift", async (rounding) => {
     const random = new Random(2);
-    const lines = Array.from({ length: 63 }, (_, shift) => [
-      { multiplier: 1, offset: 0n, shift },
-      { multiplier: -1, offset: shift > 0 ? 1n << BigInt(shift - 1) : 0n, shift }, // ties where x is a multiple of 2^shift
-      { multiplier: random.int(INT32_MIN, INT32_MAX), offset: BigInt(random.int(-(2 ** 52), 2 ** 52)), shift },
-      { multiplier: INT32_MIN, offset: -1n, shift },
-    ]).flat();
-    const posts = lines.map((line) => requantize({ lo: -128, hi: 127, rounding }, line));
+    const posts = Array.from({ length: 32 }, (_, shift) => {
+      const half = shift > 0 ? 2 ** (shift - 1) : 0;
+      const lines = [
+        smallLine(1, 0, shift),
+        smallLine(-1, half, shift), // ties where x is a multiple of 2^shift
+        { multiplier: random.int(INT32_MIN, INT32_MAX), offset: random.int(INT32_MIN, INT32_MAX), low: 0, left: 0, right: shift },
+        { multiplier: 2 ** 30, offset: -1, low: 0, left: shift, right: 4 },
+        { multiplier: INT32_MIN, offset: -1, low: 2 ** 16 - 1, left: shift, right: shift },
+        { multiplier: random.int(INT32_MIN, INT32_MAX), offset: 7, low: random.int(1, 2 ** 16 - 1), left: 31 - shift, right: shift },
+      ];
+      return lines.map((line) => requantize({ lo: -128, hi: 127, rounding }, line));
+    }).flat();
     await expectReference(postProgram("i32", INTEGERS.length, posts, ["i8"]), engine, module, [[INTEGERS]]);
   });
 
-  it.each(ROUNDINGS)("requantize: %s, sums at and past both ends of 64 bits", async (rounding) => {
-    const ends = [2n ** 63n - 1n, 2n ** 63n - 2n, -(2n ** 63n), -(2n ** 63n) + 1n, 2n ** 62n, -(2n ** 62n)];
+  it.each(ROUNDINGS)("requantize: %s, sums at and past both ends of 32 bits, and carries out of the low bits", async (rounding) => {
     const posts: Requantize[] = [];
-    for (const offset of ends) {
+    for (const offset of [INT32_MAX, INT32_MAX - 1, INT32_MIN, INT32_MIN + 1, 2 ** 30]) {
       for (const multiplier of [0, 1, -1, INT32_MAX, INT32_MIN]) {
-        for (const shift of [0, 1, 31, 55, 61, 62]) {
-          posts.push(requantize({ lo: -128, hi: 127, rounding }, { multiplier, offset, shift }));
+        for (const right of [0, 1, 30, 31]) {
+          for (const low of [0, 1, 2 ** 15, 2 ** 16 - 1]) {
+            posts.push(requantize({ lo: -128, hi: 127, rounding }, { multiplier, offset, low, left: 3, right }));
+          }
         }
       }
     }
@@ -129,14 +135,14 @@ describeModules("posts", (engine, module) => {
       [-128, 127],
       [-1, 1],
       [5, 5],
-      [-32768, 32767],
     ] as const;
-    const posts = clamps.flatMap(([lo, hi]) =>
-      [0, 1, 2, 3].flatMap((shift) =>
-        [1, -1, 3].map((multiplier) => requantize({ lo, hi, rounding }, { multiplier, offset: 0n, shift })),
-      ),
-    );
-    await expectReference(postProgram("i32", x.length, posts), engine, module, [[x]]);
+    for (const [lo, hi] of clamps) {
+      const posts = [0, 1, 2, 3].flatMap((shift) =>
+        [1, -1, 3].map((multiplier) => requantize({ lo, hi, rounding }, smallLine(multiplier, 0, shift))),
+      );
+      const dtypes = CODES.filter((to) => (lo >= 0 || to !== "u8") && (hi <= 127 || to === "u8"));
+      await expectReference(postProgram("i32", x.length, posts, dtypes), engine, module, [[x]]);
+    }
   });
 
   it.each(["u8", "i8"] as const)("lookup of every %s", async (from) => {
@@ -152,7 +158,7 @@ describeModules("posts", (engine, module) => {
     const all = Array.from({ length: 65_536 }, (_, i) => i - 32_768);
     const posts = [
       thresholds({ base: 0, up: [-32_768, -1, 0, 1, 32_767] }),
-      requantize({ lo: -128, hi: 127, rounding: "half-even" }, { multiplier: 3, offset: 1n, shift: 9 }),
+      requantize({ lo: 0, hi: 127, rounding: "half-even" }, smallLine(3, 1, 9)),
     ];
     await expectReference(postProgram("i16", all.length, posts), engine, module, [[all]]);
   });
@@ -201,7 +207,7 @@ describeModules("posts", (engine, module) => {
       thresholds({ base: 3, down: steps() }),
       requantize(
         { lo: 0, hi: 15, rounding: "half-even" },
-        ...Array.from({ length: outputs }, () => ({ multiplier: random.int(-99, 99), offset: 5000n, shift: 10 })),
+        ...Array.from({ length: outputs }, () => smallLine(random.int(-99, 99), 5000, 10)),
       ),
     ];
     for (const each of posts) {

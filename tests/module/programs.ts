@@ -1,6 +1,7 @@
 import { encodeRow, referenceBackend } from "../../host/backend.ts";
 import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { elementBytes, rowStride } from "../../host/blob/tensors.ts";
+import { type Line, requantizeOf } from "../../host/numbers/requantize.ts";
 import type {
   ActivationDtype,
   ArgmaxOp,
@@ -54,7 +55,7 @@ export function programOf(
 ): Program {
   let perRow = 0;
   const placed = tensors.map(([dtype, channels]) => {
-    const tensor: Tensor = { dtype, channels, fixed: 0, perRow };
+    const tensor: Tensor = { dtype, height: 1, width: 1, channels, fixed: 0, perRow };
     perRow += rowStride(tensor);
     return tensor;
   });
@@ -83,19 +84,16 @@ function ascending(numbers: number[]): number[] {
   return [...numbers].sort((a, b) => a - b);
 }
 
-/** Requantization from one record (shared) or one per channel. */
-export function requantize(
-  range: Pick<Requantize, "lo" | "hi" | "rounding">,
-  ...records: { multiplier: number; offset: bigint; shift: number }[]
-): Requantize {
-  return {
-    kind: "requantize",
-    records: records.length,
-    multiplier: Int32Array.from(records, ({ multiplier }) => multiplier),
-    offset: BigInt64Array.from(records, ({ offset }) => offset),
-    shift: Uint8Array.from(records, ({ shift }) => shift),
-    ...range,
-  };
+/** Requantization from one record (for all channels) or one per channel; with shifts of their own where these differ, or the offset has low bits. */
+export function requantize(range: Pick<Requantize, "lo" | "hi" | "rounding">, ...lines: Line[]): Requantize {
+  const [{ left, right }] = lines as [Line];
+  const shared = lines.every((line) => line.left === left && line.right === right && line.low === 0);
+  return requantizeOf(range, lines, shared);
+}
+
+/** The line (x · multiplier + offset) / 2^right, for factors and integers below 2^15. */
+export function smallLine(multiplier: number, offset: number, right: number): Line {
+  return { multiplier: multiplier * 2 ** 16, offset, low: 0, left: 16, right };
 }
 
 /** A code for each byte, in the range of `dtype`. */
@@ -132,18 +130,22 @@ function randomThresholds(records: number, spread: number, bit: boolean, random:
   return thresholds(...Array.from({ length: records }, one));
 }
 
-function randomRequantize(records: number, random: Random): Requantize {
+function randomRequantize(records: number, dtype: ActivationDtype, random: Random): Requantize {
+  const own = random.chance(0.5);
+  const shifts = () => ({ left: random.int(0, 31), right: random.int(0, 31) });
+  const shared = shifts();
   const one = () => ({
-    multiplier: random.int(-(2 ** 20), 2 ** 20),
-    offset: BigInt(random.int(-(2 ** 40), 2 ** 40)),
-    shift: random.int(0, 62),
+    multiplier: random.int(INT32_MIN, INT32_MAX),
+    offset: random.int(-(2 ** 20), 2 ** 20),
+    ...(own ? { low: random.int(0, 2 ** 16 - 1), ...shifts() } : { low: 0, ...shared }),
   });
+  const [min, max] = dtype === "u8" ? RANGE.u8 : RANGE.i8;
   const range = {
-    lo: random.int(-128, 0),
-    hi: random.int(1, 127),
+    lo: random.int(min, 0),
+    hi: random.int(1, max),
     rounding: random.pick(["floor", "half-even"] as const),
   };
-  return requantize(range, ...Array.from({ length: records }, one));
+  return requantizeOf(range, Array.from({ length: records }, one), !own);
 }
 
 /** A chain of all kinds of ops, of any valid dtypes, packings, sizes, posts and tiles; small. */
@@ -163,7 +165,7 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
     const records = random.chance(0.5) ? 1 : channels;
     return random.chance(0.5) || !fixedPoint
       ? randomThresholds(records, spread, dtype === "bit", random)
-      : randomRequantize(records, random);
+      : randomRequantize(records, dtype, random);
   };
   const codes = () => random.pick(["bit", "u8", "i8"] as const);
 
@@ -295,7 +297,7 @@ export const SMALL: Record<string, Program> = {
         kind: "quantize",
         input: 0,
         output: 1,
-        post: requantize({ lo: -100, hi: 100, rounding: "half-even" }, { multiplier: -3, offset: 17n, shift: 9 }),
+        post: requantize({ lo: -100, hi: 100, rounding: "half-even" }, smallLine(-3, 17, 9)),
       },
       {
         kind: "dense",
@@ -305,7 +307,7 @@ export const SMALL: Record<string, Program> = {
         weights: Int8Array.from({ length: 44 }, (_, i) => ((i * 5) % 8) - 4),
         post: requantize(
           { lo: -128, hi: 127, rounding: "floor" },
-          ...[1, -2, 3, 4].map((multiplier) => ({ multiplier, offset: -5n, shift: 2 })),
+          ...[1, -2, 3, 4].map((multiplier) => smallLine(multiplier, -5, 2)),
         ),
         tileChannels: 3,
       },

@@ -68,13 +68,13 @@ describeEngines("strips", (engine) => {
     it("keeps its own bytes to itself", async () => {
       const blob = writeBlob(mlp(new Random(1), [16, 4, 2], 1));
       const instance = await engine.instantiate(module, { memoryBytes: 8192, imports: { weights_read: () => 1 } });
-      expect(instance.call("features", 2)).toBe(ownBytes);
+      expect(instance.call("features", 4)).toBe(ownBytes);
       for (const [at, status] of [
         [ownBytes - 16, "BadMemory"],
         [ownBytes, "Ok"],
       ] as const) {
         instance.memory().set(blob, at);
-        expect(STATUS[instance.call("open", at, blob.length, at + blob.length, 2048, 1)]).toBe(status);
+        expect(STATUS[instance.call("open", at, blob.length, at + blob.length, 2048, 0, 1)]).toBe(status);
       }
       instance.memory().fill(0xa5, 0, ownBytes);
       instance.memory().fill(0x5a, 4096);

@@ -11,10 +11,10 @@ const program: Program = {
   maxRows: 2,
   arena: { fixed: 0, perRow: 64 },
   tensors: [
-    { dtype: "f32", channels: 2, fixed: 0, perRow: 0 },
-    { dtype: "bit", channels: 2, fixed: 0, perRow: 16 },
-    { dtype: "i32", channels: 3, fixed: 0, perRow: 32 },
-    { dtype: "i32", channels: 1, fixed: 0, perRow: 48 },
+    { dtype: "f32", height: 1, width: 1, channels: 2, fixed: 0, perRow: 0 },
+    { dtype: "bit", height: 1, width: 1, channels: 2, fixed: 0, perRow: 16 },
+    { dtype: "i32", height: 1, width: 1, channels: 3, fixed: 0, perRow: 32 },
+    { dtype: "i32", height: 1, width: 1, channels: 1, fixed: 0, perRow: 48 },
   ],
   ops: [
     { kind: "quantize", input: 0, output: 1, post: { ...sign, steps: Int32Array.of(0) } },
@@ -50,8 +50,8 @@ it.each([
   const one: Program = {
     ...program,
     tensors: [
-      { dtype: "i16", channels: 1, fixed: 0, perRow: 0 },
-      { dtype, channels: 1, fixed: 0, perRow: 16 },
+      { dtype: "i16", height: 1, width: 1, channels: 1, fixed: 0, perRow: 0 },
+      { dtype, height: 1, width: 1, channels: 1, fixed: 0, perRow: 16 },
     ],
     ops: [
       { kind: "quantize", input: 0, output: 1, post: { ...sign, base: Int16Array.of(code), steps: Int32Array.of(9) } },

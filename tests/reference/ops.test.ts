@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { fromOrderKey, orderKey } from "../../host/numbers/order.ts";
-import { requantize } from "../../host/numbers/requantize.ts";
+import { type Line, requantize, requantizeOf } from "../../host/numbers/requantize.ts";
 import type { Requantize, Thresholds } from "../../host/program.ts";
 import { argmax } from "../../host/reference/argmax.ts";
 import { dense } from "../../host/reference/dense.ts";
 import { lookup } from "../../host/reference/lookup.ts";
 import { thresholds } from "../../host/reference/thresholds.ts";
+import { smallLine } from "../module/programs.ts";
 
 const UNUSED = 2 ** 31 - 1;
 
@@ -86,16 +87,8 @@ describe("thresholds", () => {
 });
 
 describe("requantize", () => {
-  const post = (multiplier: number, offset: bigint, shift: number, rounding: Requantize["rounding"]): Requantize => ({
-    kind: "requantize",
-    records: 1,
-    multiplier: Int32Array.of(multiplier),
-    offset: BigInt64Array.of(offset),
-    shift: Uint8Array.of(shift),
-    lo: -8,
-    hi: 7,
-    rounding,
-  });
+  const range = { lo: -8, hi: 7 };
+  const post = (line: Line, rounding: Requantize["rounding"]) => requantizeOf({ ...range, rounding }, [line], false);
 
   it.each([
     // x, floor(x / 4), half-even(x / 4)
@@ -112,27 +105,40 @@ describe("requantize", () => {
     [10, 2, 2], // 2.5
     [100, 7, 7],
   ])("%i / 4: floor %i, half to even %i", (x, floor, even) => {
-    expect(requantize(post(1, 0n, 2, "floor"), 0, x)).toBe(floor);
-    expect(requantize(post(1, 0n, 2, "half-even"), 0, x)).toBe(even);
-    expect(requantize(post(-1, 0n, 2, "half-even"), 0, -x)).toBe(even);
+    expect(requantize(post(smallLine(1, 0, 2), "floor"), 0, x)).toBe(floor);
+    expect(requantize(post(smallLine(1, 0, 2), "half-even"), 0, x)).toBe(even);
+    expect(requantize(post(smallLine(-1, 0, 2), "half-even"), 0, -x)).toBe(even);
   });
 
   it("does not round without a shift", () => {
     for (const rounding of ["floor", "half-even"] as const) {
-      expect([-3, 0, 5].map((x) => requantize(post(1, 1n, 0, rounding), 0, x))).toEqual([-2, 1, 6]);
+      expect([-3, 0, 5].map((x) => requantize(post(smallLine(1, 1, 0), rounding), 0, x))).toEqual([-2, 1, 6]);
     }
   });
 
-  it("keeps 62-bit sums exact", () => {
+  it("is the high half of a product and a sum of 64 bits", () => {
     const most = 2 ** 31 - 1;
-    expect(requantize(post(most, 0n, 62, "floor"), 0, most)).toBe(0); // just below 2^62
-    expect(requantize(post(most, 2n ** 32n - 1n, 62, "floor"), 0, most)).toBe(1); // exactly 2^62
-    expect(requantize(post(most, 2n ** 32n - 2n, 62, "floor"), 0, most)).toBe(0);
-    expect(requantize(post(most, 0n, 62, "half-even"), 0, -most)).toBe(-1);
+    const line = { multiplier: most, offset: 0, low: 0, left: 0, right: 28 };
+    expect(requantize(post(line, "floor"), 0, most)).toBe(3); // (2^31 − 1)² / 2^60, just below 4
+    expect(requantize(post(line, "half-even"), 0, most)).toBe(4);
+    const carried = { multiplier: 1, offset: 0, left: 0, right: 0 };
+    expect(requantize(post({ ...carried, low: 0xffff }, "floor"), 0, 0xffff)).toBe(0);
+    expect(requantize(post({ ...carried, low: 0xffff }, "floor"), 0, 0x10000)).toBe(1);
   });
 
-  it("wraps to 64 bits", () => {
-    expect(requantize(post(1, 2n ** 63n - 1n, 62, "floor"), 0, 1)).toBe(-2);
+  it("wraps the integer and the sum to 32 bits", () => {
+    expect(requantize(post({ multiplier: 2 ** 30, offset: 0, low: 0, left: 31, right: 29 }, "floor"), 0, 1)).toBe(-1);
+    expect(requantize(post({ multiplier: 0, offset: 2 ** 31 - 1, low: 0, left: 0, right: 28 }, "floor"), 0, 0)).toBe(7);
+    expect(requantize(post({ multiplier: 2 ** 30, offset: 2 ** 31 - 1, low: 0, left: 2, right: 28 }, "floor"), 0, 1)).toBe(-8);
+  });
+
+  it("has shifts for all channels, or shifts of their own", () => {
+    const lines = [smallLine(1, 0, 1), smallLine(1, 0, 1)];
+    const shared = requantizeOf({ ...range, rounding: "floor" }, lines, true);
+    expect([shared.low, shared.left, shared.right].map(({ length }) => length)).toEqual([0, 1, 1]);
+    expect([0, 1].map((channel) => requantize(shared, channel, 6))).toEqual([3, 3]);
+    const own = requantizeOf({ ...range, rounding: "floor" }, [smallLine(1, 0, 1), smallLine(1, 0, 2)], false);
+    expect([0, 1].map((channel) => requantize(own, channel, 6))).toEqual([3, 1]);
   });
 });
 

@@ -261,7 +261,7 @@ describeCommands("tern-cli under attack", (host, wasm) => {
       changed(HEADER.formatVersion, 9),
       changed(HEADER.opCount, 1),
       changed(HEADER.inputCount, 0),
-      changed(HEADER.opFeatures + 1, 0xff),
+      changed(HEADER.ops + 1, 0xff),
       changed(HEADER.arenaFixed + 3, 0xff),
       changed(headBytes - 6, 0xff),
       changed(headBytes + 5, 0xff),

@@ -26,8 +26,8 @@ export interface ModuleMatmul {
 /** A program of one dense op without post: codes of x → accumulators. */
 export function moduleMatmul(matmul: Matmul, activation: Activation): ModuleMatmul {
   const { dtype, M, K, codes, x } = matmul;
-  const input: Tensor = { dtype: activation.dtype, channels: K, fixed: 0, perRow: 0 };
-  const output: Tensor = { dtype: "i32", channels: M, fixed: 0, perRow: rowStride(input) };
+  const input: Tensor = { dtype: activation.dtype, height: 1, width: 1, channels: K, fixed: 0, perRow: 0 };
+  const output: Tensor = { dtype: "i32", height: 1, width: 1, channels: M, fixed: 0, perRow: rowStride(input) };
   const program: Program = {
     modelId: 0n,
     modelVersion: 0,
@@ -77,8 +77,8 @@ export async function solveInModule(
   const { matmul, activation, program } = task;
   const { M, K } = matmul;
   const output = program.tensors[1]!;
-  const { data, wide } = await moduleFeatures(module, engine);
-  const packed = repackForModule(program, FASTEST[variant], data, { inputs: activation.codes, rows, wide });
+  const { features, wide } = await moduleFeatures(module, engine);
+  const packed = repackForModule(program, FASTEST[variant], features.packings, { inputs: activation.codes, rows, wide });
   const blob = writeBlob(packed);
   const scratch = await planScratch({ module, blob, engine, weights: "resident", maxRows: rows });
   const workBytes = program.arena.perRow * rows + scratch;
@@ -90,7 +90,7 @@ export async function solveInModule(
     if (status !== 0) throw new EngineError("status", `${name} returned status ${status}, ${STATUS[status]}`);
   };
   instance.memory().set(blob, BLOB_AT);
-  call("open", BLOB_AT, blob.length, arena, workBytes, rows);
+  call("open", BLOB_AT, blob.length, arena, workBytes, 0, rows);
 
   const ends = floatEnds(endsOf(task, rows));
   const x = matmul.x.subarray(0, rows * K);

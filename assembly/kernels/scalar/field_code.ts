@@ -1,4 +1,4 @@
-import { SMALL } from "../../features";
+import { SMALL } from "../../profiles";
 
 /**
  * Weights in fields (field2, field3, field4, field8) × codes of type A (i8 or u8). A u32 word holds 32 / bits fields of `bits` bits, the first

@@ -1,4 +1,4 @@
-import { SMALL } from "../../features";
+import { SMALL } from "../../profiles";
 
 /**
  * Ternary weights in strips (trit4) × codes, for cores without vectors: a byte of weights is the offset of the sum of its four products in a table,

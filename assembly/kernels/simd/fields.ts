@@ -1,4 +1,4 @@
-import { LEAN } from "../../features";
+import { LEAN } from "../../profiles";
 import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2 } from "./bytes";
 
 /**

@@ -4,7 +4,7 @@
 
 #define BLOB_MAGIC 0x4e524554u /* "TERN" */
 
-enum { HEADER_BYTES = 64, PART_BYTES = 16, TENSOR_BYTES = 16, OP_BYTES = 32 };
+enum { HEADER_BYTES = 80, PART_BYTES = 16, TENSOR_BYTES = 24, OP_BYTES = 52 };
 enum header_field {
   HEADER_MAGIC = 0,
   HEADER_CRC = 4, /* of bytes 8 ... totalBytes */
@@ -22,6 +22,7 @@ enum header_field {
 };
 enum part_field { PART_KIND = 0, PART_OFFSET = 4, PART_SIZE = 8 };
 enum { SELF_TEST_PART = 3, SELF_TEST_HEADER_BYTES = 16 };
-enum tensor_field { TENSOR_DTYPE = 0, TENSOR_CHANNELS = 4, TENSOR_FIXED = 8, TENSOR_PER_ROW = 12 };
+enum tensor_field { TENSOR_DTYPE = 0, TENSOR_CHANNELS = 8, TENSOR_FIXED = 12, TENSOR_PER_ROW = 16 };
+enum { DTYPE_BIT = 0 };
 
 #endif

@@ -109,7 +109,7 @@ int tern_open(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   if (status) return status;
 
   const uint32_t work = head_at + head_bytes;
-  const uint32_t arguments[] = {head_at, head_bytes, work, planned - runtime_extra_bytes - work, rows};
+  const uint32_t arguments[] = {head_at, head_bytes, work, planned - runtime_extra_bytes - work, 0, rows};
   int32_t result;
   const enum runtime_trap trap = runtime_call(RUNTIME_OPEN, arguments, &result);
   if (trap) return trapped(trap);
@@ -134,10 +134,11 @@ uint8_t *tern_tensor(uint32_t tensor, uint32_t rows) {
   return runtime_memory() + head_at + load32(head() + HEADER_HEAD_BYTES) + at;
 }
 
-/* Without padding; a dtype's half is log2 of an element's bits. */
+/* Without padding; a dtype's half is log2 of an element's bits, which fill whole words. */
 static uint32_t element_bytes(uint32_t tensor) {
   const uint8_t *record = tensor_record(tensor);
-  return ((load32(record + TENSOR_CHANNELS) << (record[TENSOR_DTYPE] >> 1)) + 7) >> 3;
+  const uint32_t bits = load32(record + TENSOR_CHANNELS) << (record[TENSOR_DTYPE] >> 1);
+  return record[TENSOR_DTYPE] == DTYPE_BIT ? (bits + 31) / 32 * 4 : bits / 8;
 }
 
 uint32_t tern_row_bytes(uint32_t tensor) { return has_tensor(tensor) ? (element_bytes(tensor) + 15) & ~15u : 0; }
@@ -168,8 +169,9 @@ void tern_close(void) { open_rows = 0; }
 
 int tern_reset(void) {
   if (!open_rows) return TERN_NOT_OPEN;
+  const uint32_t position = 0;
   int32_t result;
-  const enum runtime_trap trap = runtime_call(RUNTIME_RESET, &open_rows, &result);
+  const enum runtime_trap trap = runtime_call(RUNTIME_RESET, &position, &result);
   return trap ? trapped(trap) : result;
 }
 

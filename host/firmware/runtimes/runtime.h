@@ -29,7 +29,7 @@ enum runtime_trap {
   TRAP_OTHER,
 };
 
-/* Bytes at the start of linear memory that the module keeps for itself: its features(2). */
+/* Bytes at the start of linear memory that the module keeps for itself: its features(4). */
 uint32_t runtime_own_bytes(void);
 
 /* What the runtime wants of the memory that it is given beside linear memory, a multiple of 16: wasm2c behind it, for

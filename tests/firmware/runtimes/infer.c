@@ -25,7 +25,7 @@ static uint32_t sum_of_module(void) {
 #define WORK_AT (BLOB_AT + HEAD_BYTES)
 
 static int32_t call(enum runtime_export export, uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e) {
-  const uint32_t arguments[5] = {a, b, c, d, e};
+  const uint32_t arguments[6] = {a, b, c, d, 0, e}; /* of open: no state, then rows */
   int32_t result = 0;
   const enum runtime_trap trap = runtime_call(export, arguments, &result);
   if (trap) print_number("trap", trap);

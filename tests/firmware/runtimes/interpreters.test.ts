@@ -12,7 +12,7 @@ import type { DenseOp, WeightDtype } from "../../../host/program.ts";
 import { type InputRows, loadReference } from "../../../host/session.ts";
 import { DIGITS, IMAGES } from "../../digits.ts";
 import { Random } from "../../graph/random.ts";
-import { lookup, programOf, requantize, thresholds, weights } from "../../module/programs.ts";
+import { lookup, programOf, requantize, smallLine, thresholds, weights } from "../../module/programs.ts";
 import { describeUnless } from "../../skip.ts";
 import { moduleNamed } from "../../variants.ts";
 import {
@@ -172,7 +172,7 @@ function modelOfEverything(): Model {
     ...(post && { post }),
   });
   const scaled = (multiplier: number, shift: number) =>
-    requantize({ lo: -128, hi: 127, rounding: "half-even" }, { multiplier, offset: 3n, shift });
+    requantize({ lo: -128, hi: 127, rounding: "half-even" }, smallLine(multiplier, 3, shift));
   const program = programOf(
     [
       ["f32", 200],
@@ -282,9 +282,9 @@ function moduleText({
     (func (export "abi_version") (result i32) (i32.const 1))
     (func (export "features") (param $way i32) (result i32) (local $zero i32) ${features})
     ${plan}
-    (func (export "open") (param i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+    (func (export "open") (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
     (func (export "invoke") (param i32 i32 i32) (result i32) (i32.const 0))
-    (func (export "reset") (result i32) (i32.const 0)))`;
+    (func (export "reset") (param i32) (result i32) (i32.const 0)))`;
 }
 
 const hostile = wasmOf(

@@ -32,7 +32,7 @@ static void limit(long microseconds) {
 
 static enum runtime_trap run(void) {
   const uint32_t plan[] = {BLOB_AT, HEAD_BYTES, 1}, invoke[] = {0, OPS, 1};
-  const uint32_t open[] = {BLOB_AT, HEAD_BYTES, WORK_AT, MEMORY_BYTES - WORK_AT, 1};
+  const uint32_t open[] = {BLOB_AT, HEAD_BYTES, WORK_AT, MEMORY_BYTES - WORK_AT, 0, 1};
   int32_t result;
   memcpy(runtime_memory() + BLOB_AT, blob_begin, HEAD_BYTES);
   enum runtime_trap trap = runtime_call(RUNTIME_PLAN, plan, &result);

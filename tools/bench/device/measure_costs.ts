@@ -1,5 +1,5 @@
 import { moduleFeatures } from "../../../host/backend.ts";
-import { HEADER } from "../../../host/blob/layout.ts";
+import { type Features, needsMore } from "../../../host/blob/features.ts";
 import { rowStride } from "../../../host/blob/tensors.ts";
 import { writeBlob } from "../../../host/blob/write.ts";
 import { termsOf } from "../../../host/cost.ts";
@@ -7,6 +7,7 @@ import { EngineError } from "../../../host/errors.ts";
 import type { Board } from "../../../host/firmware/boards.ts";
 import type { Costs } from "../../../host/firmware/measured.ts";
 import { v8 } from "../../../host/index.ts";
+import { requantizeOf } from "../../../host/numbers/requantize.ts";
 import { mulberry32, type Random } from "../../../host/numbers/random.ts";
 import type {
   ActivationDtype,
@@ -95,15 +96,15 @@ interface Sample {
 
 /** Costs of every kernel that a module has and the board has memory for. */
 export async function measureCosts(board: Board, elf: string, module: Uint8Array): Promise<Costs> {
-  const { op, data } = await moduleFeatures(module, v8);
+  const { features } = await moduleFeatures(module, v8);
   const counted = await startCounted(board, elf);
   try {
     const found = new Map<string, { counts: number[]; instructions: number }[]>();
     for (const { program, without } of samples(mulberry32(1))) {
       const [sums, post] = termsOf(program, program.ops.at(-1)!);
       const term = without ? post! : sums!;
-      const instructions = await countLast(counted, program, op, data);
-      const other = without && (await countLast(counted, without, op, data));
+      const instructions = await countLast(counted, program, features);
+      const other = without && (await countLast(counted, without, features));
       if (instructions === undefined || (without && other === undefined)) continue;
       const all = found.get(term.kernel) ?? [];
       found.set(term.kernel, all);
@@ -129,13 +130,10 @@ export async function measureCosts(board: Board, elf: string, module: Uint8Array
 async function countLast(
   { device, program: flash, count }: CountedBoard,
   program: Program,
-  opFeatures: number,
-  dataFeatures: number,
+  features: Features,
 ): Promise<number | undefined> {
   const blob = writeBlob(program);
-  const view = new DataView(blob.buffer);
-  if (view.getUint32(HEADER.opFeatures, true) & ~opFeatures) return undefined;
-  if (view.getUint32(HEADER.dataFeatures, true) & ~dataFeatures) return undefined;
+  if (needsMore(blob, features)) return undefined;
   await flash(blob);
   try {
     device.open(1);
@@ -225,7 +223,7 @@ function denseProgram(
 function programOf(ops: Op[], ...shapes: [ActivationDtype, number][]): Program {
   let perRow = 0;
   const tensors = shapes.map(([dtype, channels]): Tensor => {
-    const tensor = { dtype, channels, fixed: 0, perRow };
+    const tensor = { dtype, height: 1, width: 1, channels, fixed: 0, perRow };
     perRow += rowStride(tensor);
     return tensor;
   });
@@ -250,13 +248,12 @@ function thresholds(records: number, count: number, next: Random): Thresholds {
 }
 
 function requantize(records: number, rounding: Requantize["rounding"], next: Random): Requantize {
-  const each = { length: records };
-  return {
-    ...{ kind: "requantize", records, rounding, lo: -128, hi: 127 },
-    multiplier: Int32Array.from(each, () => integer(next, 2 ** 20, 2 ** 21)),
-    offset: BigInt64Array.from(each, () => BigInt(integer(next, -(2 ** 30), 2 ** 30))),
-    shift: new Uint8Array(records).fill(20),
-  };
+  const lines = Array.from({ length: records }, () => ({
+    multiplier: integer(next, 2 ** 29, 2 ** 30),
+    offset: integer(next, -(2 ** 18), 2 ** 18),
+    ...{ low: 0, left: 11, right: 8 },
+  }));
+  return requantizeOf({ lo: -128, hi: 127, rounding }, lines, true);
 }
 
 function integer(next: Random, min: number, max: number): number {

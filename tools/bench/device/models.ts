@@ -6,6 +6,7 @@ import { writeBlob } from "../../../host/blob/write.ts";
 import { packageRoot } from "../../../host/engines/package_root.ts";
 import { EngineError } from "../../../host/errors.ts";
 import { convert, sampleInputs } from "../../../host/index.ts";
+import { requantizeOf } from "../../../host/numbers/requantize.ts";
 import { mulberry32, type Random } from "../../../host/numbers/random.ts";
 import type { ActivationDtype, DenseOp, Program, Requantize, Tensor, Thresholds } from "../../../host/program.ts";
 import { readFile } from "../../files.ts";
@@ -73,7 +74,7 @@ async function chain(codes: Codes, widths: number[], weights: "ternary" | "binar
   let perRow = 0;
   const tensors = widths.map((channels, layer): Tensor => {
     const own = isScores(layer) ? "i32" : layer === last ? CODES[made].dtype : dtype;
-    const tensor = { dtype: own, channels, fixed: 0, perRow };
+    const tensor = { dtype: own, height: 1, width: 1, channels, fixed: 0, perRow };
     perRow += rowStride(tensor);
     return tensor;
   });
@@ -98,12 +99,12 @@ async function chain(codes: Codes, widths: number[], weights: "ternary" | "binar
 function postOf(codes: Codes, channels: number, spread: number, next: Random): Thresholds | Requantize {
   const each = { length: channels };
   if (codes === "i8") {
-    return {
-      ...{ kind: "requantize", records: channels, rounding: "half-even", lo: -128, hi: 127 },
-      multiplier: Int32Array.from(each, () => integer(next, 2 ** 20, 2 ** 21)),
-      offset: BigInt64Array.from(each, () => BigInt(integer(next, -(2 ** 30), 2 ** 30))),
-      shift: new Uint8Array(channels).fill(Math.ceil(Math.log2((2 ** 21 * spread) / 128))),
-    };
+    const lines = Array.from(each, () => ({
+      multiplier: integer(next, 2 ** 29, 2 ** 30),
+      offset: integer(next, -(2 ** 22), 2 ** 22),
+      ...{ low: 0, left: 28 - Math.ceil(Math.log2(spread)), right: 19 }, // a slope of up to 128 / spread
+    }));
+    return requantizeOf({ lo: -128, hi: 127, rounding: "half-even" }, lines, true);
   }
   const count = codes === "bit" ? 1 : 15;
   const steps = Array.from(each, () => Int32Array.from({ length: count }, () => integer(next, -spread, spread)).sort());

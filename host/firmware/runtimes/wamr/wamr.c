@@ -18,7 +18,7 @@ static uint8_t pool[RUNTIME_POOL_BYTES] __attribute__((aligned(8)));
 static const struct {
   const char *name;
   uint32_t arguments;
-} exports[] = {{"abi_version", 0}, {"features", 1}, {"plan", 3}, {"open", 5}, {"invoke", 3}, {"reset", 0}};
+} exports[] = {{"abi_version", 0}, {"features", 1}, {"plan", 3}, {"open", 6}, {"invoke", 3}, {"reset", 1}};
 #define EXPORTS (sizeof exports / sizeof exports[0])
 
 static bool begun;                  /* the pool is in use */
@@ -106,7 +106,7 @@ static bool ends_with(const char *text, const char *end) {
 
 enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *arguments, int32_t *result) {
   if (!instance) return TRAP_OTHER;
-  uint32_t values[5]; /* in: arguments, out: the result */
+  uint32_t values[6]; /* in: arguments, out: the result */
   for (uint32_t i = 0; i < exports[export].arguments; i++) values[i] = arguments[i];
   if (wasm_runtime_call_wasm(environment, functions[export], exports[export].arguments, values)) {
     *result = (int32_t)values[0];
@@ -121,7 +121,7 @@ enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *argum
 }
 
 uint32_t runtime_own_bytes(void) {
-  const uint32_t word = 2;
+  const uint32_t word = 4;
   int32_t bytes;
   return runtime_start(0, 0) || runtime_call(RUNTIME_FEATURES, &word, &bytes) ? 0 : (uint32_t)bytes;
 }

@@ -51,9 +51,9 @@ static uint32_t call(enum runtime_export export, const uint32_t *a) {
   case RUNTIME_ABI_VERSION: return w2c_tern_abi_version(&instance);
   case RUNTIME_FEATURES: return w2c_tern_features(&instance, a[0]);
   case RUNTIME_PLAN: return w2c_tern_plan(&instance, a[0], a[1], a[2]);
-  case RUNTIME_OPEN: return w2c_tern_open(&instance, a[0], a[1], a[2], a[3], a[4]);
+  case RUNTIME_OPEN: return w2c_tern_open(&instance, a[0], a[1], a[2], a[3], a[4], a[5]);
   case RUNTIME_INVOKE: return w2c_tern_invoke(&instance, a[0], a[1], a[2]);
-  default: return w2c_tern_reset(&instance);
+  default: return w2c_tern_reset(&instance, a[0]);
   }
 }
 

@@ -21,7 +21,7 @@ static uint8_t *linear_data(void) { return (uint8_t *)(linear + 1); }
 static const struct {
   const char *name;
   uint32_t arguments;
-} exports[] = {{"abi_version", 0}, {"features", 1}, {"plan", 3}, {"open", 5}, {"invoke", 3}, {"reset", 0}};
+} exports[] = {{"abi_version", 0}, {"features", 1}, {"plan", 3}, {"open", 6}, {"invoke", 3}, {"reset", 1}};
 #define EXPORTS (sizeof exports / sizeof exports[0])
 
 static IM3Runtime instance; /* 0: none */
@@ -162,7 +162,8 @@ uint8_t *runtime_memory(void) { return linear_data(); }
 
 static M3Result call(enum runtime_export export, const uint32_t *arguments, int32_t *result) {
   IM3Function function = functions[export];
-  const void *from[5] = {arguments, arguments + 1, arguments + 2, arguments + 3, arguments + 4};
+  const void *from[6] = {arguments,     arguments + 1, arguments + 2,
+                         arguments + 3, arguments + 4, arguments + 5};
   const void *to[1] = {result};
   M3Result failed = m3Err_none;
   if (translated != export) {
@@ -187,7 +188,7 @@ enum runtime_trap runtime_call(enum runtime_export export, const uint32_t *argum
 
 uint32_t runtime_own_bytes(void) {
   uint8_t memory[FRONT_BYTES + LEAST_BYTES] __attribute__((aligned(16)));
-  const uint32_t word = 2;
+  const uint32_t word = 4;
   int32_t bytes;
   const int failed = runtime_start(memory, LEAST_BYTES) || runtime_call(RUNTIME_FEATURES, &word, &bytes);
   instance = 0;
