@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { type ArgsDef, type CommandDef, type CommandMeta, runCommand, type SubCommandsDef } from "citty";
 import { TernError } from "../host/errors.ts";
+import { asInputError } from "../host/file_errors.ts";
 import { VERSION } from "../host/version.ts";
 import { formatTable } from "./terminal/table.ts";
 import { checkArguments, formatUsage, UsageError } from "./usage.ts";
@@ -58,9 +59,11 @@ async function formatCommands(): Promise<string> {
 }
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(); // `tern … | head` has read enough
+  if (error.code === "EPIPE") process.exit(); // `tern … | head` has read enough
+  console.error(`tern: ${asInputError(error, "the standard output cannot be written").message}`);
+  process.exit(FAILED);
 });
+process.stderr.on("error", () => {}); // then nobody can be told
 
 try {
   await main(process.argv.slice(2));

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { MAX_ROWS } from "../../host/blob/layout.ts";
 import {
@@ -13,7 +12,8 @@ import {
 import type { InputDtype } from "../../host/lower/elements.ts";
 import { plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { readFile } from "../files.ts";
+import { checkOutputs, writeFileAtomic } from "../outputs.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
@@ -130,7 +130,7 @@ export default defineCommand({
   },
   async run({ args }) {
     const options = optionsOf(args);
-    if (resolve(args.out) === resolve(args.checkpoint)) throw new UsageError("--out is the checkpoint itself");
+    checkOutputs([args.out], { checkpoint: args.checkpoint });
     const converted = await convertFile(args.checkpoint, args.out, options);
     const { inspection, weights, notes } = converted;
     const { layers, memory, macs, blobBytes, headBytes } = inspection;

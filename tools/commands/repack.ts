@@ -1,12 +1,11 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { type Inspection, inspect, repack, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { readFile } from "../files.ts";
+import { checkOutputs, writeFileAtomic } from "../outputs.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
-import { UsageError } from "../usage.ts";
 import { formatTotals } from "./inspect.ts";
 
 /** What became of a weight tensor. */
@@ -28,7 +27,7 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    if (resolve(args.out) === resolve(args.model)) throw new UsageError("--out is the model itself");
+    checkOutputs([args.out], { model: args.model });
     const blob = await readFile(args.model);
     const repacked = repack(blob, args.for);
     const [before, after] = [

@@ -1,9 +1,9 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { inspect, type Output, type OutputDescription, type Program, type Session, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { readFile } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
+import { checkOutputs, writeFilesAtomic } from "../outputs.ts";
 import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
 import { engineOption, openSession, SESSION_ARGS } from "../sessions.ts";
@@ -14,7 +14,6 @@ import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
 import { plural } from "../terminal/table.ts";
-import { UsageError } from "../usage.ts";
 
 /** Rows that are shown where --all does not ask for more. */
 const SHOWN_ROWS = 10;
@@ -35,20 +34,24 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the outputs as JSON" },
   },
   async run({ args }) {
-    if (args.out && resolve(args.out) === resolve(args.input)) throw new UsageError("--out is the input itself");
+    const inputs = { model: args.model, input: args.input };
+    if (args.out !== undefined) checkOutputs([args.out], inputs);
     const engine = engineOption(args.engine);
     const blob = await readFile(args.model);
     const session = await openSession(blob, { ...args, engine });
+    const paths = args.out === undefined ? [] : outputPaths(args.out, session.program.outputs.length);
+    checkOutputs(paths, inputs);
     const samples = readSamples(args.input, session.program);
     const outputs = runSamples(session, samples);
     const profile = args.profile
       ? profileOf(session, samples, await inspect(blob, await plainModule(blob), v8))
       : undefined;
-    if (args.out !== undefined) {
-      for (const [i, path] of outputPaths(args.out, outputs.length).entries()) {
-        await writeFileAtomic(path, writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)));
-      }
-    }
+    await writeFilesAtomic(
+      paths.map((path, i) => ({
+        path,
+        bytes: writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)),
+      })),
+    );
     const { program, repacked, repackMs } = session;
     const repacking = profile && { repacked, repackMs };
     printResult(
