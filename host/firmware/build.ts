@@ -141,6 +141,6 @@ export async function run(program: string, args: string[], cwd: string, packages
     if (code === "ENOENT") {
       throw new EngineError("missing", `no ${program}: \`apt-get install ${packages.join(" ")}\` gets it, on Debian`);
     }
-    throw new EngineError("compile", `${program} ${args.join(" ")}:\n${stderr}`);
+    throw new EngineError("compile", `${program} ${args.join(" ")}:`, ...(stderr ?? "").trimEnd().split("\n"));
   }
 }

@@ -9,6 +9,7 @@ import { DEVICE_ARGS } from "../device_args.ts";
 import { readFile } from "../files.ts";
 import { writeFolderAtomic } from "../outputs.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
 import { formatCount } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
 import { UsageError } from "../usage.ts";
@@ -32,9 +33,10 @@ export default defineCommand({
     const blob = model === undefined ? undefined : await readFile(model);
     if (blob) readBlob(blob); // is one
     const { name, module } = await deviceModule(runtime, blob, args.module);
-    const made = library
-      ? await makeLibrary(runtime, module, blob && (await modelHeader(blob, module, v8, runtime.extraBytes)))
-      : await makeFirmware(readBoard(board!), runtime, module, blob!);
+    const made = await showWork(`Making C for ${board ?? "a library"}`, async () => {
+      if (!library) return makeFirmware(readBoard(board!), runtime, module, blob!);
+      return makeLibrary(runtime, module, blob && (await modelHeader(blob, module, v8, runtime.extraBytes)));
+    });
     await writeFolderAtomic(out, made.files, { model, board });
     const { codeBytes, missing } = made;
     const files = Object.keys(made.files).filter((file) => !made.byTheWay.includes(file));
