@@ -3,7 +3,7 @@ import { checkBytes, checkInstantiate, checkObject, checkOneOf, checkOptional, c
 import { EngineError, type EngineFailure } from "../errors.ts";
 import type { Engine, Instance, InstantiateOptions } from "./engine.ts";
 import { noFunction, noMemory, noMemoryToHave, notRunning, wrongArguments } from "./failures.ts";
-import { type Found, findLibwasmtime, namedLibrary } from "./find_libwasmtime.ts";
+import { checkLibrary, type Found, findLibwasmtime, namedLibrary } from "./find_libwasmtime.ts";
 import {
   CRANELIFT,
   EXTERN_FUNC,
@@ -74,6 +74,9 @@ const engines = new Map<string, WasmtimeEngine>();
 async function open(library: Found, compiler: WasmtimeCompiler): Promise<WasmtimeEngine> {
   const koffi = await loadKoffi();
   const key = `${compiler} ${library.path}`;
+  const known = engines.get(key);
+  if (known) return known;
+  await checkLibrary(library);
   const engine = engines.get(key) ?? engineOf(loadLibwasmtime(koffi, library.path), library, compiler);
   engines.set(key, engine);
   return engine;
