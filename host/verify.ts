@@ -83,7 +83,11 @@ export function verify(options: VerifyOptions): Verification {
 }
 
 /** Inputs of a model in batches of at most `count` rows. */
-export function* splitRows({ inputs: tensors, tensors: all }: Program, inputs: readonly InputRows[], count: number) {
+export function* splitRows(
+  { inputs: tensors, tensors: all }: Program,
+  inputs: readonly InputRows[],
+  count: number,
+): Generator<InputRows[]> {
   const channels = tensors.map((tensor) => all[tensor]!.channels);
   const rows = inputs[0]!.length / channels[0]!;
   for (let first = 0; first < rows; first += count) {
