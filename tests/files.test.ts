@@ -11,10 +11,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { InputError } from "../host/errors.ts";
 import { readFile, writeFileAtomic } from "../tools/files.ts";
+import { bundleForNode } from "./bundle.ts";
 
 const onLinux = process.platform === "linux"; // signals, ulimit and /dev/full
 
@@ -93,15 +93,15 @@ describe.runIf(onLinux)("writeFileAtomic, in a program of its own", () => {
   beforeAll(async () => {
     program = join(root, "program.mjs");
     const source = `
-      import { writeFileAtomic } from "./tools/files.ts";
+      import { writeFileAtomic } from ${JSON.stringify(join(import.meta.dirname, "..", "tools", "files.ts"))};
       try {
         await writeFileAtomic(process.argv[2], new Uint8Array(Number(process.argv[3])));
         console.log("written");
       } catch (error) {
         console.log(String(error));
       }`;
-    const stdin = { contents: source, resolveDir: join(import.meta.dirname, "..") };
-    await build({ stdin, bundle: true, platform: "node", format: "esm", outfile: program, logLevel: "error" });
+    writeFileSync(join(root, "source.ts"), source);
+    await bundleForNode(join(root, "source.ts"), program);
   });
 
   it("keeps the old file and removes its own where the disk is full", () => {
