@@ -13,11 +13,14 @@ const MAX_MULTIPLIER = 2 ** 31 - 1;
 const MAX_SUM = 2 ** 61;
 /** Scores finer than 2^-200 mean nothing. */
 const MAX_POWER = 200;
+/** Error of a score, as a share of what the scores of its class span, above which classes change places not only where they nearly tie. */
+const MAX_ERROR = 2 ** -16;
 
 /**
  * Scores of an argmax in integers. The steps between the accumulators and the argmax must be affine; their slopes and
  * offsets become fixed point with one power of two, as fine as 32-bit multipliers and 62-bit sums allow. Equal accumulators
- * of like channels keep equal scores. No scores where the accumulators themselves have the order of the scores.
+ * of like channels keep equal scores. No scores where the accumulators themselves have the order of the scores. Throws
+ * UnsupportedError where fixed point is too coarse to tell which of two classes has the greater score.
  */
 export function fixedScores(
   node: ArgmaxNode,
@@ -56,6 +59,30 @@ export function fixedScores(
   let power = MAX_POWER;
   while (steepest * 2 ** power > MAX_MULTIPLIER || greatest * 2 ** power > MAX_SUM) power--;
   const fixed = lines.map((line) => ({ ...line, multiplier: Math.round(line.slope * 2 ** power) }));
+  const pair = unrankable(
+    fixed.map(({ slope, intercept, multiplier, offset }, c) => {
+      const [a, b] = [at(source.min, c) + offset, at(source.max, c) + offset].map((acc) => slope * acc + intercept);
+      return {
+        line: [slope, intercept],
+        low: Math.min(a!, b!),
+        high: Math.max(a!, b!),
+        // of the slope, and of the intercept, which is rounded too
+        error:
+          Math.abs(slope - multiplier / 2 ** power) * reach +
+          (Number.isInteger(intercept * 2 ** power) ? 0 : 0.5 / 2 ** power),
+      };
+    }),
+  );
+  if (pair) {
+    const [c, d] = pair.map(
+      (channel) => `${shown(lines[channel]!.slope)} · sum + ${shown(lines[channel]!.intercept)} of channel ${channel}`,
+    );
+    const why =
+      `beside slopes of up to ${shown(steepest)} and scores of up to ${shown(greatest)}, 32-bit multipliers count in steps of ${stepText(power)}, ` +
+      `which do not tell which is greater, ${c} or ${d}`;
+    const instead = "scores as output, without argmax, or scales that differ less from channel to channel";
+    throw new UnsupportedError([{ node: node.name, op: "argmax", shape, why, instead }]);
+  }
   return {
     scores: {
       multiplier: Int32Array.from(fixed, ({ multiplier }) => multiplier),
@@ -65,8 +92,43 @@ export function fixedScores(
           BigInt(multiplier) * BigInt(offset) + BigInt(Math.round(intercept * 2 ** power)),
       ),
     },
-    note: `fixed-point scores with slopes in units of 2^-${power}; classes that nearly tie may change places`,
+    note: `fixed-point scores with slopes in steps of ${stepText(power)}; classes that nearly tie may change places`,
   };
+}
+
+/** Scores that a class can have, and how far off they are in fixed point. */
+interface Span {
+  /** Slope and intercept. */
+  line: readonly [number, number];
+  low: number;
+  high: number;
+  error: number;
+}
+
+/** Two classes whose scores meet and are too coarse to be compared. */
+function unrankable(spans: readonly Span[]): [number, number] | undefined {
+  const size = ({ low, high }: Span) => high - low;
+  // two fine ones can be compared, so one of a pair is coarse
+  for (const [c, coarse] of spans.entries()) {
+    if (coarse.error * 2 <= MAX_ERROR * size(coarse)) continue;
+    const d = spans.findIndex((other, i) => {
+      const error = coarse.error + other.error;
+      const meet = coarse.low <= other.high + error && other.low <= coarse.high + error;
+      const isEqual = coarse.line.every((x, j) => x === other.line[j]); // and rounded alike, so ties stay ties
+      return i !== c && !isEqual && meet && error > MAX_ERROR * Math.max(size(coarse), size(other));
+    });
+    if (d >= 0) return [Math.min(c, d), Math.max(c, d)];
+  }
+  return undefined;
+}
+
+function shown(x: number): string {
+  return String(Number(x.toPrecision(4)));
+}
+
+/** "2^-27", and "2^5" where steps are larger than 1. */
+function stepText(power: number): string {
+  return `2^${-power}`;
 }
 
 function isUniformStep(step: Step): boolean {
