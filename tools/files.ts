@@ -3,9 +3,13 @@ import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { open, readFile as readWhole, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InputError } from "../host/errors.ts";
+import { concat } from "./inputs/concat.ts";
+import { readStdin, STDIO, writeStdout } from "./stdio.ts";
 
 /** Largest file read. Node itself reads no more than 2 GiB at once. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
+
+const STDIN_CHUNK_BYTES = 2 ** 16;
 
 const REASONS: Record<string, string> = {
   EACCES: "permission denied",
@@ -20,8 +24,9 @@ const REASONS: Record<string, string> = {
   EROFS: "the file system is read-only",
 };
 
-/** Reads a whole regular file. */
+/** Reads a whole regular file; "-" is standard input. */
 export async function readFile(path: string, maxBytes = MAX_FILE_BYTES): Promise<Uint8Array> {
+  if (path === STDIO) return readAllOfStdin(maxBytes);
   try {
     const stats = await stat(path);
     checkRegular(stats, path);
@@ -32,8 +37,20 @@ export async function readFile(path: string, maxBytes = MAX_FILE_BYTES): Promise
   }
 }
 
-/** The bytes of a regular file, in chunks of `chunkBytes`. It is open from the first chunk that is asked for to the last, or to `return`. */
+function readAllOfStdin(maxBytes: number): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for (const chunk of readStdin(STDIN_CHUNK_BYTES)) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new InputError(`standard input: more than ${maxBytes} bytes, expected at most so many`);
+    chunks.push(chunk);
+  }
+  return concat(chunks);
+}
+
+/** The bytes of a regular file, or of standard input ("-"), in chunks of `chunkBytes`. It is open from the first chunk that is asked for to the last, or to `return`. */
 export function* readChunks(path: string, chunkBytes: number): Generator<Uint8Array> {
+  if (path === STDIO) return yield* readStdin(chunkBytes);
   let file: number | undefined;
   try {
     checkRegular(statSync(path), path);
@@ -59,9 +76,10 @@ function checkRegular(stats: Stats, path: string): void {
 /**
  * Writes a file all or nothing: into a temporary file beside it, flushed to the disk, then renamed over `path`, which may
  * exist. An error, Ctrl-C or SIGTERM removes the temporary file; a signal takes effect when that is done.
- * What is no file (a terminal, a pipe, /dev/null) is written to directly.
+ * What is no file (a terminal, a pipe, /dev/null) is written to directly; "-" is standard output.
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
+  if (path === STDIO) return writeStdout(bytes);
   try {
     const stats = await stat(path).catch(() => undefined);
     if (stats?.isDirectory()) throw new InputError(`${path}: is a directory, expected a file to write`);

@@ -9,7 +9,7 @@ import { type ConvertOptions, convert } from "../../host/convert.ts";
 import { PROJECT } from "../house/project_files.ts";
 
 /** The compiled command, which `npm test` builds first. */
-const CLI = join(PROJECT, "dist", "tools", "cli.js");
+export const CLI = join(PROJECT, "dist", "tools", "cli.js");
 
 export const DIGITS = join(PROJECT, "examples", "digits", "digits.onnx");
 export const TEN = join(PROJECT, "examples", "digits", "inputs", "zero-to-nine.npy");

@@ -14,6 +14,8 @@ import type { InputDtype } from "../../host/lower/elements.ts";
 import { plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
+import { namingFiles } from "../models.ts";
+import { nameOf, outName, STDIO, takeStdout } from "../stdio.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
@@ -27,7 +29,9 @@ export interface Converted extends Conversion {
 
 /** Reads a checkpoint, converts it and writes the blob: all of it or nothing. */
 export async function convertFile(checkpoint: string, out: string, options: ConvertOptions = {}): Promise<Converted> {
-  const conversion = await convert(await readFile(checkpoint), { file: checkpoint, ...options });
+  const bytes = await readFile(checkpoint);
+  const file = checkpoint === STDIO ? "" : checkpoint;
+  const conversion = await namingFiles({ checkpoint }, () => convert(bytes, { file, ...options }));
   const inspection = await inspect(conversion.blob, await plainModule(conversion.blob), v8);
   await writeFileAtomic(out, conversion.blob);
   return { ...conversion, inspection };
@@ -108,6 +112,8 @@ function quantizerOption(text: string | undefined): string | undefined {
   }
 }
 
+export const EXAMPLE = "convert model.onnx -o model.tern --for cortex-m4";
+
 export default defineCommand({
   meta: { name: "convert", description: "Turn a trained checkpoint into a blob" },
   args: {
@@ -130,7 +136,9 @@ export default defineCommand({
   },
   async run({ args }) {
     const options = optionsOf(args);
-    if (resolve(args.out) === resolve(args.checkpoint)) throw new UsageError("--out is the checkpoint itself");
+    takeStdout(args.out);
+    if (args.out !== STDIO && resolve(args.out) === resolve(args.checkpoint))
+      throw new UsageError("--out is the checkpoint itself");
     const converted = await convertFile(args.checkpoint, args.out, options);
     const { inspection, weights, notes } = converted;
     const { layers, memory, macs, blobBytes, headBytes } = inspection;
@@ -138,7 +146,7 @@ export default defineCommand({
     printResult(
       args.json,
       () => result,
-      () => [`${args.checkpoint} → ${args.out}`, "", ...formatConversion(converted)],
+      () => [`${nameOf(args.checkpoint)} → ${outName(args.out)}`, "", ...formatConversion(converted)],
     );
   },
 });

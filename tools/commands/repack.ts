@@ -2,7 +2,9 @@ import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { type Inspection, inspect, repack, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { writeFileAtomic } from "../files.ts";
+import { namingFiles, readModel } from "../models.ts";
+import { nameOf, outName, STDIO, takeStdout } from "../stdio.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
@@ -19,18 +21,22 @@ interface RepackedWeights {
   bytes: number;
 }
 
+export const EXAMPLE = "repack model.tern -o small.tern --for storage";
+
 export default defineCommand({
   meta: { name: "repack", description: "Pack a blob's weights for a target, losslessly" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     out: { type: "string", alias: "o", required: true, valueHint: "out.tern", description: "Blob to write" },
     for: { ...TARGET_ARG, required: true },
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    if (resolve(args.out) === resolve(args.model)) throw new UsageError("--out is the model itself");
-    const blob = await readFile(args.model);
-    const repacked = repack(blob, args.for);
+    takeStdout(args.out);
+    if (args.out !== STDIO && resolve(args.out) === resolve(args.model))
+      throw new UsageError("--out is the model itself");
+    const blob = await readModel(args.model);
+    const repacked = await namingFiles({ model: args.model }, async () => repack(blob, args.for));
     const [before, after] = [
       await inspect(blob, await plainModule(blob), v8),
       await inspect(repacked, await plainModule(repacked), v8),
@@ -41,7 +47,7 @@ export default defineCommand({
       args.json,
       () => ({ out: args.out, target: args.for, blobBytes: repacked.length, bytesBefore: blob.length, weights }),
       () => [
-        `${args.model} → ${args.out}, for ${args.for}: ${formatCount(blob.length)} → ${formatCount(repacked.length)} bytes`,
+        `${nameOf(args.model)} → ${outName(args.out)}, for ${args.for}: ${formatCount(blob.length)} → ${formatCount(repacked.length)} bytes`,
         "",
         ...format(weights),
         "",

@@ -2,11 +2,13 @@ import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { inspect, type Output, type OutputDescription, type Program, type Session, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { writeFileAtomic } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
+import { namingFiles, readModel } from "../models.ts";
 import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
 import { engineOption, openSession, SESSION_ARGS } from "../sessions.ts";
+import { STDIO, takeStdout } from "../stdio.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
 import { drawPicture } from "../terminal/picture.ts";
@@ -19,10 +21,12 @@ import { UsageError } from "../usage.ts";
 /** Rows that are shown where --all does not ask for more. */
 const SHOWN_ROWS = 10;
 
+export const EXAMPLE = "run model.tern picture.png";
+
 export default defineCommand({
   meta: { name: "run", description: "Run a blob on inputs" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     input: {
       type: "positional",
       required: true,
@@ -35,10 +39,12 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the outputs as JSON" },
   },
   async run({ args }) {
-    if (args.out && resolve(args.out) === resolve(args.input)) throw new UsageError("--out is the input itself");
+    takeStdout(args.out);
+    if (args.out && args.out !== STDIO && resolve(args.out) === resolve(args.input))
+      throw new UsageError("--out is the input itself");
     const engine = engineOption(args.engine);
-    const blob = await readFile(args.model);
-    const session = await openSession(blob, { ...args, engine });
+    const blob = await readModel(args.model);
+    const session = await namingFiles({ model: args.model }, () => openSession(blob, { ...args, engine }));
     const samples = readSamples(args.input, session.program);
     const outputs = runSamples(session, samples);
     const profile = args.profile
@@ -71,6 +77,8 @@ function runSamples(session: Session, { elements, rows }: Samples): Output[] {
 
 /** One path per output: "out.npy", or "out.0.npy" and so on for several. */
 function outputPaths(path: string, count: number): string[] {
+  if (count > 1 && path === STDIO)
+    throw new UsageError(`--out "${STDIO}": there are ${count} outputs, and one standard output`);
   return count === 1 ? [path] : Array.from({ length: count }, (_, i) => path.replace(/(\.npy)?$/, `.${i}$1`));
 }
 
@@ -119,6 +127,9 @@ function formatOutput(
 ): string[] {
   const channels = scores.length / rows;
   const own = scores.subarray(row * channels, (row + 1) * channels);
-  if (description?.kind !== "index") return drawScores(own, colours, description?.classes);
+  if (description?.kind !== "index") {
+    const classes = description?.classes?.length === channels ? description.classes : undefined; // one score has two
+    return drawScores(own, colours, classes);
+  }
   return [`class ${description.classes?.[own[0]!] ?? own[0]}`];
 }

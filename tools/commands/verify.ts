@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { defineCommand } from "citty";
+import { CheckpointError, TernError } from "../../host/errors.ts";
 import { type Difference, readBlob, type SelfTestResult, selfTest, type Verification } from "../../host/index.ts";
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
+import { namingFiles, readModel } from "../models.ts";
 import { openSamples, seededSamples } from "../samples.ts";
 import { ENGINE_ARG, engineOption, WORKERS_ARG, workersOption } from "../sessions.ts";
+import { nameOf } from "../stdio.ts";
 import { openChecks, type Task } from "../tasks.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
@@ -23,6 +26,14 @@ export interface Proof extends Verification {
   selfTest: Record<string, SelfTestResult>;
   /** Engines that are not here, and why. */
   missing: string[];
+  /** The file that the blob says it was made of, where it says so, and the checkpoint. */
+  madeOf?: Source;
+  checkpoint: Source;
+}
+
+interface Source {
+  file: string;
+  sha256: string;
 }
 
 export interface ProveOptions {
@@ -38,15 +49,21 @@ export interface ProveOptions {
 
 /** Proves a blob against its checkpoint, in every engine that is here if not told which, on samples from a file or on seeded ones. */
 export async function prove(model: string, source: string, options: ProveOptions = {}): Promise<Proof> {
-  const [blob, checkpoint] = [await readFile(model), await readFile(source)];
-  const program = readBlob(blob);
+  const [blob, checkpoint] = [await readModel(model), await readFile(source)];
+  const program = await namingFiles({ model }, async () => readBlob(blob));
+  const sha256 = createHash("sha256").update(checkpoint).digest("hex");
+  const checkpointSource = { file: nameOf(source), sha256 };
+  const madeOf = program.description && {
+    file: program.description.source.file,
+    sha256: program.description.source.sha256,
+  };
   const { inputs, limit, workers, engine } = options;
   const samples = inputs ? openSamples(inputs, program, limit) : seededSamples(program, limit ?? SAMPLES);
   const progress = startProgress("Verifying", samples.rows);
   let task: Task<"checks"> | undefined;
   try {
     const sources = { blob, checkpoint, engine };
-    task = await openChecks(sources);
+    task = await namingFiles({ model, checkpoint: source }, () => openChecks(sources));
     const tally = new Tally(Object.keys(task.sessions));
     const batches = samples.batches(BATCH_ROWS);
     const count = Math.ceil(samples.rows / BATCH_ROWS);
@@ -54,9 +71,19 @@ export async function prove(model: string, source: string, options: ProveOptions
       tally.add(check);
       progress.update(tally.samples);
     }
-    const sha256 = createHash("sha256").update(checkpoint).digest("hex");
     const pairs = Object.entries(task.sessions).map(([name, session]) => [name, selfTest(session)] as const);
-    return { ...tally.verification(program, sha256), selfTest: Object.fromEntries(pairs), missing: task.missing };
+    return {
+      ...tally.verification(program, sha256),
+      selfTest: Object.fromEntries(pairs),
+      missing: task.missing,
+      ...(madeOf && { madeOf }),
+      checkpoint: checkpointSource,
+    };
+  } catch (error) {
+    if (error instanceof TernError && !(error instanceof CheckpointError) && madeOf && madeOf.sha256 !== sha256) {
+      error.message += `; ${formatSources(madeOf, checkpointSource)}`;
+    }
+    throw error;
   } finally {
     progress.end();
     samples.close();
@@ -70,7 +97,14 @@ export function isProven({ differences, selfTest, missing }: Proof): boolean {
   return complete && differences.length === 0 && Object.values(selfTest).every(({ wrong }) => wrong.length === 0);
 }
 
+/** What to say of a checkpoint that the blob was not made of. */
+function formatSources(madeOf: Source, checkpoint: Source): string {
+  const name = ({ file, sha256 }: Source) => `${file || "a file without a name"} (sha256 ${sha256.slice(0, 16)}…)`;
+  return `the blob was made of ${name(madeOf)}, this is ${name(checkpoint)}`;
+}
+
 export function formatProof(proof: Proof): string[] {
+  const other = !proof.sameSource && proof.madeOf ? formatSources(proof.madeOf, proof.checkpoint) : undefined;
   const lines = proof.sessions.map((name) => {
     const differs = proof.differences.some(({ session }) => session === name);
     const { pairs, wrong } = proof.selfTest[name]!;
@@ -82,7 +116,7 @@ export function formatProof(proof: Proof): string[] {
     ...formatTable("lll", lines),
     ...proof.differences.map(formatDifference),
     ...proof.missing.flatMap((why) => wrapText(`  missing: ${why}`)),
-    ...(proof.sameSource ? [] : ["warning: the blob was made from another file than this checkpoint"]),
+    ...(other === undefined ? [] : wrapText(`warning: ${other}`)),
     isProven(proof) ? "The blob computes what the checkpoint computes." : "NOT PROVEN.",
   ];
 }
@@ -91,13 +125,15 @@ function formatDifference({ session, what, value, sample, channel, found, expect
   return `${session}: ${what} "${value}", sample ${sample}, channel ${channel}: found ${found}, expected ${expected}`;
 }
 
+export const EXAMPLE = "verify model.tern model.onnx --inputs pictures.npy";
+
 export default defineCommand({
   meta: {
     name: "verify",
     description: "Prove that a blob computes what its checkpoint computes",
   },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     checkpoint: { type: "positional", required: true, description: "The checkpoint that it was made from" },
     inputs: { type: "string", valueHint: "file", description: "Samples: .npy, idx or PNG; else seeded ones" },
     limit: {
