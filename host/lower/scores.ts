@@ -13,7 +13,7 @@ const MAX_MULTIPLIER = 2 ** 31 - 1;
 const MAX_SUM = 2 ** 61;
 /** Scores finer than 2^-200 mean nothing. */
 const MAX_POWER = 200;
-/** Error of a score, as a share of what the scores of its class span, above which classes change places not only where they nearly tie. */
+/** Share of answers, roughly, that may be wrong since scores are rounded: where classes nearly tie. */
 const MAX_ERROR = 2 ** -16;
 
 /**
@@ -60,17 +60,12 @@ export function fixedScores(
   while (steepest * 2 ** power > MAX_MULTIPLIER || greatest * 2 ** power > MAX_SUM) power--;
   const fixed = lines.map((line) => ({ ...line, multiplier: Math.round(line.slope * 2 ** power) }));
   const pair = unrankable(
-    fixed.map(({ slope, intercept, multiplier, offset }, c) => {
-      const [a, b] = [at(source.min, c) + offset, at(source.max, c) + offset].map((acc) => slope * acc + intercept);
-      return {
-        line: [slope, intercept],
-        low: Math.min(a!, b!),
-        high: Math.max(a!, b!),
-        // of the slope, and of the intercept, which is rounded too
-        error:
-          Math.abs(slope - multiplier / 2 ** power) * reach +
-          (Number.isInteger(intercept * 2 ** power) ? 0 : 0.5 / 2 ** power),
-      };
+    fixed.map(({ slope, intercept, multiplier, offset }, c): Span => {
+      const sums = [at(source.min, c) + offset, at(source.max, c) + offset] as const;
+      const ends = sums.map((sum) => slope * sum + intercept);
+      const rounded = Number.isInteger(intercept * 2 ** power) ? 0 : 0.5 / 2 ** power;
+      const error = Math.abs(slope - multiplier / 2 ** power) * reach + rounded;
+      return { slope, intercept, multiplier, sums, low: Math.min(...ends), high: Math.max(...ends), error };
     }),
   );
   if (pair) {
@@ -98,28 +93,38 @@ export function fixedScores(
 
 /** Scores that a class can have, and how far off they are in fixed point. */
 interface Span {
-  /** Slope and intercept. */
-  line: readonly [number, number];
+  slope: number;
+  intercept: number;
+  multiplier: number;
+  /** Least and greatest accumulator, and score. */
+  sums: readonly [number, number];
   low: number;
   high: number;
   error: number;
 }
 
-/** Two classes whose scores meet and are too coarse to be compared. */
+/** Two classes of which fixed point does not tell which has the greater score. */
 function unrankable(spans: readonly Span[]): [number, number] | undefined {
-  const size = ({ low, high }: Span) => high - low;
-  // two fine ones can be compared, so one of a pair is coarse
   for (const [c, coarse] of spans.entries()) {
-    if (coarse.error * 2 <= MAX_ERROR * size(coarse)) continue;
+    const size = coarse.high - coarse.low;
+    if (coarse.error * 2 <= MAX_ERROR * size || coarse.error === 0) continue; // two fine ones can be compared
     const d = spans.findIndex((other, i) => {
+      const isEqual = coarse.slope === other.slope && coarse.intercept === other.intercept;
+      if (i === c || (isEqual && coarse.multiplier !== 0)) return false; // rounded alike, their sums decide
       const error = coarse.error + other.error;
-      const meet = coarse.low <= other.high + error && other.low <= coarse.high + error;
-      const isEqual = coarse.line.every((x, j) => x === other.line[j]); // and rounded alike, so ties stay ties
-      return i !== c && !isEqual && meet && error > MAX_ERROR * Math.max(size(coarse), size(other));
+      return shareWithin(other, coarse.low - error, coarse.high + error) * Math.min(1, (2 * error) / size) > MAX_ERROR;
     });
     if (d >= 0) return [Math.min(c, d), Math.max(c, d)];
   }
   return undefined;
+}
+
+/** Of the scores that a class can have, those from `low` to `high`. */
+function shareWithin({ slope, intercept, sums: [least, greatest] }: Span, low: number, high: number): number {
+  if (slope === 0) return intercept >= low && intercept <= high ? 1 : 0;
+  const ends = [(low - intercept) / slope, (high - intercept) / slope].sort((a, b) => a - b) as [number, number];
+  const count = Math.min(Math.floor(ends[1]), greatest) - Math.max(Math.ceil(ends[0]), least) + 1;
+  return Math.max(0, count) / (greatest - least + 1);
 }
 
 function shown(x: number): string {
