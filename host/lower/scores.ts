@@ -112,6 +112,7 @@ function unrankable(spans: readonly Span[]): [number, number] | undefined {
       const isEqual = coarse.slope === other.slope && coarse.intercept === other.intercept;
       if (i === c || (isEqual && coarse.multiplier !== 0)) return false; // rounded alike, their sums decide
       const error = coarse.error + other.error;
+      if (coarse.slope === 0 && error <= MAX_ERROR * Math.abs(other.slope)) return false; // a constant nearly ties with one sum at most
       return shareWithin(other, coarse.low - error, coarse.high + error) * Math.min(1, (2 * error) / size) > MAX_ERROR;
     });
     if (d >= 0) return [Math.min(c, d), Math.max(c, d)];

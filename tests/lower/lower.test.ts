@@ -273,12 +273,7 @@ describe("argmax", () => {
   });
 
   it.each<[string, number[], Step[], RegExp]>([
-    [
-      "scales",
-      [1e9, 0.1, 0.2],
-      [],
-      /slopes of up to 1000000000 .* steps of 2\^-1, .* 0\.1 · sum \+ 0 of channel 1/,
-    ],
+    ["scales", [1e9, 0.1, 0.2], [], /slopes of up to 1000000000 .* steps of 2\^-1, .* 0\.1 · sum \+ 0 of channel 1/],
     ["large scales", [1e12, 0.1, 0.2], [], /slopes of up to 1000000000000 .* steps of 2\^9, .* of channel 1/],
     ["scales of which the small ones are equal", [1e11, 0.1, 0.1], [], /which is greater, .* 0\.1 · sum/],
     [
