@@ -7,7 +7,7 @@ import { EngineError } from "./errors.ts";
 import { orderKey } from "./numbers/order.ts";
 import type { Program, Tensor } from "./program.ts";
 import { invoke } from "./reference/model.ts";
-import { STATUS } from "./status.ts";
+import { statusText } from "./status.ts";
 
 /** Something that runs a program's ops: the module in an engine, or the reference. Tensors are (rows, channels), row-major. */
 export interface Backend {
@@ -166,7 +166,7 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
 }
 
 function failed(name: string, status: number): EngineError {
-  return new EngineError("status", `${name} returned status ${status}, ${STATUS[status] ?? "unknown"}`);
+  return new EngineError("status", `${name} returned status ${status}, ${statusText(status) ?? "unknown"}`);
 }
 
 /** Elements from `elements[first]` on → bytes of a row. */

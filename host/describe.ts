@@ -33,8 +33,34 @@ export function inputCodes(description: Description, index: number, x: Float32Ar
   return elements;
 }
 
-/** Classes that an output tells apart: its channels, or for an index those that the argmax reads. */
-export function classCount({ tensors, outputs, ops }: Program, index: number): number {
-  const op = ops.find(({ output }) => output === outputs[index]);
-  return tensors[op?.kind === "argmax" ? op.input : outputs[index]!]!.channels;
+/** How an output tells a class: it is its index, one score whose sign says it (class 1: at least 0), or has a score for each. */
+export type Readout = "index" | "sign" | "greatest";
+
+export function readoutOf({ tensors, outputs, ops }: Program, index: number): Readout {
+  const output = outputs[index]!;
+  if (ops.some((op) => op.kind === "argmax" && op.output === output)) return "index";
+  return tensors[output]!.channels === 1 ? "sign" : "greatest";
+}
+
+/** Classes that an output tells apart. */
+export function classCount(program: Program, index: number): number {
+  const { tensors, outputs, ops } = program;
+  const output = outputs[index]!;
+  switch (readoutOf(program, index)) {
+    case "index":
+      return tensors[ops.find((op) => op.output === output)!.input]!.channels;
+    case "sign":
+      return 2;
+    case "greatest":
+      return tensors[output]!.channels;
+  }
+}
+
+/** Class that an output (of all `rows` rows) tells of a row; the first among the greatest scores. */
+export function classOf(readout: Readout, scores: Float32Array, row: number, rows: number): number {
+  if (readout === "index") return scores[row]!;
+  if (readout === "sign") return scores[row]! >= 0 ? 1 : 0;
+  const channels = scores.length / rows;
+  const own = scores.subarray(row * channels, (row + 1) * channels);
+  return own.indexOf(own.reduce((a, b) => Math.max(a, b)));
 }

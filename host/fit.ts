@@ -35,7 +35,7 @@ export async function modelMemory(
   const { data, ownBytes } = await moduleFeatures(module, engine);
   const [missing] = missingPackings(program, data);
   if (missing) {
-    const advice = "`tern repack --for any` makes a blob for it";
+    const advice = "`npx littletern repack --for any` makes a blob for it";
     throw new EngineError("packing", `the module was not built for packing ${missing}; ${advice}`);
   }
   const head = new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.headBytes, true);

@@ -101,7 +101,8 @@ export async function load(options: LoadOptions): Promise<Session> {
   const repackMs = packed === program ? 0 : performance.now() - start;
   const [missing] = missingPackings(packed, data);
   if (missing) {
-    const why = weights === "resident" ? "" : "; streamed weights are not repacked: `tern repack --for any` does so";
+    const why =
+      weights === "resident" ? "" : "; streamed weights are not repacked: `npx littletern repack --for any` does so";
     throw new EngineError("packing", `the module was not built for packing ${missing}${why}`);
   }
   const backend = await moduleBackend(packed, { ...options, blob, weights, maxRows });

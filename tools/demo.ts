@@ -1,5 +1,6 @@
 // The main job, which `npm start` runs: from a trained checkpoint to answers, and the proof that they are right.
 import { join, relative } from "node:path";
+import { classOf } from "../host/describe.ts";
 import { packageRoot } from "../host/engines/package_root.ts";
 import { convertFile, formatConversion } from "./commands/convert.ts";
 import { evaluate, formatAccuracy } from "./commands/eval.ts";
@@ -8,7 +9,6 @@ import { formatProof, isProven, prove } from "./commands/verify.ts";
 import { readFile } from "./files.ts";
 import { readSamples } from "./samples.ts";
 import { openSession } from "./sessions.ts";
-import { answer } from "./tasks.ts";
 import { printLines } from "./terminal/print.ts";
 
 /** Digits shown in full. */
@@ -33,7 +33,9 @@ const session = await openSession(blob, inV8);
 const samples = readSamples(ten, session.program);
 const outputs = session.run(samples.elements);
 for (let row = 0; row < SHOWN; row++) printLines([...formatRow(session.program, samples, outputs, row), ""]);
-const answers = Array.from({ length: samples.rows }, (_, row) => answer(outputs[0]!, row, samples.rows));
+const answers = Array.from({ length: samples.rows }, (_, row) =>
+  classOf("greatest", outputs[0]!.scores, row, samples.rows),
+);
 printLines([`The next ${samples.rows - SHOWN} digits are read as ${answers.slice(SHOWN).join(" ")}.`]);
 
 title("Evaluate it on 1,000 more");
@@ -46,10 +48,10 @@ if (!isProven(proof)) process.exitCode = 1;
 
 title("What next");
 printLines([
-  `npx tern inspect ${model}`,
-  `npx tern run ${model} ${ten}`,
-  "npx tern convert yours.onnx -o yours.tern",
-  "npx tern doctor",
+  `npx littletern inspect ${model}`,
+  `npx littletern run ${model} ${ten}`,
+  "npx littletern convert yours.onnx -o yours.tern",
+  "npx littletern doctor",
 ]);
 
 function title(text: string): void {

@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { InputError } from "../host/errors.ts";
 import { asInputError } from "../host/file_errors.ts";
 import { removeLeftovers, temporaryName } from "../host/leftovers.ts";
+import { STDIO, writeStdout } from "./stdio.ts";
 import { UsageError } from "./usage.ts";
 
 /** A file to write. */
@@ -18,12 +19,15 @@ export interface OutputFile {
  */
 export function checkOutputs(outputs: readonly string[], inputs: Record<string, string | undefined>): void {
   const taken = new Map<string, string>();
-  for (const [what, path] of Object.entries(inputs)) if (path !== undefined) taken.set(identityOf(path), what);
+  for (const [what, path] of Object.entries(inputs)) {
+    if (path !== undefined && path !== STDIO) taken.set(identityOf(path), what);
+  }
   for (const path of outputs) {
+    if (path === STDIO) continue;
     const what = taken.get(identityOf(path));
     if (what !== undefined) throw new UsageError(`--out${outputs.length > 1 ? `: ${path}` : ""} is the ${what} itself`);
   }
-  const files = outputs.filter((path) => !isSpecial(path)); // a terminal takes any number
+  const files = outputs.filter((path) => path !== STDIO && !isSpecial(path)); // a terminal takes any number
   const twice = files.find((path, i) => files.slice(0, i).some((other) => identityOf(other) === identityOf(path)));
   if (twice !== undefined) throw new UsageError(`--out: ${twice} is the file of another output, too`);
 }
@@ -69,9 +73,9 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
-/** Writes one file as `writeFilesAtomic` does. */
+/** Writes one file as `writeFilesAtomic` does; "-" is standard output. */
 export function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
-  return writeFilesAtomic([{ path, bytes }]);
+  return path === STDIO ? writeStdout(bytes) : writeFilesAtomic([{ path, bytes }]);
 }
 
 /**

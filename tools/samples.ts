@@ -6,6 +6,7 @@ import type { InputStream } from "./inputs/input.ts";
 import { join, openInput, readInput } from "./inputs/read.ts";
 import { fitRows } from "./inputs/rows.ts";
 import { formatShape } from "./inputs/shape.ts";
+import { nameOf } from "./stdio.ts";
 import type { Picture } from "./terminal/picture.ts";
 
 /** Rows read at a time where all are wanted. */
@@ -50,10 +51,11 @@ export function openSamples(
   }
   const { dtype, channels } = program.tensors[program.inputs[0]!]!;
   const shape = program.description?.inputs[0]?.shape ?? [channels];
-  const input = openInput(readChunks(path, CHUNK_BYTES), path);
+  const name = nameOf(path);
+  const input = openInput(readChunks(path, CHUNK_BYTES), name);
   try {
-    const { rows: total, dtype: found, batches } = fitRows(input, shape, path);
-    if (found === "i32") throw new InputError(`${path}: elements are i32, expected ${dtype}`);
+    const { rows: total, dtype: found, batches } = fitRows(input, shape, name);
+    if (found === "i32") throw new InputError(`${name}: elements are i32, expected ${dtype}`);
     const isPicture = found === "u8" && dtype === "f32";
     const rows = Math.min(total, limit);
     return {
@@ -83,7 +85,7 @@ export function readSamples(path: string, program: Program): Samples {
     for (const [elements] of batches(PART_ROWS)) yield elements!;
   };
   try {
-    return { ...samples, elements: join(parts(), path)! }; // there is at least one row
+    return { ...samples, elements: join(parts(), nameOf(path))! }; // there is at least one row
   } finally {
     close();
   }
@@ -121,12 +123,13 @@ function toBytes(sample: InputRows): Uint8Array {
 
 /** Reads one class per sample: whole numbers from 0 to `classes` − 1. */
 export async function readLabels(path: string, rows: number, classes: number): Promise<ArrayLike<number>> {
-  const { dtype, shape, data } = readInput(await readFile(path), path);
-  if (dtype === "f32") throw new InputError(`${path}: elements are f32, expected whole numbers`);
+  const name = nameOf(path);
+  const { dtype, shape, data } = readInput(await readFile(path), name);
+  if (dtype === "f32") throw new InputError(`${name}: elements are f32, expected whole numbers`);
   if (data.length !== rows || shape[0] !== rows) {
-    throw new InputError(`${path}: labels of shape ${formatShape(shape)}, expected one for each of ${rows} samples`);
+    throw new InputError(`${name}: labels of shape ${formatShape(shape)}, expected one for each of ${rows} samples`);
   }
   const bad = data.findIndex((label) => label < 0 || label >= classes);
-  if (bad >= 0) throw new InputError(`${path}: label ${data[bad]} of sample ${bad}, expected 0 to ${classes - 1}`);
+  if (bad >= 0) throw new InputError(`${name}: label ${data[bad]} of sample ${bad}, expected 0 to ${classes - 1}`);
   return data;
 }

@@ -1,3 +1,4 @@
+import { boardNames } from "../host/firmware/boards.ts";
 import { EngineError, load, loadReference, type Session, v8 } from "../host/index.ts";
 import { bestModule, createWasmtime, openOnDevice } from "../host/node.ts";
 import { openRunners, type Runner } from "./runners.ts";
@@ -10,11 +11,15 @@ const ENGINES = ["v8", "wasmtime", "reference"];
 const DEVICE = "device:";
 const WEIGHTS: WeightsWay[] = ["resident", "streaming"];
 
+/** What --engine takes; a device may be a serial port, too. */
+const ENGINE_VALUES = [...ENGINES, ...boardNames().map((name) => `${DEVICE}${name}`)];
+
 /** The option of the commands that one engine runs. "device:microbit:wasm2c" is a board with a runtime, "device:/dev/ttyACM0" a serial port: openOnDevice. */
 export const ENGINE_ARG = {
   type: "string" as const,
   valueHint: "E",
-  description: "wasmtime, reference, device:BOARD",
+  values: ENGINE_VALUES,
+  description: "What runs it; a board is emulated, or at a serial port: device:/dev/ttyACM0",
 };
 
 /** Options of the commands that run a model. */

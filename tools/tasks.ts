@@ -1,24 +1,22 @@
-import { type InputRows, type Output, readBlob } from "../host/index.ts";
+import { classOf, readoutOf } from "../host/describe.ts";
+import { type InputRows, readBlob } from "../host/index.ts";
 import { createCheck } from "../host/verify.ts";
 import { openAll, openOne, openSession, type SessionOptions } from "./sessions.ts";
 
-/** Classes that a model answers with. `run` gives the one of each row. */
-export async function openAnswers({ blob, ...options }: { blob: Uint8Array } & SessionOptions) {
+/** Classes that an output of a model answers with, the first if not told which. `run` gives the one of each row. */
+export async function openAnswers({
+  blob,
+  output = 0,
+  ...options
+}: { blob: Uint8Array; output?: number } & SessionOptions) {
   const session = await openSession(blob, options);
+  const readout = readoutOf(session.program, output);
   const run = (inputs: readonly InputRows[]) => {
-    const [output] = session.run(inputs);
+    const { scores } = session.run(inputs)[output]!;
     const rows = inputs[0]!.length / session.program.tensors[session.program.inputs[0]!]!.channels;
-    return Array.from({ length: rows }, (_, row) => answer(output!, row, rows));
+    return Array.from({ length: rows }, (_, row) => classOf(readout, scores, row, rows));
   };
   return { session, run, close: () => session.dispose() };
-}
-
-/** Class of a row: the index that an argmax gave, else the first among the greatest scores. */
-export function answer({ scores, shape }: Output, row: number, rows: number): number {
-  if (shape.length === 0) return scores[row]!;
-  const channels = scores.length / rows;
-  const own = scores.subarray(row * channels, (row + 1) * channels);
-  return own.indexOf(own.reduce((a, b) => Math.max(a, b)));
 }
 
 /** What a blob is checked in: one engine and the reference, or every session that can be had here. */

@@ -40,10 +40,32 @@ it("runs no script when installed", () => {
     expect(PACKAGE.scripts).not.toHaveProperty(script);
 });
 
+it("needs no script of others that fetches something when installed", () => {
+  const packages: Record<string, { hasInstallScript?: boolean }> = JSON.parse(read("package-lock.json")).packages;
+  const scripted = Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript);
+  // koffi's looks for the build that its package brings
+  expect(scripted.map(([path]) => path)).toEqual(["node_modules/koffi"]);
+});
+
+it("has onnxruntime in one version, where it is compared and where it is timed", () => {
+  const versionIn = (path: string) => {
+    const { dependencies, optionalDependencies } = JSON.parse(read(path));
+    return { ...dependencies, ...optionalDependencies }["onnxruntime-node"];
+  };
+  expect(versionIn("tests/oracle/package.json")).toMatch(/^\d+\.\d+\.\d+$/);
+  expect(versionIn("tools/bench/peers/package.json")).toBe(versionIn("tests/oracle/package.json"));
+});
+
+it("is one program by two names, of which its own is never another package's", () => {
+  expect(PACKAGE.bin[PACKAGE.name]).toBeDefined(); // `npx littletern` runs it, installed or not
+  expect(new Set(Object.values(PACKAGE.bin)).size).toBe(1);
+});
+
 it("ships what its entries point to", () => {
-  const entries: string[] = [PACKAGE.bin.tern, ...Object.values<{ default: string } | string>(PACKAGE.exports)].map(
-    (entry) => (typeof entry === "string" ? entry : entry.default),
-  );
+  const entries: string[] = [
+    PACKAGE.bin.littletern,
+    ...Object.values<{ default: string } | string>(PACKAGE.exports),
+  ].map((entry) => (typeof entry === "string" ? entry : entry.default));
   const files = projectFiles();
   for (const entry of entries) {
     const path = entry.replace(/^\.\//, "");

@@ -1,4 +1,4 @@
-import type { InferenceSession } from "onnxruntime-node";
+import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
 import {
@@ -12,24 +12,28 @@ import {
 import { encodeModel } from "../../host/checkpoint/onnx_proto.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
+import type { OnnxRuntime, SessionOptions } from "../../tools/bench/onnxruntime_api.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
 import { randomOnnx } from "../random_graph.ts";
 import { describeUnless } from "../skip.ts";
 import { standardOnnx } from "./standard.ts";
 
-type OnnxRuntime = typeof import("onnxruntime-node");
-
-/** onnxruntime-node, or why its native library cannot be loaded here. */
-const runtime: OnnxRuntime | string = await import("onnxruntime-node").catch(
-  (error: Error) => `onnxruntime-node cannot be loaded: ${error.message}`,
-);
+/** onnxruntime-node, or why it cannot be loaded here. */
+const runtime: OnnxRuntime | string = (() => {
+  try {
+    return createRequire(import.meta.url)("onnxruntime-node");
+  } catch (error) {
+    const [why] = (error as Error).message.split("\n");
+    return `onnxruntime-node cannot be loaded: ${why}; npm run oracle:install installs it`;
+  }
+})();
 
 describeUnless(
   typeof runtime === "string" ? runtime : undefined,
   "onnxruntime computes what the evaluator does",
   () => {
     const { InferenceSession, Tensor } = runtime as OnnxRuntime;
-    const options: InferenceSession.SessionOptions = {
+    const options: SessionOptions = {
       executionProviders: ["cpu"],
       graphOptimizationLevel: "disabled", // fusing changes f32 results
       intraOpNumThreads: 1,

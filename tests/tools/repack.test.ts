@@ -53,7 +53,7 @@ describe("a blob for storage", () => {
     const { code, stdout } = tern("inspect", stored);
     expect(code).toBe(0);
     expect(stdout).toContain("dense1.weight  trit5         1.63  3,328\n");
-    expect(stdout).toContain("`tern repack --for any`");
+    expect(stdout).toContain("`npx littletern repack --for any`");
     expect(JSON.parse(tern("inspect", stored, "--json").stdout).memory).toEqual([]);
   });
 
@@ -84,7 +84,7 @@ describe("a blob for storage", () => {
       code: 1,
       stdout: "",
       stderr:
-        "tern: the module was not built for packing trit5; streamed weights are not repacked: `tern repack --for any` does so\n",
+        "tern: the module was not built for packing trit5; streamed weights are not repacked: `npx littletern repack --for any` does so\n",
     });
   });
 });

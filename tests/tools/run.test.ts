@@ -216,7 +216,7 @@ describe("tern run", () => {
       const broken = blob.slice();
       broken[byte]! ^= 4;
       const { code, stderr } = tern("run", put("broken.tern", broken), TEN);
-      expect(stderr).toMatch(/^tern: blob, byte \d+: /);
+      expect(stderr).toMatch(/^tern: \S+broken\.tern: blob, byte \d+: /);
       expect(code).toBe(1);
     }
   });

@@ -14,7 +14,9 @@ import { plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { shown } from "../../host/printable.ts";
 import { readFile } from "../files.ts";
+import { namingFiles } from "../models.ts";
 import { checkOutputs, writeFileAtomic } from "../outputs.ts";
+import { nameOf, outName, STDIO, takeStdout } from "../stdio.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
@@ -29,7 +31,9 @@ export interface Converted extends Conversion {
 
 /** Reads a checkpoint, converts it and writes the blob: all of it or nothing. */
 export async function convertFile(checkpoint: string, out: string, options: ConvertOptions = {}): Promise<Converted> {
-  const conversion = await convert(await readFile(checkpoint), { file: checkpoint, ...options });
+  const bytes = await readFile(checkpoint);
+  const file = checkpoint === STDIO ? "" : checkpoint;
+  const conversion = await namingFiles({ checkpoint }, () => convert(bytes, { file, ...options }));
   const inspection = await inspect(conversion.blob, await plainModule(conversion.blob), v8);
   await writeFileAtomic(out, conversion.blob);
   return { ...conversion, inspection };
@@ -110,6 +114,8 @@ function quantizerOption(text: string | undefined): string | undefined {
   }
 }
 
+export const EXAMPLE = "convert model.onnx -o model.tern --for cortex-m4";
+
 export default defineCommand({
   meta: { name: "convert", description: "Turn a trained checkpoint into a blob" },
   args: {
@@ -132,8 +138,9 @@ export default defineCommand({
   },
   async run({ args }) {
     const options = optionsOf(args);
+    takeStdout(args.out);
     checkOutputs([args.out], { checkpoint: args.checkpoint });
-    const converted = await showWork(`Converting ${args.checkpoint}`, () => {
+    const converted = await showWork(`Converting ${nameOf(args.checkpoint)}`, () => {
       return convertFile(args.checkpoint, args.out, options);
     });
     const { inspection, weights, notes } = converted;
@@ -142,7 +149,7 @@ export default defineCommand({
     printResult(
       args.json,
       () => result,
-      () => [`${args.checkpoint} → ${args.out}`, "", ...formatConversion(converted)],
+      () => [`${nameOf(args.checkpoint)} → ${outName(args.out)}`, "", ...formatConversion(converted)],
     );
   },
 });

@@ -198,6 +198,8 @@ function pathIfThere(path: string): string | null {
   return existsSync(path) ? path : null;
 }
 
+export const EXAMPLE = "doctor";
+
 export default defineCommand({
   meta: { name: "doctor", description: "Say what is here, and how to get what is missing" },
   args: { json: { type: "boolean", description: "Print the report as JSON" } },

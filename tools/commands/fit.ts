@@ -7,8 +7,8 @@ import { type ModelMemory, modelMemory } from "../../host/fit.ts";
 import { EngineError, readBlob, v8 } from "../../host/index.ts";
 import { deviceModule } from "../../host/node.ts";
 import type { Program } from "../../host/program.ts";
-import { DEVICE_ARGS } from "../device_args.ts";
-import { readFile } from "../files.ts";
+import { BOARD_ARG, DEVICE_ARGS } from "../device_args.ts";
+import { namingFiles, readModel } from "../models.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
@@ -25,16 +25,19 @@ export interface Fit {
   instructions?: number;
 }
 
+export const EXAMPLE = "fit model.tern --board microbit";
+
 export default defineCommand({
   meta: { name: "fit", description: "Say whether a blob fits boards, and by how many bytes" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
-    board: { type: "string", valueHint: "NAME", default: "all", description: "A board, or the .json file of one" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
+    board: { ...BOARD_ARG, values: ["all", ...BOARD_ARG.values], default: "all" },
     ...DEVICE_ARGS,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    const blob = await readFile(args.model);
+    const blob = await readModel(args.model);
+    await namingFiles({ model: args.model }, async () => readBlob(blob)); // is one
     const runtime = runtimeNamed(args.runtime);
     const { name, module } = await deviceModule(runtime, blob, args.module);
     const memory = await showWork(`Reading ${args.model}`, () => {

@@ -2,22 +2,25 @@ import { defineCommand } from "citty";
 import { type Inspection, inspect, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
 import { shown } from "../../host/printable.ts";
-import { readFile } from "../files.ts";
 import { formatShape } from "../inputs/shape.ts";
+import { namingFiles, readModel } from "../models.ts";
+import { nameOf } from "../stdio.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 
+export const EXAMPLE = "inspect model.tern";
+
 export default defineCommand({
   meta: { name: "inspect", description: "Show a blob's layers, and to the byte what memory it needs" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    const blob = await readFile(args.model);
-    const inspection = await showWork(`Reading ${args.model}`, async () => {
-      return inspect(blob, await plainModule(blob), v8);
+    const blob = await readModel(args.model);
+    const inspection = await showWork(`Reading ${nameOf(args.model)}`, () => {
+      return namingFiles({ model: args.model }, async () => inspect(blob, await plainModule(blob), v8));
     });
     printResult(
       args.json,
@@ -121,8 +124,8 @@ export function formatTotals({ layers, macs, memory, blobBytes, headBytes }: Ins
           ...formatTable("lrr", [["bytes of RAM for", "weights in place", "weights streamed"], ...ram], {
             headed: true,
           }),
-          "What a microcontroller needs, its module and runtime included: `tern fit`.",
+          "What a microcontroller needs, its module and runtime included: `npx littletern fit`.",
         ]
-      : ["RAM on a device: not with these packings; `tern repack --for any` makes a blob for it"]),
+      : ["RAM on a device: not with these packings; `npx littletern repack --for any` makes a blob for it"]),
   ];
 }

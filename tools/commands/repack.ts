@@ -2,8 +2,9 @@ import { defineCommand } from "citty";
 import { type Inspection, inspect, repack, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
 import { shown } from "../../host/printable.ts";
-import { readFile } from "../files.ts";
+import { namingFiles, readModel } from "../models.ts";
 import { checkOutputs, writeFileAtomic } from "../outputs.ts";
+import { nameOf, outName, takeStdout } from "../stdio.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
@@ -20,19 +21,22 @@ interface RepackedWeights {
   bytes: number;
 }
 
+export const EXAMPLE = "repack model.tern -o small.tern --for storage";
+
 export default defineCommand({
   meta: { name: "repack", description: "Pack a blob's weights for a target, losslessly" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     out: { type: "string", alias: "o", required: true, valueHint: "out.tern", description: "Blob to write" },
     for: { ...TARGET_ARG, required: true },
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
+    takeStdout(args.out);
     checkOutputs([args.out], { model: args.model });
-    const blob = await readFile(args.model);
-    const { repacked, before, after } = await showWork(`Packing ${args.model}`, async () => {
-      const repacked = repack(blob, args.for);
+    const blob = await readModel(args.model);
+    const { repacked, before, after } = await showWork(`Packing ${nameOf(args.model)}`, async () => {
+      const repacked = await namingFiles({ model: args.model }, async () => repack(blob, args.for));
       const before = await inspect(blob, await plainModule(blob), v8);
       return { repacked, before, after: await inspect(repacked, await plainModule(repacked), v8) };
     });
@@ -42,7 +46,7 @@ export default defineCommand({
       args.json,
       () => ({ out: args.out, target: args.for, blobBytes: repacked.length, bytesBefore: blob.length, weights }),
       () => [
-        `${args.model} → ${args.out}, for ${args.for}: ${formatCount(blob.length)} → ${formatCount(repacked.length)} bytes`,
+        `${nameOf(args.model)} → ${outName(args.out)}, for ${args.for}: ${formatCount(blob.length)} → ${formatCount(repacked.length)} bytes`,
         "",
         ...format(weights),
         "",

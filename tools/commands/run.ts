@@ -2,12 +2,13 @@ import { defineCommand } from "citty";
 import { inspect, type Output, type OutputDescription, type Program, type Session, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
 import { shown } from "../../host/printable.ts";
-import { readFile } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
-import { checkOutputs, writeFilesAtomic } from "../outputs.ts";
+import { namingFiles, readModel } from "../models.ts";
+import { checkOutputs, writeFileAtomic, writeFilesAtomic } from "../outputs.ts";
 import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
 import { engineOption, openSession, SESSION_ARGS } from "../sessions.ts";
+import { nameOf, STDIO, takeStdout } from "../stdio.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
 import type { Text } from "../terminal/paint.ts";
@@ -16,14 +17,17 @@ import { printResult } from "../terminal/print.ts";
 import { showWork, startProgress } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
 import { plural } from "../terminal/table.ts";
+import { UsageError } from "../usage.ts";
 
 /** Rows that are shown where --all does not ask for more. */
 const SHOWN_ROWS = 10;
 
+export const EXAMPLE = "run model.tern picture.png";
+
 export default defineCommand({
   meta: { name: "run", description: "Run a blob on inputs" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     input: {
       type: "positional",
       required: true,
@@ -36,24 +40,27 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the outputs as JSON" },
   },
   async run({ args }) {
+    takeStdout(args.out);
     const inputs = { model: args.model, input: args.input };
     if (args.out !== undefined) checkOutputs([args.out], inputs);
     const engine = engineOption(args.engine);
-    const blob = await readFile(args.model);
-    const session = await showWork(`Opening ${args.model}`, () => openSession(blob, { ...args, engine }));
+    const blob = await readModel(args.model);
+    const session = await showWork(`Opening ${nameOf(args.model)}`, () => {
+      return namingFiles({ model: args.model }, () => openSession(blob, { ...args, engine }));
+    });
     const paths = args.out === undefined ? [] : outputPaths(args.out, session.program.outputs.length);
     checkOutputs(paths, inputs);
-    const samples = await showWork(`Reading ${args.input}`, () => readSamples(args.input, session.program));
+    const samples = await showWork(`Reading ${nameOf(args.input)}`, () => readSamples(args.input, session.program));
     const { outputs, ms } = runSamples(session, samples);
     const profile = args.profile
       ? profileOf(session, samples, await inspect(blob, await plainModule(blob), v8))
       : undefined;
-    await writeFilesAtomic(
-      paths.map((path, i) => ({
-        path,
-        bytes: writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)),
-      })),
-    );
+    const files = paths.map((path, i) => ({
+      path,
+      bytes: writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)),
+    }));
+    if (args.out === STDIO) await writeFileAtomic(STDIO, files[0]!.bytes);
+    else await writeFilesAtomic(files);
     const { program, repacked, repackMs } = session;
     const repacking = profile && { repacked, repackMs };
     printResult(
@@ -87,6 +94,8 @@ function formatSummary(rows: number, engine: string, ms: number, paths: string[]
 
 /** One path per output: "out.npy", or "out.0.npy" and so on for several. */
 function outputPaths(path: string, count: number): string[] {
+  if (count > 1 && path === STDIO)
+    throw new UsageError(`--out "${STDIO}": there are ${count} outputs, and one standard output`);
   return count === 1 ? [path] : Array.from({ length: count }, (_, i) => path.replace(/(\.npy)?$/, `.${i}$1`));
 }
 
@@ -137,6 +146,9 @@ function formatOutput(
 ): string[] {
   const channels = scores.length / rows;
   const own = scores.subarray(row * channels, (row + 1) * channels);
-  if (description?.kind !== "index") return drawScores(own, colours, description?.classes);
+  if (description?.kind !== "index") {
+    const classes = description?.classes?.length === channels ? description.classes : undefined; // one score has two
+    return drawScores(own, colours, classes);
+  }
   return [`class ${shown(description.classes?.[own[0]!] ?? String(own[0]))}`];
 }

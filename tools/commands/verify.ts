@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import { defineCommand } from "citty";
+import { CheckpointError, TernError } from "../../host/errors.ts";
 import { type Difference, readBlob, type SelfTestResult, selfTest, type Verification } from "../../host/index.ts";
 import { shown } from "../../host/printable.ts";
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
+import { namingFiles, readModel } from "../models.ts";
 import { openSamples, seededSamples } from "../samples.ts";
 import { ENGINE_ARG, engineOption, WORKERS_ARG, workersOption } from "../sessions.ts";
+import { nameOf } from "../stdio.ts";
 import { openChecks, type Task } from "../tasks.ts";
 import { joinTexts, paint, type Text } from "../terminal/paint.ts";
 import { printResult } from "../terminal/print.ts";
@@ -26,6 +29,14 @@ export interface Proof extends Verification {
   selfTest: Record<string, SelfTestResult>;
   /** Engines that are not here, and why. */
   missing: string[];
+  /** The file that the blob says it was made of, where it says so, and the checkpoint. */
+  madeOf?: Source;
+  checkpoint: Source;
+}
+
+interface Source {
+  file: string;
+  sha256: string;
 }
 
 export interface ProveOptions {
@@ -41,15 +52,21 @@ export interface ProveOptions {
 
 /** Proves a blob against its checkpoint, in every engine that is here if not told which, on samples from a file or on seeded ones. */
 export async function prove(model: string, source: string, options: ProveOptions = {}): Promise<Proof> {
-  const [blob, checkpoint] = [await readFile(model), await readFile(source)];
-  const program = readBlob(blob);
+  const [blob, checkpoint] = [await readModel(model), await readFile(source)];
+  const program = await namingFiles({ model }, async () => readBlob(blob));
+  const sha256 = createHash("sha256").update(checkpoint).digest("hex");
+  const checkpointSource = { file: nameOf(source), sha256 };
+  const madeOf = program.description && {
+    file: program.description.source.file,
+    sha256: program.description.source.sha256,
+  };
   const { inputs, limit, workers, engine } = options;
   const samples = inputs ? openSamples(inputs, program, limit) : seededSamples(program, limit ?? SAMPLES);
   const progress = startProgress("Verifying", samples.rows);
   let task: Task<"checks"> | undefined;
   try {
     const sources = { blob, checkpoint, engine };
-    task = await openChecks(sources); // "0 %" is shown meanwhile
+    task = await namingFiles({ model, checkpoint: source }, () => openChecks(sources)); // "0 %" is shown meanwhile
     const tally = new Tally(Object.keys(task.sessions));
     const batches = samples.batches(BATCH_ROWS);
     const count = Math.ceil(samples.rows / BATCH_ROWS);
@@ -57,9 +74,19 @@ export async function prove(model: string, source: string, options: ProveOptions
       tally.add(check);
       progress.update(tally.samples);
     }
-    const sha256 = createHash("sha256").update(checkpoint).digest("hex");
     const pairs = Object.entries(task.sessions).map(([name, session]) => [name, selfTest(session)] as const);
-    return { ...tally.verification(program, sha256), selfTest: Object.fromEntries(pairs), missing: task.missing };
+    return {
+      ...tally.verification(program, sha256),
+      selfTest: Object.fromEntries(pairs),
+      missing: task.missing,
+      ...(madeOf && { madeOf }),
+      checkpoint: checkpointSource,
+    };
+  } catch (error) {
+    if (error instanceof TernError && !(error instanceof CheckpointError) && madeOf && madeOf.sha256 !== sha256) {
+      error.message += `; ${formatSources(madeOf, checkpointSource)}`;
+    }
+    throw error;
   } finally {
     progress.end();
     samples.close();
@@ -73,7 +100,15 @@ export function isProven({ differences, selfTest, missing }: Proof): boolean {
   return complete && differences.length === 0 && Object.values(selfTest).every(({ wrong }) => wrong.length === 0);
 }
 
+/** What to say of a checkpoint that the blob was not made of. */
+function formatSources(madeOf: Source, checkpoint: Source): string {
+  const name = ({ file, sha256 }: Source) =>
+    `${file ? shown(file) : "a file without a name"} (sha256 ${shown(sha256, 16)})`;
+  return `the blob was made of ${name(madeOf)}, this is ${name(checkpoint)}`;
+}
+
 export function formatProof(proof: Proof): Text[] {
+  const other = !proof.sameSource && proof.madeOf ? formatSources(proof.madeOf, proof.checkpoint) : undefined;
   const lines = proof.sessions.map((name) => {
     const differs = proof.differences.some(({ session }) => session === name);
     const { pairs, wrong } = proof.selfTest[name]!;
@@ -85,7 +120,7 @@ export function formatProof(proof: Proof): Text[] {
     ...formatTable("lll", lines),
     ...proof.differences.map(formatDifference),
     ...proof.missing.flatMap(formatMissing),
-    ...(proof.sameSource ? [] : ["warning: the blob was made from another file than this checkpoint"]),
+    ...(other === undefined ? [] : wrapText(`warning: ${other}`)),
     isProven(proof) ? "The blob computes what the checkpoint computes." : paint("red", "NOT PROVEN."),
   ];
 }
@@ -99,13 +134,15 @@ function formatDifference({ session, what, value, sample, channel, found, expect
   return `${session}: ${what} "${shown(value)}", sample ${sample}, channel ${channel}: found ${found}, expected ${expected}`;
 }
 
+export const EXAMPLE = "verify model.tern model.onnx --inputs pictures.npy";
+
 export default defineCommand({
   meta: {
     name: "verify",
     description: "Prove that a blob computes what its checkpoint computes",
   },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     checkpoint: { type: "positional", required: true, description: "The checkpoint that it was made from" },
     inputs: { type: "string", valueHint: "file", description: "Samples: .npy, idx or PNG; else seeded ones" },
     limit: {

@@ -1,4 +1,5 @@
 import { InputError } from "../../host/errors.ts";
+import { fileKind, KIND_BYTES } from "../../host/file_kind.ts";
 import { ByteStream, CHUNK_BYTES, slices } from "./byte_stream.ts";
 import { openIdx } from "./idx.ts";
 import { GZIP_MAGIC, gunzip } from "./inflate.ts";
@@ -30,8 +31,8 @@ function openPlain(file: ByteStream, name: string): InputStream {
   if (startsWith(file, NPY_MAGIC)) return openNpy(file, name);
   if (startsWith(file, PNG_MAGIC)) return openPng(file, name);
   if (startsWith(file, [0, 0])) return openIdx(file, name);
-  const first = file.peek(8);
-  const found = first.length === 0 ? "empty" : `begins with ${hex(first)}`;
+  const kind = fileKind(file.peek(KIND_BYTES));
+  const found = kind === undefined ? `begins with ${hex(file.peek(8))}` : `is ${kind}`;
   throw new InputError(`${name}: ${found}, expected a .npy, idx or PNG file, or one of these in gzip`);
 }
 

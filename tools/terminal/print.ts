@@ -1,4 +1,5 @@
 import { escapeJson, shorten } from "../../host/printable.ts";
+import { reportStream } from "../stdio.ts";
 import { printable, type Text } from "./paint.ts";
 import { screenColumns } from "./screen.ts";
 import { wrapText } from "./wrap.ts";
@@ -11,12 +12,13 @@ const MAX_LINE = 4096;
 /** Prints lines, escaped, and on a terminal wrapped to its width. */
 export function printLines(lines: readonly Text[]): void {
   if (lines.length === 0) return;
-  const columns = screenColumns(process.stdout);
+  const stream = reportStream();
+  const columns = screenColumns(stream);
   const fitted = lines.flatMap((line) => {
     const text = printable(line);
     return typeof line === "string" ? wrapText(shorten(text, MAX_LINE), columns) : [text];
   });
-  process.stdout.write(`${fitted.join("\n")}\n`);
+  stream.write(`${fitted.join("\n")}\n`);
 }
 
 /** Prints lines on the standard error output, escaped. */
@@ -26,16 +28,17 @@ export function printErrors(lines: readonly string[]): void {
 
 /** Prints what a command found: with --json as one document, else as lines for people, if there are any. */
 export function printResult(json: boolean | undefined, result: () => unknown, lines: () => readonly Text[]): void {
-  if (json) process.stdout.write(`${formatJson(result())}\n`);
+  if (json) reportStream().write(`${formatJson(result())}\n`);
   else printLines(lines());
 }
 
-/** JSON in which typed arrays are arrays and whole numbers of any size numbers, and that a terminal may be shown. */
+/** JSON in which typed arrays are arrays and whole numbers are numbers, those beyond 2^53 texts; a terminal may be shown it. */
 export function formatJson(result: unknown): string {
   return escapeJson(JSON.stringify(result, plain, 2));
 }
 
 function plain(_: string, value: unknown): unknown {
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return Array.from(value as Uint8Array);
-  return typeof value === "bigint" ? Number(value) : value;
+  if (typeof value !== "bigint") return value;
+  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
 }
