@@ -16,8 +16,7 @@
 #include <string.h>
 
 static uint32_t planned;   /* bytes: linear memory, and the runtime's extra ones */
-static uint32_t head_at;   /* where the head lies in linear memory, */
-static uint32_t arena_at;  /* and an open model's arena */
+static uint32_t head_at;   /* where the head lies in linear memory */
 static uint32_t open_rows; /* 0: no model is open */
 
 static uint32_t load16(const uint8_t *at) { return at[0] | (uint32_t)at[1] << 8; }
@@ -122,7 +121,6 @@ int tern_open(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   int32_t result;
   const enum runtime_trap trap = runtime_call(RUNTIME_OPEN, arguments, &result);
   if (trap) return trapped(trap);
-  arena_at = work;
   if (result == TERN_OK) open_rows = rows;
   return result;
 }
@@ -141,7 +139,7 @@ uint8_t *tern_tensor(uint32_t tensor, uint32_t rows) {
   if (!has_tensor(tensor) || rows - 1 >= open_rows) return 0;
   const uint8_t *record = tensor_record(tensor);
   const uint32_t at = load32(record + TENSOR_FIXED) + load32(record + TENSOR_PER_ROW) * rows;
-  return runtime_memory() + arena_at + at;
+  return runtime_memory() + head_at + load32(head() + HEADER_HEAD_BYTES) + at;
 }
 
 /* Without padding, at most 2^22; a dtype's half is log2 of an element's bits. */
@@ -220,7 +218,6 @@ static int each_row(const uint8_t *tensors, uint32_t count, uint32_t offset, int
   for (; count > 0; count--, tensors += 2) {
     uint8_t *row = tern_tensor(load16(tensors), 1);
     const uint32_t end = offset + element_bytes(load16(tensors));
-    if (!compare) memset(row, 0, tern_row_bytes(load16(tensors))); /* behind the last bit are zeros */
     while (offset < end) {
       uint8_t buffer[16];
       const uint32_t bytes = end - offset < sizeof buffer ? end - offset : sizeof buffer;
