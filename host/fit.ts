@@ -5,6 +5,7 @@ import { readBlob } from "./blob/read.ts";
 import { elementBytes } from "./blob/tensors.ts";
 import type { Engine } from "./engines/engine.ts";
 import { EngineError } from "./errors.ts";
+import { inComment } from "./firmware/comment.ts";
 
 /** RAM that a model takes on a device, in bytes, in the order in which it lies there: its weights are streamed. */
 export interface ModelMemory {
@@ -63,7 +64,7 @@ export async function modelHeader(
     const { dtype, channels } = tensors[tensor]!;
     return `#define TERN_MODEL_${name}_BYTES ${elementBytes(tensors[tensor]!)} /* of a row: ${channels} × ${dtype} */`;
   });
-  return `/* Sizes of ${description?.name.replaceAll("*/", "") ?? "a model"}, for one row at a time. */
+  return `/* Sizes of ${description ? inComment(description.name) : "a model"}, for one row at a time. */
 #ifndef TERN_MODEL_H
 #define TERN_MODEL_H
 

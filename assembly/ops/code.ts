@@ -34,13 +34,12 @@ export function storeCodes(
     return;
   }
   for (; sums < end; record += step, sums += 4, channel++) {
-    inline.always(storeCode(op, record, load<i32>(sums), tensor, row, channel));
+    inline.always(storeCode(op, load<u8>(op, Op.post), record, load<i32>(sums), tensor, row, channel));
   }
 }
 
 /** Post of one integer, but for those that have a function of their own in builds that are not small: requantize above, thresholds where they are halved. */
-export function storeCode(op: usize, record: usize, x: i32, tensor: usize, row: usize, channel: u32): void {
-  const post: i32 = load<u8>(op, Op.post);
+export function storeCode(op: usize, post: i32, record: usize, x: i32, tensor: usize, row: usize, channel: u32): void {
   let code: i32 = 0;
   if (DATA & LOOKUP && post == Post.lookup) code = load<i8>(record + (x & 0xff));
   else if (SMALL && DATA & REQUANTIZE && post == Post.requantize) {

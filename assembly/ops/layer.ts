@@ -67,7 +67,7 @@ export function layer(op: usize): Status {
   let first: u32 = 0;
   do {
     const last = min<u32>(first + load<u16>(op, Op.tileChannels), channels);
-    let weights = tile(offset, load<u32>(op, Op.tileBytes));
+    let weights = tile(offset, STREAMS ? load<u32>(op, Op.tileBytes) : 0);
     if (STREAMS && !weights) return Status.ReadFailed;
     let records = weights + load<u32>(op, Op.recordsAt);
     do {
@@ -83,7 +83,7 @@ export function layer(op: usize): Status {
             inline.always(multiply(op, weights, rowBytes, 1, from, codeStep, 1, inputs, sums, 4));
             x = load<i32>(sums);
           }
-          if (post) inline.always(storeCode(op, records, x, output, to, first));
+          if (post) inline.always(storeCode(op, post, records, x, output, to, first));
           else store<i32>(to + (first << 2), x);
           from += codeStep;
           to += rowStride(output);
@@ -132,7 +132,7 @@ function multiply(
   sumStep: u32,
 ): void {
   const packing = packingOf(op);
-  const input = dtypeOf(inputOf(op));
+  const input = OPS & (BIT_TENSOR | SIGNED_INPUT) ? dtypeOf(inputOf(op)) : Activation.u8;
   if (OPS & BIT_TENSOR && input == Activation.bit) {
     if (ASC_FEATURE_SIMD && DATA & SIGN128 && packing == Packing.sign128) {
       signVector(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);

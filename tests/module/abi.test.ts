@@ -118,6 +118,7 @@ function changed(program: Program, change: (view: DataView) => void): Uint8Array
 
 const TENSORS = HEADER_BYTES + PART_BYTES;
 const OPS = TENSORS + FIRST.tensors.length * TENSOR_BYTES;
+const PORTS = OPS + FIRST.ops.length * OP_BYTES;
 const MEMORY = 65_536;
 const LARGEST_TILE = Math.max(...FIRST.ops.map((op) => tilingOf(FIRST, op).tileBytes));
 
@@ -157,6 +158,11 @@ describeModules("the ABI", (engine, module) => {
     ["BadVersion", (view) => view.setUint16(HEADER.abiVersion, 2, true)],
     ["BadSize", (view) => view.setUint32(HEADER.totalBytes, 16, true)],
     ["BadHead", (view) => view.setUint16(HEADER.tensorCount, 0, true)],
+    ["BadHead", (view) => view.setUint16(HEADER.inputCount, 2 << 8, true)], // no input, two outputs: a head of the same size
+    ["BadHead", (view) => view.setUint16(HEADER.inputCount, 2, true)],
+    ["BadHead", (view) => view.setUint16(PORTS, FIRST.tensors.length, true)],
+    ["BadHead", (view) => view.setUint16(PORTS, 0xffff, true)],
+    ["BadHead", (view) => view.setUint16(PORTS + 2, FIRST.tensors.length, true)],
     ["BadPart", (view) => view.setUint32(TENSORS - PART_BYTES + PART.offset, 0x7fffffff, true)],
     ["BadPart", (view) => view.setUint32(TENSORS - PART_BYTES + PART.bytes, 0xffffffff, true)],
     ["BadPart", (view) => view.setUint32(TENSORS - PART_BYTES + PART.kind, 3, true)], // no weights
