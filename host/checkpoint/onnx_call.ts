@@ -1,5 +1,5 @@
 import { CheckpointError } from "../errors.ts";
-import type { Node } from "../graph/graph.ts";
+import type { Node, Weights } from "../graph/graph.ts";
 import { ATTRIBUTE_TYPE, type AttributeProto, type NodeProto, type TensorProto } from "./onnx_proto.ts";
 import { elements, type Tensor } from "./tensor.ts";
 
@@ -26,8 +26,15 @@ export interface Constant extends Tensor {
   name: string;
   /** Of an integer type: division truncates. */
   integer: boolean;
-  /** Set behind a quantizer, while only the shape and the scale change. */
+  /** The integer type that the file stores; undefined for results of arithmetic. */
+  stored?: IntegerType;
+  /** Set behind a quantizer, and of integers times a scale, while only the shape and the scale change. */
   grid?: Grid;
+}
+
+export interface IntegerType {
+  bits: number;
+  signed: boolean;
 }
 
 /** The same elements as integers: element = code · scale. */
@@ -36,8 +43,7 @@ export interface Grid {
   codes: Float64Array;
   scale: Float64Array;
   bits: number;
-  /** The quantizer changed the float values. */
-  latent: boolean;
+  found: Exclude<Weights["found"], "bare">;
 }
 
 /** Thrown by an op that is well-formed and cannot be converted; becomes one line of the `UnsupportedError`. */

@@ -2,6 +2,7 @@ import { CheckpointError } from "../errors.ts";
 import type { Node } from "../graph/graph.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { applySteps, type Step } from "../numbers/step.ts";
+import { bitsOf } from "./grid.ts";
 import {
   axisOf,
   type Call,
@@ -152,7 +153,7 @@ type Arithmetic = "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "pow";
 function arithmetic(call: Call, right: Arithmetic, left: Arithmetic | undefined): Value {
   const [a, b] = [operand(call, 0), operand(call, 1)];
   if (a.kind === "constant" && b.kind === "constant") {
-    const swap = right === "mul" && b.grid !== undefined; // keeps the grid of quantized weights: s · W as W · s
+    const swap = right === "mul" && (b.grid !== undefined || b.data.length > a.data.length); // s · W as W · s keeps the grid
     const [x, y] = swap ? [b, a] : [a, b];
     const whole = enlarge(call, x, y.dims);
     const result = apply(call, whole, [{ kind: right, by: spread(call, y, whole) }]);
@@ -478,11 +479,23 @@ function apply(call: Call, x: Data | Constant, steps: readonly Step[]): Value {
   }
   call.sink.spend((x.grid ? 2 : 1) * x.data.length);
   const map = (data: Float64Array): Float64Array => data.map((element, i) => applySteps(steps, element, i));
-  const { grid, ...rest } = x;
-  const result: Constant = { ...rest, data: map(x.data) };
-  if (grid && steps.every(onlyScales)) result.grid = { ...grid, scale: map(grid.scale) } satisfies Grid;
+  const { kind, name, dims, integer } = x;
+  const result: Constant = { kind, name, dims, integer, data: map(x.data) };
+  const grid = steps.every(onlyScales) ? (x.grid ?? integerGrid(call, x)) : undefined;
+  if (grid) result.grid = { ...grid, scale: map(grid.scale) } satisfies Grid;
   return result;
 }
+
+/** Integers that weights may have as codes, before a scale makes floats of them. */
+function integerGrid(call: Call, { data, dims, stored }: Constant): Grid | undefined {
+  if (dims.length < 2 || !data.every((x) => Number.isInteger(x) && Math.abs(x) <= MAX_INTEGER_CODE)) return undefined;
+  call.sink.spend(2 * data.length);
+  const scale = new Float64Array(data.length).fill(1);
+  return { codes: data, scale, bits: stored?.bits ?? bitsOf(data), found: "integers" };
+}
+
+/** Wider integers are no codes of weights. */
+const MAX_INTEGER_CODE = 128;
 
 function onlyScales(step: Step): boolean {
   return (step.kind === "mul" || step.kind === "div") && !step.by.includes(0);

@@ -1,7 +1,7 @@
 import { CheckpointError } from "../errors.ts";
 import { at, dequantize, type Quantizer, quantize, zeroPoint } from "../numbers/quantizer.ts";
 import type { Rounding } from "../numbers/round.ts";
-import { type Call, type Constant, constantOperand, Refusal, requireFinite, scalar } from "./onnx_call.ts";
+import { type Call, type Constant, constantOperand, type Grid, Refusal, requireFinite, scalar } from "./onnx_call.ts";
 
 /** Codes of an activation are stored in one byte. */
 const MAX_ACTIVATION_BITS = 8;
@@ -85,7 +85,7 @@ function flag(call: Call, name: string): boolean {
 }
 
 /** Quantizes a constant: its values become those of the codes, and the codes are kept. Vectors count elements. */
-export function quantizeConstant(x: Constant, quantizer: Quantizer): Constant {
+export function quantizeConstant(x: Constant, quantizer: Quantizer): Constant & { grid: Grid } {
   const data = new Float64Array(x.data.length);
   const codes = new Float64Array(x.data.length);
   const scale = new Float64Array(x.data.length);
@@ -97,6 +97,8 @@ export function quantizeConstant(x: Constant, quantizer: Quantizer): Constant {
     scale[i] = at(quantizer.scale, i);
     if (data[i] !== x.data[i]) latent = true;
   }
-  const bits = quantizer.kind === "bipolar" ? 1 : quantizer.bits;
-  return { ...x, data, integer: false, grid: { codes, scale, bits, latent } };
+  const { bits } = quantizer.kind === "bipolar" ? { bits: 1 } : quantizer;
+  const { name, dims } = x;
+  const grid: Grid = { codes, scale, bits, found: latent ? "latent" : "on-grid" };
+  return { kind: "constant", name, dims, data, integer: false, grid };
 }

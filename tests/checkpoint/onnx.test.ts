@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { importOnnx } from "../../host/checkpoint/onnx.ts";
 import {
   type AttributeValue,
+  byteTensor,
   floatTensor,
   int64Tensor,
   model,
@@ -270,8 +271,8 @@ const CODES = Int32Array.of(1, 0, -1, -1, 1, 0);
 
 describe("weights", () => {
   it.each<[string, Draft<NodeProto>[], object]>([
-    ["bare, MatMul", [node("MatMul", ["q", "w"], "y")], { scale: [0.5], found: "bare" }],
-    ["bare, Gemm", [node("Gemm", ["q", "wt"], "y", { transB: 1n })], { scale: [0.5], found: "bare" }],
+    ["bare, MatMul", [node("MatMul", ["q", "w"], "y")], { scale: [0.5], found: "bare", bits: 2 }],
+    ["bare, Gemm", [node("Gemm", ["q", "wt"], "y", { transB: 1n })], { scale: [0.5], found: "bare", bits: 2 }],
     [
       "on the grid",
       [quant("w", "k", "half", "zero", "bits2", { narrow: 1n }), node("MatMul", ["q", "k"], "y")],
@@ -298,6 +299,21 @@ describe("weights", () => {
       { scale: [2], found: "on-grid", bits: 4 },
     ],
     [
+      "bare, of 4 bits with a scale per output channel",
+      [node("MatMul", ["q", "bare4"], "y")],
+      { codes: Int32Array.of(7, 3, -5, -7, 1, 2), scale: [0.25, Math.fround(0.1)], found: "bare", bits: 4 },
+    ],
+    [
+      "int8, cast and scaled",
+      [node("Cast", ["int8"], "f", { to: 1n }), node("Mul", ["f", "half"], "k"), node("MatMul", ["q", "k"], "y")],
+      { scale: [0.5], found: "integers", bits: 8 },
+    ],
+    [
+      "int8, cast and scaled per output channel, scale first",
+      [node("Cast", ["int8"], "f", { to: 1n }), node("Mul", ["per_column", "f"], "k"), node("MatMul", ["q", "k"], "y")],
+      { scale: [0.5, 0.25], found: "integers", bits: 8 },
+    ],
+    [
       "with a zero point",
       [quant("w", "k", "half", "one"), node("MatMul", ["q", "k"], "y")],
       { scale: [0.5], found: "on-grid", bits: 4 },
@@ -309,6 +325,8 @@ describe("weights", () => {
       floatTensor("per_row", [2, 1], [0.5, 0.25]),
       floatTensor("wt_rows", [2, 3], [0.5, 0, -0.5, -0.25, 0.25, 0]),
       floatTensor("per_column", [1, 2], [0.5, 0.25]),
+      byteTensor("int8", "INT8", [3, 2], [1, -1, 0, 1, -1, 0]),
+      floatTensor("bare4", [3, 2], [1.75, -0.7, 0.75, 0.1, -1.25, 0.2]),
       floatTensor("latent", [3, 2], [0.6, -0.3, 0.1, 0.2, -0.4, 0.0]),
     ];
     const dense = imported(nodes, { constants }).nodes.at(-1)!;
@@ -465,7 +483,7 @@ describe("argmax", () => {
 describe("what cannot be converted is refused", () => {
   const constants = [
     W,
-    floatTensor("floats", [3, 2], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),
+    floatTensor("floats", [3, 2], [0.1257, -0.1321, 0.6404, 0.1049, -0.5357, 0.3616]),
     floatTensor("per_input", [3, 1], [0.5, 0.25, 0.125]),
     floatTensor("minus", [], [-1]),
     floatTensor("bits9", [], [9]),
