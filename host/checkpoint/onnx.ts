@@ -226,14 +226,12 @@ const INSTEAD: Record<string, string> = {
   LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
   Sigmoid: "HardTanh, Clip or Relu",
   Tanh: "HardTanh, Clip or Relu",
-  QuantizeLinear: "Quant of QONNX (in Brevitas: export_qonnx)",
-  DequantizeLinear: "Quant of QONNX (in Brevitas: export_qonnx)",
   MultiThreshold: "the QONNX file from before FINN's transformations",
 };
 
 function advice(opType: string): string {
   if (Object.hasOwn(INSTEAD, opType)) return INSTEAD[opType]!;
-  return "what a dense network needs: MatMul, Gemm, Quant, BipolarQuant, BatchNormalization, Relu, Clip, arithmetic with constants";
+  return "what a dense network needs: MatMul, Gemm, Quant, BipolarQuant, QuantizeLinear, DequantizeLinear, Sign, BatchNormalization, Relu, Clip, arithmetic with constants";
 }
 
 /** Drops nodes that nothing reads, and lets values carry the names of the outputs that they are. */

@@ -17,6 +17,8 @@ export interface Data {
   dims: number[];
   /** Size of the batch axis that the file declares; undefined if it varies. */
   batch: number | undefined;
+  /** Set for what QuantizeLinear gives, while only the shape changes: value / scale + zero. */
+  quantized?: { value: string; scale: Float64Array; zero: Float64Array };
 }
 
 /** Known now: read from the file or folded. */
