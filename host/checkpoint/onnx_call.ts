@@ -1,5 +1,6 @@
 import { CheckpointError } from "../errors.ts";
 import type { Node, Weights } from "../graph/graph.ts";
+import type { FreshName } from "../graph/names.ts";
 import { ATTRIBUTE_TYPE, type AttributeProto, type NodeProto, type TensorProto } from "./onnx_proto.ts";
 import { elements, type Tensor } from "./tensor.ts";
 
@@ -76,8 +77,7 @@ export interface Call {
 export interface Sink {
   nodes: Node[];
   notes: string[];
-  /** A value name, made from `wish`, that nothing else has. */
-  fresh(wish: string): string;
+  fresh: FreshName;
   /** Counts elements that are about to be read or made against one limit, which bounds time and memory. */
   spend(elements: number): void;
 }

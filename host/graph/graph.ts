@@ -38,7 +38,10 @@ export interface QuantizeNode extends NodeBase {
   quantizer: Quantizer;
 }
 
-/** Matrix product with constant weights. The input must be codes with one scale for all channels. */
+/**
+ * Matrix product with constant weights. The input must be codes with one scale for all channels: `carry.ts` takes constants
+ * that are added to codes through the layer.
+ */
 export interface DenseNode extends NodeBase {
   op: "dense";
   weights: Weights;

@@ -17,6 +17,7 @@ import {
   type TensorProto,
 } from "../../host/checkpoint/onnx_proto.ts";
 import { CheckpointError, UnsupportedError } from "../../host/errors.ts";
+import { checkGraph } from "../../host/graph/check.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Graph, QuantizeNode } from "../../host/graph/graph.ts";
 import type { IntQuantizer } from "../../host/numbers/quantizer.ts";
@@ -627,6 +628,39 @@ describe("inputQuantizer", () => {
     ]);
   });
 
+  it("is an input's also where constants stand before the layer", () => {
+    const nodes = [node("Add", ["x", "one"], "a"), node("Div", ["a", "bits2"], "d"), node("MatMul", ["d", "w"], "y")];
+    const { graph, notes } = importOnnx(file({ nodes, constants: [W] }), { inputQuantizer });
+    expect(summary(graph)).toEqual(["quantize", ["div", 2], "dense"]); // w sums to 0
+    expect(notes.at(-1)).toBe('"Add_a", "Div_d" before layer "MatMul_y": carried through its sums');
+  });
+
+  it("stands behind what does not leave codes to the layer, with a note", () => {
+    const nodes = [
+      node("Mul", ["x", "per_feature"], "m"),
+      node("Clip", ["m"], "c", { min: -1, max: 1 }),
+      node("Sub", ["c", "half"], "s"),
+      node("MatMul", ["s", "w"], "y"),
+    ];
+    const { graph, notes } = importOnnx(file({ nodes, constants: [W], opset: 9 }), { inputQuantizer });
+    expect(summary(graph)).toEqual([["mul", 1, 2, 3], ["max", -1], ["min", 1], "quantize", "dense"]);
+    expect(notes).toContainEqual(expect.stringContaining('stands behind "Clip_c_min"'));
+  });
+
+  it("stands at both where some layers read the input and others what stands behind", () => {
+    const nodes = [
+      node("MatMul", ["x", "w"], "a"),
+      node("Clip", ["x"], "c", { min: -1, max: 1 }),
+      node("MatMul", ["c", "w"], "b"),
+    ];
+    const output = [valueInfo("a", []), valueInfo("b", [])];
+    const graph = { name: "g", node: nodes, initializer: [W], input: [valueInfo("x", ["N", 3])], output };
+    const bytes = encodeModel(model(graph, { "": 9 }, { name: "tests", version: "1" }));
+    const { nodes: read } = importOnnx(bytes, { inputQuantizer }).graph;
+    expect(read.map(({ op }) => op)).toEqual(["quantize", "dense", "step", "step", "quantize", "dense"]);
+    checkGraph(importOnnx(bytes, { inputQuantizer }).graph);
+  });
+
   it("is refused where there is one", () => {
     expect(() => importOnnx(file({ nodes: [quant("x", "q")] }), { inputQuantizer })).toThrow("already has a quantizer");
   });
@@ -692,9 +726,14 @@ describe("what cannot be converted is refused", () => {
       "no quantizer between layer",
     ],
     [
-      "an offset into a layer",
-      [node("Add", ["q", "half"], "a"), node("MatMul", ["a", "w"], "y")],
-      "does more than scale",
+      "a factor per feature into a layer",
+      [node("Mul", ["q", "per_feature"], "a"), node("MatMul", ["a", "w"], "y")],
+      "does more than scale all features alike",
+    ],
+    [
+      "a bend behind an offset into a layer",
+      [node("Add", ["q", "half"], "a"), node("Relu", ["a"], "r"), node("MatMul", ["r", "w"], "y")],
+      '"Relu_r", between quantizer "Quant_q" and this layer',
     ],
     ["a scale per feature", [quant("x", "p", "per_feature"), node("MatMul", ["p", "w"], "y")], "one scale per feature"],
     ["no quantizer", [node("MatMul", ["x", "w"], "y")], "--input-quant"],
