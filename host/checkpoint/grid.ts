@@ -39,7 +39,7 @@ function rowScales(weights: Float64Array, rows: number, nearest: Nearest): Float
     if (scale === undefined) return undefined;
     scales[row] = scale;
   }
-  const any = scales.find((scale) => scale > 0) ?? 1;
+  const any = scales.find((scale) => scale !== 0) ?? 1;
   return scales.map((scale) => scale || any); // a row of zeros is on every grid
 }
 
@@ -65,7 +65,7 @@ export function bitsOf(codes: ArrayLike<number>): number {
 /** Rounds to the precision that the weights have. */
 type Nearest = (x: number) => number;
 
-/** The largest scale of which all weights are multiples of up to 128, each rounded; 0 where all are 0. */
+/** The largest scale of which all weights are multiples of up to 128, each rounded, negative for one of 128; 0 where all are 0. */
 function scaleOf(weights: Float64Array, nearest: Nearest): number | undefined {
   const sizes = distinctSizes(weights);
   if (!sizes) return undefined;
@@ -73,7 +73,8 @@ function scaleOf(weights: Float64Array, nearest: Nearest): number | undefined {
   if (greatest === 0) return 0;
   for (let n = 1; n <= MAX_MAGNITUDE; n++) {
     const scale = scaleWith(sizes, greatest / n, nearest);
-    if (scale !== undefined) return scale;
+    if (scale === undefined) continue;
+    return n === MAX_MAGNITUDE && weights.includes(greatest) ? -scale : scale; // int8 has −128, not 128
   }
   return undefined;
 }

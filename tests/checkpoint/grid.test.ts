@@ -102,8 +102,9 @@ describe("findGrid", () => {
         1,
       ),
     ).toBeUndefined();
-    expect(findGrid(Float64Array.of(128, 1), 1)).toBeUndefined();
-    expect(findGrid(Float64Array.of(-128, 1), 1)).toMatchObject({ bits: 8 });
+    expect(findGrid(Float64Array.of(-128, 1), 1)).toMatchObject({ bits: 8, scale: Float64Array.of(1) });
+    expect(findGrid(Float64Array.of(128, 1), 1)).toMatchObject({ bits: 8, scale: Float64Array.of(-1) });
+    expect(findGrid(Float64Array.of(128, 1, -128), 1)).toBeUndefined();
   });
 
   it("is quick where the last weight of a large tensor is off", () => {
