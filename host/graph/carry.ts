@@ -1,36 +1,33 @@
 import { at } from "../numbers/quantizer.ts";
 import { applyStep, type Step } from "../numbers/step.ts";
 import { scalar } from "./form.ts";
-import type { DenseNode, Graph, Node, StepNode, Weights } from "./graph.ts";
-import { freshNames, valueNames } from "./names.ts";
-import { liveNodes, originOf, producers } from "./origin.ts";
+import type { DenseNode, Graph, Node, Weights } from "./graph.ts";
+import { liveNodes } from "./live.ts";
+import { type FreshName, freshNames, valueNames } from "./names.ts";
 
-/** Steps between a quantizer and a layer that a layer can take: x becomes factors(x) + offset. */
-interface Affine {
-  /** Codes stay codes: products and quotients with one number, and ReLUs before any offset. */
-  factors: StepNode[];
+/** A step between a quantizer and a layer, as a layer can take it: x + offset becomes factors(x) + offset. */
+export interface Affine {
+  /** Codes stay codes: products and quotients with one number, and ReLUs where there is no offset. */
+  factors: Step[];
   /** Length 1 or one entry per channel. */
   offset: Float64Array;
 }
 
-/** Steps as factors and an offset, or the first node that is neither. */
-export function affineOf(nodes: readonly Node[]): Affine | { blocker: Node } {
-  const factors: StepNode[] = [];
-  let offset = Float64Array.of(0);
-  for (const node of nodes) {
-    if (node.op !== "step") return { blocker: node };
-    for (const step of plainSteps(node.step)) {
-      if (step.kind === "add" || step.kind === "sub") {
-        const length = Math.max(offset.length, step.by.length);
-        offset = Float64Array.from({ length }, (_, c) => applyStep(step, at(offset, c), c));
-      } else if (isFactor(step) || (step.kind === "relu" && offset.every((x) => x === 0))) {
-        factors.push({ ...node, step });
-        offset = offset.map((x) => applyStep(step, x, 0));
-      } else return { blocker: node };
-    }
-    if (!offset.every(Number.isFinite)) return { blocker: node };
+export const NO_OFFSET = Float64Array.of(0);
+
+/** A step behind codes that have an offset; undefined where it does more than scale all of them alike and add constants. */
+export function affineOf(step: Step, offset: Float64Array): Affine | undefined {
+  const factors: Step[] = [];
+  for (const each of plainSteps(step)) {
+    if (each.kind === "add" || each.kind === "sub") {
+      const [length, before] = [Math.max(offset.length, each.by.length), offset];
+      offset = Float64Array.from({ length }, (_, c) => applyStep(each, at(before, c), c));
+    } else if (isFactor(each) || (each.kind === "relu" && offset.every((x) => x === 0))) {
+      factors.push(each);
+      offset = offset.map((x) => applyStep(each, x, 0));
+    } else return undefined;
   }
-  return { factors, offset };
+  return offset.every(Number.isFinite) ? { factors, offset } : undefined;
 }
 
 /** The same step in sums, products and quotients, where it can be said so. */
@@ -71,47 +68,50 @@ export function keepsCodes(node: Node): boolean {
  * A layer that pads with real 0 will have to pad here with −c: what its own steps turn into 0.
  */
 export function carryOffsets(graph: Graph): { graph: Graph; notes: string[] } {
-  const producer = producers(graph);
   const fresh = freshNames(valueNames(graph));
+  const nodes: Node[] = [];
   const notes: string[] = [];
+  /** Of values behind a quantizer: the codes, what is added to them, and the node that was the first to add. */
+  const carried = new Map<string, { codes: string; offset: Float64Array; first?: string }>();
 
-  /** Factors alone, from `value` on; by the value that had the offset, so that layers share them. */
-  const bare = new Map<string, StepNode[]>();
-  const withoutOffset = (value: string, steps: readonly StepNode[]): StepNode[] =>
-    steps.map((step) => {
-      const input = value;
-      value = fresh(`${step.output}_codes`);
-      return { ...step, input, output: value };
-    });
+  for (const node of graph.nodes) {
+    const before = carried.get(node.input);
+    if (node.op === "dense" && before?.first !== undefined) {
+      nodes.push(...layerWithout(node, before.codes, before.offset, fresh));
+      notes.push(`what "${before.first}" adds before layer "${node.name}" is carried through its sums`);
+      continue;
+    }
+    nodes.push(node);
+    if (node.op === "quantize") carried.set(node.output, { codes: node.output, offset: NO_OFFSET });
+    if (node.op !== "step" || !before) continue;
+    if (before.first === undefined && keepsCodes(node)) {
+      carried.set(node.output, { ...before, codes: node.output });
+      continue;
+    }
+    const affine = affineOf(node.step, before.offset);
+    if (!affine) continue;
+    let { codes } = before;
+    for (const step of affine.factors) {
+      const output = fresh(`${node.output}_codes`);
+      nodes.push({ ...node, step, input: codes, output });
+      codes = output;
+    }
+    carried.set(node.output, { codes, offset: affine.offset, first: before.first ?? node.name });
+  }
+  return notes.length === 0 ? { graph, notes } : { graph: { ...graph, nodes: liveNodes({ ...graph, nodes }) }, notes };
+}
 
-  const carry = (node: DenseNode): Node[] => {
-    const { node: source, between } = originOf(node.input, producer);
-    const first = between.findIndex((each) => !keepsCodes(each));
-    const affine = affineOf(between.slice(Math.max(first, 0)));
-    if (source?.op !== "quantize" || first < 0 || "blocker" in affine) return [node];
-
-    const names = between.slice(first).map(({ name }) => `"${name}"`);
-    notes.push(`${names.join(", ")} before layer "${node.name}": carried through its sums`);
-    const shared = bare.get(node.input);
-    const factors = shared ?? withoutOffset(between[first]!.input, affine.factors);
-    bare.set(node.input, factors);
-    const input = factors.at(-1)?.output ?? between[first]!.input;
-    const before = shared ? [] : factors;
-
-    const by = offsetOfSums(node.weights, affine.offset);
-    if (by.every((x) => x === 0)) return [...before, { ...node, input }];
-    const { name, output, channels } = node;
-    const sums = fresh(`${output}_sums`);
-    const step: Step = { kind: "add", by };
-    return [
-      ...before,
-      { ...node, input, output: sums },
-      { op: "step", name: `${name}_offset`, input: sums, output, channels, step },
-    ];
-  };
-
-  const nodes = graph.nodes.flatMap((node) => (node.op === "dense" ? carry(node) : [node]));
-  return { graph: { ...graph, nodes: liveNodes({ ...graph, nodes }) }, notes };
+/** A layer that reads codes, and behind it what it made of the offset. */
+function layerWithout(node: DenseNode, input: string, offset: Float64Array, fresh: FreshName): Node[] {
+  const by = offsetOfSums(node.weights, offset);
+  if (by.every((x) => x === 0)) return [{ ...node, input }];
+  const { name, output, channels } = node;
+  const sums = fresh(`${output}_sums`);
+  const step: Step = { kind: "add", by };
+  return [
+    { ...node, input, output: sums },
+    { op: "step", name: `${name}_offset`, input: sums, output, channels, step },
+  ];
 }
 
 /** Σ_k w[m, k] · offset[k] for every output channel m; summed in the order of k, the scale last. */

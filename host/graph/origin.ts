@@ -1,9 +1,5 @@
+import { affineOf, keepsCodes, NO_OFFSET } from "./carry.ts";
 import type { DenseNode, Graph, Node, QuantizeNode } from "./graph.ts";
-
-/** Nodes of a graph by the value that they define. */
-export function producers(graph: Graph): Map<string, Node> {
-  return new Map(graph.nodes.map((node) => [node.output, node]));
-}
 
 /** Where a value comes from, back through per-element steps, softmax and argmax. */
 export interface Origin {
@@ -11,26 +7,35 @@ export interface Origin {
   node: QuantizeNode | DenseNode | undefined;
   /** The node's value, or the input. */
   value: string;
-  /** The nodes passed, in the order of the graph. */
-  between: Node[];
+  /** The first node passed that does not keep codes, and the first and the last that no carried constants pass (carry.ts). */
+  shift: Node | undefined;
+  blocker: Node | undefined;
+  last: Node | undefined;
+  /** What was added since then. */
+  offset: Float64Array;
 }
 
-export function originOf(value: string, producer: ReadonlyMap<string, Node>): Origin {
-  const between: Node[] = [];
-  for (;;) {
-    const node = producer.get(value);
-    if (!node || node.op === "quantize" || node.op === "dense") return { node, value, between: between.reverse() };
-    between.push(node);
-    value = node.input;
+/** The origin of every value, and the node that defines it. */
+export function originsOf(graph: Graph): { origin: (value: string) => Origin; producer: Map<string, Node> } {
+  const origins = new Map<string, Origin>();
+  const producer = new Map<string, Node>();
+  const start = { shift: undefined, blocker: undefined, last: undefined, offset: NO_OFFSET };
+  const origin = (value: string): Origin => origins.get(value) ?? { node: undefined, value, ...start };
+  for (const node of graph.nodes) {
+    producer.set(node.output, node);
+    if (node.op === "quantize" || node.op === "dense") {
+      origins.set(node.output, { node, value: node.output, ...start });
+      continue;
+    }
+    const before = origin(node.input);
+    const affine = node.op === "step" ? affineOf(node.step, before.offset) : undefined;
+    origins.set(node.output, {
+      ...before,
+      shift: before.shift ?? (keepsCodes(node) ? undefined : node),
+      blocker: before.blocker ?? (affine ? undefined : node),
+      last: affine ? before.last : node,
+      offset: affine?.offset ?? NO_OFFSET,
+    });
   }
-}
-
-/** Nodes that an output depends on. */
-export function liveNodes(graph: Graph): Node[] {
-  const live = new Set(graph.outputs);
-  const nodes = graph.nodes.toReversed().filter((node) => {
-    if (live.has(node.output)) live.add(node.input);
-    return live.has(node.output);
-  });
-  return nodes.reverse();
+  return { origin, producer };
 }

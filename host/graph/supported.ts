@@ -1,16 +1,15 @@
 import type { Unsupported } from "../errors.ts";
 import { at } from "../numbers/quantizer.ts";
-import { affineOf, keepsCodes } from "./carry.ts";
 import { type Codes, type Form, forms } from "./form.ts";
 import type { Graph, Node, Weights } from "./graph.ts";
-import { type Origin, originOf, producers } from "./origin.ts";
+import { type Origin, originsOf } from "./origin.ts";
 
 /**
  * Where quantizers are missing behind an input that reaches a dense layer or an output without one: at the input itself,
  * and behind nodes that codes before a layer cannot pass, if all its layers stand behind such nodes only there.
  */
 export function missingQuantizers(graph: Graph): { value: string; behind: Node | undefined }[] {
-  const producer = producers(graph);
+  const { origin } = originsOf(graph);
   const places = new Map<string, Map<string, Node | undefined>>();
   const place = (input: string, behind: Node | undefined): void => {
     const known = places.get(input) ?? new Map<string, Node | undefined>();
@@ -18,11 +17,11 @@ export function missingQuantizers(graph: Graph): { value: string; behind: Node |
   };
   for (const node of graph.nodes) {
     if (node.op !== "dense") continue;
-    const { node: source, value, between } = originOf(node.input, producer);
-    if (!source) place(value, lastBlocker(between));
+    const { node: source, value, last } = origin(node.input);
+    if (!source) place(value, last);
   }
   for (const output of graph.outputs) {
-    const { node: source, value } = originOf(output, producer);
+    const { node: source, value } = origin(output);
     if (!source) place(value, undefined);
   }
   return [...places].flatMap(([input, behind]) => {
@@ -31,19 +30,9 @@ export function missingQuantizers(graph: Graph): { value: string; behind: Node |
   });
 }
 
-/** The last node that no codes pass, if each such node is followed by a quantizer. */
-function lastBlocker(between: readonly Node[]): Node | undefined {
-  let last: Node | undefined;
-  for (let from = 0; ; from = between.indexOf(last!) + 1) {
-    const affine = affineOf(between.slice(from));
-    if (!("blocker" in affine)) return last;
-    last = affine.blocker;
-  }
-}
-
 /** Everything in a graph that integers cannot compute. The evaluator and lowering count on there being nothing. */
 export function unsupportedIn(graph: Graph): Unsupported[] {
-  const producer = producers(graph);
+  const { origin, producer } = originsOf(graph);
   const form = forms(graph);
   const reasons: Unsupported[] = [];
   const refuse = (node: Node, why: string, instead: string): void => {
@@ -55,13 +44,13 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
       refuse(node, `it reads the ${before.op} "${before.name}"`, `${before.op} only before an output`);
     } else if (node.op === "dense") {
       const input = form.get(node.input)!;
-      const [why, instead] = denseProblem(originOf(node.input, producer), input) ?? [];
+      const [why, instead] = denseProblem(origin(node.input), input) ?? [];
       if (why && instead) refuse(node, why, instead);
       else if (!sumsAreExact(node.weights, input as Codes)) refuse(node, "its sums may exceed 2^53", "fewer bits");
     }
   }
   for (const output of graph.outputs) {
-    if (originOf(output, producer).node) continue;
+    if (origin(output).node) continue;
     const { name: node, op } = producer.get(output) ?? { name: output, op: "output" };
     reasons.push({
       node,
@@ -79,7 +68,7 @@ const DECLARE_INPUT =
   "a Quant node after the input, or the option --input-quant scale=…,zero=…,bits=…,signed|unsigned, which declares one";
 
 /** The input of a dense layer must be codes times one scale. */
-function denseProblem({ node, between }: Origin, input: Form): [why: string, instead: string] | undefined {
+function denseProblem({ node, blocker: bend, shift }: Origin, input: Form): [why: string, instead: string] | undefined {
   if (!node) return ["no quantizer between the network's input and this layer", DECLARE_INPUT];
   if (node.op === "dense") {
     return [`no quantizer between layer "${node.name}" and this one`, "a Quant or BipolarQuant node between them"];
@@ -87,8 +76,7 @@ function denseProblem({ node, between }: Origin, input: Form): [why: string, ins
   if (node.quantizer.scale.length > 1) {
     return [`quantizer "${node.name}" has one scale per feature`, "one scale for all features that a layer sums up"];
   }
-  const affine = affineOf(between);
-  const blocker = "blocker" in affine ? affine.blocker : between.find((each) => !keepsCodes(each));
+  const blocker = bend ?? shift;
   if (blocker) {
     const what = `"${blocker.name}", between quantizer "${node.name}" and this layer,`;
     return [`${what} does more than scale all features alike and add constants`, "that node before the quantizer"];

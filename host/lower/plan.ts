@@ -1,7 +1,7 @@
 import { type Unsupported, UnsupportedError } from "../errors.ts";
 import type { Form } from "../graph/form.ts";
 import type { Graph, Node, StepNode } from "../graph/graph.ts";
-import { liveNodes } from "../graph/origin.ts";
+import { liveNodes } from "../graph/live.ts";
 import type { Link } from "./chain.ts";
 import { isBinary } from "./dense.ts";
 

@@ -632,7 +632,7 @@ describe("inputQuantizer", () => {
     const nodes = [node("Add", ["x", "one"], "a"), node("Div", ["a", "bits2"], "d"), node("MatMul", ["d", "w"], "y")];
     const { graph, notes } = importOnnx(file({ nodes, constants: [W] }), { inputQuantizer });
     expect(summary(graph)).toEqual(["quantize", ["div", 2], "dense"]); // w sums to 0
-    expect(notes.at(-1)).toBe('"Add_a", "Div_d" before layer "MatMul_y": carried through its sums');
+    expect(notes.at(-1)).toBe('what "Add_a" adds before layer "MatMul_y" is carried through its sums');
   });
 
   it("stands behind what does not leave codes to the layer, with a note", () => {

@@ -191,6 +191,21 @@ describe("constants before a layer", () => {
     expect(() => checkGraph(graph)).toThrow('"s1", between quantizer "q" and this layer, does more than scale');
   });
 
+  it("cost a layer at every node of a long chain no more than one each", () => {
+    const step = (i: number): Step => ({ kind: i % 2 === 0 ? "add" : "mul", by: by(i % 2 === 0 ? 1 : -1) });
+    const graph = network(
+      INT4,
+      Array.from({ length: 4000 }, (_, i) => step(i)),
+    );
+    for (let i = 0; i < 4000; i++) graph.nodes.push(layer(`y${i}`, `v${i}`));
+    graph.outputs.push(...Array.from({ length: 4000 }, (_, i) => `y${i}`));
+    const start = performance.now();
+    const { graph: carried } = carryOffsets(graph);
+    checkGraph(carried);
+    expect(carried.nodes.length).toBeLessThan(4 * graph.nodes.length);
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+
   it("are refused where the scale vanishes", () => {
     const steps = Array.from({ length: 12 }, (): Step => ({ kind: "mul", by: by(1e-30) }));
     expect(() => checkGraph(carryOffsets(network(INT4, steps)).graph)).toThrow("becomes 0 or infinite");
