@@ -10,7 +10,7 @@ export interface WeightsReport {
   shape: [number, number];
   /** How the checkpoint held it (graph/graph.ts). */
   found: Weights["found"];
-  /** Bits that the checkpoint declares; undefined for bare weights. */
+  /** Bits that the checkpoint declares or, where it does not, that its codes need. */
   bits: number | undefined;
   dtype: WeightDtype;
   packing: string;

@@ -123,6 +123,7 @@ function readQuantizer(quantizer: Reader, channels: number): Quantizer {
     signed: quantizer.get("signed").flag(),
     narrow: quantizer.get("narrow").flag(),
     rounding: quantizer.get("rounding").oneOf(ROUNDINGS),
+    ...(quantizer.get("roundsFirst").value !== undefined && { roundsFirst: quantizer.get("roundsFirst").flag() }),
   };
 }
 

@@ -1,6 +1,8 @@
 import { CheckpointError, type Unsupported, UnsupportedError } from "../errors.ts";
+import { carryOffsets } from "../graph/carry.ts";
 import type { Graph, GraphInput, Node } from "../graph/graph.ts";
-import { inputsWithoutQuantizer, unsupportedIn } from "../graph/supported.ts";
+import { freshNames, valueNames } from "../graph/names.ts";
+import { missingQuantizers, unsupportedIn } from "../graph/supported.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { attributesOf, type Call, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./onnx_call.ts";
 import { OPS } from "./onnx_ops.ts";
@@ -43,8 +45,10 @@ const MAX_ELEMENTS = 1 << 27;
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint {
   const model = decodeModel(bytes);
-  const { graph, reasons, notes } = walk(model);
-  if (options.inputQuantizer) quantizeInputs(graph, options.inputQuantizer, reasons.length > 0);
+  const { graph: read, reasons, notes } = walk(model);
+  if (options.inputQuantizer) notes.push(...quantizeInputs(read, options.inputQuantizer, reasons.length > 0));
+  const { graph, notes: carried } = carryOffsets(read);
+  notes.push(...carried);
   if (options.argmax) endInArgmax(graph);
   const all = [...reasons, ...unsupportedIn(graph)];
   if (all.length > 0) throw new UnsupportedError(all);
@@ -191,14 +195,6 @@ function readInitializer(tensor: TensorProto | undefined, name: string, sink: Si
   return { kind: "constant", name, ...constant };
 }
 
-function freshNames(taken: Set<string>): Sink["fresh"] {
-  return (wish) => {
-    while (taken.has(wish)) wish += "_";
-    taken.add(wish);
-    return wish;
-  };
-}
-
 function spendUpTo(limit: number): Sink["spend"] {
   let spent = 0;
   return (elements) => {
@@ -226,14 +222,12 @@ const INSTEAD: Record<string, string> = {
   LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
   Sigmoid: "HardTanh, Clip or Relu",
   Tanh: "HardTanh, Clip or Relu",
-  QuantizeLinear: "Quant of QONNX (in Brevitas: export_qonnx)",
-  DequantizeLinear: "Quant of QONNX (in Brevitas: export_qonnx)",
   MultiThreshold: "the QONNX file from before FINN's transformations",
 };
 
 function advice(opType: string): string {
   if (Object.hasOwn(INSTEAD, opType)) return INSTEAD[opType]!;
-  return "what a dense network needs: MatMul, Gemm, Quant, BipolarQuant, BatchNormalization, Relu, Clip, arithmetic with constants";
+  return "what a dense network needs: MatMul, Gemm, Quant, BipolarQuant, QuantizeLinear, DequantizeLinear, Sign, BatchNormalization, Relu, Clip, arithmetic with constants";
 }
 
 /** Drops nodes that nothing reads, and lets values carry the names of the outputs that they are. */
@@ -269,34 +263,40 @@ function finish(
   };
 }
 
-/** Puts the quantizer that the caller declares right after each input that has none. `partial`: some nodes were refused. */
-function quantizeInputs(graph: Graph, quantizer: Quantizer, partial: boolean): void {
-  const open = inputsWithoutQuantizer(graph);
-  if (open.size === 0 && !partial) {
+/**
+ * Puts the quantizer that the caller declares where inputs miss one: right behind them, unless what follows would not leave
+ * codes to a layer. `partial`: some nodes were refused. Notes tell where it is not the input that is quantized.
+ */
+function quantizeInputs(graph: Graph, quantizer: Quantizer, partial: boolean): string[] {
+  const places = missingQuantizers(graph);
+  if (places.length === 0 && !partial) {
     throw new CheckpointError(
       "an input quantizer was declared, but the checkpoint already has a quantizer after each input",
     );
   }
-  const taken = new Set([...graph.inputs.map((input) => input.name), ...graph.nodes.map((node) => node.output)]);
-  const fresh = freshNames(taken);
-  const quantized = new Map([...open].map((name) => [name, fresh(`${name}_quantized`)]));
+  const fresh = freshNames(valueNames(graph));
+  const quantized = new Map(places.map(({ value }) => [value, fresh(`${value}_quantized`)]));
   const rename = (value: string): string => quantized.get(value) ?? value;
-  const readers = graph.nodes.map((node) => ({ ...node, input: rename(node.input) }));
-  const added = graph.inputs
-    .filter((input) => open.has(input.name))
-    .map(({ name: input, shape }): Node => {
-      const output = rename(input);
-      return { op: "quantize", name: output, input, output, channels: elements(shape), quantizer };
-    });
-  graph.nodes = [...added, ...readers];
+  const quantizeNode = (input: string, channels: number): Node[] => {
+    const output = quantized.get(input);
+    return output ? [{ op: "quantize", name: output, input, output, channels, quantizer }] : [];
+  };
+  graph.nodes = [
+    ...graph.inputs.flatMap(({ name, shape }) => quantizeNode(name, elements(shape))),
+    ...graph.nodes.flatMap((node) => [
+      { ...node, input: rename(node.input) },
+      ...quantizeNode(node.output, node.channels),
+    ]),
+  ];
   graph.outputs = graph.outputs.map(rename);
+  return places.flatMap(({ value, behind }) =>
+    behind ? [`the declared quantizer stands behind "${behind.name}", so its scale is that of "${value}"`] : [],
+  );
 }
 
 /** Puts an argmax at the end of each output that has none; before a softmax, which keeps the order. */
 function endInArgmax(graph: Graph): void {
-  const fresh = freshNames(
-    new Set([...graph.inputs.map(({ name }) => name), ...graph.nodes.map(({ output }) => output)]),
-  );
+  const fresh = freshNames(valueNames(graph));
   graph.outputs = graph.outputs.map((value) => {
     const end = graph.nodes.find(({ output }) => output === value);
     if (end?.op === "argmax") return value;

@@ -1,5 +1,6 @@
 import { CheckpointError } from "../errors.ts";
-import type { Node } from "../graph/graph.ts";
+import type { Node, Weights } from "../graph/graph.ts";
+import type { FreshName } from "../graph/names.ts";
 import { ATTRIBUTE_TYPE, type AttributeProto, type NodeProto, type TensorProto } from "./onnx_proto.ts";
 import { elements, type Tensor } from "./tensor.ts";
 
@@ -17,6 +18,8 @@ export interface Data {
   dims: number[];
   /** Size of the batch axis that the file declares; undefined if it varies. */
   batch: number | undefined;
+  /** Set for what QuantizeLinear gives, while only the shape changes: value / scale + zero. */
+  quantized?: { value: string; scale: Float64Array; zero: Float64Array };
 }
 
 /** Known now: read from the file or folded. */
@@ -26,8 +29,15 @@ export interface Constant extends Tensor {
   name: string;
   /** Of an integer type: division truncates. */
   integer: boolean;
-  /** Set behind a quantizer, while only the shape and the scale change. */
+  /** The integer type that the file stores; undefined for results of arithmetic. */
+  stored?: IntegerType;
+  /** Set behind a quantizer, and of integers times a scale, while only the shape and the scale change. */
   grid?: Grid;
+}
+
+export interface IntegerType {
+  bits: number;
+  signed: boolean;
 }
 
 /** The same elements as integers: element = code · scale. */
@@ -36,8 +46,7 @@ export interface Grid {
   codes: Float64Array;
   scale: Float64Array;
   bits: number;
-  /** The quantizer changed the float values. */
-  latent: boolean;
+  found: Exclude<Weights["found"], "bare">;
 }
 
 /** Thrown by an op that is well-formed and cannot be converted; becomes one line of the `UnsupportedError`. */
@@ -68,8 +77,7 @@ export interface Call {
 export interface Sink {
   nodes: Node[];
   notes: string[];
-  /** A value name, made from `wish`, that nothing else has. */
-  fresh(wish: string): string;
+  fresh: FreshName;
   /** Counts elements that are about to be read or made against one limit, which bounds time and memory. */
   spend(elements: number): void;
 }

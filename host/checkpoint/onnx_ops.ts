@@ -2,6 +2,7 @@ import { CheckpointError } from "../errors.ts";
 import type { Node } from "../graph/graph.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { applySteps, type Step } from "../numbers/step.ts";
+import { bitsOf } from "./grid.ts";
 import {
   axisOf,
   type Call,
@@ -22,8 +23,18 @@ import {
   shapeText,
   type Value,
 } from "./onnx_call.ts";
+import { FOLDED, foldUnary } from "./onnx_fold.ts";
 import { DATA_TYPE } from "./onnx_proto.ts";
-import { bipolarQuantizer, intQuantizer, quantizeConstant } from "./onnx_quant.ts";
+import {
+  bipolarQuantizer,
+  dequantizeConstant,
+  intQuantizer,
+  linearCodes,
+  linearOperands,
+  linearQuantizer,
+  quantizeConstant,
+  SIGN,
+} from "./onnx_quant.ts";
 import { readTensor } from "./onnx_tensor.ts";
 import { reshapeDims } from "./reshape.ts";
 import { broadcastDims, broadcastTo, concat, elements, take, transpose } from "./tensor.ts";
@@ -38,6 +49,9 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Quant: (call) => quant(call, intQuantizer),
   IntQuant: (call) => quant(call, intQuantizer),
   BipolarQuant: (call) => quant(call, bipolarQuantizer),
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+  Sign: sign,
 
   MatMul: matMul,
   Gemm: gemm,
@@ -53,6 +67,7 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Sqrt: (call) => apply(call, operand(call, 0), [{ kind: "pow", by: vector(0.5) }]),
   Reciprocal: (call) => apply(call, operand(call, 0), [{ kind: "rdiv", by: vector(1) }]),
   Relu: (call) => apply(call, operand(call, 0), [{ kind: "relu" }]),
+  ...FOLDED,
   Clip: clip,
   HardTanh: hardTanh,
   BatchNormalization: batchNormalization,
@@ -86,6 +101,51 @@ function quant(call: Call, read: (call: Call, toVector: (c: Constant) => Float64
   requireFinite(call, x);
   call.sink.spend(3 * x.data.length);
   return quantizeConstant(x, quantizer);
+}
+
+/** Gives integers; a DequantizeLinear that undoes it gives the quantizer's own value. */
+function quantizeLinear(call: Call): Value {
+  const x = operand(call, 0);
+  const quantizer = linearQuantizer(call, (constant) => spread(call, constant, x));
+  if (x.kind === "constant") {
+    requireFinite(call, x);
+    call.sink.spend(5 * x.data.length);
+    return linearCodes(x, quantizer);
+  }
+  const { scale, zero } = quantizer;
+  const steps: Step[] = [{ kind: "div", by: scale }, ...offset("add", zero)];
+  const pieces: Piece[] = [{ op: "quantize", quantizer }, ...steps.map((step): Piece => ({ op: "step", step }))];
+  const integers = emit(call, x, pieces);
+  const value = call.sink.nodes.at(-pieces.length)!.output;
+  return { ...integers, quantized: { value, scale, zero } };
+}
+
+function dequantizeLinear(call: Call): Value {
+  const x = operand(call, 0);
+  const { scale, zero } = linearOperands(call, (constant) => spread(call, constant, x));
+  if (x.kind === "constant") {
+    requireFinite(call, x);
+    call.sink.spend(3 * x.data.length);
+    return dequantizeConstant(x, scale, zero);
+  }
+  const { quantized, ...integers } = x;
+  if (quantized && sameVector(quantized.scale, scale) && sameVector(quantized.zero, zero)) {
+    return { ...integers, value: quantized.value };
+  }
+  return apply(call, integers, [...offset("sub", zero), { kind: "mul", by: scale }]);
+}
+
+function offset(kind: "add" | "sub", by: Float64Array): Step[] {
+  return by.every((x) => x === 0) ? [] : [{ kind, by }];
+}
+
+function sameVector(a: Float64Array, b: Float64Array): boolean {
+  return a.length === b.length && a.every((x, i) => x === b[i]);
+}
+
+function sign(call: Call): Value {
+  const x = operand(call, 0);
+  return x.kind === "data" ? emit(call, x, [{ op: "quantize", quantizer: SIGN }]) : foldUnary(call, Math.sign);
 }
 
 // Matrix products
@@ -152,7 +212,7 @@ type Arithmetic = "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "pow";
 function arithmetic(call: Call, right: Arithmetic, left: Arithmetic | undefined): Value {
   const [a, b] = [operand(call, 0), operand(call, 1)];
   if (a.kind === "constant" && b.kind === "constant") {
-    const swap = right === "mul" && b.grid !== undefined; // keeps the grid of quantized weights: s · W as W · s
+    const swap = right === "mul" && (b.grid !== undefined || b.data.length > a.data.length); // s · W as W · s keeps the grid
     const [x, y] = swap ? [b, a] : [a, b];
     const whole = enlarge(call, x, y.dims);
     const result = apply(call, whole, [{ kind: right, by: spread(call, y, whole) }]);
@@ -452,7 +512,7 @@ type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, 
 type Piece = DistributiveOmit<Node, "name" | "input" | "output" | "channels">;
 
 /** Adds graph nodes, one reading the other, for one ONNX node; the last defines the ONNX node's output. */
-function emit(call: Call, x: Data, pieces: readonly Piece[], dims = x.dims): Data {
+function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly Piece[], dims = x.dims): Data {
   const { name, output: last, sink } = call;
   const result: Data = { ...x, dims };
   const channels = channelsOf(result);
@@ -478,11 +538,23 @@ function apply(call: Call, x: Data | Constant, steps: readonly Step[]): Value {
   }
   call.sink.spend((x.grid ? 2 : 1) * x.data.length);
   const map = (data: Float64Array): Float64Array => data.map((element, i) => applySteps(steps, element, i));
-  const { grid, ...rest } = x;
-  const result: Constant = { ...rest, data: map(x.data) };
-  if (grid && steps.every(onlyScales)) result.grid = { ...grid, scale: map(grid.scale) } satisfies Grid;
+  const { kind, name, dims, integer } = x;
+  const result: Constant = { kind, name, dims, integer, data: map(x.data) };
+  const grid = steps.every(onlyScales) ? (x.grid ?? integerGrid(call, x)) : undefined;
+  if (grid) result.grid = { ...grid, scale: map(grid.scale) } satisfies Grid;
   return result;
 }
+
+/** Integers that weights may have as codes, before a scale makes floats of them. */
+function integerGrid(call: Call, { data, dims, stored }: Constant): Grid | undefined {
+  if (dims.length < 2 || !data.every((x) => Number.isInteger(x) && Math.abs(x) <= MAX_INTEGER_CODE)) return undefined;
+  call.sink.spend(2 * data.length);
+  const scale = new Float64Array(data.length).fill(1);
+  return { codes: data, scale, bits: stored?.bits ?? bitsOf(data), found: "integers" };
+}
+
+/** Wider integers are no codes of weights. */
+const MAX_INTEGER_CODE = 128;
 
 function onlyScales(step: Step): boolean {
   return (step.kind === "mul" || step.kind === "div") && !step.by.includes(0);

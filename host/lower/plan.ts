@@ -1,6 +1,7 @@
 import { type Unsupported, UnsupportedError } from "../errors.ts";
 import type { Form } from "../graph/form.ts";
 import type { Graph, Node, StepNode } from "../graph/graph.ts";
+import { liveNodes } from "../graph/live.ts";
 import type { Link } from "./chain.ts";
 import { isBinary } from "./dense.ts";
 
@@ -77,16 +78,6 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
     );
   };
   return { nodes, codes, bits: new Set([...codes].filter(isBit)), sums, tail, chain, sameCodes, definer };
-}
-
-/** Nodes that an output depends on. */
-function liveNodes(graph: Graph): Node[] {
-  const live = new Set(graph.outputs);
-  const nodes = graph.nodes.toReversed().filter((node) => {
-    if (live.has(node.output)) live.add(node.input);
-    return live.has(node.output);
-  });
-  return nodes.reverse();
 }
 
 /** Values whose numbers outputs show, or whose softmax or argmax they are. */

@@ -26,7 +26,7 @@ const JOINTS = [
 /** What any folder of host/ may import: types and numbers that the stages hand to each other. */
 const SHARED = [
   ...[/^host\/[^/]+\.ts$/, /^host\/numbers\//, /^host\/engines\/engine\.ts$/],
-  /^host\/graph\/(graph|form|check|supported)\.ts$/, // the language of importer, evaluator and lowering
+  /^host\/graph\/(graph|form|check|supported|carry|names|live)\.ts$/, // the language of importer, evaluator and lowering
   ...[/^host\/firmware\/protocol\.ts$/, /^host\/engines\/(device|package_root)\.ts$/], // the language of device and host
 ];
 

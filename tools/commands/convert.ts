@@ -51,12 +51,19 @@ export function formatConversion({ inspection, weights, notes }: Converted): str
   ];
 }
 
+const FOUND: Record<Conversion["weights"][number]["found"], string> = {
+  latent: "latent",
+  "on-grid": "on the grid",
+  integers: "integers times a scale",
+  bare: "bare floats on a grid",
+};
+
 /** Per weight tensor: what it was, what it became, and what its layer does with the sums. */
 function formatWeights({ program, layers }: Inspection, weights: Conversion["weights"]): string[] {
   const named = layers.filter((_, i) => program.description?.ops[i]?.weights !== undefined);
   return weights.flatMap((tensor, i) => {
     const { name, shape, found, bits, dtype, packing, zeros, negatives, scale, bytes } = tensor;
-    const was = { latent: "latent", "on-grid": "on the grid", bare: "bare floats on a grid" }[found];
+    const was = FOUND[found];
     const per = scale.perChannel ? "per channel" : "per tensor";
     const range =
       scale.min === scale.max ? formatScale(scale.min) : `${formatScale(scale.min)} … ${formatScale(scale.max)}`;
