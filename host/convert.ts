@@ -21,7 +21,7 @@ export interface ConvertOptions {
   modelVersion?: number;
   /** Elements of the inputs. Without it, pictures (three axes or more) are u8 / 255, others f32. */
   input?: InputOptions;
-  /** Quantizer of the inputs, for checkpoints that have none before their first layer: "scale=…,zero=…,bits=…,signed|unsigned". */
+  /** Quantizer of the inputs, for checkpoints that have none before their first layer: "scale=…,zero=…,bits=…,signed|unsigned" or "bipolar". */
   inputQuantizer?: string;
   /** Whether outputs are the index of their greatest score, instead of the scores. */
   argmax?: boolean;

@@ -1,5 +1,5 @@
 import { CheckpointError } from "../errors.ts";
-import { at, dequantize, type Quantizer, quantize, zeroPoint } from "../numbers/quantizer.ts";
+import { at, dequantize, type Quantizer, quantize, uniformQuantizer, zeroPoint } from "../numbers/quantizer.ts";
 import type { Rounding } from "../numbers/round.ts";
 import { type Call, type Constant, constantOperand, Refusal, requireFinite, scalar } from "./onnx_call.ts";
 
@@ -52,16 +52,12 @@ export function intQuantizer(call: Call, toVector: ToVector): Quantizer {
   if (!(Number.isInteger(bits) && bits >= 1 && bits <= most)) {
     throw new Refusal(`${bits} bits`, `1 to ${most} bits, an integer`);
   }
-  if (bits === 1 && signed) {
-    if (zero.some((z) => z !== 0) || scale.some((s) => s < 0)) {
-      throw new Refusal(
-        "one signed bit with a zero point or a negative scale",
-        "BipolarQuant, or zero point 0 and scale > 0",
-      );
-    }
-    return { kind: "bipolar", scale };
-  }
-  return { kind: "int", scale, zero, bits, signed, narrow, rounding };
+  const quantizer = uniformQuantizer({ scale, zero, bits, signed, narrow, rounding });
+  if (quantizer) return quantizer;
+  throw new Refusal(
+    "one signed bit with a zero point or a negative scale",
+    "BipolarQuant, or zero point 0 and scale > 0",
+  );
 }
 
 function scaleOf(call: Call, toVector: ToVector): Float64Array {
