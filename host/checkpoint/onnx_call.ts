@@ -17,6 +17,8 @@ export interface Data {
   dims: number[];
   /** Size of the batch axis that the file declares; undefined if it varies. */
   batch: number | undefined;
+  /** Of an integer type: arithmetic wraps around and division truncates, until a Cast makes real numbers of it. */
+  integer?: boolean;
 }
 
 /** Known now: read from the file or folded. */

@@ -3,18 +3,19 @@ import type { DenseNode, GraphInput, QuantizeNode } from "../graph/graph.ts";
 import type { InputDescription, OutputDescription } from "../program.ts";
 import type { Link } from "./chain.ts";
 import { compact, type Elements } from "./elements.ts";
+import type { InputMeaning } from "./input.ts";
 import type { Plan } from "./plan.ts";
 
 /** `links` are the nodes from the input to the tensor `codes`: steps, and a quantizer at their end. */
 export function describeInput(
   { name, shape }: GraphInput,
-  divide: number,
+  { unit, basis }: InputMeaning,
   links: readonly Link[],
   codes: number,
 ): InputDescription {
   const steps = links.flatMap(({ node }) => (node.op === "step" ? [node.step] : []));
   const { quantizer } = links.at(-1)!.node as QuantizeNode;
-  return { name, shape, divide, steps, quantizer, codes };
+  return { name, shape, unit, basis, steps, quantizer, codes };
 }
 
 /** How an output is computed from the elements of the tensor that holds `value`. */

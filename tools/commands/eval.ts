@@ -20,6 +20,8 @@ export interface Evaluation {
   /** confusion[label][answer]: how many samples. */
   confusion: number[][];
   classes: string[];
+  /** Where the samples come from, and what their elements are to the model. */
+  input: string;
   /** Wall time of the runs, reading included. */
   ms: number;
 }
@@ -61,7 +63,7 @@ export async function evaluate(
     }
     const ms = performance.now() - start;
     const right = confusion.reduce((sum, line, label) => sum + line[label]!, 0);
-    return { samples: row, right, accuracy: right / row, confusion, classes, ms };
+    return { samples: row, right, accuracy: right / row, confusion, classes, input: samples.meaning, ms };
   } finally {
     progress.end();
     samples.close();
@@ -83,7 +85,7 @@ function formatEvaluation(evaluation: Evaluation): string[] {
   const { confusion, classes } = evaluation;
   const lines =
     classes.length <= MATRIX_CLASSES ? formatMatrix(confusion, classes) : formatMistakes(confusion, classes);
-  return [formatAccuracy(evaluation), "", ...lines];
+  return [evaluation.input, formatAccuracy(evaluation), "", ...lines];
 }
 
 function formatMatrix(confusion: number[][], classes: string[]): string[] {

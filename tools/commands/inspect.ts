@@ -5,6 +5,7 @@ import { readFile } from "../files.ts";
 import { formatShape } from "../inputs/shape.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
+import { inputText } from "../units.ts";
 
 export default defineCommand({
   meta: { name: "inspect", description: "Show a blob's layers, and to the byte what memory it needs" },
@@ -53,11 +54,8 @@ function formatId(modelId: bigint): string {
 export function formatEnds({ program }: Inspection): string[] {
   const { tensors, description } = program;
   const inputs = program.inputs.map((tensor, i) => {
-    const { dtype, channels } = tensors[tensor]!;
-    const described = description?.inputs[i];
-    if (!described) return `input    [${channels}]: ${dtype}`;
-    const { name, shape, divide } = described;
-    return `input    ${name} ${formatShape(shape)}: ${dtype}${divide === 1 ? "" : ` / ${divide}`}`;
+    const { name, shape } = description?.inputs[i] ?? { shape: [tensors[tensor]!.channels] };
+    return `input    ${name === undefined ? "" : `${name} `}${formatShape(shape)}: ${inputText(program, i)}`;
   });
   const outputs = program.outputs.map((tensor, i) => {
     const { dtype, channels } = tensors[tensor]!;

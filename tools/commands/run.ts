@@ -53,8 +53,16 @@ export default defineCommand({
     const repacking = profile && { repacked, repackMs };
     printResult(
       args.json,
-      () => ({ engine: session.engine, rows: samples.rows, outputs: outputs.map(toJson), profile, ...repacking }),
+      () => ({
+        engine: session.engine,
+        input: samples.meaning,
+        rows: samples.rows,
+        outputs: outputs.map(toJson),
+        profile,
+        ...repacking,
+      }),
       () => [
+        samples.meaning,
         ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
         ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(session, profile)] : []),
       ],

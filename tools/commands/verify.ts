@@ -19,6 +19,8 @@ const MAX_SAMPLES = 65_536;
 
 /** What a proof found. */
 export interface Proof extends Verification {
+  /** Where the samples come from, and what their elements are to the model. */
+  input: string;
   /** What each session made of the golden pairs that the blob carries. */
   selfTest: Record<string, SelfTestResult>;
   /** Engines that are not here, and why. */
@@ -56,7 +58,13 @@ export async function prove(model: string, source: string, options: ProveOptions
     }
     const sha256 = createHash("sha256").update(checkpoint).digest("hex");
     const pairs = Object.entries(task.sessions).map(([name, session]) => [name, selfTest(session)] as const);
-    return { ...tally.verification(program, sha256), selfTest: Object.fromEntries(pairs), missing: task.missing };
+    const input = samples.meaning;
+    return {
+      ...tally.verification(program, sha256),
+      input,
+      selfTest: Object.fromEntries(pairs),
+      missing: task.missing,
+    };
   } finally {
     progress.end();
     samples.close();
@@ -78,6 +86,7 @@ export function formatProof(proof: Proof): string[] {
     return [`  ${name}`, differs ? "differs" : "equal", pairs > 0 ? right : ""];
   });
   return [
+    proof.input,
     `${plural(proof.samples, "sample")}, ${formatCount(proof.compared)} numbers compared in each of ${plural(lines.length, "session")}:`,
     ...formatTable("lll", lines),
     ...proof.differences.map(formatDifference),
