@@ -157,6 +157,8 @@ export interface InputDescription {
   /** What an integer element of the input stands for; an f32 element is x itself, and then this is what a pixel stands for. */
   unit: Unit;
   basis: Basis;
+  /** Quantizers before the last, whose codes are held nowhere: x → steps → quantizer → (code − zero) · scale, which is the next x. */
+  wide?: { steps: Step[]; quantizer: Quantizer; scale: number[] }[];
   steps: Step[];
   quantizer: Quantizer;
   /** Tensor that holds the codes. A host may write codes there and start after the op that fills it. */

@@ -64,14 +64,24 @@ export function decodeDescription(bytes: Uint8Array, offset: number, program: Pr
 }
 
 function readInput(input: Reader, channels: number, program: Program): InputDescription {
+  const wide = input.get("wide");
   return {
     name: input.get("name").text(),
     shape: input.get("shape").shape(channels),
     unit: readUnit(input.get("unit"), input.get("shape").shape(channels)[0] ?? 1),
     basis: input.get("basis").oneOf(["declared", "read", "assumed"]),
+    ...(wide.value !== undefined && { wide: wide.list(undefined, (each) => readWide(each, channels)) }),
     steps: input.get("steps").list(undefined, (step) => readStep(step, channels)),
     quantizer: readQuantizer(input.get("quantizer"), channels),
     codes: input.get("codes").codes(program, channels),
+  };
+}
+
+function readWide(wide: Reader, channels: number) {
+  return {
+    steps: wide.get("steps").list(undefined, (step) => readStep(step, channels)),
+    quantizer: readQuantizer(wide.get("quantizer"), channels),
+    scale: wide.get("scale").numbers(channels),
   };
 }
 

@@ -3,8 +3,8 @@ import { at, dequantize, type Quantizer, quantize, uniformQuantizer, zeroPoint }
 import type { Rounding } from "../numbers/round.ts";
 import { type Call, type Constant, constantOperand, Refusal, requireFinite, scalar } from "./onnx_call.ts";
 
-/** Codes of an activation are stored in one byte. */
-const MAX_ACTIVATION_BITS = 8;
+/** Codes of an activation are stored in one byte, but elements need not reach all, and a narrower quantizer may follow: lowering decides. */
+const MAX_ACTIVATION_BITS = 16;
 /** Codes of a constant (a bias) are int32 at most. */
 const MAX_CONSTANT_BITS = 32;
 

@@ -4,9 +4,10 @@ import { accumulatorScale, type Codes, scalar } from "../graph/form.ts";
 import type { DenseNode, GraphInput } from "../graph/graph.ts";
 import { fromOrderKey, orderKey } from "../numbers/order.ts";
 import { at } from "../numbers/quantizer.ts";
+import { direction } from "../numbers/step.ts";
 import { isUniformUnit, realOf, type Unit } from "../numbers/unit.ts";
 import type { ActivationDtype } from "../program.ts";
-import type { Source } from "./chain.ts";
+import { type Chain, chainRuns, type Link, type Source } from "./chain.ts";
 import { accumulatorOffset, accumulatorRange } from "./dense.ts";
 import type { InputDtype } from "./input.ts";
 
@@ -41,15 +42,42 @@ export function inputElements({ shape }: GraphInput, dtype: InputDtype, unit: Un
   return { dtype, channels, source, offset: [0] };
 }
 
+/** Codes that one byte holds. */
+export const MAX_CODES = 256;
+
+/** How many codes there are, in the channel that has most. */
+export function codeCount({ min, max }: Pick<Codes, "min" | "max">): number {
+  return Math.max(...max.map((code, c) => code - at(min, c) + 1));
+}
+
+/** Codes that elements reach, proven: so many of a wide quantizer may fit a byte. `chain` is without offset; all, where it turns. */
+export function reachedCodes(codes: Codes, chain: Chain): Codes {
+  const turns = ({ node }: Link) =>
+    node.op === "step" && Array.from({ length: chain.channels }, (_, c) => direction(node.step, c)).includes(undefined);
+  if (chain.links.some(turns)) return codes;
+  const reached = chainRuns(chain).map((runs) => runs.map(({ code }) => code));
+  const all = (pick: (list: number[]) => number) => Float64Array.from(reached, pick);
+  return {
+    ...codes,
+    min: all((list) => list.reduce((a, b) => Math.min(a, b))),
+    max: all((list) => list.reduce((a, b) => Math.max(a, b))),
+  };
+}
+
 /** Codes as they are where one byte holds them, else counted from the least code of each channel; or ±1 as bits. */
-export function codeElements(name: string, channels: number, { min, max }: Codes, bit: boolean): Elements {
+export function codeElements(
+  name: string,
+  channels: number,
+  { min, max }: Pick<Codes, "min" | "max">,
+  bit: boolean,
+): Elements {
   const within = (lo: number, hi: number) => min.every((code) => code >= lo) && max.every((code) => code <= hi);
   const [unsigned, signed] = [within(0, 255), within(-128, 127)];
   const widths = max.map((code, c) => code - at(min, c));
-  const widest = Math.max(...widths);
-  if (!signed && widest > 255) {
-    const why = `its codes take ${widest + 1} values, and a byte holds 256`;
-    const instead = "at most 8 bits";
+  const count = codeCount({ min, max });
+  if (count > MAX_CODES) {
+    const why = `its codes take ${count} values, and a byte holds ${MAX_CODES}`;
+    const instead = "at most 8 bits, in it or in a quantizer behind it, before the layer that reads them";
     throw new UnsupportedError([{ node: name, op: "quantize", shape: `[${channels}]`, why, instead }]);
   }
   const plain = unsigned || signed;

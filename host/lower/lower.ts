@@ -6,7 +6,17 @@ import { planArena, type Unplaced } from "./arena.ts";
 import { type Chain, isUniform, lookupTable } from "./chain.ts";
 import { weightDtype } from "./dense.ts";
 import { describeInput, describeOutput } from "./description.ts";
-import { codeElements, type Elements, indexElements, inputElements, realElements, sumElements } from "./elements.ts";
+import {
+  codeCount,
+  codeElements,
+  type Elements,
+  indexElements,
+  inputElements,
+  MAX_CODES,
+  reachedCodes,
+  realElements,
+  sumElements,
+} from "./elements.ts";
 import { decideInput, type InputMeaning, type InputOptions } from "./input.ts";
 import { type Plan, planTensors } from "./plan.ts";
 import { makePost } from "./post.ts";
@@ -189,9 +199,14 @@ function describeElements(
   for (const node of plan.nodes) {
     const { output: value, channels } = node;
     if (plan.codes.has(value)) {
-      reasons.collect(() =>
-        elements.set(value, codeElements(node.name, channels, form.get(value) as Codes, plan.bits.has(value))),
-      );
+      reasons.collect(() => {
+        const codes = form.get(value) as Codes;
+        const { base, links } = plan.chain(value);
+        const source = elements.get(base)?.source;
+        const wide = source && codeCount(codes) > MAX_CODES;
+        const held = wide ? reachedCodes(codes, { channels, source, links, offset: [0] }) : codes;
+        elements.set(value, codeElements(node.name, channels, held, plan.bits.has(value)));
+      });
     }
     const codes = elements.get(plan.sameCodes(node.input));
     if (node.op === "dense") reasons.collect(() => weightDtype(node));

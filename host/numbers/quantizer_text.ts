@@ -35,7 +35,7 @@ export function parseQuantizer(text: string): Quantizer {
   const words = WORDS.filter((word) => fields.has(word));
   if (words.length !== 1) fail(`found ${words.join(" and ") || "none"} of signed, unsigned and bipolar`);
   if (bipolar && bits !== 1) fail(`found ${bits} bits of a sign`);
-  if (!(Number.isInteger(bits) && bits >= 1 && bits <= 8)) fail("bits are not 1 to 8");
+  if (!(Number.isInteger(bits) && bits >= 1 && bits <= 16)) fail("bits are not 1 to 16");
   const quantizer = uniformQuantizer({
     scale: Float64Array.of(scale),
     zero: Float64Array.of(zero),
