@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { InputError, type InputRows, type Program, sampleInputs } from "../host/index.ts";
+import { shown } from "../host/printable.ts";
 import { splitRows } from "../host/verify.ts";
 import { readChunks, readFile } from "./files.ts";
 import { CHUNK_BYTES } from "./inputs/byte_stream.ts";
@@ -64,7 +65,7 @@ export function openSamples(
     return {
       rows,
       total,
-      meaning: `${basename(path)}: ${meaning}`,
+      meaning: `${shown(basename(path))}: ${meaning}`,
       shapes: [sampleShape(input, channels), shape],
       *batches(count) {
         let left = rows * channels;
