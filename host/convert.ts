@@ -6,7 +6,7 @@ import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
 import { classCount } from "./describe.ts";
 import { InputError } from "./errors.ts";
-import type { InputOptions } from "./lower/elements.ts";
+import type { InputOptions } from "./lower/input.ts";
 import { lower } from "./lower/lower.ts";
 import type { Program } from "./program.ts";
 import { type WeightsReport, weightsReport } from "./report.ts";
@@ -20,9 +20,12 @@ export interface ConvertOptions {
   name?: string;
   /** Grows with every release of the model; 1 if not given. */
   modelVersion?: number;
-  /** Elements of the inputs. Without it, pictures (three axes or more) are u8 / 255, others f32. */
+  /**
+   * Elements of the inputs, and what they stand for: `{ dtype: "u8", scale: "1/255", mean: 0.1307, std: 0.3081 }`. What is left out is read from
+   * the checkpoint; the notes say what it leaves open.
+   */
   input?: InputOptions;
-  /** Quantizer of the inputs, for checkpoints that have none before their first layer: "scale=…,zero=…,bits=…,signed|unsigned". */
+  /** Quantizer of the inputs, for checkpoints that have none before their first layer: "scale=…,zero=…,bits=…,signed|unsigned" or "bipolar". */
   inputQuantizer?: string;
   /** Whether outputs are the index of their greatest score, instead of the scores. */
   argmax?: boolean;

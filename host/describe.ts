@@ -1,7 +1,8 @@
-import { at, quantize, zeroPoint } from "./numbers/quantizer.ts";
+import { at, codeRange, quantize, zeroPoint } from "./numbers/quantizer.ts";
 import { softmax } from "./numbers/softmax.ts";
 import { applySteps } from "./numbers/step.ts";
-import type { Description, OutputDescription, Program } from "./program.ts";
+import { realOf } from "./numbers/unit.ts";
+import type { ActivationDtype, Description, OutputDescription, Program } from "./program.ts";
 
 /** What the checkpoint's output is, (rows, channels), for the elements of an output tensor. */
 export function scores(output: OutputDescription, elements: Int32Array, rows: number): Float32Array {
@@ -22,15 +23,43 @@ export function scores(output: OutputDescription, elements: Int32Array, rows: nu
 
 /** The elements of tensor `inputs[index].codes` for real inputs `x`, (rows, channels), without NaN. */
 export function inputCodes(description: Description, index: number, x: Float32Array, rows: number): Int32Array {
-  const { steps, quantizer, codes } = description.inputs[index]!;
+  const { wide = [], steps, quantizer, codes } = description.inputs[index]!;
   const { offset } = description.tensors[codes]!;
   const channels = x.length / rows;
   const elements = new Int32Array(x.length);
   for (let i = 0; i < x.length; i++) {
     const c = i % channels;
-    elements[i] = quantize(quantizer, applySteps(steps, x[i]!, c), c) - zeroPoint(quantizer, c) - at(offset, c);
+    const real = wide.reduce((number, before) => {
+      const code = quantize(before.quantizer, applySteps(before.steps, number, c), c);
+      return (code - zeroPoint(before.quantizer, c)) * at(before.scale, c);
+    }, x[i]!);
+    elements[i] = quantize(quantizer, applySteps(steps, real, c), c) - zeroPoint(quantizer, c) - at(offset, c);
   }
   return elements;
+}
+
+/** Elements of the dtypes of integer inputs. */
+const ELEMENTS: Partial<Record<ActivationDtype, [min: number, max: number]>> = {
+  u8: [0, 255],
+  i8: [-128, 127],
+  i16: [-32768, 32767],
+};
+
+/**
+ * The first of some real inputs, (rows, channels), that no element could stand for, or −1. It matters for quantizers of more codes than
+ * a byte holds: the program only holds those that elements reach.
+ */
+export function beyondElements({ tensors, inputs, description }: Program, index: number, x: Float32Array): number {
+  const { dtype, channels } = tensors[inputs[index]!]!;
+  const { unit, quantizer } = description!.inputs[index]!;
+  const [min, max] = ELEMENTS[dtype] ?? [];
+  const codes = codeRange(quantizer);
+  if (min === undefined || max === undefined || codes.max - codes.min <= 255) return -1;
+  const real = realOf(unit, channels);
+  return x.findIndex((number, i) => {
+    const [a, b] = [real(min, i % channels), real(max, i % channels)];
+    return number < Math.min(a, b) || number > Math.max(a, b);
+  });
 }
 
 /** How an output tells a class: it is its index, one score whose sign says it (class 1: at least 0), or has a score for each. */

@@ -16,7 +16,7 @@ import { readBlob } from "./blob/read.ts";
 import { repackForModule } from "./blob/repack.ts";
 import { FASTEST } from "./blob/targets.ts";
 import { writeBlob } from "./blob/write.ts";
-import { inputCodes, scores } from "./describe.ts";
+import { beyondElements, inputCodes, scores } from "./describe.ts";
 import { EngineError, InputError } from "./errors.ts";
 import type { ActivationDtype, PackingName, Program } from "./program.ts";
 
@@ -232,6 +232,12 @@ export class Session {
         const [row, channel] = [Math.floor(bad / channels), bad % channels];
         throw new InputError(
           `${where()}: found ${elements[bad]} in row ${row}, element ${channel}, expected finite numbers`,
+        );
+      }
+      const beyond = real && dtype !== "f32" && description ? beyondElements(this.program, i, elements) : -1;
+      if (beyond >= 0) {
+        throw new InputError(
+          `${where()}: found ${elements[beyond]} in row ${Math.floor(beyond / channels)}, element ${beyond % channels}, expected what an element of ${dtype} stands for`,
         );
       }
       return elements.length / channels;

@@ -12,6 +12,7 @@ import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/ind
 import { EngineError, InputError } from "./errors.ts";
 import { evaluate } from "./graph/evaluate.ts";
 import { orderKey } from "./numbers/order.ts";
+import { isIdentity, realOf, unitText } from "./numbers/unit.ts";
 import type { Program } from "./program.ts";
 import type { InputRows, Session } from "./session.ts";
 
@@ -160,7 +161,15 @@ export class Tally {
 /** The checkpoint as it was converted. */
 function readFor(program: Program, bytes: Uint8Array): Checkpoint {
   if (!program.description) throw new InputError("the blob has no description, so its tensors cannot be named");
-  return readCheckpoint(bytes, importOptions(program.description.converter.choices));
+  const checkpoint = readCheckpoint(bytes, importOptions(program.description.converter.choices));
+  for (const { name, unit } of program.description.inputs) {
+    const input = checkpoint.graph.inputs.find((each) => each.name === name);
+    if (!input?.integers || isIdentity(unit)) continue;
+    throw new InputError(
+      `input "${name}": an element e of the blob stands for ${unitText(unit, "e")}, but the checkpoint takes integers as they are`,
+    );
+  }
+  return checkpoint;
 }
 
 /** What the checkpoint computes: integers of every value, and outputs. */
@@ -171,8 +180,10 @@ interface Expected {
 
 function expectedOf({ graph }: Checkpoint, program: Program, inputs: readonly InputRows[], rows: number): Expected {
   const real = inputs.map((elements, i) => {
-    const { divide } = program.description!.inputs[i]!;
-    return elements instanceof Float32Array ? elements : Float32Array.from(elements, (element) => element / divide);
+    if (elements instanceof Float32Array) return elements;
+    const { channels } = program.tensors[program.inputs[i]!]!;
+    const real = realOf(program.description!.inputs[i]!.unit, channels);
+    return Float32Array.from(elements, (element, j) => real(element, j % channels));
   });
   const integers = new Map<string, Float64Array>();
   const outputs = evaluate(graph, real, rows, (value, seen) => integers.set(value, seen));

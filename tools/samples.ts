@@ -1,4 +1,6 @@
+import { basename } from "node:path";
 import { InputError, type InputRows, type Program, sampleInputs } from "../host/index.ts";
+import { shown } from "../host/printable.ts";
 import { splitRows } from "../host/verify.ts";
 import { readChunks, readFile } from "./files.ts";
 import { CHUNK_BYTES } from "./inputs/byte_stream.ts";
@@ -8,6 +10,7 @@ import { fitRows } from "./inputs/rows.ts";
 import { formatShape } from "./inputs/shape.ts";
 import { nameOf } from "./stdio.ts";
 import type { Picture } from "./terminal/picture.ts";
+import { conversionOf, inputText } from "./units.ts";
 
 /** Rows read at a time where all are wanted. */
 const PART_ROWS = 1024;
@@ -21,11 +24,14 @@ export interface Samples {
   elements: InputRows;
   /** Shape of a sample: as the file has it, and as the model has it. */
   shapes: number[][];
+  /** Where the samples come from and what their elements are to the model. */
+  meaning: string;
 }
 
 /** Samples that come as they are asked for. */
 export interface SampleStream {
   rows: number;
+  meaning: string;
   /**
    * The rows in order, once: `count` at a time, and what is left, as one array per input. A file is read to its end, whatever the
    * limit: InputError where it is damaged, which may come behind the last row.
@@ -37,10 +43,11 @@ export interface SampleStream {
 /** Samples that cover a model's quantizers, the same every time. */
 export function seededSamples(program: Program, rows: number): SampleStream {
   const inputs = sampleInputs(program, rows);
-  return { rows, batches: (count) => splitRows(program, inputs, count), close: () => {} };
+  const meaning = `seeded elements: ${program.inputs.map((_, i) => inputText(program, i)).join("; ")}`;
+  return { rows, meaning, batches: (count) => splitRows(program, inputs, count), close: () => {} };
 }
 
-/** Opens samples for the only input of a model. u8 samples for an input of real numbers are pictures, and stand for value / 255. */
+/** Opens samples for the only input of a model; `conversionOf` says what its elements become. */
 export function openSamples(
   path: string,
   program: Program,
@@ -49,25 +56,25 @@ export function openSamples(
   if (program.inputs.length !== 1) {
     throw new InputError(`the model has ${program.inputs.length} inputs, expected 1: a file holds samples for one`);
   }
-  const { dtype, channels } = program.tensors[program.inputs[0]!]!;
+  const { channels } = program.tensors[program.inputs[0]!]!;
   const shape = program.description?.inputs[0]?.shape ?? [channels];
   const name = nameOf(path);
   const input = openInput(readChunks(path, CHUNK_BYTES), name);
   try {
     const { rows: total, dtype: found, batches } = fitRows(input, shape, name);
-    if (found === "i32") throw new InputError(`${name}: elements are i32, expected ${dtype}`);
-    const isPicture = found === "u8" && dtype === "f32";
+    const { convert, meaning } = conversionOf(input.kind, found, program, name);
     const rows = Math.min(total, limit);
     return {
       rows,
       total,
+      meaning: `${shown(basename(path))}: ${meaning}`,
       shapes: [sampleShape(input, channels), shape],
       *batches(count) {
         let left = rows * channels;
         for (const part of batches(count)) {
-          const elements = part.subarray(0, left) as InputRows;
+          const elements = part.subarray(0, left);
           left -= elements.length;
-          if (elements.length > 0) yield [isPicture ? Float32Array.from(elements, (value) => value / 255) : elements];
+          if (elements.length > 0) yield [convert(elements)];
         }
       },
       close: () => input.close(),

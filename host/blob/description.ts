@@ -2,6 +2,7 @@ import { BlobError } from "../errors.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { ROUNDINGS } from "../numbers/round.ts";
 import { STEP_KINDS, type Step } from "../numbers/step.ts";
+import { type Unit, unitProblem } from "../numbers/unit.ts";
 import type {
   Description,
   InputDescription,
@@ -63,14 +64,37 @@ export function decodeDescription(bytes: Uint8Array, offset: number, program: Pr
 }
 
 function readInput(input: Reader, channels: number, program: Program): InputDescription {
+  const wide = input.get("wide");
   return {
     name: input.get("name").text(),
     shape: input.get("shape").shape(channels),
-    divide: input.get("divide").number(),
+    unit: readUnit(input.get("unit"), input.get("shape").shape(channels)[0] ?? 1),
+    basis: input.get("basis").oneOf(["declared", "read", "assumed"]),
+    ...(wide.value !== undefined && { wide: wide.list(undefined, (each) => readWide(each, channels)) }),
     steps: input.get("steps").list(undefined, (step) => readStep(step, channels)),
     quantizer: readQuantizer(input.get("quantizer"), channels),
     codes: input.get("codes").codes(program, channels),
   };
+}
+
+function readWide(wide: Reader, channels: number) {
+  return {
+    steps: wide.get("steps").list(undefined, (step) => readStep(step, channels)),
+    quantizer: readQuantizer(wide.get("quantizer"), channels),
+    scale: wide.get("scale").numbers(channels),
+  };
+}
+
+/** `axis` is the size of the input's first axis. */
+function readUnit(unit: Reader, axis: number): Unit {
+  const vector = (name: keyof Unit) => unit.get(name).numbers(axis);
+  const read: Unit = {
+    multiply: vector("multiply"),
+    divide: vector("divide"),
+    mean: vector("mean"),
+    std: vector("std"),
+  };
+  return unitProblem(read) === undefined ? read : unit.refuse("numbers that give every element one in f32");
 }
 
 function readOutput(output: Reader, channels: number): OutputDescription {
@@ -147,6 +171,10 @@ class Reader {
       return this.#fail(this.#path, "an object");
     const value = Object.hasOwn(this.value, name) ? (this.value as Record<string, unknown>)[name] : undefined;
     return new Reader(value, `${this.#path}.${name}`, this.#fail);
+  }
+
+  refuse(expected: string): never {
+    return this.#fail(this.#path, expected);
   }
 
   with<T>(read: (reader: Reader) => T): T {

@@ -6,7 +6,14 @@ import { missingQuantizers, unsupportedIn } from "../graph/supported.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { attributesOf, type Call, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./onnx_call.ts";
 import { OPS } from "./onnx_ops.ts";
-import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from "./onnx_proto.ts";
+import {
+  DATA_TYPE,
+  decodeModel,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+} from "./onnx_proto.ts";
 import { readTensor } from "./onnx_tensor.ts";
 import { elements } from "./tensor.ts";
 
@@ -69,7 +76,9 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
 
   const initializers = new Map(file.initializer.map((tensor) => [tensor.name ?? "", tensor]));
   const inputs = readInputs(file, initializers, read);
-  for (const { name, dims, batch } of inputs) values.set(name, { kind: "data", value: name, dims, batch });
+  for (const { name, dims, batch, integers } of inputs) {
+    values.set(name, { kind: "data", value: name, dims, batch, ...(integers && { integer: true }) });
+  }
 
   const lookUp = (name: string, reader: string): Value => {
     const known = values.get(name) ?? readInitializer(initializers.get(name), name, sink);
@@ -145,6 +154,23 @@ function liveNodes(file: GraphProto): { nodes: { node: NodeProto; index: number 
   return { nodes, read };
 }
 
+/** Types of an input whose elements are whole numbers, and what holds them. */
+const INTEGERS: Record<number, NonNullable<GraphInput["integers"]>> = {
+  [DATA_TYPE.UINT8]: "u8",
+  [DATA_TYPE.BOOL]: "u8",
+  [DATA_TYPE.INT8]: "i8",
+  [DATA_TYPE.INT16]: "i16",
+  [DATA_TYPE.UINT16]: "wide",
+  [DATA_TYPE.INT32]: "wide",
+  [DATA_TYPE.INT64]: "wide",
+  [DATA_TYPE.UINT32]: "wide",
+  [DATA_TYPE.UINT64]: "wide",
+  [DATA_TYPE.UINT4]: "u8",
+  [DATA_TYPE.INT4]: "i8",
+  [DATA_TYPE.UINT2]: "u8",
+  [DATA_TYPE.INT2]: "i8",
+};
+
 interface FileInput extends GraphInput {
   dims: number[];
   batch: number | undefined;
@@ -177,9 +203,11 @@ function readInputs(
         `${where}: shape [${sizes.map((size) => size ?? "?")}], expected fixed sizes after the batch and at most ${MAX_CHANNELS} elements`,
       );
     }
+    const integers = INTEGERS[type?.tensor_type?.elem_type ?? DATA_TYPE.FLOAT];
     inputs.push({
       name,
       shape,
+      ...(integers && { integers }),
       dims: batchless ? shape : [Number.NaN, ...shape],
       batch: batch && batch > 0 ? batch : undefined,
     });
@@ -257,7 +285,7 @@ function finish(
   const rename = (value: string): string => renamed.get(value) ?? value;
   return {
     name,
-    inputs: inputs.map(({ name, shape }) => ({ name, shape })),
+    inputs: inputs.map(({ name, shape, integers }) => ({ name, shape, ...(integers && { integers }) })),
     nodes: nodes.map((node) => ({ ...node, input: rename(node.input), output: rename(node.output) })),
     outputs: outputs.flatMap(({ value }) => (value.kind === "data" ? [rename(value.value)] : [])),
   };

@@ -66,10 +66,14 @@ export function node(
   };
 }
 
-/** An f32 value; a string is a size that varies: `valueInfo("x", ["batch", 784])`. */
-export function valueInfo(name: string, shape: (number | string)[]): Draft<ValueInfoProto> {
+/** A value, f32 if not told; a string is a size that varies: `valueInfo("x", ["batch", 784])`. */
+export function valueInfo(
+  name: string,
+  shape: (number | string)[],
+  elem_type: number = DATA_TYPE.FLOAT,
+): Draft<ValueInfoProto> {
   const dim = shape.map((size) => (typeof size === "number" ? { dim_value: size } : { dim_param: size }));
-  return { name, type: { tensor_type: { elem_type: DATA_TYPE.FLOAT, shape: { dim } } } };
+  return { name, type: { tensor_type: { elem_type, shape: { dim } } } };
 }
 
 /** `opsets` by domain; "" is ONNX itself: `{ "": 13, "qonnx.custom_op.general": 1 }`. */

@@ -20,6 +20,8 @@ export interface Data {
   batch: number | undefined;
   /** Set for what QuantizeLinear gives, while only the shape changes: value / scale + zero. */
   quantized?: { value: string; scale: Float64Array; zero: Float64Array };
+  /** Of an integer type: arithmetic wraps around and division truncates, until a Cast makes real numbers of it. */
+  integer?: boolean;
 }
 
 /** Known now: read from the file or folded. */

@@ -63,7 +63,7 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Pow: (call) => arithmetic(call, "pow", undefined),
   Min: (call) => extremum(call, "min"),
   Max: (call) => extremum(call, "max"),
-  Neg: (call) => apply(call, operand(call, 0), [{ kind: "mul", by: vector(-1) }]),
+  Neg: negate,
   Sqrt: (call) => apply(call, operand(call, 0), [{ kind: "pow", by: vector(0.5) }]),
   Reciprocal: (call) => apply(call, operand(call, 0), [{ kind: "rdiv", by: vector(1) }]),
   Relu: (call) => apply(call, operand(call, 0), [{ kind: "relu" }]),
@@ -211,6 +211,7 @@ type Arithmetic = "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "pow";
 /** `right`: the step where the constant is the right operand; `left`: where it is the left one. */
 function arithmetic(call: Call, right: Arithmetic, left: Arithmetic | undefined): Value {
   const [a, b] = [operand(call, 0), operand(call, 1)];
+  refuseIntegers(a, b);
   if (a.kind === "constant" && b.kind === "constant") {
     const swap = right === "mul" && (b.grid !== undefined || b.data.length > a.data.length); // s · W as W · s keeps the grid
     const [x, y] = swap ? [b, a] : [a, b];
@@ -225,6 +226,21 @@ function arithmetic(call: Call, right: Arithmetic, left: Arithmetic | undefined)
     return apply(call, b, [{ kind: left, by: spread(call, a, b) }]);
   }
   throw new Refusal("both operands are data", "one data operand and a constant (no residual connections yet)");
+}
+
+/** Data of an integer type: what wraps around or truncates there is another function than that of real numbers. */
+function refuseIntegers(...operands: (Data | Constant)[]): void {
+  if (!operands.some((each) => each.kind === "data" && each.integer)) return;
+  throw new Refusal(
+    "it computes in the input's integer type, which wraps around and truncates",
+    "a Cast to FLOAT before it",
+  );
+}
+
+function negate(call: Call): Value {
+  const x = operand(call, 0);
+  refuseIntegers(x);
+  return apply(call, x, [{ kind: "mul", by: vector(-1) }]);
 }
 
 /** Of one data operand and any number of constants, or of constants only. */
@@ -473,10 +489,11 @@ const INTEGER_TYPES: readonly number[] = [DATA_TYPE.INT32, DATA_TYPE.INT64];
 function cast(call: Call): Value {
   const x = operand(call, 0);
   const to = call.attributes.int("to") ?? 0;
-  if (FLOAT_TYPES.includes(to)) return x.kind === "data" ? x : { ...x, integer: false };
+  if (FLOAT_TYPES.includes(to)) return { ...x, integer: false };
   if (x.kind === "constant" && INTEGER_TYPES.includes(to)) {
     return constant(x.name, x.dims, x.data.map(Math.trunc), true);
   }
+  if (x.kind === "data" && x.integer && INTEGER_TYPES.includes(to)) return x; // inputs of 64 bits are read as 32
   throw new Refusal(`it casts to type ${to}`, "float32 data, quantized by Quant nodes");
 }
 

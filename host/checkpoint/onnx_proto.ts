@@ -103,6 +103,8 @@ export const DATA_TYPE = {
   BOOL: 9,
   FLOAT16: 10,
   DOUBLE: 11,
+  UINT32: 12,
+  UINT64: 13,
   BFLOAT16: 16,
   UINT4: 21,
   INT4: 22,

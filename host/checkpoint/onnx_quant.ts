@@ -1,5 +1,13 @@
 import { CheckpointError } from "../errors.ts";
-import { at, dequantize, type IntQuantizer, type Quantizer, quantize, zeroPoint } from "../numbers/quantizer.ts";
+import {
+  at,
+  dequantize,
+  type IntQuantizer,
+  type Quantizer,
+  quantize,
+  uniformQuantizer,
+  zeroPoint,
+} from "../numbers/quantizer.ts";
 import type { Rounding } from "../numbers/round.ts";
 import { bitsOf } from "./grid.ts";
 import {
@@ -16,8 +24,8 @@ import {
   shapeText,
 } from "./onnx_call.ts";
 
-/** Codes of an activation are stored in one byte. */
-const MAX_ACTIVATION_BITS = 8;
+/** Codes of an activation are stored in one byte, but elements need not reach all, and a narrower quantizer may follow: lowering decides. */
+const MAX_ACTIVATION_BITS = 16;
 /** Codes of a constant (a bias) are int32 at most. */
 const MAX_CONSTANT_BITS = 32;
 
@@ -65,16 +73,12 @@ export function intQuantizer(call: Call, toVector: ToVector): Quantizer {
   if (!(Number.isInteger(bits) && bits >= 1 && bits <= most)) {
     throw new Refusal(`${bits} bits`, `1 to ${most} bits, an integer`);
   }
-  if (bits === 1 && signed) {
-    if (zero.some((z) => z !== 0) || scale.some((s) => s < 0)) {
-      throw new Refusal(
-        "one signed bit with a zero point or a negative scale",
-        "BipolarQuant, or zero point 0 and scale > 0",
-      );
-    }
-    return { kind: "bipolar", scale };
-  }
-  return { kind: "int", scale, zero, bits, signed, narrow, rounding };
+  const quantizer = uniformQuantizer({ scale, zero, bits, signed, narrow, rounding });
+  if (quantizer) return quantizer;
+  throw new Refusal(
+    "one signed bit with a zero point or a negative scale",
+    "BipolarQuant, or zero point 0 and scale > 0",
+  );
 }
 
 /** `Sign(x)`: −1, 0 or 1, a code of two bits. */

@@ -19,6 +19,8 @@ export interface GraphInput {
   name: string;
   /** Shape of one row as the checkpoint has it, without the batch axis; its product is the number of channels. */
   shape: number[];
+  /** Integers that the checkpoint declares its numbers to be, by what holds them all; undefined for real numbers. */
+  integers?: "u8" | "i8" | "i16" | "wide";
 }
 
 interface NodeBase {

@@ -7,22 +7,24 @@ import { type Chain, isUniform, lookupTable } from "./chain.ts";
 import { weightDtype } from "./dense.ts";
 import { describeInput, describeOutput } from "./description.ts";
 import {
+  codeCount,
   codeElements,
   type Elements,
-  type InputOptions,
   indexElements,
   inputElements,
-  inputOptions,
+  MAX_CODES,
+  reachedCodes,
   realElements,
   sumElements,
 } from "./elements.ts";
+import { decideInput, type InputMeaning, type InputOptions } from "./input.ts";
 import { type Plan, planTensors } from "./plan.ts";
 import { makePost } from "./post.ts";
 import { Reasons } from "./reasons.ts";
 import { fixedScores } from "./scores.ts";
 
 export interface LowerOptions {
-  /** Elements of all inputs. Without it, pictures (three axes or more) are u8 / 255, others f32. */
+  /** Elements of all inputs, and what they stand for; `decideInput` reads from the graph what is left out. */
   input?: InputOptions;
   /** 64 if not given. */
   maxRows?: number;
@@ -52,14 +54,16 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   checkGraph(graph);
   const form = forms(graph);
   const plan = planTensors(graph, form);
-  const elements = describeElements(graph, form, plan, options.input);
+  const first = graph.inputs.map(({ name }) => [...plan.codes].find((codes) => plan.chain(codes).base === name)!);
+  const meanings = graph.inputs.map((input, i) => decideInput(input, plan.chain(first[i]!).links, options.input));
+  const elements = describeElements(graph, form, plan, meanings);
 
   const tensors: Unplaced[] = [];
   const described: (TensorDescription | null)[] = [];
   const tensorOf = new Map<string, number>();
   const ops: Op[] = [];
   const names: OpDescription[] = [];
-  const notes: string[] = [];
+  const notes = meanings.flatMap((meaning) => meaning.notes);
   const inputs = new Set(graph.inputs.map(({ name }) => name));
   const outputs = graph.outputs.map((name) => describeOutput(name, plan, form, elements, options.classes));
 
@@ -140,7 +144,6 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
 
   // Inputs and their codes come first, so that a host may write codes and start behind these ops.
   const reasons = new Reasons();
-  const first = graph.inputs.map(({ name }) => [...plan.codes].find((codes) => plan.chain(codes).base === name)!);
   for (const { name } of graph.inputs) addTensor(name);
   for (const codes of first) reasons.collect(() => addCodes(codes));
   for (const node of plan.nodes) {
@@ -154,10 +157,9 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     name: options.name ?? graph.name,
     source: options.source,
     converter: options.converter,
-    inputs: graph.inputs.map((input, i) => {
-      const { divide } = inputOptions(input, options.input);
-      return describeInput(input, divide, plan.chain(first[i]!).links, tensorOf.get(first[i]!)!);
-    }),
+    inputs: graph.inputs.map((input, i) =>
+      describeInput(input, meanings[i]!, plan.chain(first[i]!).links, tensorOf.get(first[i]!)!),
+    ),
     outputs: outputs.map(({ output }) => output),
     ops: names,
     tensors: described,
@@ -187,19 +189,24 @@ function describeElements(
   graph: Graph,
   form: Map<string, Form>,
   plan: Plan,
-  input: InputOptions | undefined,
+  meanings: readonly InputMeaning[],
 ): Map<string, Elements> {
   const elements = new Map<string, Elements>();
   const reasons = new Reasons();
-  for (const graphInput of graph.inputs) {
-    elements.set(graphInput.name, inputElements(graphInput, inputOptions(graphInput, input)));
+  for (const [i, input] of graph.inputs.entries()) {
+    elements.set(input.name, inputElements(input, meanings[i]!.dtype, meanings[i]!.unit));
   }
   for (const node of plan.nodes) {
     const { output: value, channels } = node;
     if (plan.codes.has(value)) {
-      reasons.collect(() =>
-        elements.set(value, codeElements(node.name, channels, form.get(value) as Codes, plan.bits.has(value))),
-      );
+      reasons.collect(() => {
+        const codes = form.get(value) as Codes;
+        const { base, links } = plan.chain(value);
+        const source = elements.get(base)?.source;
+        const wide = source && codeCount(codes) > MAX_CODES;
+        const held = wide ? reachedCodes(codes, { channels, source, links, offset: [0] }) : codes;
+        elements.set(value, codeElements(node.name, channels, held, plan.bits.has(value)));
+      });
     }
     const codes = elements.get(plan.sameCodes(node.input));
     if (node.op === "dense") reasons.collect(() => weightDtype(node));

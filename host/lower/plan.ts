@@ -1,9 +1,10 @@
 import { type Unsupported, UnsupportedError } from "../errors.ts";
-import type { Form } from "../graph/form.ts";
-import type { Graph, Node, StepNode } from "../graph/graph.ts";
+import type { Codes, Form } from "../graph/form.ts";
+import type { Graph, Node, QuantizeNode, StepNode } from "../graph/graph.ts";
 import { liveNodes } from "../graph/live.ts";
 import type { Link } from "./chain.ts";
 import { isBinary } from "./dense.ts";
+import { codeCount, MAX_CODES } from "./elements.ts";
 
 /** Which values of a graph get a tensor, and what stands between them. Per-element nodes between two tensors are fused. */
 export interface Plan {
@@ -45,15 +46,29 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
 
   const nodes = liveNodes(graph);
   const ends = [...outputSources(graph)].map((value) => tail(value).base);
-  const firsts = nodes.filter((node) => node.op === "quantize" && isInput(tail(node.input).base));
+  const firsts = nodes.filter((node): node is QuantizeNode => node.op === "quantize" && isInput(tail(node.input).base));
   const quantized = firsts.map((node) => tail(node.input).base);
   refuseInputs(graph, quantized, ends);
 
-  const codes = new Set([
-    ...firsts.map((node) => node.output),
+  const read = [
     ...nodes.filter((node) => node.op === "dense").map((node) => sameCodes(node.input)),
     ...ends.filter(isCodes).map(sameCodes),
-  ]);
+  ];
+
+  /** Codes of more than a byte that only lead to another quantizer need no tensor: both are one function of the input's elements. */
+  const narrowed = (first: QuantizeNode): QuantizeNode => {
+    if (codeCount(form.get(first.output) as Codes) <= MAX_CODES || read.includes(first.output)) return first;
+    for (let value = first.output; ; ) {
+      const readers = nodes.filter((node) => node.input === value);
+      const [next] = readers;
+      if (readers.length !== 1 || ends.includes(value) || !next) return first;
+      if (next.op === "quantize") return narrowed(next);
+      if (next.op !== "step" || (next.step.kind === "relu" && isCodes(next.output))) return first;
+      value = next.output;
+    }
+  };
+
+  const codes = new Set([...firsts.map((node) => narrowed(node).output), ...read]);
 
   const chain = (value: string): { base: string; links: Link[] } => {
     const node = definer(value) as Link["node"];

@@ -27,6 +27,16 @@ export interface BipolarQuantizer {
 
 export type Quantizer = IntQuantizer | BipolarQuantizer;
 
+/**
+ * The quantizer that these fields mean, wherever they are written: one signed bit is the sign, ±1, as QONNX has it. Undefined for one
+ * signed bit with a zero point or a scale that is not above 0, which the sign has no use for.
+ */
+export function uniformQuantizer(fields: Omit<IntQuantizer, "kind">): Quantizer | undefined {
+  const { scale, zero, bits, signed } = fields;
+  if (bits !== 1 || !signed) return { kind: "int", ...fields };
+  return zero.every((z) => z === 0) && scale.every((s) => s > 0) ? { kind: "bipolar", scale } : undefined;
+}
+
 /** Entry of a vector that holds one value for all channels, or one per channel. */
 export function at(vector: ArrayLike<number>, channel: number): number {
   return vector[vector.length === 1 ? 0 : channel]!;

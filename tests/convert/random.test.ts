@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { tilingOf } from "../../host/blob/tiles.ts";
 import { type Conversion, convert } from "../../host/convert.ts";
 import { UnsupportedError } from "../../host/errors.ts";
-import type { InputDtype } from "../../host/lower/elements.ts";
+import type { InputDtype } from "../../host/lower/input.ts";
 import type { Op, Program } from "../../host/program.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { type Difference, verify } from "../../host/verify.ts";

@@ -118,7 +118,7 @@ describe("constants before a layer", () => {
       const wanted = SAMPLES.flatMap((x) => definition(quantizer, steps, x));
       for (const [i, found] of y!.entries()) expect(found, `${i}`).toBeCloseTo(wanted[i]!, 5);
       const pixels = Uint8Array.from({ length: 256 * CHANNELS }, (_, i) => (i * 31) % 256);
-      expectAgreement(graph, pixels, { input: { dtype: "u8", divide: 25 } });
+      expectAgreement(graph, pixels, { input: { dtype: "u8", scale: "1/25" } });
     }
   });
 

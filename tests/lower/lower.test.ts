@@ -245,7 +245,7 @@ describe("argmax", () => {
     return b.graph([2], b.argmax(value));
   };
   const pairs = Uint8Array.from({ length: 512 }, (_, i) => (i % 2 === 0 ? (i >> 1) & 15 : i >> 5));
-  const options: Partial<LowerOptions> = { input: { dtype: "u8", divide: 1 } };
+  const options: Partial<LowerOptions> = { input: { dtype: "u8", scale: 1 } };
 
   it("compares accumulators where all channels have one slope and offset", () => {
     const { program, notes } = expectAgreement(build([0.25], { kind: "add", by: by(0.5) }), pairs, options);

@@ -45,7 +45,8 @@ describe("tern run", () => {
         "--weights",
         way,
       );
-      expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "", stderr: "" });
+      const said = `zero-to-nine.npy: u8 elements e, x = e / 255 (read)\n`;
+      expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: said, stderr: "" });
       expect(readScores("out.npy")).toEqual({ kind: "npy", shape: [10, 10], dtype: "f32", data: expected });
     });
   }
@@ -74,7 +75,7 @@ describe("tern run", () => {
   it("shows where the time goes", () => {
     const { code, stdout } = tern("run", model, TEN, "--profile", "-o", path("profiled.npy"));
     expect(code).toBe(0);
-    const [head, ...lines] = stdout.split("\n").slice(0, 5); // what follows says what was repacked, and written
+    const [head, ...lines] = stdout.split("\n").slice(1, 6); // what follows says what was repacked, and written
     expect(head).toMatch(/^op, 10 rows +ms +share +MACs +MACs per second$/);
     expect(lines[0]).toMatch(/^Gemm_dense1.sums +dense +\d+\.\d{3} +\d+\.\d % +163,840 +[\d,]+ M\/s$/);
     expect(lines[3]).toMatch(/^all +\d+\.\d{3} +100\.0 % +211,200/);
@@ -132,7 +133,7 @@ describe("tern run", () => {
     expect(await run("codes")).toMatchObject({ shape: [2, 3], dtype: "i8", data: Int8Array.of(0, 7, 4, -2, -2, 0) });
     expect(await run("index")).toMatchObject({ shape: [2], dtype: "i32", data: Int32Array.of(1, 2) });
     expect(tern("run", path("index.tern"), batch).stdout).toMatch(
-      /^row 0\nclass 1\n\nrow 1\nclass 2\n\n2 rows in v8, [\d.e+]+ ms\n$/,
+      /^batch.npy: real numbers\nrow 0\nclass 1\n\nrow 1\nclass 2\n\n2 rows in v8, [\d.e+]+ ms\n$/,
     );
   });
 
@@ -143,7 +144,7 @@ describe("tern run", () => {
     expect(readScores("both.0.npy")).toMatchObject({ shape: [1, 3], dtype: "f32", data: Float32Array.of(0, 5, 2) });
     expect(readScores("both.1.npy")).toMatchObject({ shape: [1, 3], dtype: "i8", data: Int8Array.of(0, 7, 4) });
     expect(tern("run", both, sample).stdout).toMatch(
-      /^sums:\n0 .*\n1 .*<\n2 .*\ny:\n0 .*\n1 .*<\n2 .*\n\n1 row in v8, .* ms\n$/,
+      /^sample.npy: real numbers\nsums:\n0 .*\n1 .*<\n2 .*\ny:\n0 .*\n1 .*<\n2 .*\n\n1 row in v8, .* ms\n$/,
     );
   });
 
@@ -156,20 +157,20 @@ describe("tern run", () => {
     expect(tern("inspect", bare).stdout).toMatch(/^model {4}without a description, version 1/);
   });
 
-  it("reads i8 and i16 for models that take them, and u8 pictures as value / 255 for models of real numbers", async () => {
-    const blob = async (name: string, dtype: "i8" | "i16" | "f32", divide: number) =>
-      put(name, (await convert(smallCheckpoint("scores"), { input: { dtype, divide } })).blob);
+  it("reads i8 and i16 for models that take them, and u8 as the numbers that they are for models of real numbers", async () => {
+    const blob = async (name: string, dtype: "i8" | "i16" | "f32", scale?: "1/1" | "1/100") =>
+      put(name, (await convert(smallCheckpoint("scores"), { input: { dtype, ...(scale && { scale }) } })).blob);
     const scoresOf = (blobPath: string, npy: Uint8Array) => {
       const { code, stderr } = tern("run", blobPath, put("in.npy", npy), "-o", path("out.npy"));
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       return Array.from(readScores("out.npy").data);
     };
     const i8 = writeNpy({ shape: [4], dtype: "i8", data: Int8Array.of(1, 2, 3, 0) });
-    expect(scoresOf(await blob("i8.tern", "i8", 1), i8)).toEqual([0, 5, 2]);
+    expect(scoresOf(await blob("i8.tern", "i8", "1/1"), i8)).toEqual([0, 5, 2]);
     const i16 = writeNpy({ shape: [4], dtype: "i16", data: Int16Array.of(100, 200, 300, 0) });
-    expect(scoresOf(await blob("i16.tern", "i16", 100), i16)).toEqual([0, 5, 2]);
-    const u8 = writeNpy({ shape: [4], dtype: "u8", data: Uint8Array.of(255, 0, 0, 0) });
-    expect(scoresOf(await blob("f32.tern", "f32", 1), u8)).toEqual([1, 0, -1]);
+    expect(scoresOf(await blob("i16.tern", "i16", "1/100"), i16)).toEqual([0, 5, 2]);
+    const u8 = writeNpy({ shape: [4], dtype: "u8", data: Uint8Array.of(1, 2, 3, 0) });
+    expect(scoresOf(await blob("f32.tern", "f32"), u8)).toEqual([0, 5, 2]);
   });
 
   const npy = (shape: number[], data: Float32Array) => writeNpy({ shape, dtype: "f32", data });
@@ -188,7 +189,7 @@ describe("tern run", () => {
     [
       "a wrong dtype",
       writeNpy({ shape: [16, 16], dtype: "i8", data: new Int8Array(256) }),
-      "found Int8Array, expected u8 or f32",
+      "elements are i8, expected u8 (x = e / 255) or f32 (real numbers)",
     ],
     [
       "integers of 32 bits",

@@ -9,9 +9,10 @@ import {
   type Target,
   v8,
 } from "../../host/index.ts";
-import type { InputDtype } from "../../host/lower/elements.ts";
+import type { InputDtype } from "../../host/lower/input.ts";
 import { plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
+import { parseUnit } from "../../host/numbers/unit.ts";
 import { shown } from "../../host/printable.ts";
 import { readFile } from "../files.ts";
 import { namingFiles } from "../models.ts";
@@ -84,7 +85,9 @@ interface Args {
   name?: string;
   "model-version"?: string;
   input?: InputDtype;
-  divide?: string;
+  "input-scale"?: string;
+  mean?: string;
+  std?: string;
   "input-quant"?: string;
   argmax?: boolean;
   "max-rows"?: string;
@@ -105,19 +108,27 @@ function optionsOf(args: Args): ConvertOptions {
   };
 }
 
-function inputOption({ input, divide }: Args): ConvertOptions["input"] {
-  if (divide === undefined) return input === undefined ? undefined : { dtype: input };
-  if (input === undefined) throw new UsageError("--divide needs --input");
-  if (Number.isFinite(Number(divide)) && Number(divide) > 0) return { dtype: input, divide: Number(divide) };
-  throw new UsageError(`--divide "${divide}", expected a positive number`);
+function inputOption({ input, "input-scale": scale, mean, std }: Args): ConvertOptions["input"] {
+  const texts = {
+    ...(scale !== undefined && { scale }),
+    ...(mean !== undefined && { mean }),
+    ...(std !== undefined && { std }),
+  };
+  const unit = checked("--input-scale, --mean and --std", () => parseUnit(texts));
+  return { ...(input && { dtype: input }), ...unit };
 }
 
 function quantizerOption(text: string | undefined): string | undefined {
+  if (text !== undefined) checked("--input-quant", () => parseQuantizer(text));
+  return text;
+}
+
+/** What `parse` makes of an option; UsageError where it refuses. */
+function checked<T>(option: string, parse: () => T): T {
   try {
-    if (text !== undefined) parseQuantizer(text);
-    return text;
+    return parse();
   } catch (error) {
-    throw new UsageError(`--input-quant: ${(error as Error).message}`);
+    throw new UsageError(`${option}: ${(error as Error).message}`);
   }
 }
 
@@ -131,7 +142,14 @@ export default defineCommand({
     name: { type: "string", description: "Name of the model, else that of the file" },
     "model-version": { type: "string", valueHint: "N", description: "Grows with every release, else 1" },
     input: { type: "enum", options: ["u8", "i8", "i16", "f32"], description: "Elements of the input" },
-    divide: { type: "string", valueHint: "N", description: "An element e stands for e / N" },
+    "input-scale": {
+      type: "string",
+      valueHint: "S",
+      description:
+        "An element or pixel e stands for (e · S − M) / D;\n1/255: 0 … 1; 1: 0 … 255; else what the checkpoint says",
+    },
+    mean: { type: "string", valueHint: "M", description: "One number, or one per channel: 0.485,0.456,0.406" },
+    std: { type: "string", valueHint: "D", description: "Deviation, one or one per channel" },
     "input-quant": {
       type: "string",
       valueHint: "Q",

@@ -26,6 +26,8 @@ export interface Evaluation {
   /** The output that tells the class, and how: its index, the sign of its one score, or the greatest of its scores. */
   output: string;
   readout: Readout;
+  /** Where the samples come from, and what their elements are to the model. */
+  input: string;
   /** Wall time of the runs, reading included. */
   ms: number;
 }
@@ -72,7 +74,7 @@ export async function evaluate(
     const ms = performance.now() - start;
     const right = confusion.reduce((sum, line, label) => sum + line[label]!, 0);
     const told = { output: outputNames(program)[index]!, readout: readoutOf(program, index) };
-    return { samples: row, right, accuracy: right / row, confusion, classes, ...told, ms };
+    return { samples: row, right, accuracy: right / row, confusion, classes, ...told, input: samples.meaning, ms };
   } finally {
     progress.end();
     samples.close();
@@ -138,7 +140,7 @@ function formatEvaluation(evaluation: Evaluation): string[] {
   const lines = fits ? matrix : formatMistakes(confusion, names);
   const { readout, output } = evaluation;
   const how = readout === "sign" ? [`class 1 where output "${shown(output)}" is at least 0, else class 0`] : [];
-  return [formatAccuracy(evaluation), ...how, "", ...lines];
+  return [evaluation.input, formatAccuracy(evaluation), ...how, "", ...lines];
 }
 
 function formatMatrix(confusion: number[][], classes: string[]): string[] {

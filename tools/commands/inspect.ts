@@ -8,6 +8,7 @@ import { nameOf } from "../stdio.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
+import { inputText } from "../units.ts";
 
 export const EXAMPLE = "inspect model.tern";
 
@@ -62,11 +63,8 @@ function formatId(modelId: bigint): string {
 export function formatEnds({ program }: Inspection): string[] {
   const { tensors, description } = program;
   const inputs = program.inputs.map((tensor, i) => {
-    const { dtype, channels } = tensors[tensor]!;
-    const described = description?.inputs[i];
-    if (!described) return `input    [${channels}]: ${dtype}`;
-    const { name, shape, divide } = described;
-    return `input    ${shown(name)} ${formatShape(shape)}: ${dtype}${divide === 1 ? "" : ` / ${divide}`}`;
+    const { name, shape } = description?.inputs[i] ?? { shape: [tensors[tensor]!.channels] };
+    return `input    ${name === undefined ? "" : `${shown(name)} `}${formatShape(shape)}: ${inputText(program, i)}`;
   });
   const outputs = program.outputs.map((tensor, i) => {
     const { dtype, channels } = tensors[tensor]!;

@@ -65,8 +65,17 @@ export default defineCommand({
     const repacking = profile && { repacked, repackMs };
     printResult(
       args.json,
-      () => ({ engine: session.engine, rows: samples.rows, ms, outputs: outputs.map(toJson), profile, ...repacking }),
+      () => ({
+        engine: session.engine,
+        input: samples.meaning,
+        rows: samples.rows,
+        ms,
+        outputs: outputs.map(toJson),
+        profile,
+        ...repacking,
+      }),
       () => [
+        samples.meaning,
         ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
         ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(session, profile), ""] : []),
         ...(paths.length === 0 || process.stdout.isTTY ? [formatSummary(samples.rows, session.engine, ms, paths)] : []),

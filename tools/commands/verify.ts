@@ -25,6 +25,8 @@ const MAX_SAMPLES = 65_536;
 
 /** What a proof found. */
 export interface Proof extends Verification {
+  /** Where the samples come from, and what their elements are to the model. */
+  input: string;
   /** What each session made of the golden pairs that the blob carries. */
   selfTest: Record<string, SelfTestResult>;
   /** Engines that are not here, and why. */
@@ -77,6 +79,7 @@ export async function prove(model: string, source: string, options: ProveOptions
     const pairs = Object.entries(task.sessions).map(([name, session]) => [name, selfTest(session)] as const);
     return {
       ...tally.verification(program, sha256),
+      input: samples.meaning,
       selfTest: Object.fromEntries(pairs),
       missing: task.missing,
       ...(madeOf && { madeOf }),
@@ -116,6 +119,7 @@ export function formatProof(proof: Proof): Text[] {
     return [`  ${name}`, differs ? paint("red", "differs") : paint("green", "equal"), pairs > 0 ? right : ""];
   });
   return [
+    proof.input,
     `${plural(proof.samples, "sample")}, ${formatCount(proof.compared)} numbers compared in each of ${plural(lines.length, "session")}:`,
     ...formatTable("lll", lines),
     ...proof.differences.map(formatDifference),
