@@ -1,9 +1,13 @@
+import { InputError } from "./errors.ts";
 import { at, quantize, zeroPoint } from "./numbers/quantizer.ts";
 import { softmax } from "./numbers/softmax.ts";
 import { applySteps } from "./numbers/step.ts";
 import type { Description, OutputDescription, Program } from "./program.ts";
 
-/** What the checkpoint's output is, (rows, channels), for the elements of an output tensor. */
+/**
+ * What the checkpoint's output is, (rows, channels), for the elements of an output tensor. Never NaN: where steps give none (the root of a
+ * negative number, zero times infinity), InputError.
+ */
 export function scores(output: OutputDescription, elements: Int32Array, rows: number): Float32Array {
   if (output.kind === "index") return new Float32Array(elements);
   const { offset, scale, steps } = output;
@@ -17,18 +21,28 @@ export function scores(output: OutputDescription, elements: Int32Array, rows: nu
     }
     if (found instanceof Float64Array) softmax(found.subarray(first, first + channels));
   }
+  for (let i = 0; i < found.length; i++) {
+    if (Number.isNaN(found[i])) throw notANumber(`output "${output.name}"`, i, channels);
+  }
   return found instanceof Float32Array ? found : Float32Array.from(found);
 }
 
-/** The elements of tensor `inputs[index].codes` for real inputs `x`, (rows, channels), without NaN. */
+function notANumber(where: string, element: number, channels: number): InputError {
+  const [row, channel] = [Math.floor(element / channels), element % channels];
+  return new InputError(`${where}: its steps give no number for row ${row}, element ${channel}`);
+}
+
+/** The elements of tensor `inputs[index].codes` for real inputs `x`, (rows, channels), without NaN. Throws InputError where steps make one. */
 export function inputCodes(description: Description, index: number, x: Float32Array, rows: number): Int32Array {
-  const { steps, quantizer, codes } = description.inputs[index]!;
+  const { name, steps, quantizer, codes } = description.inputs[index]!;
   const { offset } = description.tensors[codes]!;
   const channels = x.length / rows;
   const elements = new Int32Array(x.length);
   for (let i = 0; i < x.length; i++) {
     const c = i % channels;
-    elements[i] = quantize(quantizer, applySteps(steps, x[i]!, c), c) - zeroPoint(quantizer, c) - at(offset, c);
+    const code = quantize(quantizer, applySteps(steps, x[i]!, c), c);
+    if (Number.isNaN(code)) throw notANumber(`input "${name}"`, i, channels);
+    elements[i] = code - zeroPoint(quantizer, c) - at(offset, c);
   }
   return elements;
 }
