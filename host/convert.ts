@@ -1,4 +1,5 @@
 import { checkBytes, checkList, checkObject, checkOptional, checkText, kindOf } from "./arguments.ts";
+import { checkDescription } from "./blob/description.ts";
 import { MAX_ROWS } from "./blob/layout.ts";
 import { repackFor } from "./blob/repack.ts";
 import type { Target } from "./blob/targets.ts";
@@ -50,7 +51,7 @@ export interface Conversion {
 /**
  * Checkpoint → blob: import → lower → write. A QONNX file says itself how its weights are quantized, so importing does that.
  * The same bytes and options give the same blob on any machine. Throws CheckpointError for a bad file, UnsupportedError with
- * everything that stands in the way, and InputError for options that do not fit the model.
+ * everything that stands in the way, InputError for options that do not fit the model, and BlobError for what no blob can hold.
  */
 export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
   checkBytes("checkpoint", bytes);
@@ -74,6 +75,7 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     ...(classes && { classes }),
   });
   checkClasses(program, classes);
+  checkDescription(program);
   const complete = repackFor({ ...program, selfTest: goldenPairs(program) }, options.target ?? "any");
   const weights = weightsReport(complete, checkpoint.graph);
   return {

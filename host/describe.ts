@@ -1,10 +1,14 @@
+import { InputError } from "./errors.ts";
 import { at, codeRange, quantize, zeroPoint } from "./numbers/quantizer.ts";
 import { softmax } from "./numbers/softmax.ts";
 import { applySteps } from "./numbers/step.ts";
-import { realOf } from "./numbers/unit.ts";
-import type { ActivationDtype, Description, OutputDescription, Program } from "./program.ts";
+import { ELEMENTS, realOf } from "./numbers/unit.ts";
+import type { Description, OutputDescription, Program } from "./program.ts";
 
-/** What the checkpoint's output is, (rows, channels), for the elements of an output tensor. */
+/**
+ * What the checkpoint's output is, (rows, channels), for the elements of an output tensor. Never NaN: where steps give none (the root of a
+ * negative number, zero times infinity), InputError.
+ */
 export function scores(output: OutputDescription, elements: Int32Array, rows: number): Float32Array {
   if (output.kind === "index") return new Float32Array(elements);
   const { offset, scale, steps } = output;
@@ -18,12 +22,20 @@ export function scores(output: OutputDescription, elements: Int32Array, rows: nu
     }
     if (found instanceof Float64Array) softmax(found.subarray(first, first + channels));
   }
+  for (let i = 0; i < found.length; i++) {
+    if (Number.isNaN(found[i])) throw notANumber(`output "${output.name}"`, i, channels);
+  }
   return found instanceof Float32Array ? found : Float32Array.from(found);
 }
 
-/** The elements of tensor `inputs[index].codes` for real inputs `x`, (rows, channels), without NaN. */
+function notANumber(where: string, element: number, channels: number): InputError {
+  const [row, channel] = [Math.floor(element / channels), element % channels];
+  return new InputError(`${where}: its steps give no number for row ${row}, element ${channel}`);
+}
+
+/** The elements of tensor `inputs[index].codes` for real inputs `x`, (rows, channels), without NaN. Throws InputError where steps make one. */
 export function inputCodes(description: Description, index: number, x: Float32Array, rows: number): Int32Array {
-  const { wide = [], steps, quantizer, codes } = description.inputs[index]!;
+  const { name, wide = [], steps, quantizer, codes } = description.inputs[index]!;
   const { offset } = description.tensors[codes]!;
   const channels = x.length / rows;
   const elements = new Int32Array(x.length);
@@ -33,17 +45,12 @@ export function inputCodes(description: Description, index: number, x: Float32Ar
       const code = quantize(before.quantizer, applySteps(before.steps, number, c), c);
       return (code - zeroPoint(before.quantizer, c)) * at(before.scale, c);
     }, x[i]!);
-    elements[i] = quantize(quantizer, applySteps(steps, real, c), c) - zeroPoint(quantizer, c) - at(offset, c);
+    const code = quantize(quantizer, applySteps(steps, real, c), c);
+    if (Number.isNaN(code)) throw notANumber(`input "${name}"`, i, channels);
+    elements[i] = code - zeroPoint(quantizer, c) - at(offset, c);
   }
   return elements;
 }
-
-/** Elements of the dtypes of integer inputs. */
-const ELEMENTS: Partial<Record<ActivationDtype, [min: number, max: number]>> = {
-  u8: [0, 255],
-  i8: [-128, 127],
-  i16: [-32768, 32767],
-};
 
 /**
  * The first of some real inputs, (rows, channels), that no element could stand for, or −1. It matters for quantizers of more codes than

@@ -67,6 +67,7 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
   const file = model.graph;
   if (!file) throw new CheckpointError("model: no graph, expected an ONNX file with one");
   const opset = opsetOf(model);
+  checkNames(file);
   const { nodes: live, read } = liveNodes(file);
 
   const names = new Set(file.node.flatMap((node) => [...node.input, ...node.output]));
@@ -129,6 +130,17 @@ function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlyS
   const extra = output.slice(1).find((name) => name && read.has(name));
   if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
   return call.inputs.some((value) => value?.kind === "broken") ? { kind: "broken" } : op(call);
+}
+
+/** Every constant and every result of a node has a name of its own: of two, readers would take different ones. */
+function checkNames({ initializer, node: nodes }: GraphProto): void {
+  const names = new Set<string>();
+  const define = (name: string) => {
+    if (name && names.has(name)) throw new CheckpointError(`value "${name}" is defined twice`);
+    names.add(name);
+  };
+  for (const { name = "" } of initializer) define(name);
+  for (const { output } of nodes) output.forEach(define);
 }
 
 function opsetOf(model: ModelProto): number {

@@ -1,3 +1,4 @@
+import { lifetimes } from "../lifetimes.ts";
 import type { ActivationDtype, Arena, Op, Tensor } from "../program.ts";
 
 /** Rows of tensors start at multiples of this many bytes, the width of a vector register. */
@@ -46,22 +47,4 @@ export function planArena(
     arena: { fixed: 0, perRow: Math.max(...tensors.map((_, t) => start[t]! + bytes[t]!)) },
     tensors: tensors.map(({ dtype, channels }, t) => ({ dtype, channels, fixed: 0, perRow: start[t]! })),
   };
-}
-
-/** First and last op, both included, during which each tensor holds something; −1 is before the first op. */
-export function lifetimes(
-  tensors: number,
-  ops: readonly Op[],
-  inputs: readonly number[],
-  outputs: readonly number[],
-): { first: number; last: number }[] {
-  const lives = Array.from({ length: tensors }, () => ({ first: ops.length, last: -1 }));
-  for (const t of inputs) lives[t]!.first = -1;
-  ops.forEach((op, i) => {
-    lives[op.output]!.first = Math.min(lives[op.output]!.first, i);
-    lives[op.output]!.last = Math.max(lives[op.output]!.last, i);
-    lives[op.input]!.last = Math.max(lives[op.input]!.last, i);
-  });
-  for (const t of outputs) lives[t]!.last = ops.length;
-  return lives;
 }

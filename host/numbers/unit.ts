@@ -26,6 +26,13 @@ export interface UnitOptions {
 /** Elements are the numbers. */
 export const IDENTITY: Unit = { multiply: [1], divide: [1], mean: [0], std: [1] };
 
+/** Least and greatest element of the dtypes of integer inputs. */
+export const ELEMENTS: Record<string, readonly [min: number, max: number] | undefined> = {
+  u8: [0, 255],
+  i8: [-128, 127],
+  i16: [-32768, 32767],
+};
+
 /** The greatest magnitude of an integer element. */
 const MAX_ELEMENT = 32768;
 

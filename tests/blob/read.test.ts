@@ -165,7 +165,7 @@ describe("a hostile blob", () => {
     [
       "an op that writes what it reads",
       (view, op) => view.setUint16(op + OP.output, 0, true),
-      "tensors 0 and 0 overlap",
+      "op 0 writes tensor 0 a second time",
     ],
     ["a tensor that is not there", (view, op) => view.setUint16(op + OP.output, 2, true), "tensor 2, but there are 2"],
     ["a field that the op does not have", (view, op) => view.setInt16(op + OP.lo, -1, true), "not canonical"],

@@ -9,7 +9,7 @@ import { type Elements, runReference } from "../../host/reference/model.ts";
 export const OPTIONS: LowerOptions = {
   modelId: 1n,
   modelVersion: 1,
-  source: { format: "test", file: "test", bytes: 0, sha256: "" },
+  source: { format: "test", file: "test", bytes: 0, sha256: "0".repeat(64) },
   converter: { version: "0", choices: {} },
 };
 

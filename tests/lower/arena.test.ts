@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { lifetimes, planArena, rowBytes, type Unplaced } from "../../host/lower/arena.ts";
+import { lifetimes } from "../../host/lifetimes.ts";
+import { planArena, rowBytes, type Unplaced } from "../../host/lower/arena.ts";
 import type { Op } from "../../host/program.ts";
 
 /** Ops matter to the plan only by what they read and write. */

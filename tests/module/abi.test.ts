@@ -19,10 +19,10 @@ import type { Program } from "../../host/program.ts";
 import { STATUS, type Status } from "../../host/status.ts";
 import { ABI, codes, projectText, tableRows } from "../blob/spec.ts";
 import { Random } from "../graph/random.ts";
-import { accepts, describeModules, moduleNamed, TARGETS } from "../variants.ts";
+import { accepts, describeModules, moduleNamed, packingsOf, TARGETS } from "../variants.ts";
 import { expectReference, WAYS } from "./agree.ts";
 import { type Machine, machine, seal } from "./machine.ts";
-import { elements, lookup, packingsOf, programOf, requantize, SMALL, thresholds, weights } from "./programs.ts";
+import { elements, lookup, programOf, requantize, SMALL, thresholds, weights } from "./programs.ts";
 
 const { readWasm } = await wabt();
 

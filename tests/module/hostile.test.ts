@@ -8,7 +8,7 @@ import { BlobError } from "../../host/errors.ts";
 import type { Program, Tensor } from "../../host/program.ts";
 import { invoke } from "../../host/reference/model.ts";
 import { STATUS, type Status } from "../../host/status.ts";
-import { describeModules } from "../variants.ts";
+import { describeModules, packingsOf } from "../variants.ts";
 import { expectSame, WAYS } from "./agree.ts";
 import { type Machine, machine } from "./machine.ts";
 import {
@@ -23,7 +23,7 @@ import {
   type Target,
   targetOf,
 } from "./mutations.ts";
-import { PACKED, packingsOf, SMALL, STRIPS } from "./programs.ts";
+import { PACKED, SMALL, STRIPS } from "./programs.ts";
 
 const MEMORY = 65_536;
 const BLOB_AT = 256;

@@ -37,8 +37,9 @@ export function targetOf(program: Program): Target {
   const fields: Target["fields"] = [];
   let at = 0;
   const add = (record: Parameters<typeof fieldsOf>[0], size: number, records: number) => {
+    const all = fieldsOf(record);
     for (let i = 0; i < records; i++, at += size) {
-      for (const { name, offset, bytes } of fieldsOf(record)) {
+      for (const { name, offset, bytes } of all) {
         fields.push({ record: `${record} ${i}`, name, at: at + offset, bytes });
       }
     }

@@ -5,9 +5,9 @@ import { UnsupportedError } from "../../host/errors.ts";
 import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
-import { describeModules } from "../variants.ts";
+import { describeModules, packingsOf } from "../variants.ts";
 import { expectReference } from "./agree.ts";
-import { elements, packingsOf, randomProgram } from "./programs.ts";
+import { elements, randomProgram } from "./programs.ts";
 
 const GRAPHS = 120;
 

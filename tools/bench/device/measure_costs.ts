@@ -100,7 +100,7 @@ export async function measureCosts(board: Board, elf: string, module: Uint8Array
   try {
     const found = new Map<string, { counts: number[]; instructions: number }[]>();
     for (const { program, without } of samples(mulberry32(1))) {
-      const [sums, post] = termsOf(program, program.ops.at(-1)!);
+      const [sums, post] = termsOf(program).at(-1)!;
       const term = without ? post! : sums!;
       const instructions = await countLast(counted, program, op, data);
       const other = without && (await countLast(counted, without, op, data));
