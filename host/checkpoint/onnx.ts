@@ -4,7 +4,15 @@ import { inputsWithoutQuantizer, unsupportedIn } from "../graph/supported.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { attributesOf, type Call, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./onnx_call.ts";
 import { OPS } from "./onnx_ops.ts";
-import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from "./onnx_proto.ts";
+import {
+  decodeModel,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  subgraphReads,
+  type TensorProto,
+  type ValueInfoProto,
+} from "./onnx_proto.ts";
 import { readTensor } from "./onnx_tensor.ts";
 import { elements } from "./tensor.ts";
 
@@ -62,26 +70,32 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
   const values = new Map<string, Value>();
   const sink: Sink = { nodes: [], notes: [], fresh: freshNames(names), spend: spendUpTo(MAX_ELEMENTS) };
   const reasons: Unsupported[] = [];
+  const infos = new Map([...file.value_info, ...file.output].map((info) => [info.name, info]));
 
   const initializers = new Map(file.initializer.map((tensor) => [tensor.name ?? "", tensor]));
   const inputs = readInputs(file, initializers, read);
   for (const { name, dims, batch } of inputs) values.set(name, { kind: "data", value: name, dims, batch });
 
+  const sparse = new Set(file.sparse_initializer.map((tensor) => tensor.values?.name ?? ""));
   const lookUp = (name: string, reader: string): Value => {
-    const known = values.get(name) ?? readInitializer(initializers.get(name), name, sink);
-    if (!known) throw new CheckpointError(`${reader} reads "${name}", which nothing before it defines`);
+    const known =
+      values.get(name) ??
+      readInitializer(initializers.get(name), name, sink) ??
+      (sparse.has(name) ? refuseSparse(name, reasons) : undefined);
+    if (!known) throw new CheckpointError(`${reader} reads "${name}", ${whyUndefined(name, file)}`);
     values.set(name, known);
     return known;
   };
 
   for (const { node, index } of live) {
-    const opType = node.op_type ?? "";
+    const { name: nodeName, opType } = naming(node, index);
+    const where = `${opType} "${nodeName}"`;
     const call: Call = {
-      name: node.name || `${opType}_${index}`,
+      name: nodeName,
       opType,
       opset,
-      inputs: node.input.map((name) => (name ? lookUp(name, `${opType} "${node.name}"`) : undefined)),
-      attributes: attributesOf(node, `${opType} "${node.name}"`),
+      inputs: node.input.map((name) => (name ? lookUp(name, where) : undefined)),
+      attributes: attributesOf(node, where),
       output: node.output[0] ?? "",
       sink,
     };
@@ -91,7 +105,7 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const { why, instead } = error;
-      reasons.push({ node: call.name, op: opType, shape: shapeOf(call, node, file), why, instead });
+      reasons.push({ node: call.name, op: opType, shape: shapeOf(call, infos.get(node.output[0])), why, instead });
     }
     for (const [i, name] of node.output.entries()) {
       if (values.has(name) || initializers.has(name)) throw new CheckpointError(`value "${name}" is defined twice`);
@@ -105,8 +119,30 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
     if (!values.has(name) && !initializers.has(name)) sink.notes.push(`input "${name}" is not used`);
   }
   const outputs = file.output.map(({ name = "" }) => ({ name, value: lookUp(name, "the graph") }));
+  if (inputs.length === 0) throw new CheckpointError("model.graph: no output depends on an input");
   const graph = finish(file.name ?? "", inputs, sink.nodes, outputs);
   return { graph, reasons, notes: sink.notes };
+}
+
+/** What a node is called: by its op and where it stands in the file, if it has no name. */
+function naming({ name, op_type }: NodeProto, index: number): { name: string; opType: string } {
+  const opType = op_type || "node without an op type";
+  return { name: name || `${op_type || "node"}_${index}`, opType };
+}
+
+/** Why a value that a node reads is not known by then. */
+function whyUndefined(name: string, { node: nodes }: GraphProto): string {
+  const index = nodes.findIndex(({ output }) => output.includes(name));
+  if (index < 0) return "which nothing before it defines";
+  const { name: maker, opType } = naming(nodes[index]!, index);
+  return `which ${opType} "${maker}", a later node, defines: the nodes are not in topological order`;
+}
+
+function refuseSparse(name: string, reasons: Unsupported[]): Value {
+  const why = "it is sparse";
+  const instead = "a dense initializer, its zeros written out";
+  reasons.push({ node: name, op: "sparse initializer", shape: "", why, instead });
+  return { kind: "broken" };
 }
 
 /** What a node's first output is; broken, without a reason of its own, where an operand is. */
@@ -115,7 +151,12 @@ function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlyS
   if (!op) throw new Refusal(`no such op here${domain ? ` (domain "${domain}")` : ""}`, advice(call.opType));
   const extra = output.slice(1).find((name) => name && read.has(name));
   if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
-  return call.inputs.some((value) => value?.kind === "broken") ? { kind: "broken" } : op(call);
+  if (call.inputs.some((value) => value?.kind === "broken")) return { kind: "broken" };
+  const result = op(call);
+  if (result.kind !== "broken" && result.dims.length > MAX_AXES) {
+    throw new Refusal(`its result has ${result.dims.length} axes`, `at most ${MAX_AXES}`);
+  }
+  return result;
 }
 
 function opsetOf(model: ModelProto): number {
@@ -125,20 +166,35 @@ function opsetOf(model: ModelProto): number {
   return version;
 }
 
-/** Nodes that an output depends on, in the order of the file, and all value names that they read. */
+/** Nodes that an output depends on, in the order of the file, which need not be the one they run in, and all value names that they read. */
 function liveNodes(file: GraphProto): { nodes: { node: NodeProto; index: number }[]; read: Set<string> } {
   if (file.node.length > MAX_NODES) {
     throw new CheckpointError(`model.graph: ${file.node.length} nodes, expected at most ${MAX_NODES}`);
   }
-  const read = new Set(file.output.map(({ name = "" }) => name));
-  const nodes: { node: NodeProto; index: number }[] = [];
-  for (let index = file.node.length - 1; index >= 0; index--) {
-    const node = file.node[index]!;
-    if (!node.output.some((name) => read.has(name))) continue;
-    for (const name of node.input) if (name) read.add(name); // "" is an operand left out
-    nodes.unshift({ node, index });
+  const makers = new Map<string, number[]>();
+  for (const [index, { output }] of file.node.entries()) {
+    for (const name of output) pushTo(makers, name, index);
   }
+  const read = new Set(file.output.map(({ name = "" }) => name));
+  const live = new Set<number>();
+  for (const name of read) {
+    for (const index of makers.get(name) ?? []) {
+      if (live.has(index)) continue;
+      live.add(index);
+      const node = file.node[index]!;
+      const { name: own, opType } = naming(node, index);
+      for (const each of node.input) if (each) read.add(each); // "" is an operand left out
+      for (const each of subgraphReads(node, `${opType} "${own}"`)) read.add(each);
+    }
+  }
+  const nodes = file.node.flatMap((node, index) => (live.has(index) ? [{ node, index }] : []));
   return { nodes, read };
+}
+
+function pushTo(lists: Map<string, number[]>, name: string, index: number): void {
+  const list = lists.get(name);
+  if (list) list.push(index);
+  else lists.set(name, [index]);
 }
 
 interface FileInput extends GraphInput {
@@ -153,14 +209,16 @@ function readInputs(
   read: ReadonlySet<string>,
 ): FileInput[] {
   const inputs: FileInput[] = [];
+  const names = new Set<string>();
   for (const { name = "", type } of file.input) {
     if (initializers.has(name) || !read.has(name)) continue;
     const where = `input "${name}"`;
-    if (inputs.some((input) => input.name === name)) throw new CheckpointError(`${where} is defined twice`);
+    if (names.has(name)) throw new CheckpointError(`${where} is defined twice`);
+    names.add(name);
     const sizes = type?.tensor_type?.shape?.dim.map((dim) => dim.dim_value);
     if (!sizes || sizes.length === 0 || sizes.length > MAX_AXES) {
       throw new CheckpointError(
-        `${where}: no shape, or one of ${sizes?.length} axes, expected the batch and 1 to ${MAX_AXES - 1} more`,
+        `${where}: ${sizes?.length ? `a shape of ${sizes.length} axes` : "no shape"}, expected the batch and 1 to ${MAX_AXES - 1} more`,
       );
     }
     // One axis alone is a row without a batch, if its size is known; else the first axis is the batch.
@@ -180,7 +238,6 @@ function readInputs(
       batch: batch && batch > 0 ? batch : undefined,
     });
   }
-  if (inputs.length === 0) throw new CheckpointError("model.graph: no output depends on an input");
   return inputs;
 }
 
@@ -208,10 +265,9 @@ function spendUpTo(limit: number): Sink["spend"] {
 }
 
 /** Shape of what a refused node reads or, failing that, of what the file says that it gives. */
-function shapeOf(call: Call, node: NodeProto, file: GraphProto): string {
+function shapeOf(call: Call, info: ValueInfoProto | undefined): string {
   const first = call.inputs.find((value) => value !== undefined);
   if (first && first.kind !== "broken") return shapeText(first.dims);
-  const info = [...file.value_info, ...file.output].find(({ name }) => name === node.output[0]);
   const dims = info?.type?.tensor_type?.shape?.dim.map(({ dim_value, dim_param }) => dim_value ?? dim_param ?? "?");
   return dims ? `[${dims.join(", ")}]` : "";
 }
@@ -245,21 +301,22 @@ function finish(
 ): Graph {
   if (outputs.length === 0) throw new CheckpointError("model.graph: no outputs");
   const renamed = new Map<string, string>();
+  const taken = new Set([...inputs, ...outputs].map((end) => end.name));
   const read = new Set<string>();
   for (const { name, value } of outputs) {
     if (value.kind === "constant")
       throw new CheckpointError(`output "${name}" is a constant, expected it to depend on an input`);
     if (value.kind === "broken") continue; // its reason is on the list
     read.add(value.value);
-    const named = [...inputs, ...outputs].some((end) => end.name === value.value);
-    if (!named && !renamed.has(value.value)) renamed.set(value.value, name);
+    if (!taken.has(value.value) && !renamed.has(value.value)) renamed.set(value.value, name);
   }
   const nodes: Node[] = [];
   for (const node of walked.toReversed()) {
     if (!read.has(node.output)) continue;
     read.add(node.input);
-    nodes.unshift(node);
+    nodes.push(node);
   }
+  nodes.reverse();
   const rename = (value: string): string => renamed.get(value) ?? value;
   return {
     name,
@@ -297,8 +354,9 @@ function endInArgmax(graph: Graph): void {
   const fresh = freshNames(
     new Set([...graph.inputs.map(({ name }) => name), ...graph.nodes.map(({ output }) => output)]),
   );
+  const makers = new Map(graph.nodes.map((node) => [node.output, node]));
   graph.outputs = graph.outputs.map((value) => {
-    const end = graph.nodes.find(({ output }) => output === value);
+    const end = makers.get(value);
     if (end?.op === "argmax") return value;
     const output = fresh(`${value}_argmax`);
     const input = end?.op === "softmax" ? end.input : value;

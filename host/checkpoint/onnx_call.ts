@@ -175,7 +175,8 @@ export function attributesOf(node: NodeProto, where: string): Attributes {
     if (!attribute) return undefined;
     const value = (attribute.type ?? type) === type ? (pick(attribute) ?? zero) : undefined;
     if (value === undefined) {
-      throw new CheckpointError(`${where}: attribute "${name}" has type ${attribute.type}, expected ${type}`);
+      const found = attribute.type === undefined || attribute.type === type ? "no value" : `type ${attribute.type}`;
+      throw new CheckpointError(`${where}: attribute "${name}" has ${found}, expected one of type ${type}`);
     }
     return value;
   }

@@ -2,8 +2,8 @@ import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { CheckpointError } from "../errors.ts";
 
 // The part of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) that low-bit networks use: each
-// message as a type and, below, as a table of its fields. Fields that are not in the table are skipped, subgraphs and
-// sequence types among them; so no message contains itself, and nesting needs no limit.
+// message as a type and, below, as a table of its fields. Fields that are not in the table are skipped, sequence types among
+// them, and subgraphs stay bytes; so no message contains itself, and nesting needs no limit.
 
 export interface ModelProto {
   ir_version?: number;
@@ -31,6 +31,12 @@ export interface GraphProto {
   input: ValueInfoProto[];
   output: ValueInfoProto[];
   value_info: ValueInfoProto[];
+  sparse_initializer: SparseTensorProto[];
+}
+
+/** What names it; the rest is skipped. */
+export interface SparseTensorProto {
+  values?: { name?: string };
 }
 
 export interface NodeProto {
@@ -48,9 +54,13 @@ export interface AttributeProto {
   i?: number;
   s?: Uint8Array;
   t?: TensorProto;
+  /** A `GraphProto`: `subgraphReads` looks into it. */
+  g?: Uint8Array;
   floats: number[];
   ints: number[];
   strings: Uint8Array[];
+  /** Of `GraphProto`. */
+  graphs: Uint8Array[];
   type?: number;
 }
 
@@ -164,9 +174,11 @@ const ATTRIBUTE = schema<AttributeProto>({
   i: [3, "int64"],
   s: [4, "bytes"],
   t: [5, TENSOR],
+  g: [6, "bytes"],
   floats: [7, "float", "repeated"],
   ints: [8, "int64", "repeated"],
   strings: [9, "bytes", "repeated"],
+  graphs: [11, "bytes", "repeated"],
   type: [20, "int32"],
 });
 
@@ -202,6 +214,10 @@ const VALUE_INFO = schema<ValueInfoProto>({
   type: [2, TYPE],
 });
 
+const SPARSE_TENSOR = schema<SparseTensorProto>({
+  values: [1, schema<{ name?: string }>({ name: [8, "string"] })],
+});
+
 const GRAPH = schema<GraphProto>({
   node: [1, NODE, "repeated"],
   name: [2, "string"],
@@ -209,6 +225,7 @@ const GRAPH = schema<GraphProto>({
   input: [11, VALUE_INFO, "repeated"],
   output: [12, VALUE_INFO, "repeated"],
   value_info: [13, VALUE_INFO, "repeated"],
+  sparse_initializer: [15, SPARSE_TENSOR, "repeated"],
 });
 
 const OPERATOR_SET_ID = schema<OperatorSetIdProto>({
@@ -223,6 +240,28 @@ const MODEL = schema<ModelProto>({
   graph: [7, GRAPH],
   opset_import: [8, OPERATOR_SET_ID, "repeated"],
   metadata_props: [14, STRING_STRING_ENTRY, "repeated"],
+});
+
+/** Of a subgraph only what it reads and returns: values of the graph around it among them. */
+interface Subgraph {
+  node: { input: string[]; attribute: Pick<AttributeProto, "g" | "graphs">[] }[];
+  output: { name?: string }[];
+}
+
+const SUBGRAPH = schema<Subgraph>({
+  node: [
+    1,
+    schema<Subgraph["node"][number]>({
+      input: [1, "string", "repeated"],
+      attribute: [
+        5,
+        schema<Pick<AttributeProto, "g" | "graphs">>({ g: [6, "bytes"], graphs: [11, "bytes", "repeated"] }),
+        "repeated",
+      ],
+    }),
+    "repeated",
+  ],
+  output: [12, schema<{ name?: string }>({ name: [1, "string"] }), "repeated"],
 });
 
 /** A message in a file takes two bytes or more, here some hundred. Real networks have a few thousand. */
@@ -243,6 +282,26 @@ interface Progress {
 export function decodeModel(file: Uint8Array): ModelProto {
   const progress: Progress = { fileOffset: file.byteOffset, messages: 0, entries: 0 };
   return decode(MODEL, file, "model", progress) as unknown as ModelProto;
+}
+
+/** Names that the subgraphs of a node read or return, those inside them included. Subgraphs in subgraphs wait their turn: nothing recurs. */
+export function subgraphReads({ attribute }: NodeProto, where: string): string[] {
+  const names: string[] = [];
+  const waiting = attribute.flatMap(subgraphsOf);
+  for (const bytes of waiting) {
+    const progress: Progress = { fileOffset: bytes.byteOffset, messages: 0, entries: 0 };
+    const { node, output } = decode(SUBGRAPH, bytes, where, progress) as unknown as Subgraph;
+    for (const { name } of output) if (name) names.push(name);
+    for (const inner of node) {
+      for (const name of inner.input) if (name) names.push(name);
+      for (const graph of inner.attribute.flatMap(subgraphsOf)) waiting.push(graph);
+    }
+  }
+  return names;
+}
+
+function subgraphsOf({ g, graphs }: Pick<AttributeProto, "g" | "graphs">): Uint8Array[] {
+  return g ? [g, ...graphs] : graphs;
 }
 
 function decode(
