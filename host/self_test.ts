@@ -49,12 +49,14 @@ function packOutputs(session: Session, inputs: InputRows[]): Uint8Array {
 
 /** One row of each tensor, without padding behind the elements. */
 function packRow(program: Program, tensors: number[], rows: ArrayLike<number>[]): Uint8Array {
-  const parts = tensors.map((index, i) => {
-    const bytes = new Uint8Array(elementBytes(program.tensors[index]!));
-    encodeRow(bytes, program.tensors[index]!, rows[i]!);
-    return bytes;
-  });
-  return Uint8Array.from(parts.flatMap((part) => Array.from(part)));
+  const sizes = tensors.map((index) => elementBytes(program.tensors[index]!));
+  const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
+  let offset = 0;
+  for (const [i, index] of tensors.entries()) {
+    encodeRow(bytes.subarray(offset, offset + sizes[i]!), program.tensors[index]!, rows[i]!);
+    offset += sizes[i]!;
+  }
+  return bytes;
 }
 
 /** One row of each input, out of what `packRow` made. */

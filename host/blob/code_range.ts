@@ -11,13 +11,26 @@ const UNUSED = 2 ** 31 - 1;
  * Assumes accumulators below 2^31 − 1, so it is good for choosing what is fast, not for proofs.
  */
 export function codeRange(program: Program, tensor: number): [min: number, max: number] {
+  const known = RANGES.get(program.ops) ?? new Map<number, [number, number]>();
+  RANGES.set(program.ops, known);
+  const range = known.get(tensor) ?? findRange(program, tensor);
+  known.set(tensor, range);
+  return range;
+}
+
+/** What has been found, by the ops of a program and the tensor: a blob may have thousands of ops that read or write the same one. */
+const RANGES = new WeakMap<Program["ops"], Map<number, [min: number, max: number]>>();
+
+function findRange(program: Program, tensor: number): [min: number, max: number] {
   const { dtype } = program.tensors[tensor]!;
   const [least, greatest] = CODES[dtype as keyof typeof CODES];
   const makers = program.ops.filter(({ output }) => output === tensor);
   if (makers.length === 0 || program.inputs.includes(tensor)) return [least, greatest];
-  const ranges = makers.map((op) => (op.kind === "argmax" || !op.post ? [least, greatest] : postRange(op.post)));
-  const min = Math.min(...ranges.map(([low]) => low!));
-  const max = Math.max(...ranges.map(([, high]) => high!));
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const op of makers) {
+    const [low, high] = op.kind === "argmax" || !op.post ? [least, greatest] : postRange(op.post);
+    [min, max] = [Math.min(min, low), Math.max(max, high)];
+  }
   return min >= least && max <= greatest ? [min, max] : [least, greatest]; // a code that does not fit wraps around
 }
 

@@ -1,4 +1,5 @@
 import { crc32 } from "../crc32.ts";
+import { BlobError } from "../errors.ts";
 import type { Op, Program, Requantize, Thresholds } from "../program.ts";
 import { encodeDescription } from "./description.ts";
 import { featuresOf } from "./features.ts";
@@ -10,6 +11,8 @@ import {
   HEADER,
   HEADER_BYTES,
   MAGIC,
+  MAX_CHANNELS,
+  MAX_ROWS,
   OP,
   OP_BYTES,
   OP_KIND,
@@ -28,6 +31,9 @@ import { packingOf, transposeBlocks } from "./pack/pack.ts";
 import { encodeSelfTest } from "./self_test.ts";
 import { recordsOf, type Tiling, tilingOf } from "./tiles.ts";
 
+/** Room for the head and the other parts below the 4 GiB that offsets count; what one array of JavaScript holds at most anyway. */
+const MAX_WEIGHTS_BYTES = 2 ** 31;
+
 export interface Part {
   kind: number;
   flags: number;
@@ -40,6 +46,7 @@ export interface Part {
  */
 export function writeBlob(program: Program, unknown: readonly Part[] = []): Uint8Array {
   const tilings = program.ops.map((op) => tilingOf(program, op));
+  checkCounts(program, tilings);
   const parts: Part[] = [{ kind: PART_KIND.weights, flags: REQUIRED, bytes: writeWeights(program, tilings) }];
   if (program.description) {
     parts.push({ kind: PART_KIND.description, flags: 0, bytes: encodeDescription(program.description) });
@@ -86,6 +93,36 @@ export function writeBlob(program: Program, unknown: readonly Part[] = []): Uint
   view.setUint32(headBytes - 4, crc32(blob.subarray(8, headBytes - 4)), true);
   view.setUint32(HEADER.crc, crc32(blob.subarray(8)), true);
   return blob;
+}
+
+/** Throws BlobError where the format's fields are too narrow for a program: nothing wraps around. */
+function checkCounts({ tensors, ops, inputs, outputs, arena, maxRows }: Program, tilings: readonly Tiling[]): void {
+  const expectCount = (at: number, what: string, found: number, least: number, most: number) => {
+    if (found >= least && found <= most) return;
+    throw new BlobError(at, `${what}: ${found}, expected ${least} to ${most}`);
+  };
+  expectCount(HEADER.tensorCount, "tensors", tensors.length, 1, 0xffff);
+  expectCount(HEADER.opCount, "ops", ops.length, 0, 0xffff);
+  expectCount(HEADER.inputCount, "inputs", inputs.length, 1, 0xff);
+  expectCount(HEADER.outputCount, "outputs", outputs.length, 1, 0xff);
+  expectCount(HEADER.maxRows, "rows", maxRows, 1, MAX_ROWS);
+  expectCount(HEADER.arenaFixed, "bytes of arena", arena.fixed, 0, 0xffffffff);
+  expectCount(HEADER.arenaPerRow, "bytes of arena per row", arena.perRow, 0, 0xffffffff);
+  const weights = tilings.reduce((sum, { tiles, tileBytes }) => sum + tiles * tileBytes, 0);
+  expectCount(HEADER.totalBytes, "bytes of weights", weights, 0, MAX_WEIGHTS_BYTES);
+  const at = (table: number, index: number, bytes: number, field: number) =>
+    HEADER_BYTES + table + index * bytes + field;
+  for (const [i, { channels }] of tensors.entries()) {
+    expectCount(at(0, i, TENSOR_BYTES, TENSOR.channels), `channels of tensor ${i}`, channels, 1, MAX_CHANNELS);
+  }
+  const opTable = tensors.length * TENSOR_BYTES;
+  for (const [i, { tileChannels, recordStep }] of tilings.entries()) {
+    expectCount(at(opTable, i, OP_BYTES, OP.tileChannels), `channels in a tile of op ${i}`, tileChannels, 1, 0xffff);
+    expectCount(at(opTable, i, OP_BYTES, OP.recordStep), `bytes of a record of op ${i}`, recordStep, 0, 0xffff);
+    const op = ops[i]!;
+    const count = op.kind !== "argmax" && op.post?.kind === "thresholds" ? op.post.count : 0;
+    expectCount(at(opTable, i, OP_BYTES, OP.count), `thresholds of op ${i}`, count, 0, 0xffff);
+  }
 }
 
 /** Bytes of the head: header, tables and checksum, padded. */

@@ -1,6 +1,7 @@
 import { CheckpointError, type Unsupported, UnsupportedError } from "../errors.ts";
 import type { Graph, GraphInput, Node } from "../graph/graph.ts";
 import { inputsWithoutQuantizer, unsupportedIn } from "../graph/supported.ts";
+import { FOLDED, MAX_FOLDED, MAX_NODES, MAX_ROW_ELEMENTS } from "../limits.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { attributesOf, type Call, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./onnx_call.ts";
 import { OPS } from "./onnx_ops.ts";
@@ -35,16 +36,6 @@ export interface Checkpoint {
 const DOMAINS = ["", "ai.onnx", "onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"];
 /** The first operator set in which constants broadcast as in numpy. */
 const MIN_OPSET = 7;
-/** A dense network has a few hundred. */
-const MAX_NODES = 1 << 14;
-/** Elements of one row: a constant per channel takes 8 MiB here. */
-const MAX_CHANNELS = 1 << 20;
-/**
- * Elements of constants that folding may read or make, 8 bytes each. A weight costs about ten on its way from the file
- * through a quantizer and a transpose, so this allows ten million weights; devices hold a tenth of that.
- */
-const MAX_ELEMENTS = 1 << 27;
-
 /**
  * Reads a QONNX or ONNX file into a graph. Throws `CheckpointError` for a bad file and `UnsupportedError`, with all
  * reasons, for what this version cannot convert.
@@ -68,7 +59,7 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
 
   const names = new Set(file.node.flatMap((node) => [...node.input, ...node.output]));
   const values = new Map<string, Value>();
-  const sink: Sink = { nodes: [], notes: [], fresh: freshNames(names), spend: spendUpTo(MAX_ELEMENTS) };
+  const sink: Sink = { nodes: [], makers: new Map(), notes: [], fresh: freshNames(names), ...budget() };
   const reasons: Unsupported[] = [];
   const infos = new Map([...file.value_info, ...file.output].map((info) => [info.name, info]));
 
@@ -156,6 +147,7 @@ function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlyS
   if (result.kind !== "broken" && result.dims.length > MAX_AXES) {
     throw new Refusal(`its result has ${result.dims.length} axes`, `at most ${MAX_AXES}`);
   }
+  if (result.kind === "constant") call.sink.spend(result.data.length);
   return result;
 }
 
@@ -226,9 +218,9 @@ function readInputs(
     const [batch, ...rest] = batchless ? [undefined, ...sizes] : sizes;
     const shape = rest.map((size) => size ?? 0);
     const channels = elements(shape);
-    if (!(shape.every((size) => size > 0) && channels <= MAX_CHANNELS)) {
+    if (!(shape.every((size) => size > 0) && channels <= MAX_ROW_ELEMENTS)) {
       throw new CheckpointError(
-        `${where}: shape [${sizes.map((size) => size ?? "?")}], expected fixed sizes after the batch and at most ${MAX_CHANNELS} elements`,
+        `${where}: shape [${sizes.map((size) => size ?? "?")}], expected fixed sizes after the batch and at most ${MAX_ROW_ELEMENTS} elements`,
       );
     }
     inputs.push({
@@ -244,7 +236,7 @@ function readInputs(
 function readInitializer(tensor: TensorProto | undefined, name: string, sink: Sink): Value | undefined {
   if (!tensor) return undefined;
   const constant = readTensor(tensor, name);
-  sink.spend(constant.data.length);
+  sink.found(constant.data.length);
   return { kind: "constant", name, ...constant };
 }
 
@@ -256,11 +248,22 @@ function freshNames(taken: Set<string>): Sink["fresh"] {
   };
 }
 
-function spendUpTo(limit: number): Sink["spend"] {
-  let spent = 0;
-  return (elements) => {
-    spent += elements;
-    if (!(spent <= limit)) throw new CheckpointError(`model: its constants have more than ${limit} elements`);
+/** Counts the elements that folding reads and makes, against a limit that grows with those that the file holds. */
+function budget(): Pick<Sink, "spend" | "found"> {
+  let [spent, limit] = [0, FOLDED.any];
+  return {
+    spend(elements) {
+      spent += elements;
+      if (!(spent <= limit)) {
+        throw new CheckpointError(
+          `model: folding its constants takes more than ${limit} elements, too many for what it holds`,
+        );
+      }
+    },
+    found(elements) {
+      limit = Math.min(limit + FOLDED.perElement * elements, MAX_FOLDED);
+      this.spend(elements);
+    },
   };
 }
 

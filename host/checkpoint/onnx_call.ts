@@ -67,11 +67,15 @@ export interface Call {
 /** What all nodes of an import share. */
 export interface Sink {
   nodes: Node[];
+  /** The same by the value that they define. */
+  makers: Map<string, Node>;
   notes: string[];
   /** A value name, made from `wish`, that nothing else has. */
   fresh(wish: string): string;
-  /** Counts elements that are about to be read or made against one limit, which bounds time and memory. */
+  /** Counts elements that are about to be made or looked at, and channels of nodes, against one limit (limits.ts). */
   spend(elements: number): void;
+  /** Counts elements that the file holds, which raise the limit. */
+  found(elements: number): void;
 }
 
 /** Sizes of one row, without the batch axis. */

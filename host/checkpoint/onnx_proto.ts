@@ -1,5 +1,6 @@
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { CheckpointError } from "../errors.ts";
+import { MAX_ENTRIES, MAX_MESSAGES } from "../limits.ts";
 
 // The part of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) that low-bit networks use: each
 // message as a type and, below, as a table of its fields. Fields that are not in the table are skipped, sequence types among
@@ -264,11 +265,6 @@ const SUBGRAPH = schema<Subgraph>({
   output: [12, schema<{ name?: string }>({ name: [1, "string"] }), "repeated"],
 });
 
-/** A message in a file takes two bytes or more, here some hundred. Real networks have a few thousand. */
-const MAX_MESSAGES = 1 << 20;
-/** Entries of repeated fields, 8 bytes each here. Large tensors come as `raw_data`, which is not copied. */
-const MAX_ENTRIES = 1 << 24;
-
 type Message = Record<string, unknown>;
 
 /** What decoding has used so far, and where the file starts in its buffer. */
@@ -350,10 +346,11 @@ function decodeField(
   const source = packed ? new BinaryReader(reader.bytes()) : reader;
   do {
     if (packed && source.pos === source.len) break; // an empty list
+    if (list) progress.entries += WIRE_TYPE[type] === WireType.LengthDelimited ? 8 : 1;
+    if (progress.entries > MAX_ENTRIES) throw new CheckpointError(`${path}: more than ${MAX_ENTRIES} entries`);
     const value = readScalar(type, source);
-    if (!list) message[name] = value;
-    else if (++progress.entries > MAX_ENTRIES) throw new CheckpointError(`${path}: more than ${MAX_ENTRIES} entries`);
-    else list.push(value);
+    if (list) list.push(value);
+    else message[name] = value;
   } while (packed);
 }
 

@@ -3,42 +3,48 @@ import { at } from "../numbers/quantizer.ts";
 import { type Codes, forms } from "./form.ts";
 import type { DenseNode, Graph, Node, QuantizeNode, Weights } from "./graph.ts";
 
-/** Nodes of a graph by the value that they define. */
-function producers(graph: Graph): Map<string, Node> {
-  return new Map(graph.nodes.map((node) => [node.output, node]));
-}
-
 /** Where a value comes from, back through per-element steps, softmax and argmax. */
 interface Origin {
   /** Undefined where it is an input of the graph. */
   node: QuantizeNode | DenseNode | undefined;
   /** The node's value, or the input. */
   value: string;
-  /** The nodes passed, the last one first. */
-  between: Node[];
+  /** The first node behind it that does more to codes than scale them. */
+  blocker: Node | undefined;
 }
 
-function originOf(value: string, producer: ReadonlyMap<string, Node>): Origin {
-  const between: Node[] = [];
-  for (;;) {
-    const node = producer.get(value);
-    if (!node || node.op === "quantize" || node.op === "dense") return { node, value, between };
-    between.push(node);
-    value = node.input;
+/** The origin of every value, and the node that defines it. */
+function originsOf(graph: Graph): { origin: (value: string) => Origin; producer: Map<string, Node> } {
+  const origins = new Map<string, Origin>();
+  const producer = new Map<string, Node>();
+  const origin = (value: string) => origins.get(value) ?? { node: undefined, value, blocker: undefined };
+  for (const node of graph.nodes) {
+    producer.set(node.output, node);
+    if (node.op === "quantize" || node.op === "dense") {
+      origins.set(node.output, { node, value: node.output, blocker: undefined });
+    } else {
+      const before = origin(node.input);
+      origins.set(node.output, { ...before, blocker: before.blocker ?? (keepsCodes(node) ? undefined : node) });
+    }
   }
+  return { origin, producer };
 }
 
 /** Inputs that reach a dense layer or an output without a quantizer on the way. */
 export function inputsWithoutQuantizer(graph: Graph): Set<string> {
-  const producer = producers(graph);
+  const { origin } = originsOf(graph);
   const read = [...graph.outputs, ...graph.nodes.filter((node) => node.op === "dense").map((node) => node.input)];
-  const origins = read.map((value) => originOf(value, producer));
-  return new Set(origins.filter((origin) => !origin.node).map((origin) => origin.value));
+  return new Set(
+    read
+      .map(origin)
+      .filter(({ node }) => !node)
+      .map(({ value }) => value),
+  );
 }
 
 /** Everything in a graph that integers cannot compute. The evaluator and lowering count on there being nothing. */
 export function unsupportedIn(graph: Graph): Unsupported[] {
-  const producer = producers(graph);
+  const { origin, producer } = originsOf(graph);
   const form = forms(graph);
   const reasons: Unsupported[] = [];
   const refuse = (node: Node, why: string, instead: string): void => {
@@ -49,7 +55,7 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
     if (before?.op === "softmax" || before?.op === "argmax") {
       refuse(node, `it reads the ${before.op} "${before.name}"`, `${before.op} only before an output`);
     } else if (node.op === "dense") {
-      const [why, instead] = denseProblem(originOf(node.input, producer)) ?? [];
+      const [why, instead] = denseProblem(origin(node.input)) ?? [];
       if (why && instead) refuse(node, why, instead);
       else if (!sumsAreExact(node.weights, form.get(node.input) as Codes)) {
         refuse(node, "its sums may exceed 2^53", "fewer bits");
@@ -57,7 +63,7 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
     }
   }
   for (const output of graph.outputs) {
-    if (originOf(output, producer).node) continue;
+    if (origin(output).node) continue;
     const { name: node, op } = producer.get(output) ?? { name: output, op: "output" };
     reasons.push({
       node,
@@ -75,12 +81,11 @@ const DECLARE_INPUT =
   "a Quant node after the input, or the option --input-quant scale=…,zero=…,bits=…,signed|unsigned, which declares one";
 
 /** The input of a dense layer must be codes times one scale. */
-function denseProblem({ node, between }: Origin): [why: string, instead: string] | undefined {
+function denseProblem({ node, blocker }: Origin): [why: string, instead: string] | undefined {
   if (!node) return ["no quantizer between the network's input and this layer", DECLARE_INPUT];
   if (node.op === "dense") {
     return [`no quantizer between layer "${node.name}" and this one`, "a Quant or BipolarQuant node between them"];
   }
-  const blocker = between.findLast((step) => !keepsCodes(step));
   if (blocker) {
     return [
       `"${blocker.name}", between quantizer "${node.name}" and this layer, does more than scale`,

@@ -59,7 +59,7 @@ export function codeElements(name: string, channels: number, { min, max }: Codes
   const within = (lo: number, hi: number) => min.every((code) => code >= lo) && max.every((code) => code <= hi);
   const [unsigned, signed] = [within(0, 255), within(-128, 127)];
   const widths = max.map((code, c) => code - at(min, c));
-  const widest = Math.max(...widths);
+  const widest = widths.reduce((most, width) => Math.max(most, width), 0);
   if (!signed && widest > 255) {
     const why = `its codes take ${widest + 1} values, and a byte holds 256`;
     const instead = "at most 8 bits";
