@@ -46,3 +46,9 @@ export const MAX_OPERATIONS = 250e6;
 
 /** Bytes of activations that a model may have in memory at a time. Fewer rows run at once where more do not fit. */
 export const MAX_ACTIVATION_BYTES = 1 << 28;
+
+/**
+ * Bytes of elements of an input file that are held at once: where all are shown, or are labels. What is only worked off, as by `eval` and
+ * `verify`, is streamed and has no limit: the pictures of EMNIST, the largest usual idx file, take 547 MB.
+ */
+export const MAX_BYTES_AT_ONCE = 1 << 28;

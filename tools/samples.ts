@@ -1,11 +1,11 @@
 import { InputError, type InputRows, type Program, sampleInputs } from "../host/index.ts";
 import { splitRows } from "../host/verify.ts";
-import { readChunks, readFile } from "./files.ts";
+import { readChunks } from "./files.ts";
 import { CHUNK_BYTES } from "./inputs/byte_stream.ts";
 import type { InputStream } from "./inputs/input.ts";
-import { join, openInput, readInput } from "./inputs/read.ts";
+import { join, openInput, readAll } from "./inputs/read.ts";
 import { fitRows } from "./inputs/rows.ts";
-import { formatShape } from "./inputs/shape.ts";
+import { elementCount, formatShape } from "./inputs/shape.ts";
 import type { Picture } from "./terminal/picture.ts";
 
 /** Rows read at a time where all are wanted. */
@@ -44,7 +44,7 @@ export function openSamples(
   path: string,
   program: Program,
   limit = Number.POSITIVE_INFINITY,
-): SampleStream & Omit<Samples, "elements"> {
+): SampleStream & Omit<Samples, "elements"> & { dtype: "u8" | "i8" | "i16" | "f32" } {
   if (program.inputs.length !== 1) {
     throw new InputError(`the model has ${program.inputs.length} inputs, expected 1: a file holds samples for one`);
   }
@@ -55,10 +55,12 @@ export function openSamples(
     const { rows: total, dtype: found, batches } = fitRows(input, shape, path);
     if (found === "i32") throw new InputError(`${path}: elements are i32, expected ${dtype}`);
     const isPicture = found === "u8" && dtype === "f32";
+    const given = isPicture ? "f32" : found;
     const rows = Math.min(total, limit);
     return {
       rows,
       total,
+      dtype: given,
       shapes: [sampleShape(input, channels), shape],
       *batches(count) {
         let left = rows * channels;
@@ -78,12 +80,13 @@ export function openSamples(
 
 /** Reads all samples at once. */
 export function readSamples(path: string, program: Program): Samples {
-  const { batches, close, ...samples } = openSamples(path, program);
+  const { batches, close, dtype, ...samples } = openSamples(path, program);
   const parts = function* () {
     for (const [elements] of batches(PART_ROWS)) yield elements!;
   };
   try {
-    return { ...samples, elements: join(parts(), path)! }; // there is at least one row
+    const { channels } = program.tensors[program.inputs[0]!]!;
+    return { ...samples, elements: join(parts(), dtype, samples.rows * channels, path) };
   } finally {
     close();
   }
@@ -121,12 +124,21 @@ function toBytes(sample: InputRows): Uint8Array {
 
 /** Reads one class per sample: whole numbers from 0 to `classes` − 1. */
 export async function readLabels(path: string, rows: number, classes: number): Promise<ArrayLike<number>> {
-  const { dtype, shape, data } = readInput(await readFile(path), path);
-  if (dtype === "f32") throw new InputError(`${path}: elements are f32, expected whole numbers`);
-  if (data.length !== rows || shape[0] !== rows) {
-    throw new InputError(`${path}: labels of shape ${formatShape(shape)}, expected one for each of ${rows} samples`);
+  const input = openInput(readChunks(path, CHUNK_BYTES), path);
+  const { dtype, shape } = input;
+  try {
+    if (dtype === "f32") throw new InputError(`${path}: elements are f32, expected whole numbers`);
+    if (elementCount(shape) !== rows || shape[0] !== rows) {
+      throw new InputError(`${path}: labels of shape ${formatShape(shape)}, expected one for each of ${rows} samples`);
+    }
+    return checkLabels(readAll(input, path).data, classes, path);
+  } finally {
+    input.close();
   }
-  const bad = data.findIndex((label) => label < 0 || label >= classes);
+}
+
+function checkLabels(data: ArrayLike<number> & Iterable<number>, classes: number, path: string): ArrayLike<number> {
+  const bad = Array.prototype.findIndex.call(data, (label: number) => label < 0 || label >= classes);
   if (bad >= 0) throw new InputError(`${path}: label ${data[bad]} of sample ${bad}, expected 0 to ${classes - 1}`);
   return data;
 }

@@ -1,4 +1,4 @@
-import type { Program, QuantizeOp } from "../program.ts";
+import type { Op, Program, QuantizeOp } from "../program.ts";
 
 /** Codes of a dtype. */
 const CODES = { bit: [-1, 1], u8: [0, 255], i8: [-128, 127] } as const;
@@ -11,20 +11,30 @@ const UNUSED = 2 ** 31 - 1;
  * Assumes accumulators below 2^31 − 1, so it is good for choosing what is fast, not for proofs.
  */
 export function codeRange(program: Program, tensor: number): [min: number, max: number] {
-  const known = RANGES.get(program.ops) ?? new Map<number, [number, number]>();
-  RANGES.set(program.ops, known);
-  const range = known.get(tensor) ?? findRange(program, tensor);
-  known.set(tensor, range);
+  const known = KNOWN.get(program.ops) ?? { makers: makersOf(program.ops), ranges: new Map() };
+  KNOWN.set(program.ops, known);
+  const range = known.ranges.get(tensor) ?? findRange(program, tensor, known.makers.get(tensor) ?? []);
+  known.ranges.set(tensor, range);
   return range;
 }
 
-/** What has been found, by the ops of a program and the tensor: a blob may have thousands of ops that read or write the same one. */
-const RANGES = new WeakMap<Program["ops"], Map<number, [min: number, max: number]>>();
+/** What has been found of a program, by its ops: a blob may have thousands of them that read or write the same tensor. */
+const KNOWN = new WeakMap<Op[], { makers: Map<number, Op[]>; ranges: Map<number, [min: number, max: number]> }>();
 
-function findRange(program: Program, tensor: number): [min: number, max: number] {
+/** The ops that write each tensor. */
+function makersOf(ops: readonly Op[]): Map<number, Op[]> {
+  const makers = new Map<number, Op[]>();
+  for (const op of ops) {
+    const list = makers.get(op.output);
+    if (list) list.push(op);
+    else makers.set(op.output, [op]);
+  }
+  return makers;
+}
+
+function findRange(program: Program, tensor: number, makers: readonly Op[]): [min: number, max: number] {
   const { dtype } = program.tensors[tensor]!;
   const [least, greatest] = CODES[dtype as keyof typeof CODES];
-  const makers = program.ops.filter(({ output }) => output === tensor);
   if (makers.length === 0 || program.inputs.includes(tensor)) return [least, greatest];
   let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const op of makers) {
