@@ -31,6 +31,8 @@ export interface ConvertOptions {
   classes?: string[];
   /** What the weights are packed for (`TARGETS`); "any" if not given. */
   target?: Target;
+  /** Operations that one row of the model may take (work.ts). */
+  maxOperations?: number | undefined;
 }
 
 export interface Conversion {
@@ -46,7 +48,8 @@ export interface Conversion {
 /**
  * Checkpoint → blob: import → lower → write. A QONNX file says itself how its weights are quantized, so importing does that.
  * The same bytes and options give the same blob on any machine. Throws CheckpointError for a bad file, UnsupportedError with
- * everything that stands in the way, and InputError for options that do not fit the model.
+ * everything that stands in the way, InputError for options that do not fit the model, and EngineError of kind "fuel" for a
+ * model that takes more work than is allowed.
  */
 export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
@@ -68,7 +71,10 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     ...(classes && { classes }),
   });
   checkClasses(program, classes);
-  const complete = repackFor({ ...program, selfTest: goldenPairs(program) }, options.target ?? "any");
+  const complete = repackFor(
+    { ...program, selfTest: goldenPairs(program, options.maxOperations) },
+    options.target ?? "any",
+  );
   const weights = weightsReport(complete, checkpoint.graph);
   return {
     blob: writeBlob(complete),

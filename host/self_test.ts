@@ -4,13 +4,15 @@ import { fromOrderKey } from "./numbers/order.ts";
 import type { Program, SelfTest } from "./program.ts";
 import { sampleInputs } from "./sample.ts";
 import { ARRAYS, type InputRows, Session } from "./session.ts";
+import { rowsWithin } from "./work.ts";
 
 /** Golden pairs that a blob carries for devices. */
 const PAIRS = 2;
 
-/** What the reference computes for a few random inputs, one row each. */
-export function goldenPairs(program: Program): SelfTest {
-  const session = new Session(program, referenceBackend(program));
+/** What the reference computes for a few random inputs, one row each. Throws EngineError for a model that takes more work than is allowed. */
+export function goldenPairs(program: Program, maxOperations?: number): SelfTest {
+  rowsWithin(program, maxOperations);
+  const session = new Session(program, referenceBackend(program, 1));
   const test: SelfTest = { inputs: [], outputs: [] };
   const samples = sampleInputs(program, PAIRS + 2); // the first two are the least and the greatest everywhere
   for (let row = 2; row < PAIRS + 2; row++) {

@@ -26,12 +26,14 @@ interface Checked {
   blob: Uint8Array;
   checkpoint: Uint8Array;
   engine?: string | undefined;
+  maxOperations?: number | undefined;
 }
 
 /** Sessions of a blob. `run` compares them with the checkpoint. */
-export async function openChecks({ blob, checkpoint, engine }: Checked) {
+export async function openChecks({ blob, checkpoint, engine, maxOperations }: Checked) {
   const check = createCheck(readBlob(blob), checkpoint);
-  const { sessions, missing } = engine === undefined ? await openAll(blob) : await openOne(blob, engine);
+  const { sessions, missing } =
+    engine === undefined ? await openAll(blob, maxOperations) : await openOne(blob, engine, maxOperations);
   return {
     sessions,
     missing,

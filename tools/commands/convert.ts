@@ -14,6 +14,7 @@ import type { InputDtype } from "../../host/lower/elements.ts";
 import { plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
+import { WORK_ARG, workOption } from "../sessions.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
@@ -28,7 +29,8 @@ export interface Converted extends Conversion {
 /** Reads a checkpoint, converts it and writes the blob: all of it or nothing. */
 export async function convertFile(checkpoint: string, out: string, options: ConvertOptions = {}): Promise<Converted> {
   const conversion = await convert(await readFile(checkpoint), { file: checkpoint, ...options });
-  const inspection = await inspect(conversion.blob, await plainModule(conversion.blob), v8);
+  const { maxOperations } = options;
+  const inspection = await inspect(conversion.blob, await plainModule(conversion.blob), v8, { maxOperations });
   await writeFileAtomic(out, conversion.blob);
   return { ...conversion, inspection };
 }
@@ -77,6 +79,7 @@ interface Args {
   "max-rows"?: string;
   classes?: string;
   for: Target;
+  "limit-work"?: string;
 }
 
 function optionsOf(args: Args): ConvertOptions {
@@ -89,6 +92,7 @@ function optionsOf(args: Args): ConvertOptions {
     maxRows: countOption("max-rows", args["max-rows"], MAX_ROWS),
     classes: args.classes?.split(",").map((name) => name.trim()),
     target: args.for,
+    maxOperations: workOption(args["limit-work"]),
   };
 }
 
@@ -126,6 +130,7 @@ export default defineCommand({
     "max-rows": { type: "string", valueHint: "N", description: "Rows that may run at once, else 64" },
     classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },
     for: { ...TARGET_ARG, default: "any" as const },
+    ...WORK_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {

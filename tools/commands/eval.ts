@@ -4,7 +4,14 @@ import type { Program } from "../../host/index.ts";
 import { BATCH_ROWS } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
 import { openSamples, readLabels } from "../samples.ts";
-import { engineOption, SESSION_ARGS, type SessionOptions, WORKERS_ARG, workersOption } from "../sessions.ts";
+import {
+  engineOption,
+  SESSION_ARGS,
+  type SessionOptions,
+  WORKERS_ARG,
+  workersOption,
+  workOption,
+} from "../sessions.ts";
 import { openAnswers } from "../tasks.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
@@ -40,9 +47,9 @@ export async function evaluate(
   blob: Uint8Array,
   images: string,
   labels: string,
-  { limit, workers, engine, weights }: EvaluateOptions,
+  { limit, workers, engine, weights, maxOperations }: EvaluateOptions,
 ): Promise<Evaluation> {
-  const options = { blob, engine, weights };
+  const options = { blob, engine, weights, maxOperations };
   const task = await openAnswers(options);
   const { program } = task.session;
   const classes = classNames(program);
@@ -125,7 +132,10 @@ export default defineCommand({
     const [limit, workers] = [countOption("limit", args.limit), workersOption(args.workers, args.engine)];
     const engine = engineOption(args.engine);
     const blob = await readFile(args.model);
-    const evaluation = await evaluate(blob, args.images, args.labels, { ...args, engine, limit, workers });
+    const { weights } = args;
+    const maxOperations = workOption(args["limit-work"]);
+    const options = { engine, weights, limit, workers, maxOperations };
+    const evaluation = await evaluate(blob, args.images, args.labels, options);
     printResult(
       args.json,
       () => evaluation,

@@ -3,6 +3,7 @@ import { type Inspection, inspect, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
 import { readFile } from "../files.ts";
 import { formatShape } from "../inputs/shape.ts";
+import { WORK_ARG, workOption } from "../sessions.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 
@@ -10,11 +11,13 @@ export default defineCommand({
   meta: { name: "inspect", description: "Show a blob's layers, and to the byte what memory it needs" },
   args: {
     model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    ...WORK_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
     const blob = await readFile(args.model);
-    const inspection = await inspect(blob, await plainModule(blob), v8);
+    const maxOperations = workOption(args["limit-work"]);
+    const inspection = await inspect(blob, await plainModule(blob), v8, { maxOperations });
     printResult(
       args.json,
       () => toJson(inspection),

@@ -9,6 +9,9 @@ import { formatCount, formatTable } from "../terminal/table.ts";
 import { UsageError } from "../usage.ts";
 import { formatTotals } from "./inspect.ts";
 
+/** A blob is packed anew whatever work it takes where it runs. */
+const NOTHING_RUNS = { maxOperations: Number.POSITIVE_INFINITY };
+
 /** What became of a weight tensor. */
 interface RepackedWeights {
   weights: string;
@@ -32,8 +35,8 @@ export default defineCommand({
     const blob = await readFile(args.model);
     const repacked = repack(blob, args.for);
     const [before, after] = [
-      await inspect(blob, await plainModule(blob), v8),
-      await inspect(repacked, await plainModule(repacked), v8),
+      await inspect(blob, await plainModule(blob), v8, NOTHING_RUNS),
+      await inspect(repacked, await plainModule(repacked), v8, NOTHING_RUNS),
     ];
     await writeFileAtomic(args.out, repacked);
     const weights = compare(before, after);

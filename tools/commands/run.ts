@@ -6,7 +6,7 @@ import { readFile, writeFileAtomic } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
 import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
-import { engineOption, openSession, SESSION_ARGS } from "../sessions.ts";
+import { engineOption, openSession, SESSION_ARGS, workOption } from "../sessions.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
 import { drawPicture } from "../terminal/picture.ts";
@@ -38,11 +38,12 @@ export default defineCommand({
     if (args.out && resolve(args.out) === resolve(args.input)) throw new UsageError("--out is the input itself");
     const engine = engineOption(args.engine);
     const blob = await readFile(args.model);
-    const session = await openSession(blob, { ...args, engine });
+    const maxOperations = workOption(args["limit-work"]);
+    const session = await openSession(blob, { weights: args.weights, engine, maxOperations });
     const samples = readSamples(args.input, session.program);
     const outputs = runSamples(session, samples);
     const profile = args.profile
-      ? profileOf(session, samples, await inspect(blob, await plainModule(blob), v8))
+      ? profileOf(session, samples, await inspect(blob, await plainModule(blob), v8, { maxOperations }))
       : undefined;
     if (args.out !== undefined) {
       for (const [i, path] of outputPaths(args.out, outputs.length).entries()) {

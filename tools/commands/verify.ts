@@ -4,7 +4,7 @@ import { type Difference, readBlob, type SelfTestResult, selfTest, type Verifica
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
 import { openSamples, seededSamples } from "../samples.ts";
-import { ENGINE_ARG, engineOption, WORKERS_ARG, workersOption } from "../sessions.ts";
+import { ENGINE_ARG, engineOption, WORK_ARG, WORKERS_ARG, workersOption, workOption } from "../sessions.ts";
 import { openChecks, type Task } from "../tasks.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
@@ -34,18 +34,20 @@ export interface ProveOptions {
   workers?: number | undefined;
   /** The one engine to prove it in, beside the reference. */
   engine?: string | undefined;
+  /** Operations that a row may take (host/work.ts). */
+  maxOperations?: number | undefined;
 }
 
 /** Proves a blob against its checkpoint, in every engine that is here if not told which, on samples from a file or on seeded ones. */
 export async function prove(model: string, source: string, options: ProveOptions = {}): Promise<Proof> {
   const [blob, checkpoint] = [await readFile(model), await readFile(source)];
   const program = readBlob(blob);
-  const { inputs, limit, workers, engine } = options;
+  const { inputs, limit, workers, engine, maxOperations } = options;
   const samples = inputs ? openSamples(inputs, program, limit) : seededSamples(program, limit ?? SAMPLES);
   const progress = startProgress("Verifying", samples.rows);
   let task: Task<"checks"> | undefined;
   try {
-    const sources = { blob, checkpoint, engine };
+    const sources = { blob, checkpoint, engine, maxOperations };
     task = await openChecks(sources);
     const tally = new Tally(Object.keys(task.sessions));
     const batches = samples.batches(BATCH_ROWS);
@@ -107,6 +109,7 @@ export default defineCommand({
     },
     engine: { ...ENGINE_ARG, description: "The engine to prove it in, else all here" },
     ...WORKERS_ARG,
+    ...WORK_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
@@ -114,7 +117,8 @@ export default defineCommand({
     const workers = workersOption(args.workers, args.engine);
     const { inputs } = args;
     const engine = args.engine === undefined ? undefined : engineOption(args.engine);
-    const proof = await prove(args.model, args.checkpoint, { inputs, engine, limit, workers });
+    const maxOperations = workOption(args["limit-work"]);
+    const proof = await prove(args.model, args.checkpoint, { inputs, engine, limit, workers, maxOperations });
     printResult(
       args.json,
       () => ({ proven: isProven(proof), ...proof }),
