@@ -1,5 +1,6 @@
-import { type InputRows, type Output, readBlob } from "../host/index.ts";
+import { type InputRows, type Output, readBlob, selfTest } from "../host/index.ts";
 import { createCheck } from "../host/verify.ts";
+import { profileOf } from "./profile.ts";
 import { openAll, openOne, openSession, type SessionOptions } from "./sessions.ts";
 
 /** Classes that a model answers with. `run` gives the one of each row. */
@@ -10,7 +11,22 @@ export async function openAnswers({ blob, ...options }: { blob: Uint8Array } & S
     const rows = inputs[0]!.length / session.program.tensors[session.program.inputs[0]!]!.channels;
     return Array.from({ length: rows }, (_, row) => answer(output!, row, rows));
   };
-  return { session, run, close: () => session.dispose() };
+  return { about: {}, run, close: () => session.dispose() };
+}
+
+/** What a model makes of its inputs; and with `profileMs`, the mean milliseconds of every op, over runs that take so long. */
+export async function openOutputs({
+  blob,
+  profileMs,
+  ...options
+}: { blob: Uint8Array; profileMs?: number | undefined } & SessionOptions) {
+  const session = await openSession(blob, options);
+  const run = (inputs: readonly InputRows[]) => {
+    const outputs = session.run(inputs);
+    return { outputs, ...(profileMs !== undefined && { profile: profileOf(session, inputs, profileMs) }) };
+  };
+  const { engine, repacked, repackMs } = session;
+  return { about: { engine, repacked, repackMs }, run, close: () => session.dispose() };
 }
 
 /** Class of a row: the index that an argmax gave, else the first among the greatest scores. */
@@ -34,9 +50,10 @@ export async function openChecks({ blob, checkpoint, engine, maxOperations }: Ch
   const check = createCheck(readBlob(blob), checkpoint);
   const { sessions, missing } =
     engine === undefined ? await openAll(blob, maxOperations) : await openOne(blob, engine, maxOperations);
+  const names = Object.keys(sessions);
+  const pairs = Object.entries(sessions).map(([name, session]) => [name, selfTest(session)] as const);
   return {
-    sessions,
-    missing,
+    about: { sessions: names, missing, selfTest: Object.fromEntries(pairs) },
     run: (inputs: readonly InputRows[]) => check(sessions, inputs),
     close() {
       for (const session of Object.values(sessions)) session.dispose();
@@ -45,12 +62,14 @@ export async function openChecks({ blob, checkpoint, engine, maxOperations }: Ch
 }
 
 /** Work on batches of samples that threads can share: each opens all that it needs, and the result of a batch depends on it alone. */
-export const TASKS = { answers: openAnswers, checks: openChecks };
+export const TASKS = { answers: openAnswers, outputs: openOutputs, checks: openChecks };
 
 export type TaskName = keyof typeof TASKS;
 /** What opens a task: plain data, which can be sent to a thread. */
 export type TaskOptions<Name extends TaskName> = Parameters<(typeof TASKS)[Name]>[0];
 /** A task that is open in a thread. */
 export type Task<Name extends TaskName> = Awaited<ReturnType<(typeof TASKS)[Name]>>;
+/** What is to be known of a task that is open: plain data. */
+export type TaskAbout<Name extends TaskName> = Task<Name>["about"];
 /** What a task makes of one batch. */
 export type TaskResult<Name extends TaskName> = ReturnType<Task<Name>["run"]>;

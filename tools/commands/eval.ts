@@ -1,22 +1,22 @@
 import { defineCommand } from "citty";
 import { classCount } from "../../host/describe.ts";
-import type { Program } from "../../host/index.ts";
+import { type Program, readBlob } from "../../host/index.ts";
 import { BATCH_ROWS } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
 import { openSamples, readLabels } from "../samples.ts";
 import {
   engineOption,
+  isDevice,
   SESSION_ARGS,
   type SessionOptions,
   WORKERS_ARG,
   workersOption,
   workOption,
 } from "../sessions.ts";
-import { openAnswers } from "../tasks.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { formatCount, formatShare, formatTable } from "../terminal/table.ts";
-import { runBatches } from "../threads/run_batches.ts";
+import { type OpenTask, openTask, runBatches } from "../threads/run_batches.ts";
 import { countOption } from "../usage.ts";
 
 /** How often a model is right. */
@@ -50,19 +50,20 @@ export async function evaluate(
   { limit, workers, engine, weights, maxOperations }: EvaluateOptions,
 ): Promise<Evaluation> {
   const options = { blob, engine, weights, maxOperations };
-  const task = await openAnswers(options);
-  const { program } = task.session;
+  const program = readBlob(blob);
   const classes = classNames(program);
   const samples = openSamples(images, program, limit);
   const progress = startProgress("Evaluating", samples.rows);
+  let task: OpenTask<"answers"> | undefined;
   try {
+    task = await openTask("answers", options, isDevice(engine));
     const expected = await readLabels(labels, samples.total, classes.length);
     const confusion = classes.map(() => classes.map(() => 0));
     const start = performance.now();
     let row = 0;
     const count = Math.ceil(samples.rows / BATCH_ROWS);
     const batches = samples.batches(BATCH_ROWS);
-    for await (const answers of runBatches({ name: "answers", options, task, batches, count, workers })) {
+    for await (const answers of runBatches({ task, batches, count, workers })) {
       for (const said of answers) confusion[expected[row++]!]![said]!++;
       progress.update(row);
     }
@@ -72,7 +73,7 @@ export async function evaluate(
   } finally {
     progress.end();
     samples.close();
-    task.close();
+    await task?.close();
   }
 }
 

@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
-import { inspect, type Output, type OutputDescription, type Program, type Session, v8 } from "../../host/index.ts";
+import { inspect, type Output, type OutputDescription, type Program, readBlob, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
+import { splitRows } from "../../host/verify.ts";
 import { readFile, writeFileAtomic } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
-import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
+import { formatProfile, formatRepacking, namedProfile } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
-import { engineOption, openSession, SESSION_ARGS, workOption } from "../sessions.ts";
+import { engineOption, isDevice, SESSION_ARGS, type SessionOptions, workOption } from "../sessions.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
 import { drawPicture } from "../terminal/picture.ts";
@@ -14,6 +15,7 @@ import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
 import { plural } from "../terminal/table.ts";
+import { openTask, runBatches } from "../threads/run_batches.ts";
 import { UsageError } from "../usage.ts";
 
 /** Rows that are shown where --all does not ask for more. */
@@ -39,35 +41,91 @@ export default defineCommand({
     const engine = engineOption(args.engine);
     const blob = await readFile(args.model);
     const maxOperations = workOption(args["limit-work"]);
-    const session = await openSession(blob, { weights: args.weights, engine, maxOperations });
-    const samples = readSamples(args.input, session.program);
-    const outputs = runSamples(session, samples);
-    const profile = args.profile
-      ? profileOf(session, samples, await inspect(blob, await plainModule(blob), v8, { maxOperations }))
+    const program = readBlob(blob);
+    const samples = readSamples(args.input, program);
+    const options = { blob, weights: args.weights, engine, maxOperations };
+    const { outputs, times, about } = await runSamples(
+      program,
+      samples,
+      options,
+      args.profile ? PROFILE_MS : undefined,
+    );
+    const profile = times
+      ? namedProfile(times, samples.rows, await inspect(blob, await plainModule(blob), v8, { maxOperations }))
       : undefined;
     if (args.out !== undefined) {
       for (const [i, path] of outputPaths(args.out, outputs.length).entries()) {
-        await writeFileAtomic(path, writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)));
+        await writeFileAtomic(path, writeNpy(toArray(program, outputs[i]!, i, samples.rows)));
       }
     }
-    const { program, repacked, repackMs } = session;
+    const { repacked, repackMs } = about;
     const repacking = profile && { repacked, repackMs };
     printResult(
       args.json,
-      () => ({ engine: session.engine, rows: samples.rows, outputs: outputs.map(toJson), profile, ...repacking }),
+      () => ({ engine: about.engine, rows: samples.rows, outputs: outputs.map(toJson), profile, ...repacking }),
       () => [
         ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
-        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(session, profile)] : []),
+        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(about, profile)] : []),
       ],
     );
   },
 });
 
-function runSamples(session: Session, { elements, rows }: Samples): Output[] {
+/** A profile takes so long altogether, so that short runs can be told from noise. */
+const PROFILE_MS = 300;
+/** Rows that are sent to the thread at a time, where a model runs as many. */
+const BATCH_ROWS = 1024;
+
+/** The outputs for all samples, and with `profileMs` the milliseconds of every op. */
+async function runSamples(
+  program: Program,
+  { elements, rows }: Samples,
+  options: { blob: Uint8Array } & SessionOptions,
+  profileMs: number | undefined,
+) {
+  const most = Math.min(program.maxRows, BATCH_ROWS);
+  const count = Math.ceil(rows / most);
+  const task = await openTask(
+    "outputs",
+    { ...options, profileMs: profileMs && profileMs / count },
+    isDevice(options.engine),
+  );
   const progress = startProgress("Running", rows);
-  const outputs = session.run(elements, { onProgress: (done) => progress.update(done) });
-  progress.end();
-  return outputs;
+  const parts: Output[][] = [];
+  const times = profileMs === undefined ? undefined : new Float64Array(program.ops.length);
+  try {
+    const batches = splitRows(program, [elements], most);
+    for await (const { outputs, profile } of runBatches({ task, batches, count, workers: 1 })) {
+      parts.push(outputs);
+      profile?.forEach((ms, op) => {
+        times![op]! += ms;
+      });
+      progress.update(Math.min(parts.length * most, rows));
+    }
+  } finally {
+    progress.end();
+    await task.close();
+  }
+  const outputs = parts[0]!.map((first, i) =>
+    joinOutput(
+      first,
+      parts.map((part) => part[i]!),
+    ),
+  );
+  return { outputs, times, about: task.about };
+}
+
+/** An output for all rows, out of those for a few. */
+function joinOutput({ name, shape }: Output, parts: readonly Output[]): Output {
+  const length = parts.reduce((sum, { elements }) => sum + elements.length, 0);
+  const [elements, scores] = [new Int32Array(length), new Float32Array(length)];
+  let first = 0;
+  for (const part of parts) {
+    elements.set(part.elements, first);
+    scores.set(part.scores, first);
+    first += part.elements.length;
+  }
+  return { name, shape, elements, scores };
 }
 
 /** One path per output: "out.npy", or "out.0.npy" and so on for several. */

@@ -1,16 +1,15 @@
 import { createHash } from "node:crypto";
 import { defineCommand } from "citty";
-import { type Difference, readBlob, type SelfTestResult, selfTest, type Verification } from "../../host/index.ts";
+import { type Difference, readBlob, type SelfTestResult, type Verification } from "../../host/index.ts";
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
 import { openSamples, seededSamples } from "../samples.ts";
-import { ENGINE_ARG, engineOption, WORK_ARG, WORKERS_ARG, workersOption, workOption } from "../sessions.ts";
-import { openChecks, type Task } from "../tasks.ts";
+import { ENGINE_ARG, engineOption, isDevice, WORK_ARG, WORKERS_ARG, workersOption, workOption } from "../sessions.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
-import { runBatches } from "../threads/run_batches.ts";
+import { type OpenTask, openTask, runBatches } from "../threads/run_batches.ts";
 import { countOption } from "../usage.ts";
 
 /** Seeded samples where none are given, and the most of them: all are made at once. */
@@ -45,24 +44,24 @@ export async function prove(model: string, source: string, options: ProveOptions
   const { inputs, limit, workers, engine, maxOperations } = options;
   const samples = inputs ? openSamples(inputs, program, limit) : seededSamples(program, limit ?? SAMPLES);
   const progress = startProgress("Verifying", samples.rows);
-  let task: Task<"checks"> | undefined;
+  let task: OpenTask<"checks"> | undefined;
   try {
     const sources = { blob, checkpoint, engine, maxOperations };
-    task = await openChecks(sources);
-    const tally = new Tally(Object.keys(task.sessions));
+    task = await openTask("checks", sources, isDevice(engine ?? ""));
+    const { sessions, missing, selfTest } = task.about;
+    const tally = new Tally(sessions);
     const batches = samples.batches(BATCH_ROWS);
     const count = Math.ceil(samples.rows / BATCH_ROWS);
-    for await (const check of runBatches({ name: "checks", options: sources, task, batches, count, workers })) {
+    for await (const check of runBatches({ task, batches, count, workers })) {
       tally.add(check);
       progress.update(tally.samples);
     }
     const sha256 = createHash("sha256").update(checkpoint).digest("hex");
-    const pairs = Object.entries(task.sessions).map(([name, session]) => [name, selfTest(session)] as const);
-    return { ...tally.verification(program, sha256), selfTest: Object.fromEntries(pairs), missing: task.missing };
+    return { ...tally.verification(program, sha256), selfTest, missing };
   } finally {
     progress.end();
     samples.close();
-    task?.close();
+    await task?.close();
   }
 }
 
