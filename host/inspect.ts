@@ -1,3 +1,4 @@
+import { checkBytes, checkEngine } from "./arguments.ts";
 import { moduleFeatures, planScratch } from "./backend.ts";
 import { missingPackings } from "./blob/features.ts";
 import { packedBytes, packingOf } from "./blob/pack/pack.ts";
@@ -60,6 +61,8 @@ export async function inspect(
   engine: Engine,
   { maxOperations }: WorkOptions = {},
 ): Promise<Inspection> {
+  checkBytes("module", module);
+  checkEngine(engine);
   const program = readBlob(blob);
   rowsWithin(program, maxOperations);
   const parts = 1 + (program.description ? 1 : 0) + (program.selfTest ? 1 : 0);

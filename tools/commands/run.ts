@@ -1,22 +1,23 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { inspect, type Output, type OutputDescription, type Program, readBlob, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
+import { shown } from "../../host/printable.ts";
 import { splitRows } from "../../host/verify.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { readFile } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
+import { checkOutputs, writeFilesAtomic } from "../outputs.ts";
 import { formatProfile, formatRepacking, namedProfile } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
 import { engineOption, isDevice, SESSION_ARGS, type SessionOptions, workOption } from "../sessions.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
+import type { Text } from "../terminal/paint.ts";
 import { drawPicture } from "../terminal/picture.ts";
 import { printResult } from "../terminal/print.ts";
-import { startProgress } from "../terminal/progress.ts";
+import { showWork, startProgress } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
 import { plural } from "../terminal/table.ts";
 import { openTask, runBatches } from "../threads/run_batches.ts";
-import { UsageError } from "../usage.ts";
 
 /** Rows that are shown where --all does not ask for more. */
 const SHOWN_ROWS = 10;
@@ -37,14 +38,17 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the outputs as JSON" },
   },
   async run({ args }) {
-    if (args.out && resolve(args.out) === resolve(args.input)) throw new UsageError("--out is the input itself");
+    const inputs = { model: args.model, input: args.input };
+    if (args.out !== undefined) checkOutputs([args.out], inputs);
     const engine = engineOption(args.engine);
     const blob = await readFile(args.model);
     const maxOperations = workOption(args["limit-work"]);
     const program = readBlob(blob);
-    const samples = readSamples(args.input, program);
+    const paths = args.out === undefined ? [] : outputPaths(args.out, program.outputs.length);
+    checkOutputs(paths, inputs);
+    const samples = await showWork(`Reading ${args.input}`, () => readSamples(args.input, program));
     const options = { blob, weights: args.weights, engine, maxOperations };
-    const { outputs, times, about } = await runSamples(
+    const { outputs, ms, times, about } = await runSamples(
       program,
       samples,
       options,
@@ -53,19 +57,21 @@ export default defineCommand({
     const profile = times
       ? namedProfile(times, samples.rows, await inspect(blob, await plainModule(blob), v8, { maxOperations }))
       : undefined;
-    if (args.out !== undefined) {
-      for (const [i, path] of outputPaths(args.out, outputs.length).entries()) {
-        await writeFileAtomic(path, writeNpy(toArray(program, outputs[i]!, i, samples.rows)));
-      }
-    }
+    await writeFilesAtomic(
+      paths.map((path, i) => ({
+        path,
+        bytes: writeNpy(toArray(program, outputs[i]!, i, samples.rows)),
+      })),
+    );
     const { repacked, repackMs } = about;
     const repacking = profile && { repacked, repackMs };
     printResult(
       args.json,
-      () => ({ engine: about.engine, rows: samples.rows, outputs: outputs.map(toJson), profile, ...repacking }),
+      () => ({ engine: about.engine, rows: samples.rows, ms, outputs: outputs.map(toJson), profile, ...repacking }),
       () => [
         ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
-        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(about, profile)] : []),
+        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(about, profile), ""] : []),
+        ...(paths.length === 0 || process.stdout.isTTY ? [formatSummary(samples.rows, about.engine, ms, paths)] : []),
       ],
     );
   },
@@ -85,14 +91,13 @@ async function runSamples(
 ) {
   const most = Math.min(program.maxRows, BATCH_ROWS);
   const count = Math.ceil(rows / most);
-  const task = await openTask(
-    "outputs",
-    { ...options, profileMs: profileMs && profileMs / count },
-    isDevice(options.engine),
+  const task = await showWork("Opening the model", () =>
+    openTask("outputs", { ...options, profileMs: profileMs && profileMs / count }, isDevice(options.engine)),
   );
   const progress = startProgress("Running", rows);
   const parts: Output[][] = [];
   const times = profileMs === undefined ? undefined : new Float64Array(program.ops.length);
+  const start = performance.now();
   try {
     const batches = splitRows(program, [elements], most);
     for await (const { outputs, profile } of runBatches({ task, batches, count, workers: 1 })) {
@@ -106,13 +111,14 @@ async function runSamples(
     progress.end();
     await task.close();
   }
+  const ms = performance.now() - start;
   const outputs = parts[0]!.map((first, i) =>
     joinOutput(
       first,
       parts.map((part) => part[i]!),
     ),
   );
-  return { outputs, times, about: task.about };
+  return { outputs, ms, times, about: task.about };
 }
 
 /** An output for all rows, out of those for a few. */
@@ -126,6 +132,12 @@ function joinOutput({ name, shape }: Output, parts: readonly Output[]): Output {
     first += part.elements.length;
   }
   return { name, shape, elements, scores };
+}
+
+/** "10 rows in v8, 1.2 ms". */
+function formatSummary(rows: number, engine: string, ms: number, paths: string[]): string {
+  const time = ms < 1000 ? `${ms.toPrecision(2)} ms` : `${(ms / 1000).toFixed(2)} s`;
+  return `${plural(rows, "row")} in ${engine}, ${time}${paths.length > 0 ? ` → ${paths.join(", ")}` : ""}`;
 }
 
 /** One path per output: "out.npy", or "out.0.npy" and so on for several. */
@@ -148,7 +160,7 @@ function toJson({ name, shape, scores, elements }: Output) {
   return { name, shape, scores: Array.from(scores), elements: Array.from(elements) };
 }
 
-function formatRows(program: Program, samples: Samples, outputs: Output[], limit: number): string[] {
+function formatRows(program: Program, samples: Samples, outputs: Output[], limit: number): Text[] {
   const shown = Array.from({ length: Math.min(samples.rows, limit) }, (_, row) => [
     ...(samples.rows > 1 ? [`row ${row}`] : []),
     ...formatRow(program, samples, outputs, row),
@@ -159,14 +171,16 @@ function formatRows(program: Program, samples: Samples, outputs: Output[], limit
 }
 
 /** The picture of a row, if it is one, and what came out; side by side where the screen is wide enough. */
-export function formatRow(program: Program, samples: Samples, outputs: Output[], row: number): string[] {
+export function formatRow(program: Program, samples: Samples, outputs: Output[], row: number): Text[] {
   const colours = colourBits(process.stdout, process.env);
   const results = outputs.flatMap((output, i) => {
-    const title = outputs.length > 1 ? [`${output.name}:`] : [];
+    const title = outputs.length > 1 ? [`${shown(output.name)}:`] : [];
     return [...title, ...formatOutput(output, program.description?.outputs[i], row, samples.rows, colours)];
   });
   const picture = pictureOf(samples, row);
-  return picture ? placeBeside(drawPicture(picture, colours), Math.min(picture.width, 80), results) : results;
+  if (!picture) return results;
+  const { lines, columns } = drawPicture(picture, colours);
+  return placeBeside(lines, columns, results);
 }
 
 function formatOutput(
@@ -179,5 +193,5 @@ function formatOutput(
   const channels = scores.length / rows;
   const own = scores.subarray(row * channels, (row + 1) * channels);
   if (description?.kind !== "index") return drawScores(own, colours, description?.classes);
-  return [`class ${description.classes?.[own[0]!] ?? own[0]}`];
+  return [`class ${shown(description.classes?.[own[0]!] ?? String(own[0]))}`];
 }
