@@ -24,7 +24,7 @@ export interface Backend {
 }
 
 /** Rows that the reference runs at a time, whatever a blob's own limit: it keeps all tensors. */
-const REFERENCE_ROWS = 64;
+export const REFERENCE_ROWS = 64;
 
 /** The definition: plain loops over `program`. */
 export function referenceBackend(

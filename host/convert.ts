@@ -36,6 +36,8 @@ export interface ConvertOptions {
   classes?: string[];
   /** What the weights are packed for (`TARGETS`); "any" if not given. */
   target?: Target;
+  /** Operations that one row of the model may take (work.ts). */
+  maxOperations?: number | undefined;
 }
 
 export interface Conversion {
@@ -51,7 +53,8 @@ export interface Conversion {
 /**
  * Checkpoint → blob: import → lower → write. A QONNX file says itself how its weights are quantized, so importing does that.
  * The same bytes and options give the same blob on any machine. Throws CheckpointError for a bad file, UnsupportedError with
- * everything that stands in the way, InputError for options that do not fit the model, and BlobError for what no blob can hold.
+ * everything that stands in the way, InputError for options that do not fit the model, BlobError for what no blob can hold, and EngineError
+ * of kind "fuel" for a model that takes more work than is allowed.
  */
 export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
   checkBytes("checkpoint", bytes);
@@ -76,7 +79,8 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
   });
   checkClasses(program, classes);
   checkDescription(program);
-  const complete = repackFor({ ...program, selfTest: goldenPairs(program) }, options.target ?? "any");
+  const selfTest = goldenPairs(program, options.maxOperations);
+  const complete = repackFor({ ...program, selfTest }, options.target ?? "any");
   const weights = weightsReport(complete, checkpoint.graph);
   return {
     blob: writeBlob(complete),

@@ -9,7 +9,14 @@ import {
   checkWhole,
   kindOf,
 } from "./arguments.ts";
-import { type Backend, type ModuleOptions, moduleBackend, moduleFeatures, referenceBackend } from "./backend.ts";
+import {
+  type Backend,
+  type ModuleOptions,
+  moduleBackend,
+  moduleFeatures,
+  REFERENCE_ROWS,
+  referenceBackend,
+} from "./backend.ts";
 import { missingPackings } from "./blob/features.ts";
 import { packingOf } from "./blob/pack/pack.ts";
 import { readBlob } from "./blob/read.ts";
@@ -19,15 +26,21 @@ import { writeBlob } from "./blob/write.ts";
 import { beyondElements, inputCodes, scores } from "./describe.ts";
 import { EngineError, InputError } from "./errors.ts";
 import type { ActivationDtype, PackingName, Program } from "./program.ts";
+import { rowsWithin } from "./work.ts";
 
 export type LoadOptions = Pick<ModuleOptions, "module" | "blob" | "engine" | "fuel" | "flash"> & {
   /** "resident" if not given. */
   weights?: ModuleOptions["weights"];
   /** Which variant the module is. Resident weights are repacked to what it runs fastest; without it, only to what it runs at all. */
   variant?: keyof typeof FASTEST;
-  /** Rows that run at a time; larger batches are split. The blob's own limit if not given. */
+  /** Rows that run at a time; larger batches are split. The blob's own limit if not given, or fewer that keep within the limits of work.ts. */
   maxRows?: number;
-};
+} & WorkOptions;
+
+export interface WorkOptions {
+  /** Operations that one row may take (work.ts): a multiply-accumulate or a comparison is one. MAX_OPERATIONS of limits.ts if not given. */
+  maxOperations?: number | undefined;
+}
 
 /** Elements of one input, (rows, channels): of the model's own dtype, or real numbers as the checkpoint takes them. */
 export type InputRows = Uint8Array | Int8Array | Int16Array | Float32Array;
@@ -76,7 +89,8 @@ function isOf(dtype: ActivationDtype, elements: InputRows): boolean {
 /**
  * Opens a blob in an engine. Resident weights are repacked where the module does not run their packing, or its variant runs another one
  * faster; streamed ones stay as they are. Throws BlobError for a blob that breaks FORMAT.md, InputError for more rows than it allows,
- * EngineError for what the engine or the module refuses, of kind "packing" for packings that the module was not built for.
+ * EngineError for what the engine or the module refuses, of kind "packing" for packings that the module was not built for, and of kind "fuel"
+ * for a model that takes more work than is allowed.
  */
 export async function load(options: LoadOptions): Promise<Session> {
   checkObject("options", options);
@@ -88,7 +102,8 @@ export async function load(options: LoadOptions): Promise<Session> {
   if (fuel !== undefined) checkWhole("fuel", fuel, 0);
   checkOptional("flash", flash, "function");
   const program = readBlob(options.blob);
-  const { weights = "resident", maxRows = program.maxRows } = options;
+  const within = rowsWithin(program, options.maxOperations);
+  const { weights = "resident", maxRows = within } = options;
   if (!(Number.isInteger(maxRows) && maxRows >= 1 && maxRows <= program.maxRows)) {
     throw new InputError(`memory for ${kindOf(maxRows)} rows, expected 1 to ${program.maxRows}`);
   }
@@ -118,10 +133,10 @@ function changedPackings(before: Program, after: Program): Repacked[] {
   });
 }
 
-/** Opens a blob in the reference: plain loops, no WebAssembly. */
-export function loadReference(blob: Uint8Array): Session {
+/** Opens a blob in the reference: plain loops, no WebAssembly. Throws as `load` does. */
+export function loadReference(blob: Uint8Array, { maxOperations }: WorkOptions = {}): Session {
   const program = readBlob(blob);
-  return new Session(program, referenceBackend(program));
+  return new Session(program, referenceBackend(program, Math.min(REFERENCE_ROWS, rowsWithin(program, maxOperations))));
 }
 
 /** A model that is ready to run. */

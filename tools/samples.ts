@@ -2,12 +2,12 @@ import { basename } from "node:path";
 import { InputError, type InputRows, type Program, sampleInputs } from "../host/index.ts";
 import { shown } from "../host/printable.ts";
 import { splitRows } from "../host/verify.ts";
-import { readChunks, readFile } from "./files.ts";
+import { readChunks } from "./files.ts";
 import { CHUNK_BYTES } from "./inputs/byte_stream.ts";
 import type { InputStream } from "./inputs/input.ts";
-import { join, openInput, readInput } from "./inputs/read.ts";
+import { join, openInput, readAll } from "./inputs/read.ts";
 import { fitRows } from "./inputs/rows.ts";
-import { formatShape } from "./inputs/shape.ts";
+import { elementCount, formatShape } from "./inputs/shape.ts";
 import { nameOf } from "./stdio.ts";
 import type { Picture } from "./terminal/picture.ts";
 import { conversionOf, inputText } from "./units.ts";
@@ -52,7 +52,7 @@ export function openSamples(
   path: string,
   program: Program,
   limit = Number.POSITIVE_INFINITY,
-): SampleStream & Omit<Samples, "elements"> {
+): SampleStream & Omit<Samples, "elements"> & { dtype: "u8" | "i8" | "i16" | "f32" } {
   if (program.inputs.length !== 1) {
     throw new InputError(`the model has ${program.inputs.length} inputs, expected 1: a file holds samples for one`);
   }
@@ -62,11 +62,12 @@ export function openSamples(
   const input = openInput(readChunks(path, CHUNK_BYTES), name);
   try {
     const { rows: total, dtype: found, batches } = fitRows(input, shape, name);
-    const { convert, meaning } = conversionOf(input.kind, found, program, name);
+    const { convert, dtype, meaning } = conversionOf(input.kind, found, program, name);
     const rows = Math.min(total, limit);
     return {
       rows,
       total,
+      dtype,
       meaning: `${shown(basename(path))}: ${meaning}`,
       shapes: [sampleShape(input, channels), shape],
       *batches(count) {
@@ -87,12 +88,13 @@ export function openSamples(
 
 /** Reads all samples at once. */
 export function readSamples(path: string, program: Program): Samples {
-  const { batches, close, ...samples } = openSamples(path, program);
+  const { batches, close, dtype, ...samples } = openSamples(path, program);
   const parts = function* () {
     for (const [elements] of batches(PART_ROWS)) yield elements!;
   };
   try {
-    return { ...samples, elements: join(parts(), nameOf(path))! }; // there is at least one row
+    const { channels } = program.tensors[program.inputs[0]!]!;
+    return { ...samples, elements: join(parts(), dtype, samples.rows * channels, nameOf(path)) };
   } finally {
     close();
   }
@@ -131,12 +133,21 @@ function toBytes(sample: InputRows): Uint8Array {
 /** Reads one class per sample: whole numbers from 0 to `classes` − 1. */
 export async function readLabels(path: string, rows: number, classes: number): Promise<ArrayLike<number>> {
   const name = nameOf(path);
-  const { dtype, shape, data } = readInput(await readFile(path), name);
-  if (dtype === "f32") throw new InputError(`${name}: elements are f32, expected whole numbers`);
-  if (data.length !== rows || shape[0] !== rows) {
-    throw new InputError(`${name}: labels of shape ${formatShape(shape)}, expected one for each of ${rows} samples`);
+  const input = openInput(readChunks(path, CHUNK_BYTES), name);
+  const { dtype, shape } = input;
+  try {
+    if (dtype === "f32") throw new InputError(`${name}: elements are f32, expected whole numbers`);
+    if (elementCount(shape) !== rows || shape[0] !== rows) {
+      throw new InputError(`${name}: labels of shape ${formatShape(shape)}, expected one for each of ${rows} samples`);
+    }
+    return checkLabels(readAll(input, name).data, classes, name);
+  } finally {
+    input.close();
   }
-  const bad = data.findIndex((label) => label < 0 || label >= classes);
-  if (bad >= 0) throw new InputError(`${name}: label ${data[bad]} of sample ${bad}, expected 0 to ${classes - 1}`);
+}
+
+function checkLabels(data: ArrayLike<number> & Iterable<number>, classes: number, path: string): ArrayLike<number> {
+  const bad = Array.prototype.findIndex.call(data, (label: number) => label < 0 || label >= classes);
+  if (bad >= 0) throw new InputError(`${path}: label ${data[bad]} of sample ${bad}, expected 0 to ${classes - 1}`);
   return data;
 }

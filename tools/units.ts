@@ -6,6 +6,8 @@ import type { Elements, InputStream } from "./inputs/input.ts";
 export interface Conversion {
   /** One sentence for people. */
   meaning: string;
+  /** Of the rows' elements. */
+  dtype: "u8" | "i8" | "i16" | "f32";
   /** `part` holds whole rows. */
   convert(part: Elements["data"]): InputRows;
 }
@@ -35,7 +37,7 @@ export function conversionOf(
 ): Conversion {
   const { dtype, channels } = program.tensors[program.inputs[0]!]!;
   const described = program.description?.inputs[0];
-  if (found === "f32") return { meaning: "real numbers", convert: (part) => part as InputRows };
+  if (found === "f32") return { meaning: "real numbers", dtype: "f32", convert: (part) => part as InputRows };
 
   const isPixels = kind !== "npy" || (found === "u8" && dtype === "f32" && described?.basis === "declared");
   const identity = described && isIdentity(described.unit);
@@ -43,16 +45,22 @@ export function conversionOf(
     described ? `${e}, x = ${unitText(described.unit, e)} (${described.basis})` : `${e} as they are`;
   if (isPixels && dtype !== "i8") {
     const meaning = `pixels ${asElements("p")}`;
-    if (dtype === "u8") return { meaning, convert: (part) => part as InputRows };
-    if (dtype === "i16") return { meaning, convert: (part) => Int16Array.from(part) };
+    if (dtype === "u8") return { meaning, dtype, convert: (part) => part as InputRows };
+    if (dtype === "i16") return { meaning, dtype, convert: (part) => Int16Array.from(part) };
     if (!described)
       throw new InputError(`${path}: found pixels, and the blob has no description that says what they stand for`);
     const real = realOf(described.unit, channels);
-    return { meaning, convert: (part) => Float32Array.from(part, (pixel, i) => real(pixel, i % channels)) };
+    return {
+      meaning,
+      dtype: "f32",
+      convert: (part) => Float32Array.from(part, (pixel, i) => real(pixel, i % channels)),
+    };
   }
-  if (found === dtype) return { meaning: `${found} elements ${asElements("e")}`, convert: (part) => part as InputRows };
+  if (found === dtype && found !== "i32") {
+    return { meaning: `${found} elements ${asElements("e")}`, dtype: found, convert: (part) => part as InputRows };
+  }
   if (!isPixels && (dtype === "f32" || identity)) {
-    return { meaning: `${found} numbers as they are`, convert: (part) => toReal(part, path) };
+    return { meaning: `${found} numbers as they are`, dtype: "f32", convert: (part) => toReal(part, path) };
   }
   const expected = described ? `${dtype} (x = ${unitText(described.unit, "e")}) or f32 (real numbers)` : dtype;
   throw new InputError(`${path}: ${isPixels ? "pixels are u8" : `elements are ${found}`}, expected ${expected}`);

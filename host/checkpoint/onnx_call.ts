@@ -78,10 +78,14 @@ export interface Call {
 /** What all nodes of an import share. */
 export interface Sink {
   nodes: Node[];
+  /** The same by the value that they define. */
+  makers: Map<string, Node>;
   notes: string[];
   fresh: FreshName;
-  /** Counts elements that are about to be read or made against one limit, which bounds time and memory. */
+  /** Counts elements that are about to be made or looked at, and channels of nodes, against one limit (limits.ts). */
   spend(elements: number): void;
+  /** Counts elements that the file holds, which raise the limit. */
+  found(elements: number): void;
 }
 
 /** Sizes of one row, without the batch axis. */
@@ -185,7 +189,8 @@ export function attributesOf(node: NodeProto, where: string): Attributes {
     if (!attribute) return undefined;
     const value = (attribute.type ?? type) === type ? (pick(attribute) ?? zero) : undefined;
     if (value === undefined) {
-      throw new CheckpointError(`${where}: attribute "${name}" has type ${attribute.type}, expected ${type}`);
+      const found = attribute.type === undefined || attribute.type === type ? "no value" : `type ${attribute.type}`;
+      throw new CheckpointError(`${where}: attribute "${name}" has ${found}, expected one of type ${type}`);
     }
     return value;
   }

@@ -402,8 +402,9 @@ function constantOp(call: Call): Value {
   const { attributes, output: name } = call;
   const tensor = attributes.tensor("value");
   if (tensor) {
-    call.sink.spend(elements(tensor.dims));
-    return { kind: "constant", name, ...readTensor(tensor, name) };
+    const read = readTensor(tensor, name);
+    call.sink.found(read.data.length);
+    return { kind: "constant", name, ...read };
   }
   const one = attributes.float("value_float") ?? attributes.int("value_int");
   const many = attributes.floats("value_floats") ?? attributes.ints("value_ints") ?? (one === undefined ? [] : [one]);
@@ -517,7 +518,7 @@ function argMax(call: Call): Value {
     throw new Refusal("it picks the last of equal values", "select_last_index = 0");
   }
   const dims = (call.attributes.int("keepdims") ?? 1) ? x.dims.with(axis, 1) : x.dims.toSpliced(axis, 1);
-  const before = call.sink.nodes.find((node) => node.output === x.value);
+  const before = call.sink.makers.get(x.value);
   if (before?.op !== "softmax") return emit(call, x, [{ op: "argmax" }], dims);
   call.sink.notes.push(`ArgMax "${call.name}" reads what Softmax "${before.name}" reads: softmax keeps the order`);
   return emit(call, { ...x, value: before.input }, [{ op: "argmax" }], dims);
@@ -533,11 +534,14 @@ function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly Piece[]
   const { name, output: last, sink } = call;
   const result: Data = { ...x, dims };
   const channels = channelsOf(result);
+  sink.spend(channels * pieces.length);
   for (const [i, piece] of pieces.entries()) {
     const input = result.value;
     const output = i === pieces.length - 1 ? last : sink.fresh(`${last}_${i}`);
     const suffix = piece.op === "step" ? piece.step.kind : piece.op;
-    sink.nodes.push({ ...piece, name: i === 0 ? name : `${name}_${suffix}`, input, output, channels });
+    const node: Node = { ...piece, name: i === 0 ? name : `${name}_${suffix}`, input, output, channels };
+    sink.nodes.push(node);
+    sink.makers.set(output, node);
     result.value = output;
   }
   return result;
@@ -553,7 +557,7 @@ function apply(call: Call, x: Data | Constant, steps: readonly Step[]): Value {
       steps.map((step) => ({ op: "step", step })),
     );
   }
-  call.sink.spend((x.grid ? 2 : 1) * x.data.length);
+  call.sink.spend((x.grid ? 2 : 1) * x.data.length * steps.length);
   const map = (data: Float64Array): Float64Array => data.map((element, i) => applySteps(steps, element, i));
   const { kind, name, dims, integer } = x;
   const result: Constant = { kind, name, dims, integer, data: map(x.data) };
@@ -582,7 +586,8 @@ function onlyScales(step: Step): boolean {
  * single entry where all are equal.
  */
 function spread(call: Call, constant: Constant, x: Data | Constant): Float64Array {
-  if (x.kind === "data") requireFinite(call, constant); // among constants NaN may be the batch size
+  if (x.kind === "constant") call.sink.spend(constant.data.length);
+  else requireFinite(call, constant); // among constants NaN may be the batch size
   const dims = x.kind === "data" && hasBatch(x.dims) ? [1, ...rowShape(x.dims)] : x.dims;
   const joint = broadcastDims(constant.dims, dims);
   if (`${joint}` !== `${dims}`) {

@@ -144,7 +144,8 @@ function scaleOf(call: Call, toVector: ToVector): Float64Array {
 function flag(call: Call, name: string): boolean {
   const value = call.attributes.int(name);
   if (value !== 0 && value !== 1) {
-    throw new CheckpointError(`${call.opType} "${call.name}": attribute "${name}" is ${value}, expected 0 or 1`);
+    const found = value ?? "absent";
+    throw new CheckpointError(`${call.opType} "${call.name}": attribute "${name}" is ${found}, expected 0 or 1`);
   }
   return value === 1;
 }

@@ -44,7 +44,7 @@ export function planArena(
     placed.push(t);
   }
   return {
-    arena: { fixed: 0, perRow: Math.max(...tensors.map((_, t) => start[t]! + bytes[t]!)) },
+    arena: { fixed: 0, perRow: tensors.reduce((most, _, t) => Math.max(most, start[t]! + bytes[t]!), 0) },
     tensors: tensors.map(({ dtype, channels }, t) => ({ dtype, channels, fixed: 0, perRow: start[t]! })),
   };
 }

@@ -1,9 +1,11 @@
+import { UnsupportedError } from "../errors.ts";
 import { checkGraph } from "../graph/check.ts";
 import { type Codes, type Form, forms } from "../graph/form.ts";
 import type { ArgmaxNode, DenseNode, Graph } from "../graph/graph.ts";
+import { APPLIED, MAX_PORTS, MAX_STEPS } from "../limits.ts";
 import type { Description, Op, OpDescription, Program, Requantize, TensorDescription, Thresholds } from "../program.ts";
 import { planArena, type Unplaced } from "./arena.ts";
-import { type Chain, isUniform, lookupTable } from "./chain.ts";
+import { type Budget, type Chain, isUniform, lookupTable } from "./chain.ts";
 import { weightDtype } from "./dense.ts";
 import { describeInput, describeOutput } from "./description.ts";
 import {
@@ -52,9 +54,11 @@ export interface Lowered {
  */
 export function lower(graph: Graph, options: LowerOptions): Lowered {
   checkGraph(graph);
+  checkPorts(graph);
+  const budget = applications(graph);
   const form = forms(graph);
   const plan = planTensors(graph, form);
-  const first = graph.inputs.map(({ name }) => [...plan.codes].find((codes) => plan.chain(codes).base === name)!);
+  const first = graph.inputs.map(({ name }) => plan.first.get(name)!);
   const meanings = graph.inputs.map((input, i) => decideInput(input, plan.chain(first[i]!).links, options.input));
   const elements = describeElements(graph, form, plan, meanings);
 
@@ -66,6 +70,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   const notes = meanings.flatMap((meaning) => meaning.notes);
   const inputs = new Set(graph.inputs.map(({ name }) => name));
   const outputs = graph.outputs.map((name) => describeOutput(name, plan, form, elements, options.classes));
+  const shown = new Set(outputs.map(({ value }) => value));
 
   const addTensor = (value: string): number => {
     const { dtype, channels, offset } = elements.get(value)!;
@@ -101,9 +106,9 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
 
     if ((from.dtype === "u8" || from.dtype === "i8") && isUniform(chain)) {
       const input = tensorOf.get(base)!;
-      const table = lookupTable(chain, from.dtype);
+      const table = lookupTable(chain, from.dtype, budget);
       const unchanged = from.dtype === to.dtype && isIdentity(table, from.dtype);
-      if (unchanged && inputs.has(base) && !outputs.some((output) => output.value === value)) {
+      if (unchanged && inputs.has(base) && !shown.has(value)) {
         tensorOf.set(value, input);
         described[input] = { value, offset: to.offset };
       } else {
@@ -112,7 +117,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
       return;
     }
 
-    const { post, note } = makePost(chain, from.dtype, to.dtype);
+    const { post, note } = makePost(chain, from.dtype, to.dtype, budget);
     if (note) notes.push(`"${value}": ${note}`);
     const node = plan.definer(base);
     if (node?.op === "dense" && !plan.sums.has(base)) addDense(node, value, post);
@@ -122,6 +127,11 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   /** Codes as accumulators, which is what an argmax reads: sums of a dense op whose weights are the identity. */
   const addSums = (codes: string, node: ArgmaxNode): number => {
     const { channels, offset } = elements.get(codes)!;
+    if (channels ** 2 > MAX_STEPS) {
+      const why = `it ranks ${channels} codes, whose sums take as many weights as their square`;
+      const instead = `at most ${Math.sqrt(MAX_STEPS)} codes, or the scores that they are made from`;
+      throw new UnsupportedError([{ node: node.name, op: "argmax", shape: `[${channels}]`, why, instead }]);
+    }
     const output = tensors.push({ dtype: "i32", channels }) - 1;
     described.push({ value: codes, offset });
     const weights = Int8Array.from({ length: channels ** 2 }, (_, i) => (i % (channels + 1) === 0 ? 1 : 0));
@@ -144,12 +154,13 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
 
   // Inputs and their codes come first, so that a host may write codes and start behind these ops.
   const reasons = new Reasons();
+  const begun = new Set(first);
   for (const { name } of graph.inputs) addTensor(name);
   for (const codes of first) reasons.collect(() => addCodes(codes));
   for (const node of plan.nodes) {
     if (node.op === "dense" && plan.sums.has(node.output)) addDense(node, node.output);
     if (node.op === "argmax") reasons.collect(() => addArgmax(node));
-    if (plan.codes.has(node.output) && !first.includes(node.output)) reasons.collect(() => addCodes(node.output));
+    if (plan.codes.has(node.output) && !begun.has(node.output)) reasons.collect(() => addCodes(node.output));
   }
   reasons.throwIfAny();
 
@@ -177,6 +188,21 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     description,
   };
   return { program, notes };
+}
+
+function checkPorts({ name, inputs, outputs }: Graph): void {
+  const reasons = Object.entries({ inputs, outputs })
+    .filter(([, { length }]) => length > MAX_PORTS)
+    .map(([op, { length }]) => {
+      return { node: name, op, shape: "", why: `${length} of them`, instead: `at most ${MAX_PORTS}` };
+    });
+  if (reasons.length > 0) throw new UnsupportedError(reasons);
+}
+
+/** What looking for steps may cost in all of a graph. */
+function applications(graph: Graph): Budget {
+  const weights = graph.nodes.reduce((sum, node) => sum + (node.op === "dense" ? node.weights.codes.length : 0), 0);
+  return { left: APPLIED.any + APPLIED.perWeight * weights };
 }
 
 /** Whether a lookup table gives every element as it is. */

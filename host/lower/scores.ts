@@ -38,10 +38,9 @@ export function fixedScores(
   const chain = steps.map(({ step }) => step);
   const score = (acc: number, c: number) => applySteps(chain, source.start(acc - at(offset, c), c), c);
   const each = Array.from({ length: channels }, (_, c) => c);
-  const reach = Math.max(
-    1,
-    ...each.flatMap((c) => [source.min, source.max].map((end) => Math.abs(at(end, c) + at(offset, c)))),
-  );
+  const farthest = (c: number) =>
+    Math.max(...[source.min, source.max].map((end) => Math.abs(at(end, c) + at(offset, c))));
+  const reach = each.reduce((most, c) => Math.max(most, farthest(c)), 1);
   const lines = each.map((c) => ({
     slope: (score(reach, c) - score(-reach, c)) / (2 * reach),
     intercept: score(0, c),
@@ -54,8 +53,9 @@ export function fixedScores(
   }
   if (source.uniform && chain.every(isUniformStep) && lines[0]!.slope > 0) return {};
 
-  const steepest = Math.max(...lines.map(({ slope }) => Math.abs(slope)));
-  const greatest = Math.max(...lines.map(({ slope, intercept }) => Math.abs(slope) * reach + Math.abs(intercept)));
+  const steepest = lines.reduce((most, { slope }) => Math.max(most, Math.abs(slope)), 0);
+  const sizes = lines.map(({ slope, intercept }) => Math.abs(slope) * reach + Math.abs(intercept));
+  const greatest = sizes.reduce((most, size) => Math.max(most, size), 0);
   let power = MAX_POWER;
   while (steepest * 2 ** power > MAX_MULTIPLIER || greatest * 2 ** power > MAX_SUM) power--;
   const fixed = lines.map((line) => ({ ...line, multiplier: Math.round(line.slope * 2 ** power) }));

@@ -17,6 +17,7 @@ import { shown } from "../../host/printable.ts";
 import { readFile } from "../files.ts";
 import { namingFiles } from "../models.ts";
 import { checkOutputs, writeFileAtomic } from "../outputs.ts";
+import { WORK_ARG, workOption } from "../sessions.ts";
 import { nameOf, outName, STDIO, takeStdout } from "../stdio.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
@@ -35,7 +36,8 @@ export async function convertFile(checkpoint: string, out: string, options: Conv
   const bytes = await readFile(checkpoint);
   const file = checkpoint === STDIO ? "" : checkpoint;
   const conversion = await namingFiles({ checkpoint }, () => convert(bytes, { file, ...options }));
-  const inspection = await inspect(conversion.blob, await plainModule(conversion.blob), v8);
+  const { maxOperations } = options;
+  const inspection = await inspect(conversion.blob, await plainModule(conversion.blob), v8, { maxOperations });
   await writeFileAtomic(out, conversion.blob);
   return { ...conversion, inspection };
 }
@@ -93,6 +95,7 @@ interface Args {
   "max-rows"?: string;
   classes?: string;
   for: Target;
+  "limit-work"?: string;
 }
 
 function optionsOf(args: Args): ConvertOptions {
@@ -105,6 +108,7 @@ function optionsOf(args: Args): ConvertOptions {
     maxRows: countOption("max-rows", args["max-rows"], MAX_ROWS),
     classes: args.classes?.split(",").map((name) => name.trim()),
     target: args.for,
+    maxOperations: workOption(args["limit-work"]),
   };
 }
 
@@ -159,6 +163,7 @@ export default defineCommand({
     "max-rows": { type: "string", valueHint: "N", description: "Rows that may run at once, else 64" },
     classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },
     for: { ...TARGET_ARG, default: "any" as const },
+    ...WORK_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {

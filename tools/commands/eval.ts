@@ -6,13 +6,20 @@ import type { ActivationDtype } from "../../host/program.ts";
 import { BATCH_ROWS } from "../../host/verify.ts";
 import { namingFiles, readModel } from "../models.ts";
 import { openSamples, readLabels } from "../samples.ts";
-import { engineOption, SESSION_ARGS, type SessionOptions, WORKERS_ARG, workersOption } from "../sessions.ts";
-import { openAnswers } from "../tasks.ts";
+import {
+  engineOption,
+  isDevice,
+  SESSION_ARGS,
+  type SessionOptions,
+  WORKERS_ARG,
+  workersOption,
+  workOption,
+} from "../sessions.ts";
 import { printResult } from "../terminal/print.ts";
-import { showWork, startProgress } from "../terminal/progress.ts";
+import { startProgress } from "../terminal/progress.ts";
 import { screenColumns } from "../terminal/screen.ts";
 import { formatCount, formatShare, formatTable } from "../terminal/table.ts";
-import { runBatches } from "../threads/run_batches.ts";
+import { type OpenTask, openTask, runBatches } from "../threads/run_batches.ts";
 import { countOption, UsageError } from "../usage.ts";
 
 /** How often a model is right. */
@@ -51,23 +58,24 @@ export async function evaluate(
   blob: Uint8Array,
   images: string,
   labels: string,
-  { limit, workers, engine, weights, output }: EvaluateOptions,
+  { limit, workers, engine, weights, output, maxOperations }: EvaluateOptions,
 ): Promise<Evaluation> {
-  const index = outputNamed(readBlob(blob), output);
-  const options = { blob, engine, weights, output: index };
-  const task = await showWork("Opening the model", () => openAnswers(options));
-  const { program } = task.session;
+  const program = readBlob(blob);
+  const index = outputNamed(program, output);
+  const options = { blob, engine, weights, output: index, maxOperations };
   const classes = classNames(program, index);
   const samples = openSamples(images, program, limit);
   const progress = startProgress("Evaluating", samples.rows);
+  let task: OpenTask<"answers"> | undefined;
   try {
+    task = await openTask("answers", options, isDevice(engine));
     const expected = await readLabels(labels, samples.total, classes.length);
     const confusion = classes.map(() => classes.map(() => 0));
     const start = performance.now();
     let row = 0;
     const count = Math.ceil(samples.rows / BATCH_ROWS);
     const batches = samples.batches(BATCH_ROWS);
-    for await (const answers of runBatches({ name: "answers", options, task, batches, count, workers })) {
+    for await (const answers of runBatches({ task, batches, count, workers })) {
       for (const said of answers) confusion[expected[row++]!]![said]!++;
       progress.update(row);
     }
@@ -78,7 +86,7 @@ export async function evaluate(
   } finally {
     progress.end();
     samples.close();
-    task.close();
+    await task?.close();
   }
 }
 
@@ -190,7 +198,9 @@ export default defineCommand({
     const [limit, workers] = [countOption("limit", args.limit), workersOption(args.workers, args.engine)];
     const engine = engineOption(args.engine);
     const blob = await readModel(args.model);
-    const options = { ...args, engine, limit, workers };
+    const { weights, output } = args;
+    const maxOperations = workOption(args["limit-work"]);
+    const options = { engine, weights, output, limit, workers, maxOperations };
     const evaluation = await namingFiles({ model: args.model }, () =>
       evaluate(blob, args.images, args.labels, options),
     );

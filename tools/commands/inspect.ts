@@ -4,6 +4,7 @@ import { plainModule } from "../../host/node.ts";
 import { shown } from "../../host/printable.ts";
 import { formatShape } from "../inputs/shape.ts";
 import { namingFiles, readModel } from "../models.ts";
+import { WORK_ARG, workOption } from "../sessions.ts";
 import { nameOf } from "../stdio.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
@@ -16,12 +17,16 @@ export default defineCommand({
   meta: { name: "inspect", description: "Show a blob's layers, and to the byte what memory it needs" },
   args: {
     model: { type: "positional", required: true, description: "Blob, as convert writes it" },
+    ...WORK_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
     const blob = await readModel(args.model);
+    const maxOperations = workOption(args["limit-work"]);
     const inspection = await showWork(`Reading ${nameOf(args.model)}`, () => {
-      return namingFiles({ model: args.model }, async () => inspect(blob, await plainModule(blob), v8));
+      return namingFiles({ model: args.model }, async () =>
+        inspect(blob, await plainModule(blob), v8, { maxOperations }),
+      );
     });
     printResult(
       args.json,

@@ -11,6 +11,9 @@ import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
 import { formatTotals } from "./inspect.ts";
 
+/** A blob is packed anew whatever work it takes where it runs. */
+const NOTHING_RUNS = { maxOperations: Number.POSITIVE_INFINITY };
+
 /** What became of a weight tensor. */
 interface RepackedWeights {
   weights: string;
@@ -37,8 +40,8 @@ export default defineCommand({
     const blob = await readModel(args.model);
     const { repacked, before, after } = await showWork(`Packing ${nameOf(args.model)}`, async () => {
       const repacked = await namingFiles({ model: args.model }, async () => repack(blob, args.for));
-      const before = await inspect(blob, await plainModule(blob), v8);
-      return { repacked, before, after: await inspect(repacked, await plainModule(repacked), v8) };
+      const before = await inspect(blob, await plainModule(blob), v8, NOTHING_RUNS);
+      return { repacked, before, after: await inspect(repacked, await plainModule(repacked), v8, NOTHING_RUNS) };
     });
     await writeFileAtomic(args.out, repacked);
     const weights = compare(before, after);

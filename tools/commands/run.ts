@@ -1,13 +1,14 @@
 import { defineCommand } from "citty";
-import { inspect, type Output, type OutputDescription, type Program, type Session, v8 } from "../../host/index.ts";
+import { inspect, type Output, type OutputDescription, type Program, readBlob, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
 import { shown } from "../../host/printable.ts";
+import { splitRows } from "../../host/verify.ts";
 import { writeNpy } from "../inputs/npy.ts";
 import { namingFiles, readModel } from "../models.ts";
 import { checkOutputs, writeFileAtomic, writeFilesAtomic } from "../outputs.ts";
-import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
+import { formatProfile, formatRepacking, namedProfile } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
-import { engineOption, openSession, SESSION_ARGS } from "../sessions.ts";
+import { engineOption, isDevice, SESSION_ARGS, type SessionOptions, workOption } from "../sessions.ts";
 import { nameOf, STDIO, takeStdout } from "../stdio.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
@@ -17,6 +18,7 @@ import { printResult } from "../terminal/print.ts";
 import { showWork, startProgress } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
 import { plural } from "../terminal/table.ts";
+import { openTask, runBatches } from "../threads/run_batches.ts";
 import { UsageError } from "../usage.ts";
 
 /** Rows that are shown where --all does not ask for more. */
@@ -45,54 +47,94 @@ export default defineCommand({
     if (args.out !== undefined) checkOutputs([args.out], inputs);
     const engine = engineOption(args.engine);
     const blob = await readModel(args.model);
-    const session = await showWork(`Opening ${nameOf(args.model)}`, () => {
-      return namingFiles({ model: args.model }, () => openSession(blob, { ...args, engine }));
-    });
-    const paths = args.out === undefined ? [] : outputPaths(args.out, session.program.outputs.length);
+    const maxOperations = workOption(args["limit-work"]);
+    const program = await namingFiles({ model: args.model }, async () => readBlob(blob));
+    const paths = args.out === undefined ? [] : outputPaths(args.out, program.outputs.length);
     checkOutputs(paths, inputs);
-    const samples = await showWork(`Reading ${nameOf(args.input)}`, () => readSamples(args.input, session.program));
-    const { outputs, ms } = runSamples(session, samples);
-    const profile = args.profile
-      ? profileOf(session, samples, await inspect(blob, await plainModule(blob), v8))
+    const samples = await showWork(`Reading ${nameOf(args.input)}`, () => readSamples(args.input, program));
+    const options = { blob, weights: args.weights, engine, maxOperations };
+    const { outputs, ms, times, about } = await runSamples(
+      program,
+      samples,
+      options,
+      args.profile ? PROFILE_MS : undefined,
+    );
+    const profile = times
+      ? namedProfile(times, samples.rows, await inspect(blob, await plainModule(blob), v8, { maxOperations }))
       : undefined;
-    const files = paths.map((path, i) => ({
-      path,
-      bytes: writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)),
-    }));
+    const files = paths.map((path, i) => ({ path, bytes: writeNpy(toArray(program, outputs[i]!, i, samples.rows)) }));
     if (args.out === STDIO) await writeFileAtomic(STDIO, files[0]!.bytes);
     else await writeFilesAtomic(files);
-    const { program, repacked, repackMs } = session;
-    const repacking = profile && { repacked, repackMs };
+    const { engine: ran, repacked, repackMs } = about;
+    const ends = { engine: ran, input: samples.meaning, rows: samples.rows, ms, outputs: outputs.map(toJson) };
     printResult(
       args.json,
-      () => ({
-        engine: session.engine,
-        input: samples.meaning,
-        rows: samples.rows,
-        ms,
-        outputs: outputs.map(toJson),
-        profile,
-        ...repacking,
-      }),
+      () => ({ ...ends, profile, ...(profile && { repacked, repackMs }) }),
       () => [
         samples.meaning,
         ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
-        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(session, profile), ""] : []),
-        ...(paths.length === 0 || process.stdout.isTTY ? [formatSummary(samples.rows, session.engine, ms, paths)] : []),
+        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(about, profile), ""] : []),
+        ...(paths.length === 0 || process.stdout.isTTY ? [formatSummary(samples.rows, about.engine, ms, paths)] : []),
       ],
     );
   },
 });
 
-function runSamples(session: Session, { elements, rows }: Samples): { outputs: Output[]; ms: number } {
+/** A profile takes so long altogether, so that short runs can be told from noise. */
+const PROFILE_MS = 300;
+/** Rows that are sent to the thread at a time, where a model runs as many. */
+const BATCH_ROWS = 1024;
+
+/** The outputs for all samples, and with `profileMs` the milliseconds of every op. */
+async function runSamples(
+  program: Program,
+  { elements, rows }: Samples,
+  options: { blob: Uint8Array } & SessionOptions,
+  profileMs: number | undefined,
+) {
+  const most = Math.min(program.maxRows, BATCH_ROWS);
+  const count = Math.ceil(rows / most);
+  const task = await showWork("Opening the model", () =>
+    openTask("outputs", { ...options, profileMs: profileMs && profileMs / count }, isDevice(options.engine)),
+  );
   const progress = startProgress("Running", rows);
+  const parts: Output[][] = [];
+  const times = profileMs === undefined ? undefined : new Float64Array(program.ops.length);
+  const start = performance.now();
   try {
-    const start = performance.now();
-    const outputs = session.run(elements, { onProgress: (done) => progress.update(done) });
-    return { outputs, ms: performance.now() - start };
+    const batches = splitRows(program, [elements], most);
+    for await (const { outputs, profile } of runBatches({ task, batches, count, workers: 1 })) {
+      parts.push(outputs);
+      profile?.forEach((ms, op) => {
+        times![op]! += ms;
+      });
+      progress.update(Math.min(parts.length * most, rows));
+    }
   } finally {
     progress.end();
+    await task.close();
   }
+  const ms = performance.now() - start;
+  const outputs = parts[0]!.map((first, i) =>
+    joinOutput(
+      first,
+      parts.map((part) => part[i]!),
+    ),
+  );
+  return { outputs, ms, times, about: task.about };
+}
+
+/** An output for all rows, out of those for a few. */
+function joinOutput({ name, shape }: Output, parts: readonly Output[]): Output {
+  const length = parts.reduce((sum, { elements }) => sum + elements.length, 0);
+  const [elements, scores] = [new Int32Array(length), new Float32Array(length)];
+  let first = 0;
+  for (const part of parts) {
+    elements.set(part.elements, first);
+    scores.set(part.scores, first);
+    first += part.elements.length;
+  }
+  return { name, shape, elements, scores };
 }
 
 /** "10 rows in v8, 1.2 ms". */

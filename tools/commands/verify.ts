@@ -1,22 +1,21 @@
 import { createHash } from "node:crypto";
 import { defineCommand } from "citty";
 import { CheckpointError, TernError } from "../../host/errors.ts";
-import { type Difference, readBlob, type SelfTestResult, selfTest, type Verification } from "../../host/index.ts";
+import { type Difference, readBlob, type SelfTestResult, type Verification } from "../../host/index.ts";
 import { shown } from "../../host/printable.ts";
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
 import { namingFiles, readModel } from "../models.ts";
 import { openSamples, seededSamples } from "../samples.ts";
-import { ENGINE_ARG, engineOption, WORKERS_ARG, workersOption } from "../sessions.ts";
+import { ENGINE_ARG, engineOption, isDevice, WORK_ARG, WORKERS_ARG, workersOption, workOption } from "../sessions.ts";
 import { nameOf } from "../stdio.ts";
-import { openChecks, type Task } from "../tasks.ts";
 import { joinTexts, paint, type Text } from "../terminal/paint.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { screenColumns } from "../terminal/screen.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
-import { runBatches } from "../threads/run_batches.ts";
+import { type OpenTask, openTask, runBatches } from "../threads/run_batches.ts";
 import { countOption } from "../usage.ts";
 
 /** Seeded samples where none are given, and the most of them: all are made at once. */
@@ -50,6 +49,8 @@ export interface ProveOptions {
   workers?: number | undefined;
   /** The one engine to prove it in, beside the reference. */
   engine?: string | undefined;
+  /** Operations that a row may take (host/work.ts). */
+  maxOperations?: number | undefined;
 }
 
 /** Proves a blob against its checkpoint, in every engine that is here if not told which, on samples from a file or on seeded ones. */
@@ -62,26 +63,26 @@ export async function prove(model: string, source: string, options: ProveOptions
     file: program.description.source.file,
     sha256: program.description.source.sha256,
   };
-  const { inputs, limit, workers, engine } = options;
+  const { inputs, limit, workers, engine, maxOperations } = options;
   const samples = inputs ? openSamples(inputs, program, limit) : seededSamples(program, limit ?? SAMPLES);
   const progress = startProgress("Verifying", samples.rows);
-  let task: Task<"checks"> | undefined;
+  let task: OpenTask<"checks"> | undefined;
   try {
-    const sources = { blob, checkpoint, engine };
-    task = await namingFiles({ model, checkpoint: source }, () => openChecks(sources)); // "0 %" is shown meanwhile
-    const tally = new Tally(Object.keys(task.sessions));
+    const sources = { blob, checkpoint, engine, maxOperations };
+    task = await namingFiles({ model, checkpoint: source }, () => openTask("checks", sources, isDevice(engine ?? ""))); // "0 %" is shown meanwhile
+    const { sessions, missing, selfTest } = task.about;
+    const tally = new Tally(sessions);
     const batches = samples.batches(BATCH_ROWS);
     const count = Math.ceil(samples.rows / BATCH_ROWS);
-    for await (const check of runBatches({ name: "checks", options: sources, task, batches, count, workers })) {
+    for await (const check of runBatches({ task, batches, count, workers })) {
       tally.add(check);
       progress.update(tally.samples);
     }
-    const pairs = Object.entries(task.sessions).map(([name, session]) => [name, selfTest(session)] as const);
     return {
       ...tally.verification(program, sha256),
       input: samples.meaning,
-      selfTest: Object.fromEntries(pairs),
-      missing: task.missing,
+      selfTest,
+      missing,
       ...(madeOf && { madeOf }),
       checkpoint: checkpointSource,
     };
@@ -93,7 +94,7 @@ export async function prove(model: string, source: string, options: ProveOptions
   } finally {
     progress.end();
     samples.close();
-    task?.close();
+    await task?.close();
   }
 }
 
@@ -156,6 +157,7 @@ export default defineCommand({
     },
     engine: { ...ENGINE_ARG, description: "The engine to prove it in, else all here" },
     ...WORKERS_ARG,
+    ...WORK_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
@@ -163,7 +165,8 @@ export default defineCommand({
     const workers = workersOption(args.workers, args.engine);
     const { inputs } = args;
     const engine = args.engine === undefined ? undefined : engineOption(args.engine);
-    const proof = await prove(args.model, args.checkpoint, { inputs, engine, limit, workers });
+    const maxOperations = workOption(args["limit-work"]);
+    const proof = await prove(args.model, args.checkpoint, { inputs, engine, limit, workers, maxOperations });
     printResult(
       args.json,
       () => ({ proven: isProven(proof), ...proof }),
