@@ -125,7 +125,7 @@ export function inGroups(packing: u32): bool {
   return ASC_FEATURE_SIMD && packing == Packing.pair4;
 }
 
-/** Bytes of an output channel's weights, unless they are in strips (ops/strips.ts), in u32 words of as many whole fields as fit; a sixteenth of a group's. `packing` is not `none`. */
+/** Bytes of an output channel's weights, unless they are in strips (ops/trit4.ts), in u32 words of as many whole fields as fit; a sixteenth of a group's. `packing` is not `none`. */
 export function weightRowBytes(packing: u32, inputs: u32): u32 {
   if (ASC_FEATURE_SIMD) {
     if (inGroups(packing)) return 4 + ((inputs + 3) >> 2);

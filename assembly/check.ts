@@ -40,7 +40,7 @@ import {
   WIDE_INPUT,
 } from "./features";
 import { panelBytes, preparedBytes } from "./kernels";
-import { inStrips, stripBuffer, stripBytes, stripsOf } from "./ops/strips";
+import { inStrips, stripBuffer, stripBytes, stripsOf } from "./ops/trit4";
 import { BLOCK_ROWS, inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 

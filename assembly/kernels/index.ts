@@ -1,25 +1,25 @@
 import { Packing } from "../blob";
 import { CORE, DATA, FIELD4, PAIR4, PANELS, SIGNS, SMALL } from "../features";
-import { panels as relaxedPanels } from "./relaxed/byte_panel";
-import { toBytes, Wide, wideOf } from "./relaxed/bytes";
+import { bytesBytes } from "./common/bytes";
+import { lanesBytes, toLanes, toNibbles } from "./common/lanes";
+import { packed, packedBytes, toPacked } from "./common/packed";
+import { panelBytes as simdPanelBytes } from "./common/panel";
+import { planes, planesBytes, toPlanes } from "./common/planes";
+import { tablesBytes, toTables } from "./common/tables";
+import { toBytes, Wide, wideOf } from "./common/wide";
+import { signBit as coreSignBit } from "./core/sign32_bit";
 import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
-import { groupRowBytes, groupCode as relaxedGroupCode } from "./relaxed/group_code";
+import { groupRowBytes, groupCode as relaxedGroupCode } from "./relaxed/field2x16_code";
+import { panels as relaxedPanels } from "./relaxed/panel_code";
 import { signCode as relaxedSignCode } from "./relaxed/sign_code";
-import { signBit as coreSignBit } from "./scalar/bit_counts";
 import { fieldCode as scalarFieldCode } from "./scalar/field_code";
-import { packed, packedBytes, toPacked } from "./scalar/packed";
-import { planes, planesBytes, toPlanes } from "./scalar/planes";
-import { signBit as scalarSignBit } from "./scalar/sign_bit";
 import { signCode as scalarSignCode } from "./scalar/sign_code";
-import { bytesBytes } from "./simd/bytes";
+import { signBit as scalarSignBit } from "./scalar/sign32_bit";
 import { fieldCode as simdFieldCode } from "./simd/field_code";
-import { lanePanels } from "./simd/lane_panel";
-import { lanesBytes, toLanes, toNibbles } from "./simd/lanes";
-import { pairCode as simdPairCode } from "./simd/pair_code";
-import { panelBytes as simdPanelBytes } from "./simd/panel";
+import { pairCode as simdPairCode } from "./simd/pair4_code";
+import { lanePanels } from "./simd/panel_code";
 import { signCode as simdSignCode } from "./simd/sign_code";
-import { signVector as simdSignVector } from "./simd/sign_vector";
-import { tablesBytes, toTables } from "./simd/tables";
+import { signVector as simdSignVector } from "./simd/sign128_bit";
 
 /**
  * The only file that knows which variants exist; it chooses by the compile-time constants ASC_FEATURE_SIMD and

@@ -33,7 +33,7 @@ import { Status } from "../status";
 import { tile } from "../weights";
 import { storeCode, storeCodes } from "./code";
 import { element, elements } from "./elements";
-import { inStrips, strips } from "./strips";
+import { inStrips, strips } from "./trit4";
 
 /**
  * The ops dense and quantize: an integer per row and output channel, then its code.

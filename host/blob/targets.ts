@@ -3,7 +3,7 @@ import type { PackingName, WeightDtype } from "../program.ts";
 /** What a dense op's codes are known to be: `narrow` span at most NARROW values, `signed` fit an i8, `unsigned` may lie above 127. */
 export type CodeClass = "narrow" | "signed" | "unsigned";
 
-/** Pairs of so many values make do with one table of bytes (assembly/kernels/simd/tables.ts); others take two, at half the speed. */
+/** Pairs of so many values make do with one table of bytes (assembly/kernels/common/tables.ts); others take two, at half the speed. */
 export const NARROW = 31;
 
 /**
@@ -19,7 +19,7 @@ export interface Choice {
   packing: PackingName;
 }
 
-/** More rows share unpacked weights (assembly/kernels/simd/panel.ts), which two tables of pairs cannot keep up with. */
+/** More rows share unpacked weights (assembly/kernels/common/panel.ts), which two tables of pairs cannot keep up with. */
 const FEW_ROWS = 3;
 
 /** Fewer channels than a half of a group waste what its kernel gains. */
@@ -34,7 +34,7 @@ const VECTORS: Choice[] = [
 const INTERPRETED: Choice[] = [{ weights: "int3", packing: "field4" }];
 
 /**
- * For 32-bit cores, by way of C made from the module `device`: a table for four weights of all channels (assembly/kernels/scalar/strips.ts).
+ * For 32-bit cores, by way of C made from the module `device`: a table for four weights of all channels (assembly/kernels/core/trit4_code.ts).
  */
 const CORES: Choice[] = [{ weights: "ternary", packing: "trit4" }, ...INTERPRETED];
 

@@ -1,5 +1,5 @@
 import { plainFields } from "../simd/field_code";
-import { fields } from "./fields";
+import { fields } from "./prepared_code";
 
 /** Contract: ../scalar/field_code.ts. Rows for field2 and field4 are prepared as in bytes.ts; the rest as in simd. */
 export function fieldCode<A>(

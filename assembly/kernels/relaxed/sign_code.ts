@@ -1,4 +1,4 @@
-import { fields } from "./fields";
+import { fields } from "./prepared_code";
 
 /** Contract: ../scalar/sign_code.ts, with rows prepared as in bytes.ts. A bit is a field; the weight is 1 − 2 · bit. */
 export function signCode<_A>(

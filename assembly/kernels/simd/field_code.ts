@@ -1,6 +1,6 @@
+import { sumLanes } from "../common/bytes";
 import { fieldCode as scalar } from "../scalar/field_code";
-import { sumLanes } from "./bytes";
-import { fields2, fields4 } from "./fields";
+import { fields2, fields4 } from "./prepared_code";
 
 /**
  * Contract: ../scalar/field_code.ts. Rows for field2 and field4 are prepared as in lanes.ts; for field8 they are as they are, 16 codes at a time;

@@ -1,4 +1,4 @@
-import { fields1 } from "./fields";
+import { fields1 } from "./prepared_code";
 
 /** Contract: ../scalar/sign_code.ts, with rows prepared as in lanes.ts. A bit is a field; the weight is 1 − 2 · bit. */
 export function signCode<_A>(

@@ -1,5 +1,5 @@
 import { LEAN } from "../../features";
-import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2 } from "./bytes";
+import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2 } from "../common/bytes";
 
 /**
  * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] for fields of `bits` bits (1, 2 or 4), with rows prepared as in

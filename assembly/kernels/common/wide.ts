@@ -1,4 +1,4 @@
-import { Row, toBytes as simd } from "../simd/bytes";
+import { Row, toBytes as simd } from "./bytes";
 
 /**
  * What i32x4.relaxed_dot_i8x16_i7x16_add_s is: one machine instruction that takes its second operand as bytes of one sign or the other (vpdpbusd;

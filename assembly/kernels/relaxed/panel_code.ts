@@ -1,8 +1,8 @@
-import { blockBytes, HEADER, Row, sumLanes4, zeroOf } from "../simd/bytes";
-import { unpackLanes } from "../simd/lane_panel";
-import { CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS } from "../simd/panel";
-import { Wide } from "./bytes";
-import { fieldSum } from "./fields";
+import { blockBytes, HEADER, Row, sumLanes4, zeroOf } from "../common/bytes";
+import { CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS } from "../common/panel";
+import { Wide } from "../common/wide";
+import { unpackLanes } from "../simd/panel_code";
+import { fieldSum } from "./prepared_code";
 
 /** Steps of a panel of 16 channels. */
 const STEPS: u32 = VECTORS / CHANNELS;

@@ -1,4 +1,4 @@
-import { HEADER, Row, sumLanes2, sumLanes4, zeroOf } from "../simd/bytes";
+import { HEADER, Row, sumLanes2, sumLanes4, zeroOf } from "./bytes";
 
 /**
  * Σ_k field[k] · code[k] of two channels, in lanes 0 and 1, by i16x8.relaxed_dot_i8x16_i7x16_s: where it is one machine instruction

@@ -1,6 +1,6 @@
-import { storeSums, zeroOf } from "./bytes";
-import { lookup } from "./lookup";
-import { HEADER, Tables } from "./tables";
+import { storeSums, zeroOf } from "../common/bytes";
+import { lookup } from "../common/lookup";
+import { HEADER, Tables } from "../common/tables";
 
 /**
  * Pairs of ternary weights (pair4) × codes, by looking pairs up: sixteen channels, whose nibbles are the indices into the table of a pair of

@@ -1,5 +1,5 @@
-import { blockBytes, bytesBytes, HEADER, Row, zeroOf } from "../simd/bytes";
-import { Wide } from "./bytes";
+import { blockBytes, bytesBytes, HEADER, Row, zeroOf } from "../common/bytes";
+import { Wide } from "../common/wide";
 
 /**
  * Fields of two bits of sixteen channels (field2x16) × codes: a vector of weights holds the fields of four inputs and sixteen channels, so its

@@ -1,6 +1,6 @@
 import { Activation, dtypeOf, Op, OpKind, Packing, recordBytes, rowStride, Tensor } from "../blob";
 import { BIT_TENSOR, OPS, packingOf, SIGNED_INPUT, STREAMS, STRIPS, STRIPS_ALONE } from "../features";
-import { stripSums, stripsStart, stripTables } from "../kernels/scalar/strips";
+import { stripSums, stripsStart, stripTables } from "../kernels/core/trit4_code";
 import { BLOCK_CHANNELS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";

@@ -1,5 +1,5 @@
-import { mismatches as scalar } from "../scalar/sign_bit";
-import { partOf, storeParts, sumLanes4 } from "./bytes";
+import { partOf, storeParts, sumLanes4 } from "../common/bytes";
+import { mismatches as scalar } from "../scalar/sign32_bit";
 
 /**
  * Contract: ../scalar/sign_bit.ts, for weights in sign128. 128 lanes at a time, four channels share the input's bits; the rest, less than 128, word by word.

@@ -1,5 +1,5 @@
-import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2, sumLanes4, zeroOf } from "../simd/bytes";
-import { dots2, dots4 } from "./narrow";
+import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2, sumLanes4, zeroOf } from "../common/bytes";
+import { dots2, dots4 } from "../common/narrow";
 
 /**
  * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] for fields of `bits` bits (1, 2 or 4), with rows prepared as in

@@ -1,5 +1,5 @@
-import { blockBytes, HEADER, Row, sumLanes2, sumLanes4 } from "./bytes";
-import { CHANNELS, clear, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS, workOf } from "./panel";
+import { blockBytes, HEADER, Row, sumLanes2, sumLanes4 } from "../common/bytes";
+import { CHANNELS, clear, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS, workOf } from "../common/panel";
 
 /**
  * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] by panels of i16, with rows prepared as in lanes.ts. A tile is
