@@ -1,11 +1,11 @@
 import { InputError } from "../../errors.ts";
 import type { DenseOp, PackingName, WeightDtype } from "../../program.ts";
-import { fieldBytes, packFields, unpackFields } from "./fields.ts";
-import { GROUP_CHANNELS, groupBytes, packGroup, unpackGroup } from "./groups.ts";
-import { PAIR_CHANNELS, packPairs, pairBytes, unpackPairs } from "./pairs.ts";
-import { packQuads, QUAD_BLOCK_BYTES, QUAD_CHANNELS, quadBytes, unpackQuads } from "./quads.ts";
-import { packSigns, signBytes, unpackSigns } from "./signs.ts";
-import { packTrits, tritBytes, unpackTrits } from "./trits.ts";
+import { fieldBytes, packFields, unpackFields } from "./field.ts";
+import { GROUP_CHANNELS, groupBytes, packGroup, unpackGroup } from "./field2x16.ts";
+import { PAIR_CHANNELS, packPairs, pairBytes, unpackPairs } from "./pair4.ts";
+import { packSigns, signBytes, unpackSigns } from "./sign.ts";
+import { packQuads, QUAD_BLOCK_BYTES, QUAD_CHANNELS, quadBytes, unpackQuads } from "./trit4.ts";
+import { packTrits, tritBytes, unpackTrits } from "./trit5.ts";
 
 /** How weights are stored, a group of output channels at a time, and back. */
 export interface Packing {
