@@ -5,7 +5,6 @@ import {
   FORMAT_VERSION,
   HEADER_BYTES,
   Header,
-  inGroups,
   MAGIC,
   MAX_CHANNELS,
   MAX_ROWS,
@@ -22,7 +21,6 @@ import {
   TENSOR_BYTES,
   Tensor,
   WEIGHTS_PART,
-  weightRowBytes,
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
 import {
@@ -34,14 +32,16 @@ import {
   POST_BIT,
   packingOf,
   SCORES,
+  SIGN128,
   SMALL,
   STREAMS,
-  STRIPS,
+  TRIT4,
   WIDE_INPUT,
 } from "./features";
-import { panelBytes, preparedBytes } from "./kernels";
-import { inStrips, stripBuffer, stripBytes, stripsOf } from "./ops/trit4";
-import { BLOCK_ROWS, inputOf, outputOf, setTables } from "./regions";
+import { BLOCK_ROWS, panelBytes, preparedBytes } from "./kernels";
+import { isTrit4, stripBuffer, stripBytes, stripsOf } from "./ops/trit4";
+import { inGroups, weightRowBytes } from "./packings";
+import { inputOf, outputOf, setTables } from "./regions";
 import { Status } from "./status";
 
 /** What `checkHead` learns: the weights part, and the largest tile. */
@@ -102,7 +102,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
     if (!fits(at)) return Status.BadTensor;
   }
   if (STREAMS) largestTile = 0;
-  if (STRIPS || !SMALL) preparedRows = 0;
+  if (TRIT4 || !SMALL) preparedRows = 0;
   for (; at < ports; at += OP_BYTES) {
     const status = checkOp(at, tensorCount);
     if (status) return status;
@@ -131,18 +131,16 @@ function checkOp(op: usize, tensorCount: u32): Status {
   if (!(DATA & (1 << (POST_BIT + post))) || !(OPS & (1 << kind))) return Status.Unsupported;
 
   const tileChannels: u32 = load<u16>(op, Op.tileChannels);
-  const scored = DATA & SCORES && post == Post.scores; // an argmax
-  let sound = post ? to <= Activation.i8 && !scored : to == Activation.i32;
+  const scored: bool = DATA & SCORES && post == Post.scores; // an argmax
+  let sound: bool = post ? to <= Activation.i8 && !scored : to == Activation.i32;
   let weights: u64 = 0; // bytes of a tile before its records
   if (kind == OpKind.dense) {
     if (!(DATA & (1 << packing))) return Status.Unsupported;
-    const signs = packing == Packing.sign32 || (ASC_FEATURE_SIMD && packing == Packing.sign128);
+    const signs = packing == Packing.sign32 || (DATA & SIGN128 && packing == Packing.sign128);
     if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && !signs)) sound = false;
     const whole = inGroups(packing) ? (tileChannels + 15) & ~15 : tileChannels;
-    weights = inStrips(op)
-      ? <u64>stripBytes(op) * stripsOf(inputs)
-      : <u64>whole * weightRowBytes(packingOf(op), inputs);
-    if (inStrips(op))
+    weights = isTrit4(op) ? <u64>stripBytes(op) * stripsOf(inputs) : <u64>whole * weightRowBytes(packingOf(op), inputs);
+    if (isTrit4(op))
       preparedRows = max<u64>(preparedRows, stripBytes(op)); // sums
     else if (!SMALL && from != Activation.bit)
       preparedRows = max(
@@ -165,6 +163,6 @@ function checkOp(op: usize, tensorCount: u32): Status {
   const end = offset + <u64>tileBytes * ((channels + tileChannels - 1) / tileChannels);
   const tiled = !(OPS & ARGMAX) || tileBytes; // an argmax without scores has no tiles
   if (tiled && (offset < weightsOffset || end > <u64>weightsOffset + weightsBytes)) return Status.BadOp;
-  if (STREAMS) largestTile = max(largestTile, inStrips(op) ? stripBuffer(op) : tileBytes);
+  if (STREAMS) largestTile = max(largestTile, isTrit4(op) ? stripBuffer(op) : tileBytes);
   return Status.Ok;
 }

@@ -1,7 +1,7 @@
 import { Activation, dtypeOf, Op, OpKind, Packing, recordBytes, rowStride, Tensor } from "../blob";
-import { BIT_TENSOR, OPS, packingOf, SIGNED_INPUT, STREAMS, STRIPS, STRIPS_ALONE } from "../features";
-import { stripSums, stripsStart, stripTables } from "../kernels/core/trit4_code";
-import { BLOCK_CHANNELS, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
+import { BIT_TENSOR, OPS, packingOf, SIGNED_INPUT, STREAMS, TRIT4, TRIT4_ALONE } from "../features";
+import { BLOCK_CHANNELS, trit4Start, trit4Sums, trit4Tables } from "../kernels";
+import { clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
 import { storeCodes } from "./code";
@@ -15,9 +15,9 @@ export function stripsOf(inputs: u32): u32 {
   return (inputs + STRIP_INPUTS - 1) / STRIP_INPUTS;
 }
 
-/** Whether an op is a dense one with weights in strips. */
-export function inStrips(op: usize): bool {
-  return STRIPS && load<u8>(op, Op.kind) == OpKind.dense && packingOf(op) == Packing.trit4;
+/** Whether an op is a dense one with weights in trit4. */
+export function isTrit4(op: usize): bool {
+  return TRIT4 && load<u8>(op, Op.kind) == OpKind.dense && packingOf(op) == Packing.trit4;
 }
 
 /** Bytes of a strip, which holds all channels of a tile; sums of these channels take as many. */
@@ -31,15 +31,15 @@ export function stripBuffer(op: usize): u32 {
 }
 
 /**
- * Dense with weights in strips (trit4): strips are the outer loop, so that a table serves all channels of a tile, whose sums stand in scratch
+ * Dense with weights in trit4: strips are the outer loop, so that a table serves all channels of a tile, whose sums stand in scratch
  * meanwhile. Streamed weights are read strip by strip. Builds without other packings quantize here too.
  */
-export function strips(op: usize): Status {
+export function trit4(op: usize): Status {
   const input = inputOf(op);
   const output = outputOf(op);
   const inputs = load<u32>(input, Tensor.channels);
   const channels = load<u32>(output, Tensor.channels);
-  const quantizes = STRIPS_ALONE && load<u8>(op, Op.kind) == OpKind.quantize;
+  const quantizes = TRIT4_ALONE && load<u8>(op, Op.kind) == OpKind.quantize;
   const post = load<u8>(op, Op.post);
   const bytes = stripBytes(op);
   if (OPS & BIT_TENSOR) clearTensor(output);
@@ -54,13 +54,13 @@ export function strips(op: usize): Status {
       const end = total + ((last - first) << 2);
       let from = offset;
       if (!quantizes) {
-        stripsStart(total, end, stripsOf(inputs));
+        trit4Start(total, end, stripsOf(inputs));
         const signed: bool = OPS & SIGNED_INPUT && dtypeOf(input) == Activation.i8;
         for (let k: u32 = 0; k < inputs; k += STRIP_INPUTS, from += bytes) {
           const weights = tile(from, bytes);
           if (STREAMS && !weights) return Status.ReadFailed;
-          stripTables(signed, row + k);
-          stripSums(weights, total, end, rows >> 29); // there are never so many
+          trit4Tables(signed, row + k);
+          trit4Sums(weights, total, end, rows >> 29); // there are never so many
         }
       }
       if (post) {

@@ -6,7 +6,7 @@
  *     i32 sum, u32 mask, i32 high, i32 wide │ block 0: vector 0 … L − 1 │ block 1 … │ two blocks to work in
  *
  * `sum` is Σ code and `mask` the lowest field of every byte: kernels load it from here, since V8 rebuilds a constant vector at every
- * use inside a loop. `high` and `wide` are for relaxed/.
+ * use inside a loop. `high` and `wide` are for wide.ts.
  */
 export const HEADER: usize = 16;
 

@@ -27,7 +27,7 @@ export function toLanes(signed: bool, bits: u32, row: usize, inputs: u32, to: us
 }
 
 /**
- * Changes a row for fields of four bits to what nibbles of fields.ts want: of each two vectors of lower fields and two of upper ones, c0 and c1, the first become
+ * Changes a row for fields of four bits to what `nibbles` of ../simd/prepared_code.ts wants: of each two vectors of lower fields and two of upper ones, c0 and c1, the first become
  * 16 · c0 − c1.
  */
 export function toNibbles(inputs: u32, row: usize): void {

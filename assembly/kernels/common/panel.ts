@@ -67,3 +67,33 @@ export function storeTiles(
     }
   }
 }
+
+/**
+ * Unpacks the fields of a channel to i16, in the order of lanes.ts: the even bytes of a vector of weights, then the odd ones. From one step to
+ * the next are `apart` bytes. `mask` comes from memory: V8 would rebuild it at every use.
+ */
+export function unpackLanes(bits: u32, mask: v128, weights: usize, steps: u32, apart: u32, to: usize): void {
+  const end = to + steps * apart;
+  if (bits == 2) inline.always(unpackFields(2, mask, weights, end, apart, to));
+  else if (bits == 4) inline.always(unpackFields(4, mask, weights, end, apart, to));
+  else inline.always(unpackFields(8, mask, weights, end, apart, to));
+}
+
+/** Of 2, 4 or 8 bits, a constant. */
+function unpackFields(bits: u32, mask: v128, weights: usize, end: usize, apart: u32, to: usize): void {
+  for (; to < end; weights += 16) {
+    const words = v128.load(weights);
+    to = inline.always(storeField(words, 0, mask, apart, to));
+    if (bits < 8) to = inline.always(storeField(words, bits, mask, apart, to));
+    if (bits < 4) to = inline.always(storeField(words, 4, mask, apart, to));
+    if (bits < 4) to = inline.always(storeField(words, 6, mask, apart, to));
+  }
+}
+
+/** Stores the field `shift` of all even bytes, and of all odd ones; tells where the next goes. */
+function storeField(words: v128, shift: u32, mask: v128, apart: u32, to: usize): usize {
+  v128.store(to, v128.and(shift ? i16x8.shr_u(words, shift) : words, mask));
+  to += apart;
+  v128.store(to, v128.and(i16x8.shr_u(words, shift + 8), mask));
+  return to + apart;
+}

@@ -1,5 +1,3 @@
-import { COMPACT } from "../../features";
-
 /**
  * A prepared row: its codes as bit planes. A header, then for every 64 codes a word (u64) of each of their bits, the highest first: 4 bits if all codes
  * of the row fit, else 8. The highest counts negative if any code is. Codes behind the last are 0.
@@ -84,9 +82,10 @@ function bytesSum(bytes: u64): u64 {
  * `high` are the trits of 1 and `low` those of 0. Let P be #{k: (plane[k] ^ high[k]) | low[k]}, and Q the same for a plane of zeros: 64 products with a plane
  * add up to Q − P: a bit of 1 takes from the count where the trit is 1, and adds to it where it is −1. So two operations and a population count serve them. A
  * plane weighs half of the one before it; all planes together weigh `all`. Where weights have one bit, `high` are the trits of −1, and the sum changes its sign.
- * A field of 3 is a trit of 2: it counts as 0, and twice as 1 in a second pass, which ternary weights do not have.
+ * Planes are counted in a loop if `rolled`. A field of 3 is a trit of 2: it counts as 0, and twice as 1 in a second pass, which ternary weights do not have.
  */
 export function planes(
+  rolled: bool,
   bits: u32,
   bias: i32,
   weights: usize,
@@ -124,7 +123,7 @@ export function planes(
         let pass = 0;
         while (true) {
           let part = highest * inline.always(ones(at, 0, high, low));
-          if (COMPACT) {
+          if (rolled) {
             for (let offset: u32 = 8; offset < blockBytes; offset += 8) {
               part = (part << 1) + inline.always(ones(at, offset, high, low));
             }

@@ -23,7 +23,7 @@ export function wideOf(): Wide {
 }
 
 /**
- * Prepares a row as in ../simd/bytes.ts, with codes as i8. A row of u8 with a code above 127 is stored less 128; then `high` is
+ * Prepares a row as in bytes.ts, with codes as i8. A row of u8 with a code above 127 is stored less 128; then `high` is
  * 128, otherwise 0. `sum` is that of the codes as they were; `wide` is what `wideOf` says.
  */
 export function toBytes(signed: bool, bits: u32, row: usize, inputs: u32, to: usize): void {

@@ -1,10 +1,8 @@
-import { rows as invocationRows } from "../../regions";
-
 /**
  * Binary weights (sign32) × bits, for cores that have no instruction which counts bits: they are added up inside words, in pairs, fours and bytes, four words
- * of 32 bits at a time. As sign_bit.ts otherwise. Contract: ../README.md.
+ * of 32 bits at a time. As ../scalar/sign32_bit.ts otherwise. Contract: ../README.md.
  */
-export function signBit(
+export function sign32Bit(
   weights: usize,
   weightStep: u32,
   channels: u32,
@@ -16,7 +14,7 @@ export function signBit(
   sumStep: u32,
 ): void {
   // Masks that compilers do not know stay in registers, and then an Arm core shifts and masks in one instruction.
-  const zero = invocationRows >> 29; // there are never so many
+  const zero = inputs >> 29; // there are never so many
   const pairs: u32 = 0x55555555 + zero;
   const fours: u32 = 0x33333333 + zero;
   for (; rows; rows--, codes += codeStep, sums += sumStep) {

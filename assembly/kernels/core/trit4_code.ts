@@ -1,7 +1,7 @@
 import { SMALL } from "../../features";
 
 /**
- * Ternary weights in strips (trit4) × codes, for cores without vectors: a byte of weights is the offset of the sum of its four products in a table,
+ * Ternary weights (trit4) × codes, for cores without vectors: a byte of weights is the offset of the sum of its four products in a table,
  * so four products are two loads and an addition. A strip is 16 inputs; its four tables are built once and serve all channels.
  *
  *     table i: 27 × u16[4]   entry d0, d1 + 3 d2 + 9 d3: BIAS + Σ (d − 1) · code[4 i …], where d is weight + 1, and d0 = 3 counts as 2
@@ -11,14 +11,14 @@ import { SMALL } from "../../features";
  */
 const TABLE_BYTES: u32 = 216;
 const TABLES: u32 = 4;
-/** The tables, and what a byte that no writer makes reaches behind the last, from the greatest `base` of stripSums on. */
-export const TABLES_BYTES: u32 = (7 + (TABLES - 1) * TABLE_BYTES + 255 + 2 + 15) & ~15;
+/** The tables, and what a byte that no writer makes reaches behind the last, from the greatest `base` of trit4Sums on. */
+export const TRIT4_BYTES: u32 = (7 + (TABLES - 1) * TABLE_BYTES + 255 + 2 + 15) & ~15;
 
 /** No sum of four products is below −4 · 255: entries are never negative. */
 const BIAS: i32 = 1024;
 
 /** Sets the sums of channels up to `end`, four at a time, to what `strips` strips start from. */
-export function stripsStart(sums: usize, end: usize, strips: u32): void {
+export function trit4Start(sums: usize, end: usize, strips: u32): void {
   const start = -4 * BIAS * strips;
   do {
     store<i32>(sums, start);
@@ -32,7 +32,7 @@ export function stripsStart(sums: usize, end: usize, strips: u32): void {
 }
 
 /** Builds the tables of a strip from its 16 codes, i8 if `signed` and u8 otherwise. What stands behind a row does not count: weights behind the last are 0. */
-export function stripTables(signed: bool, codes: usize): void {
+export function trit4Tables(signed: bool, codes: usize): void {
   const flip: u32 = signed ? 0x80808080 : 0; // an i8 is its byte with the highest bit turned over, less 128
   const less: i32 = signed ? 128 : 0;
   for (let table: usize = 0; table < TABLES; table++, codes += 4) {
@@ -63,7 +63,7 @@ export function stripTables(signed: bool, codes: usize): void {
  * sums[c] += Σ_k trit[c, k] · code[k] + 4 · BIAS over a strip, for channels up to `end` (of `sums`), four at a time. `base` is 0, of which compilers must know only
  * that it is at most 7: then they keep the addresses of tables in registers, while a constant would be added anew for every look-up.
  */
-export function stripSums(weights: usize, sums: usize, end: usize, base: usize): void {
+export function trit4Sums(weights: usize, sums: usize, end: usize, base: usize): void {
   for (; sums < end; sums += SMALL ? 8 : 16, weights += SMALL ? 8 : 16) {
     store<i32>(sums, load<i32>(sums) + inline.always(products(base, weights)));
     store<i32>(sums, load<i32>(sums, 4) + inline.always(products(base, weights + 4)), 4);

@@ -1,12 +1,12 @@
-import { blockBytes, bytesBytes, HEADER, Row, zeroOf } from "../common/bytes";
+import { blockBytes, HEADER, Row, zeroOf } from "../common/bytes";
 import { Wide } from "../common/wide";
 
 /**
  * Fields of two bits of sixteen channels (field2x16) × codes: a vector of weights holds the fields of four inputs and sixteen channels, so its
- * products with these four codes, in all four lanes, are sums of channels: nothing is summed across. Rows are prepared as in bytes.ts, for fields of
+ * products with these four codes, in all four lanes, are sums of channels: nothing is summed across. Rows are prepared as in ../common/wide.ts, for fields of
  * eight bits: in their own order. Contract: ../README.md; `weights` is where a group begins, and `weightStep` a sixteenth of its bytes.
  */
-export function groupCode(
+export function field2x16Code(
   offset: i32,
   weights: usize,
   weightStep: u32,
@@ -42,11 +42,7 @@ const FIELDS: usize = 64;
 /** Codes of a window in which the products of top fields in place reach 2^16 · 128 · 192 < 2^31; what wraps in the sums that they are the difference of comes back. */
 const WINDOW: usize = 1 << 16;
 
-/** Bytes of a prepared row: with the sums of a group behind its codes. */
-export function groupRowBytes(inputs: u32): u32 {
-  return bytesBytes(8, inputs) + 64;
-}
-
+/** Where the sums of a group stand: behind the codes of a row. */
 function workOf(row: usize, inputs: u32): usize {
   return row + HEADER + blockBytes(8, inputs);
 }

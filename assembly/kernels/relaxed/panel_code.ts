@@ -1,20 +1,22 @@
 import { blockBytes, HEADER, Row, sumLanes4, zeroOf } from "../common/bytes";
-import { CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS } from "../common/panel";
+import { fieldBits, fieldSum } from "../common/fields";
+import { CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, unpackLanes, VECTORS } from "../common/panel";
 import { Wide } from "../common/wide";
-import { unpackLanes } from "../simd/panel_code";
-import { fieldSum } from "./prepared_code";
 
 /** Steps of a panel of 16 channels. */
 const STEPS: u32 = VECTORS / CHANNELS;
 
+/** Rows from which on weights are unpacked into a panel: two tiles of two. */
+export const PANEL_ROWS: u32 = 4;
+
 /**
- * As lanePanels of ../simd/lane_panel.ts, by panels of bytes, with rows prepared as in bytes.ts; fields of 8 bits, where no machine instruction multiplies
- * bytes, by panels of i16, with rows as in ../simd/lanes.ts. A tile is four channels by two rows.
+ * As panelCode of ../simd/panel_code.ts, by panels of bytes, with rows prepared as in ../common/wide.ts; fields of 8 bits, where no machine instruction multiplies
+ * bytes, by panels of i16, with rows as in ../common/lanes.ts. A tile is four channels by two rows.
  */
-export function panels(
-  bits: u32,
-  factor: i32,
-  bias: i32,
+export function panelCode(
+  packing: u32,
+  offset: i32,
+  _signed: bool,
   panel: usize,
   weights: usize,
   weightStep: u32,
@@ -26,6 +28,9 @@ export function panels(
   sums: usize,
   sumStep: u32,
 ): void {
+  const bits = fieldBits(packing);
+  const factor = bits == 1 ? -2 : 1;
+  const bias = bits == 1 ? 1 : -offset;
   const tiles = tilesOf(panel);
   const wide = load<i32>(codes, Row.wide);
   const mask = v128.load32_splat(codes, Row.mask);
@@ -95,7 +100,7 @@ function addHigh(
 }
 
 /**
- * Unpacks the fields of a channel to bytes, in the order of ../simd/bytes.ts. `mask` comes from memory: V8 would rebuild it at every use.
+ * Unpacks the fields of a channel to bytes, in the order of ../common/bytes.ts. `mask` comes from memory: V8 would rebuild it at every use.
  */
 function unpack(bits: u32, flip: u32, mask: v128, weights: usize, steps: u32, to: usize): void {
   const end = to + (steps << 6);

@@ -1,18 +1,18 @@
 import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2, sumLanes4, zeroOf } from "../common/bytes";
+import { fieldBits, fieldSum } from "../common/fields";
 import { dots2, dots4 } from "../common/narrow";
 
 /**
- * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] for fields of `bits` bits (1, 2 or 4), with rows prepared as in
- * bytes.ts; two channels share the codes, or four of four bits. The last vector of weights may reach up to 12 bytes past its row, where codes are 0.
+ * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] for fields of 1, 2 or 4 bits, with rows prepared as in
+ * ../common/wide.ts; two channels share the codes, or four of four bits. The last vector of weights may reach up to 12 bytes past its row, where codes are 0.
  *
  * Relaxed dot products are exact here on every machine: the first operand is the code, an i8; the second is a field where it stands in its
  * byte (half byte), so at most 15, and two products stay below 2^15. A field in the second place of four counts fourfold: sums
  * of such are below 2^31 for 2^20 inputs, and a shift at the end makes up for it.
  */
-export function fields(
-  bits: u32,
-  factor: i32,
-  bias: i32,
+export function preparedCode(
+  packing: u32,
+  offset: i32,
   weights: usize,
   weightStep: u32,
   channels: u32,
@@ -23,6 +23,9 @@ export function fields(
   sums: usize,
   sumStep: u32,
 ): void {
+  const bits = fieldBits(packing);
+  const factor = bits == 1 ? -2 : 1;
+  const bias = bits == 1 ? 1 : -offset;
   const bytes = blockBytes(bits, inputs);
   const part = partOf(channels, bits == 4 ? 4 : 2);
   const partBytes = part * weightStep;
@@ -106,28 +109,6 @@ function wide1(a: usize, b: usize, row: usize, bytes: u32): v128 {
     }
   }
   return inline.always(sumLanes2(sumA, sumB));
-}
-
-/** Σ_k field[k] of a channel. */
-export function fieldSum(bits: u32, weights: usize, inputs: u32): i32 {
-  const mask = i8x16.splat(<i8>(((<u32>1) << bits) - 1));
-  let sum = i32x4.splat(0);
-  let left = inputs;
-  for (; left >= 128 / bits; left -= 128 / bits, weights += 16) {
-    let words = v128.load(weights);
-    let total = v128.and(words, mask); // at most 8, 12, 30 or 255
-    for (let field: u32 = bits; field < 8; field += bits) {
-      words = i16x8.shr_u(words, bits);
-      total = i8x16.add(total, v128.and(words, mask));
-    }
-    sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(total)));
-  }
-  let rest: i32 = 0;
-  for (; left; weights += 4) {
-    let word = load<u32>(weights);
-    for (let lane = min<u32>(left, 32 / bits); lane; lane--, left--, word >>= bits) rest += word & ((1 << bits) - 1);
-  }
-  return i32x4.extract_lane(sumLanes2(sum, sum), 0) + rest;
 }
 
 /** acc + products of codes (i8) and fields (0 … 30), four of them in each lane. */

@@ -1,12 +1,13 @@
-import { COMPACT } from "../../features";
+import { FEW_PACKINGS } from "../../features";
+import { mismatches } from "../common/mismatches";
 
 /** Bytes of a step of the loop. */
-const STEP: u32 = COMPACT ? 8 : 16;
+const STEP: u32 = FEW_PACKINGS ? 8 : 16;
 
 /**
  * Binary weights (sign32) × bits. Each differing bit turns a product of +1 into −1, hence inputs − 2 · mismatches. Four channels share every load of the input: to an interpreter a load costs as much as two other instructions. Contract: ../README.md.
  */
-export function signBit(
+export function sign32Bit(
   weights: usize,
   weightStep: u32,
   channels: u32,
@@ -39,7 +40,7 @@ export function signBit(
         countB += <i32>popcnt(load<u64>(b) ^ word);
         countC += <i32>popcnt(load<u64>(c) ^ word);
         countD += <i32>popcnt(load<u64>(d) ^ word);
-        if (COMPACT) continue;
+        if (FEW_PACKINGS) continue;
         word = load<u64>(x, 8);
         countA += <i32>popcnt(load<u64>(a, 8) ^ word);
         countB += <i32>popcnt(load<u64>(b, 8) ^ word);
@@ -60,13 +61,4 @@ export function signBit(
     }
     for (; at < last; at += 4, a += weightStep) store<i32>(at, inputs - 2 * mismatches(a, codes, inputs));
   }
-}
-
-/** Bits in which two rows of `inputs` bits differ; those behind the last are pushed out. */
-export function mismatches(weights: usize, bits: usize, inputs: u32): i32 {
-  let count: i32 = 0;
-  for (let left: i32 = inputs; left > 0; left -= 32, weights += 4, bits += 4) {
-    count += popcnt<i32>((load<u32>(weights) ^ load<u32>(bits)) << max(32 - left, 0));
-  }
-  return count;
 }

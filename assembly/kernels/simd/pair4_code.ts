@@ -4,10 +4,10 @@ import { HEADER, Tables } from "../common/tables";
 
 /**
  * Pairs of ternary weights (pair4) × codes, by looking pairs up: sixteen channels, whose nibbles are the indices into the table of a pair of
- * codes (tables.ts). Lanes are channels, so nothing is summed across. Contract: ../README.md; `weights` is where a group begins, and
+ * codes (../common/tables.ts). Lanes are channels, so nothing is summed across. Contract: ../README.md; `weights` is where a group begins, and
  * `weightStep` a sixteenth of its bytes.
  */
-export function pairCode(
+export function pair4Code(
   weights: usize,
   weightStep: u32,
   channels: u32,

@@ -1,8 +1,23 @@
 import { blockBytes, HEADER, Row, sumLanes2, sumLanes4 } from "../common/bytes";
-import { CHANNELS, clear, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS, workOf } from "../common/panel";
+import { fieldBits } from "../common/fields";
+import {
+  CHANNELS,
+  clear,
+  clearTiles,
+  storeTiles,
+  TILE_ROW,
+  tilesOf,
+  unpackLanes,
+  VECTORS,
+  workOf,
+} from "../common/panel";
+
+/** Rows from which on weights are unpacked into a panel. */
+export const PANEL_ROWS: u32 = 5;
 
 /**
- * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] by panels of i16, with rows prepared as in lanes.ts. A tile is
+ * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] by panels of i16, with rows prepared as in
+ * ../common/lanes.ts. A tile is
  * two vectors of weights by three rows: engines that load all operands of a loop first have no registers for more. Sums may
  * wrap on the way: the last one is right modulo 2^32, and fits.
  *
@@ -10,10 +25,9 @@ import { CHANNELS, clear, clearTiles, storeTiles, TILE_ROW, tilesOf, VECTORS, wo
  * as a signed number, are the first channel's sum as long as that fits into them: for a window of products, 62 of codes down to −128
  * (7,936 < 2^13), or 32 of codes up to 255 (8,160).
  */
-export function lanePanels(
-  bits: u32,
-  factor: i32,
-  bias: i32,
+export function panelCode(
+  packing: u32,
+  offset: i32,
   signed: bool,
   panel: usize,
   weights: usize,
@@ -26,6 +40,9 @@ export function lanePanels(
   sums: usize,
   sumStep: u32,
 ): void {
+  const bits = fieldBits(packing);
+  const factor = bits == 1 ? -2 : 1;
+  const bias = bits == 1 ? 1 : -offset;
   const tiles = tilesOf(panel);
   const window: u32 = signed ? 31 : 16;
   const mask = v128.load32_splat(codes, Row.mask);
@@ -98,37 +115,7 @@ function threes(weights: usize, weightStep: u32, channels: u32, inputs: u32): bo
   return v128.any_true(v128.and(found, i32x4.splat(0x55555555)));
 }
 
-/**
- * Unpacks the fields of a channel to i16, in the order of lanes.ts: the even bytes of a vector of weights, then the odd ones. From one step to
- * the next are `apart` bytes. `mask` comes from memory: V8 would rebuild it at every use.
- */
-export function unpackLanes(bits: u32, mask: v128, weights: usize, steps: u32, apart: u32, to: usize): void {
-  const end = to + steps * apart;
-  if (bits == 2) inline.always(unpackFields(2, mask, weights, end, apart, to));
-  else if (bits == 4) inline.always(unpackFields(4, mask, weights, end, apart, to));
-  else inline.always(unpackFields(8, mask, weights, end, apart, to));
-}
-
-/** Of 2, 4 or 8 bits, a constant. */
-function unpackFields(bits: u32, mask: v128, weights: usize, end: usize, apart: u32, to: usize): void {
-  for (; to < end; weights += 16) {
-    const words = v128.load(weights);
-    to = inline.always(storeField(words, 0, mask, apart, to));
-    if (bits < 8) to = inline.always(storeField(words, bits, mask, apart, to));
-    if (bits < 4) to = inline.always(storeField(words, 4, mask, apart, to));
-    if (bits < 4) to = inline.always(storeField(words, 6, mask, apart, to));
-  }
-}
-
-/** Stores the field `shift` of all even bytes, and of all odd ones; tells where the next goes. */
-function storeField(words: v128, shift: u32, mask: v128, apart: u32, to: usize): usize {
-  v128.store(to, v128.and(shift ? i16x8.shr_u(words, shift) : words, mask));
-  to += apart;
-  v128.store(to, v128.and(i16x8.shr_u(words, shift + 8), mask));
-  return to + apart;
-}
-
-/** Unpacks those of two channels to a + 2^14 · b, each less `centre`; of 1 or 2 bits. */
+/** Unpacks the fields of two channels, as unpackLanes of ../common/panel.ts those of one, to a + 2^14 · b, each less `centre`; of 1 or 2 bits. */
 function unpackTwins(bits: u32, mask: v128, centre: i32, a: usize, b: usize, steps: u32, to: usize): void {
   const centres = i16x8.splat(<i16>(centre * 0x4001));
   const end = to + (steps << 5);

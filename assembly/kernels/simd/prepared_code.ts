@@ -1,9 +1,10 @@
 import { LEAN } from "../../features";
 import { blockBytes, HEADER, partOf, Row, storeParts, sumLanes2 } from "../common/bytes";
+import { fieldBits } from "../common/fields";
 
 /**
  * sums[r, c] = factor · Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k] for fields of `bits` bits (1, 2 or 4), with rows prepared as in
- * lanes.ts; two channels at a time share the codes. Sums may wrap on the way: the last one is right modulo 2^32, and
+ * ../common/lanes.ts; two channels at a time share the codes. Sums may wrap on the way: the last one is right modulo 2^32, and
  * fits. The last vector of weights may reach up to 12 bytes past its row, where codes are 0.
  */
 function fields(
@@ -36,10 +37,10 @@ function fields(
   }
 }
 
-/** Of 1 bit. */
-export function fields1(
-  factor: i32,
-  bias: i32,
+/** Of fields of 1, 2 or 4 bits, whose rows are prepared. Contract: ../README.md. */
+export function preparedCode(
+  packing: u32,
+  offset: i32,
   weights: usize,
   weightStep: u32,
   channels: u32,
@@ -50,14 +51,44 @@ export function fields1(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (LEAN) anyFields(1, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  else
-    inline.always(fields(1, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  const bits = fieldBits(packing);
+  if (LEAN)
+    anyFields(
+      bits,
+      bits == 1 ? -2 : 1,
+      bits == 1 ? 1 : -offset,
+      weights,
+      weightStep,
+      channels,
+      codes,
+      codeStep,
+      rows,
+      inputs,
+      sums,
+      sumStep,
+    );
+  else if (bits == 1) fields1(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  else if (bits == 2) fields2(-offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+  else fields4(-offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
+}
+
+/** Of 1 bit: the weight is 1 − 2 · bit. */
+function fields1(
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  inline.always(fields(1, -2, 1, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
 /** Of 2 bits. */
-export function fields2(
-  factor: i32,
+function fields2(
   bias: i32,
   weights: usize,
   weightStep: u32,
@@ -69,14 +100,11 @@ export function fields2(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (LEAN) anyFields(2, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  else
-    inline.always(fields(2, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  inline.always(fields(2, 1, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
 /** Of 4 bits. */
-export function fields4(
-  factor: i32,
+function fields4(
   bias: i32,
   weights: usize,
   weightStep: u32,
@@ -88,9 +116,7 @@ export function fields4(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (LEAN) anyFields(4, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  else
-    inline.always(fields(4, factor, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  inline.always(fields(4, 1, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
 /** Of any of these, in one piece of code. */
@@ -144,7 +170,7 @@ function products(bits: u32, a: usize, b: usize, row: usize, bytes: u32): v128 {
 const WINDOW: usize = 1 << 18;
 
 /**
- * Fields of four bits, with rows as toNibbles of lanes.ts makes them. A byte is n0 + 16 · n1; so 16 · (n0 · c0 + n1 · c1) is byte · c1 + n0 · (16 · c0 − c1), and
+ * Fields of four bits, with rows as toNibbles of ../common/lanes.ts makes them. A byte is n0 + 16 · n1; so 16 · (n0 · c0 + n1 · c1) is byte · c1 + n0 · (16 · c0 − c1), and
  * the byte and n0 are one mask each.
  */
 function nibbles(a: usize, b: usize, row: usize, bytes: u32): v128 {

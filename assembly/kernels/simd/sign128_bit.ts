@@ -1,11 +1,11 @@
 import { partOf, storeParts, sumLanes4 } from "../common/bytes";
-import { mismatches as scalar } from "../scalar/sign32_bit";
+import { mismatches as ofWords } from "../common/mismatches";
 
 /**
- * Contract: ../scalar/sign_bit.ts, for weights in sign128. 128 lanes at a time, four channels share the input's bits; the rest, less than 128, word by word.
+ * Binary weights (sign128) × bits. Contract: ../README.md. 128 lanes at a time, four channels share the input's bits; the rest, less than 128, word by word.
  * All rows meet four channels before the next, whose weights so come from the first cache for all rows but one.
  */
-export function signVector(
+export function sign128Bit(
   weights: usize,
   weightStep: u32,
   channels: u32,
@@ -34,10 +34,10 @@ export function signVector(
         counts = i32x4.add(
           counts,
           i32x4(
-            scalar(weights + at, input + at, rest),
-            scalar(b + at, input + at, rest),
-            scalar(c + at, input + at, rest),
-            scalar(d + at, input + at, rest),
+            ofWords(weights + at, input + at, rest),
+            ofWords(b + at, input + at, rest),
+            ofWords(c + at, input + at, rest),
+            ofWords(d + at, input + at, rest),
           ),
         );
       }
