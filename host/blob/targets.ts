@@ -84,7 +84,7 @@ export const TARGETS = {
   "cortex-m3": { about: "the module `device` in C on a Cortex-M3", choices: CORES },
   "cortex-m4": { about: "the module `device` in C on a Cortex-M4 or M33", choices: CORES },
   "cortex-m7": { about: "the module `device` in C on a Cortex-M7", choices: CORES },
-  // A core with 16 KB of RAM has none for the code of strips; tiles of 320 instead of 2,048 bytes take 8 % more instructions (digits).
+  // A core with 16 KB of RAM has none for the code of trit4; tiles of 320 instead of 2,048 bytes take 8 % more instructions (digits).
   "cortex-m0:wasm3": {
     about: "small modules in wasm3 on a Cortex-M0, M0+ or M1, in small tiles",
     choices: [],

@@ -8,7 +8,7 @@ import { expectReference } from "./agree.ts";
 import { machine, seal } from "./machine.ts";
 import { elements, lookup, programOf, randomProgram, thresholds, weights } from "./programs.ts";
 
-/** u8 → lookup → ternary in strips, thresholds → ternary in strips: what `device_mlp` has. */
+/** u8 → lookup → ternary in trit4, thresholds → ternary in trit4: what `device_mlp` has. */
 function mlp(random: Random, [inputs, hidden, outputs]: number[], steps: number) {
   const records = Array.from({ length: hidden! }, () => {
     return { base: random.int(0, 3), up: Array.from({ length: steps }, () => random.int(-500, 500)), down: [] };
@@ -43,7 +43,7 @@ function mlp(random: Random, [inputs, hidden, outputs]: number[], steps: number)
   );
 }
 
-describeEngines("strips", (engine) => {
+describeEngines("trit4", (engine) => {
   describe.each(["device", "device_mlp"])("build/%s.wasm", (target) => {
     const tableBytes = 216 * 4;
     // and what a byte of weights that no writer makes reads behind them (kernels/core/trit4_code.ts)
@@ -86,7 +86,7 @@ describeEngines("strips", (engine) => {
     });
   });
 
-  it("are read strip by strip, and records in blocks of 16 channels, into scratch of as many bytes", async () => {
+  it("is read strip by strip, and records in blocks of 16 channels, into scratch of as many bytes", async () => {
     const program = mlp(new Random(1), [40, 20, 3], 15);
     const at = await machine(engine, moduleNamed("device"));
     at.flash = writeBlob(program);
@@ -111,7 +111,7 @@ describeEngines("strips", (engine) => {
     ]);
   });
 
-  it("say so where a read fails, whichever it is", async () => {
+  it("says so where a read fails, whichever it is", async () => {
     const program = mlp(new Random(1), [40, 20, 3], 15);
     const at = await machine(engine, moduleNamed("device"));
     at.flash = writeBlob(program);

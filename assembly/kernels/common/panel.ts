@@ -1,14 +1,14 @@
 import { Row } from "./bytes";
 
 /**
- * A product for many rows unpacks weights once, into a panel of vectors of fields, and multiplies it by all rows. A strip of a panel is a few
- * vectors side by side, of as many channels; a tile is what a strip makes with a few rows: six or eight vectors of sums, all that fit
+ * A product for many rows unpacks weights once, into a panel of vectors of fields, and multiplies it by all rows. A band of a panel is a few
+ * vectors side by side, of as many channels; a tile is what a band makes with a few rows: six or eight vectors of sums, all that fit
  * into registers beside their operands.
  *
- *     panel │ work │ tiles        panel: strip 0 │ strip 1 …        strip: step 0: a vector of each channel │ step 1 …
+ *     panel │ work │ tiles        panel: band 0 │ band 1 …        band: step 0: a vector of each channel │ step 1 …
  *                                 tiles: row 0: a sum (i32) of each channel │ row 1 …
  *
- * Channels and rows that a strip or a tile lacks are computed from whatever is there; nobody reads their sums.
+ * Channels and rows that a band or a tile lacks are computed from whatever is there; nobody reads their sums.
  */
 
 /** Channels of a panel, vectors in it, and its bytes: a half of 32 KB of cache. */

@@ -52,12 +52,12 @@ export function panelCode(
       for (let r: u32 = 0; r < rows; r += 2) {
         const row = from + r * codeStep;
         const other = r + 1 < rows ? row + codeStep : row;
-        let strip = panel;
-        for (let c: u32 = 0; c < width; c += 4, strip += steps << 6) {
+        let band = panel;
+        for (let c: u32 = 0; c < width; c += 4, band += steps << 6) {
           const to = tiles + r * TILE_ROW + (c << 2);
-          if (lanes) laneTile(strip, row, other, steps, to);
-          else if (wide) wideTile(strip, row, other, steps, to);
-          else narrowTile(strip, row, other, steps, window, to);
+          if (lanes) laneTile(band, row, other, steps, to);
+          else if (wide) wideTile(band, row, other, steps, to);
+          else narrowTile(band, row, other, steps, window, to);
         }
       }
       left -= steps;
@@ -131,11 +131,11 @@ function unpackFields(bits: u32, mask: v128, weights: usize, end: usize, to: usi
  * Adds products to the sums of a tile by i16x8.relaxed_dot_i8x16_i7x16_s. Sums of 16 bits are kept for a window of steps: 128 / (2^bits − 1) of
  * two products of −128 and the greatest field reach −2^15 at most.
  */
-function narrowTile(strip: usize, row: usize, other: usize, steps: u32, window: u32, to: usize): void {
-  const last = strip + (steps << 6);
+function narrowTile(band: usize, row: usize, other: usize, steps: u32, window: u32, to: usize): void {
+  const last = band + (steps << 6);
   const zero = zeroOf(v128.load(row));
   do {
-    const end = min(strip + (window << 6), last);
+    const end = min(band + (window << 6), last);
     let a0 = zero;
     let a1 = zero;
     let a2 = zero;
@@ -147,25 +147,25 @@ function narrowTile(strip: usize, row: usize, other: usize, steps: u32, window: 
     do {
       const a = v128.load(row);
       const b = v128.load(other);
-      const w0 = v128.load(strip);
+      const w0 = v128.load(band);
       a0 = i16x8.add(a0, i16x8.relaxed_dot_i8x16_i7x16_s(a, w0));
       b0 = i16x8.add(b0, i16x8.relaxed_dot_i8x16_i7x16_s(b, w0));
-      const w1 = v128.load(strip, 16);
+      const w1 = v128.load(band, 16);
       a1 = i16x8.add(a1, i16x8.relaxed_dot_i8x16_i7x16_s(a, w1));
       b1 = i16x8.add(b1, i16x8.relaxed_dot_i8x16_i7x16_s(b, w1));
-      const w2 = v128.load(strip, 32);
+      const w2 = v128.load(band, 32);
       a2 = i16x8.add(a2, i16x8.relaxed_dot_i8x16_i7x16_s(a, w2));
       b2 = i16x8.add(b2, i16x8.relaxed_dot_i8x16_i7x16_s(b, w2));
-      const w3 = v128.load(strip, 48);
+      const w3 = v128.load(band, 48);
       a3 = i16x8.add(a3, i16x8.relaxed_dot_i8x16_i7x16_s(a, w3));
       b3 = i16x8.add(b3, i16x8.relaxed_dot_i8x16_i7x16_s(b, w3));
       row += 16;
       other += 16;
-      strip += 64;
-    } while (strip < end);
+      band += 64;
+    } while (band < end);
     inline.always(addFour(to, pairs(a0), pairs(a1), pairs(a2), pairs(a3)));
     inline.always(addFour(to + TILE_ROW, pairs(b0), pairs(b1), pairs(b2), pairs(b3)));
-  } while (strip < last);
+  } while (band < last);
 }
 
 function addFour(to: usize, a: v128, b: v128, c: v128, d: v128): void {
@@ -177,7 +177,7 @@ function pairs(lanes: v128): v128 {
 }
 
 /** Adds products to the sums of a tile by i32x4.relaxed_dot_i8x16_i7x16_add_s. */
-function wideTile(strip: usize, row: usize, other: usize, steps: u32, to: usize): void {
+function wideTile(band: usize, row: usize, other: usize, steps: u32, to: usize): void {
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let a2 = i32x4.splat(0);
@@ -186,32 +186,32 @@ function wideTile(strip: usize, row: usize, other: usize, steps: u32, to: usize)
   let b1 = i32x4.splat(0);
   let b2 = i32x4.splat(0);
   let b3 = i32x4.splat(0);
-  const end = strip + (steps << 6);
+  const end = band + (steps << 6);
   do {
     const a = v128.load(row);
     const b = v128.load(other);
-    const w0 = v128.load(strip);
+    const w0 = v128.load(band);
     a0 = i32x4.relaxed_dot_i8x16_i7x16_add_s(a, w0, a0);
     b0 = i32x4.relaxed_dot_i8x16_i7x16_add_s(b, w0, b0);
-    const w1 = v128.load(strip, 16);
+    const w1 = v128.load(band, 16);
     a1 = i32x4.relaxed_dot_i8x16_i7x16_add_s(a, w1, a1);
     b1 = i32x4.relaxed_dot_i8x16_i7x16_add_s(b, w1, b1);
-    const w2 = v128.load(strip, 32);
+    const w2 = v128.load(band, 32);
     a2 = i32x4.relaxed_dot_i8x16_i7x16_add_s(a, w2, a2);
     b2 = i32x4.relaxed_dot_i8x16_i7x16_add_s(b, w2, b2);
-    const w3 = v128.load(strip, 48);
+    const w3 = v128.load(band, 48);
     a3 = i32x4.relaxed_dot_i8x16_i7x16_add_s(a, w3, a3);
     b3 = i32x4.relaxed_dot_i8x16_i7x16_add_s(b, w3, b3);
     row += 16;
     other += 16;
-    strip += 64;
-  } while (strip < end);
+    band += 64;
+  } while (band < end);
   inline.always(addFour(to, a0, a1, a2, a3));
   inline.always(addFour(to + TILE_ROW, b0, b1, b2, b3));
 }
 
 /** The same of i16, by i32x4.dot_i16x8_s. */
-function laneTile(strip: usize, row: usize, other: usize, steps: u32, to: usize): void {
+function laneTile(band: usize, row: usize, other: usize, steps: u32, to: usize): void {
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let a2 = i32x4.splat(0);
@@ -220,26 +220,26 @@ function laneTile(strip: usize, row: usize, other: usize, steps: u32, to: usize)
   let b1 = i32x4.splat(0);
   let b2 = i32x4.splat(0);
   let b3 = i32x4.splat(0);
-  const end = strip + (steps << 6);
+  const end = band + (steps << 6);
   do {
     const a = v128.load(row);
     const b = v128.load(other);
-    const w0 = v128.load(strip);
+    const w0 = v128.load(band);
     a0 = i32x4.add(a0, i32x4.dot_i16x8_s(a, w0));
     b0 = i32x4.add(b0, i32x4.dot_i16x8_s(b, w0));
-    const w1 = v128.load(strip, 16);
+    const w1 = v128.load(band, 16);
     a1 = i32x4.add(a1, i32x4.dot_i16x8_s(a, w1));
     b1 = i32x4.add(b1, i32x4.dot_i16x8_s(b, w1));
-    const w2 = v128.load(strip, 32);
+    const w2 = v128.load(band, 32);
     a2 = i32x4.add(a2, i32x4.dot_i16x8_s(a, w2));
     b2 = i32x4.add(b2, i32x4.dot_i16x8_s(b, w2));
-    const w3 = v128.load(strip, 48);
+    const w3 = v128.load(band, 48);
     a3 = i32x4.add(a3, i32x4.dot_i16x8_s(a, w3));
     b3 = i32x4.add(b3, i32x4.dot_i16x8_s(b, w3));
     row += 16;
     other += 16;
-    strip += 64;
-  } while (strip < end);
+    band += 64;
+  } while (band < end);
   inline.always(addFour(to, a0, a1, a2, a3));
   inline.always(addFour(to + TILE_ROW, b0, b1, b2, b3));
 }

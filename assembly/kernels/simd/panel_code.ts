@@ -55,17 +55,17 @@ export function panelCode(
     let left = blockBytes(bits, inputs) >> 3; // steps
     for (let from = codes + HEADER; left; ) {
       const steps = min(left, twins ? (2 * VECTORS) / CHANNELS : VECTORS / CHANNELS);
-      let strip = panel;
+      let band = panel;
       for (let c: u32 = 0; c < width; c += 2) {
         const a = at + c * weightStep;
         const b = c + 1 < width ? a + weightStep : a;
         if (twins) {
-          unpackTwins(bits, mask, centre, a, b, steps, strip + ((c & 2) << 3));
-          if (c & 2) strip += steps << 5;
+          unpackTwins(bits, mask, centre, a, b, steps, band + ((c & 2) << 3));
+          if (c & 2) band += steps << 5;
         } else {
-          unpackLanes(bits, mask, a, steps, 32, strip);
-          unpackLanes(bits, mask, b, steps, 32, strip + 16);
-          strip += steps << 5;
+          unpackLanes(bits, mask, a, steps, 32, band);
+          unpackLanes(bits, mask, b, steps, 32, band + 16);
+          band += steps << 5;
         }
       }
       for (let r: u32 = 0; r < rows; r += 3) {
@@ -73,13 +73,13 @@ export function panelCode(
         const second = r + 1 < rows ? row + codeStep : row;
         const third = r + 2 < rows ? second + codeStep : row;
         let to = tiles + r * TILE_ROW;
-        strip = panel;
-        for (const end = to + (width << 2); to < end; strip += steps << 5) {
+        band = panel;
+        for (const end = to + (width << 2); to < end; band += steps << 5) {
           if (twins) {
-            twinTile(strip, row, second, third, steps, window, workOf(panel), to);
+            twinTile(band, row, second, third, steps, window, workOf(panel), to);
             to += 16;
           } else {
-            tile(strip, row, second, third, steps, to);
+            tile(band, row, second, third, steps, to);
             to += 8;
           }
         }
@@ -139,18 +139,18 @@ function unpackTwinFields(bits: u32, mask: v128, centres: v128, a: usize, b: usi
   }
 }
 
-/** Adds products of a strip and three rows to their sums, two channels each. Two steps a turn: 1.14 of one in V8 11.3. */
-function tile(strip: usize, row: usize, second: usize, third: usize, steps: u32, to: usize): void {
+/** Adds products of a band and three rows to their sums, two channels each. Two steps a turn: 1.14 of one in V8 11.3. */
+function tile(band: usize, row: usize, second: usize, third: usize, steps: u32, to: usize): void {
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let b0 = i32x4.splat(0);
   let b1 = i32x4.splat(0);
   let c0 = i32x4.splat(0);
   let c1 = i32x4.splat(0);
-  const end = strip + (steps << 5);
+  const end = band + (steps << 5);
   do {
-    const w0 = v128.load(strip);
-    const w1 = v128.load(strip, 16);
+    const w0 = v128.load(band);
+    const w1 = v128.load(band, 16);
     const a = v128.load(row);
     a0 = i32x4.add(a0, i32x4.dot_i16x8_s(a, w0));
     a1 = i32x4.add(a1, i32x4.dot_i16x8_s(a, w1));
@@ -160,8 +160,8 @@ function tile(strip: usize, row: usize, second: usize, third: usize, steps: u32,
     const c = v128.load(third);
     c0 = i32x4.add(c0, i32x4.dot_i16x8_s(c, w0));
     c1 = i32x4.add(c1, i32x4.dot_i16x8_s(c, w1));
-    const w2 = v128.load(strip, 32);
-    const w3 = v128.load(strip, 48);
+    const w2 = v128.load(band, 32);
+    const w3 = v128.load(band, 48);
     const d = v128.load(row, 16);
     a0 = i32x4.add(a0, i32x4.dot_i16x8_s(d, w2));
     a1 = i32x4.add(a1, i32x4.dot_i16x8_s(d, w3));
@@ -174,8 +174,8 @@ function tile(strip: usize, row: usize, second: usize, third: usize, steps: u32,
     row += 32;
     second += 32;
     third += 32;
-    strip += 64;
-  } while (strip < end);
+    band += 64;
+  } while (band < end);
   inline.always(addTwo(to, inline.always(sumLanes2(a0, a1))));
   inline.always(addTwo(to + TILE_ROW, inline.always(sumLanes2(b0, b1))));
   inline.always(addTwo(to + 2 * TILE_ROW, inline.always(sumLanes2(c0, c1))));
@@ -187,7 +187,7 @@ function addTwo(to: usize, sums: v128): void {
 
 /** The same with twins, four channels each. At `work` are 96 bytes to work in. */
 function twinTile(
-  strip: usize,
+  band: usize,
   row: usize,
   second: usize,
   third: usize,
@@ -203,12 +203,12 @@ function twinTile(
   let b1 = i32x4.splat(0);
   let c0 = i32x4.splat(0);
   let c1 = i32x4.splat(0);
-  const last = strip + (steps << 5);
+  const last = band + (steps << 5);
   do {
-    const end = min(strip + (window << 5), last);
+    const end = min(band + (window << 5), last);
     do {
-      const w0 = v128.load(strip);
-      const w1 = v128.load(strip, 16);
+      const w0 = v128.load(band);
+      const w1 = v128.load(band, 16);
       const a = v128.load(row);
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(a, w0));
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(a, w1));
@@ -221,15 +221,15 @@ function twinTile(
       row += 16;
       second += 16;
       third += 16;
-      strip += 32;
-    } while (strip < end);
+      band += 32;
+    } while (band < end);
     a0 = inline.always(takeFirsts(work, a0));
     a1 = inline.always(takeFirsts(work + 16, a1));
     b0 = inline.always(takeFirsts(work + 32, b0));
     b1 = inline.always(takeFirsts(work + 48, b1));
     c0 = inline.always(takeFirsts(work + 64, c0));
     c1 = inline.always(takeFirsts(work + 80, c1));
-  } while (strip < last);
+  } while (band < last);
   storeTwins(work, a0, a1, to);
   storeTwins(work + 32, b0, b1, to + TILE_ROW);
   storeTwins(work + 64, c0, c1, to + 2 * TILE_ROW);

@@ -3,16 +3,16 @@
  * of the channels' fields, 16 × i32; then for every 4 inputs 16 bytes: byte 4l + i holds those of input i of channels l, 4 + l, 8 + l and 12 + l.
  */
 
-export const GROUP_CHANNELS = 16;
-const SUMS_BYTES = 4 * GROUP_CHANNELS;
+export const FIELD2X16_CHANNELS = 16;
+const SUMS_BYTES = 4 * FIELD2X16_CHANNELS;
 
 /** Bytes of 16 channels of `inputs` weights. */
-export function groupBytes(inputs: number): number {
+export function field2x16Bytes(inputs: number): number {
   return SUMS_BYTES + 16 * Math.ceil(inputs / 4);
 }
 
 /** Writes `codes`, (up to 16 channels, inputs), at byte `offset` of `view`, where zeros are. */
-export function packGroup(view: DataView, offset: number, codes: Int8Array, inputs: number, least: number): void {
+export function packField2x16(view: DataView, offset: number, codes: Int8Array, inputs: number, least: number): void {
   for (let channel = 0; channel * inputs < codes.length; channel++) {
     let sum = 0;
     for (let k = 0; k < inputs; k++) {
@@ -25,8 +25,8 @@ export function packGroup(view: DataView, offset: number, codes: Int8Array, inpu
   }
 }
 
-/** Inverse of `packGroup`: fills `codes`. The sums are not read. */
-export function unpackGroup(view: DataView, offset: number, codes: Int8Array, inputs: number, least: number): void {
+/** Inverse of `packField2x16`: fills `codes`. The sums are not read. */
+export function unpackField2x16(view: DataView, offset: number, codes: Int8Array, inputs: number, least: number): void {
   for (let channel = 0; channel * inputs < codes.length; channel++) {
     for (let k = 0; k < inputs; k++) {
       const field = (view.getUint8(byteOf(offset, channel, k)) >> shiftOf(channel)) & 3;

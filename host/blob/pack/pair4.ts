@@ -3,16 +3,16 @@
  * channels' sums, 16 × i32; then for every 4 inputs 16 bytes, one per channel: two nibbles of two weights each.
  */
 
-export const PAIR_CHANNELS = 16;
-const SUMS_BYTES = 4 * PAIR_CHANNELS;
+export const PAIR4_CHANNELS = 16;
+const SUMS_BYTES = 4 * PAIR4_CHANNELS;
 
 /** Bytes of 16 channels of `inputs` weights. */
-export function pairBytes(inputs: number): number {
-  return SUMS_BYTES + PAIR_CHANNELS * Math.ceil(inputs / 4);
+export function pair4Bytes(inputs: number): number {
+  return SUMS_BYTES + PAIR4_CHANNELS * Math.ceil(inputs / 4);
 }
 
 /** Writes `codes`, (up to 16 channels, inputs), at byte `offset` of `view`, where zeros are. */
-export function packPairs(view: DataView, offset: number, codes: Int8Array, inputs: number): void {
+export function packPair4(view: DataView, offset: number, codes: Int8Array, inputs: number): void {
   for (let channel = 0; channel * inputs < codes.length; channel++) {
     const row = codes.subarray(channel * inputs, (channel + 1) * inputs);
     const sum = row.reduce((total, code) => total + code, 0);
@@ -25,8 +25,8 @@ export function packPairs(view: DataView, offset: number, codes: Int8Array, inpu
   }
 }
 
-/** Inverse of `packPairs`: fills `codes`. A nibble above 8 gives a code above 1; the sums are not read. */
-export function unpackPairs(view: DataView, offset: number, codes: Int8Array, inputs: number): void {
+/** Inverse of `packPair4`: fills `codes`. A nibble above 8 gives a code above 1; the sums are not read. */
+export function unpackPair4(view: DataView, offset: number, codes: Int8Array, inputs: number): void {
   for (let channel = 0; channel * inputs < codes.length; channel++) {
     for (let k = 0; k < inputs; k++) {
       const nibble = (view.getUint8(byteOf(offset, channel, k)) >> shiftOf(k)) & 15;
@@ -37,7 +37,7 @@ export function unpackPairs(view: DataView, offset: number, codes: Int8Array, in
 
 /** The byte that holds weight k of a channel, and where its nibble begins. */
 function byteOf(offset: number, channel: number, k: number): number {
-  return offset + SUMS_BYTES + PAIR_CHANNELS * Math.floor(k / 4) + channel;
+  return offset + SUMS_BYTES + PAIR4_CHANNELS * Math.floor(k / 4) + channel;
 }
 
 function shiftOf(k: number): number {

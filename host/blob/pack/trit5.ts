@@ -6,20 +6,20 @@
 const TRITS = 5;
 
 /** Bytes of `count` weights, a multiple of 4. */
-export function tritBytes(count: number): number {
+export function trit5Bytes(count: number): number {
   return 4 * Math.ceil(count / (4 * TRITS));
 }
 
 /** Writes the ternary `codes` at byte `offset` of `view`, where zeros are. */
-export function packTrits(view: DataView, offset: number, codes: Int8Array): void {
+export function packTrit5(view: DataView, offset: number, codes: Int8Array): void {
   for (let first = 0; first < codes.length; first += TRITS, offset++) {
     const number = codes.subarray(first, first + TRITS).reduceRight((high, code) => 3 * high + code + 1, 0);
     view.setUint8(offset, number);
   }
 }
 
-/** Inverse of `packTrits`: fills `codes`. A byte above 242 has a last digit of 3, and gives a code of 2. */
-export function unpackTrits(view: DataView, offset: number, codes: Int8Array): void {
+/** Inverse of `packTrit5`: fills `codes`. A byte above 242 has a last digit of 3, and gives a code of 2. */
+export function unpackTrit5(view: DataView, offset: number, codes: Int8Array): void {
   for (let first = 0; first < codes.length; first += TRITS, offset++) {
     let number = view.getUint8(offset);
     for (let i = 0; i < TRITS && first + i < codes.length; i++) {
