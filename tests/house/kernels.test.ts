@@ -9,8 +9,10 @@ const KERNELS = "assembly/kernels";
 const VARIANTS = ["core", "relaxed", "scalar", "simd"];
 const SOURCES = projectFiles().filter((path) => /^assembly\/.*\.ts$/.test(path));
 
+const PARSED = new Map(SOURCES.map((path) => [path, ts.createSourceFile(path, read(path), ts.ScriptTarget.Latest)]));
+
 function parse(path: string): ts.SourceFile {
-  return ts.createSourceFile(path, read(path), ts.ScriptTarget.Latest);
+  return PARSED.get(path)!;
 }
 
 /** Names that a file exports. */
