@@ -102,7 +102,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
     if (!fits(at)) return Status.BadTensor;
   }
   if (STREAMS) largestTile = 0;
-  if (TRIT4 || !SMALL) preparedRows = 0;
+  if (DATA & TRIT4 || !SMALL) preparedRows = 0;
   for (; at < ports; at += OP_BYTES) {
     const status = checkOp(at, tensorCount);
     if (status) return status;

@@ -16,6 +16,7 @@ export const SIGN128: u32 = 1 << Packing.sign128;
 export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;
 export const FIELD4: u32 = 1 << Packing.field4;
 export const PAIR4: u32 = 1 << Packing.pair4;
+export const TRIT4: u32 = 1 << Packing.trit4; // from tables at the start of memory
 export const FIELD2X16: u32 = 1 << Packing.field2x16;
 export const THRESHOLDS: u32 = 1 << (POST_BIT + Post.thresholds);
 export const REQUANTIZE: u32 = 1 << (POST_BIT + Post.requantize);
@@ -50,10 +51,8 @@ export const SMALL: bool = isDefined(TERN_SMALL) ? TERN_SMALL != 0 : false;
  */
 export const FEW_PACKINGS: bool = !(DATA & ((1 << Packing.field3) | (1 << Packing.field8)));
 
-/** Whether this build runs trit4, from tables at the start of memory; and whether it runs no other packing. */
-export const TRIT4: bool = (DATA & (1 << Packing.trit4)) != 0;
-export const TRIT4_ALONE: bool = (DATA & 0xffff) == 1 << Packing.trit4;
-
+/** Whether this build runs trit4 and no other packing. */
+export const TRIT4_ALONE: bool = (DATA & 0xffff) == TRIT4;
 const FIELD2_ALONE: bool = (DATA & 0xffff) == 1 << Packing.field2;
 
 /** Packing of a dense op; a constant in a build for one packing of ternary weights alone, which makes its kernel smaller. */

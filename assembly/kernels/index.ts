@@ -1,4 +1,4 @@
-import { FEW_PACKINGS, LEAN, SMALL, TRIT4 } from "../features";
+import { DATA, FEW_PACKINGS, LEAN, SMALL, TRIT4 } from "../features";
 import { fieldBits } from "./common/fields";
 import { panelBytes as bytesOfPanel } from "./common/panel";
 import { wideOf } from "./common/wide";
@@ -32,11 +32,11 @@ export const ONE_BY_ONE: bool = SMALL;
 const SMALL_BLOCKS: bool = CORE || FEW_PACKINGS;
 
 /** The channels and rows whose sums a kernel is asked for at a time, where a post follows; more channels if there are fewer rows. */
-export const BLOCK_CHANNELS: u32 = SMALL && !TRIT4 ? 1 : SMALL_BLOCKS || SIMD ? 16 : 64;
+export const BLOCK_CHANNELS: u32 = SMALL && !(DATA & TRIT4) ? 1 : SMALL_BLOCKS || SIMD ? 16 : 64;
 export const BLOCK_ROWS: u32 = SIMD ? 64 : 1;
 
 /** Whether thresholds are found by halving; otherwise all are compared, which vectors or fewest bytes make worth it. */
-export const HALVING: bool = CORE || !(FEW_PACKINGS || SMALL || SIMD);
+export const HALVING: bool = !SMALL && (CORE || !(FEW_PACKINGS || SIMD));
 
 /** Whether arithmetic of 64 bits costs no more than of 32. */
 export const FREE_64_BITS: bool = SIMD;
@@ -369,7 +369,7 @@ export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, row
 }
 
 /** Bytes from address 0 on that kernels keep for tables. */
-export const OWN_BYTES: u32 = TRIT4 ? core.TRIT4_BYTES : 0;
+export const OWN_BYTES: u32 = DATA & TRIT4 ? core.TRIT4_BYTES : 0;
 
 /** trit4 × codes, strip by strip (ops/trit4.ts): the same in all variants. */
 export { trit4Start, trit4Sums, trit4Tables } from "./core";

@@ -1,5 +1,5 @@
 import { Activation, dtypeOf, Op, OpKind, Packing, recordBytes, rowStride, Tensor } from "../blob";
-import { BIT_TENSOR, OPS, packingOf, SIGNED_INPUT, STREAMS, TRIT4, TRIT4_ALONE } from "../features";
+import { BIT_TENSOR, DATA, OPS, packingOf, SIGNED_INPUT, STREAMS, TRIT4, TRIT4_ALONE } from "../features";
 import { BLOCK_CHANNELS, trit4Start, trit4Sums, trit4Tables } from "../kernels";
 import { clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
@@ -17,7 +17,7 @@ export function stripsOf(inputs: u32): u32 {
 
 /** Whether an op is a dense one with weights in trit4. */
 export function isTrit4(op: usize): bool {
-  return TRIT4 && load<u8>(op, Op.kind) == OpKind.dense && packingOf(op) == Packing.trit4;
+  return DATA & TRIT4 && load<u8>(op, Op.kind) == OpKind.dense && packingOf(op) == Packing.trit4;
 }
 
 /** Bytes of a strip, which holds all channels of a tile; sums of these channels take as many. */
