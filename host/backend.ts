@@ -1,3 +1,4 @@
+import { checkInstance } from "./arguments.ts";
 import { hasPacking } from "./blob/features.ts";
 import { HEADER } from "./blob/layout.ts";
 import { elementBytes, rowStride } from "./blob/tensors.ts";
@@ -74,7 +75,9 @@ function imageOf({ blob, weights }: ModuleOptions): Uint8Array {
 /** The module in an engine, with the blob's image and `workBytes` bytes behind it in its memory. */
 async function start(options: ModuleOptions, image: Uint8Array, workBytes: number): Promise<Instance> {
   const { blob, engine, module, fuel } = options;
-  const flash = options.flash ?? ((offset, bytes) => blob.subarray(offset, offset + bytes));
+  const flash =
+    options.flash ??
+    ((offset, bytes) => (offset + bytes <= blob.length ? blob.subarray(offset, offset + bytes) : undefined));
   const imports = {
     weights_read(memory: Uint8Array, destination: number, offset: number, bytes: number): number {
       const data = flash(offset, bytes);
@@ -85,6 +88,7 @@ async function start(options: ModuleOptions, image: Uint8Array, workBytes: numbe
   };
   const memoryBytes = BLOB_AT + image.length + workBytes;
   const instance = await engine.instantiate(module, { memoryBytes, imports, ...(fuel !== undefined && { fuel }) });
+  checkInstance(instance);
   instance.memory().set(image, BLOB_AT);
   return instance;
 }
@@ -103,6 +107,7 @@ export interface ModuleFeatures {
 export async function moduleFeatures(module: Uint8Array, engine: Engine): Promise<ModuleFeatures> {
   const imports = { weights_read: () => 1 };
   const instance = await engine.instantiate(module, { memoryBytes: 0, imports });
+  checkInstance(instance);
   const [op, data, ownBytes] = [0, 1, 2].map((word) => instance.call("features", word)) as [number, number, number];
   const wide = hasPacking(data, "field2x16") && instance.call("features", 3) !== 0;
   instance.dispose();

@@ -1,3 +1,4 @@
+import { checkBytes, checkList, checkObject, checkOptional, checkText, kindOf } from "./arguments.ts";
 import { MAX_ROWS } from "./blob/layout.ts";
 import { repackFor } from "./blob/repack.ts";
 import type { Target } from "./blob/targets.ts";
@@ -49,6 +50,8 @@ export interface Conversion {
  * everything that stands in the way, and InputError for options that do not fit the model.
  */
 export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
+  checkBytes("checkpoint", bytes);
+  checkOptions(options);
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
   const name = options.name ?? (file.replace(/\.[^.]*$/, "") || "model");
   const { inputQuantizer, argmax, input, maxRows, classes } = options;
@@ -79,9 +82,19 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
   };
 }
 
+/** Types of options; what they hold is checked where it is used. */
+function checkOptions(options: ConvertOptions): void {
+  checkObject("options", options);
+  for (const name of ["file", "name", "inputQuantizer", "target"] as const)
+    checkOptional(name, options[name], "string");
+  checkOptional("argmax", options.argmax, "boolean");
+  if (options.input !== undefined) checkObject("input", options.input);
+  if (options.classes !== undefined) checkList("classes", options.classes, checkText);
+}
+
 function checkCount(option: string, found: number | undefined, most: number): void {
   if (found === undefined || (Number.isInteger(found) && found >= 1 && found <= most)) return;
-  throw new InputError(`${option} ${found}, expected 1 to ${most}`);
+  throw new InputError(`${option} ${kindOf(found)}, expected 1 to ${most}`);
 }
 
 function checkClasses(program: Program, classes: string[] | undefined): void {

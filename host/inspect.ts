@@ -1,3 +1,4 @@
+import { checkBytes, checkEngine } from "./arguments.ts";
 import { moduleFeatures, planScratch } from "./backend.ts";
 import { missingPackings } from "./blob/features.ts";
 import { packedBytes, packingOf } from "./blob/pack/pack.ts";
@@ -50,6 +51,8 @@ export interface Inspection {
  * was not built for the blob's packings.
  */
 export async function inspect(blob: Uint8Array, module: Uint8Array, engine: Engine): Promise<Inspection> {
+  checkBytes("module", module);
+  checkEngine(engine);
   const program = readBlob(blob);
   const parts = 1 + (program.description ? 1 : 0) + (program.selfTest ? 1 : 0);
   const headBytes = headBytesOf(program, parts);

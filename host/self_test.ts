@@ -1,3 +1,4 @@
+import { checkSession } from "./arguments.ts";
 import { decodeRow, encodeRow, referenceBackend } from "./backend.ts";
 import { elementBytes } from "./blob/tensors.ts";
 import { fromOrderKey } from "./numbers/order.ts";
@@ -33,6 +34,7 @@ export interface SelfTestResult {
 
 /** Runs the golden pairs that a blob carries. */
 export function selfTest(session: Session): SelfTestResult {
+  checkSession("session", session);
   const { inputs, outputs } = session.program.selfTest ?? { inputs: [], outputs: [] };
   const isRight = (input: Uint8Array, pair: number) => {
     const found = packOutputs(session, unpackInputs(session.program, input));

@@ -1,3 +1,14 @@
+import {
+  checkBytes,
+  checkElements,
+  checkEngine,
+  checkList,
+  checkObject,
+  checkOneOf,
+  checkOptional,
+  checkWhole,
+  kindOf,
+} from "./arguments.ts";
 import { type Backend, type ModuleOptions, moduleBackend, moduleFeatures, referenceBackend } from "./backend.ts";
 import { missingPackings } from "./blob/features.ts";
 import { packingOf } from "./blob/pack/pack.ts";
@@ -68,10 +79,18 @@ function isOf(dtype: ActivationDtype, elements: InputRows): boolean {
  * EngineError for what the engine or the module refuses, of kind "packing" for packings that the module was not built for.
  */
 export async function load(options: LoadOptions): Promise<Session> {
+  checkObject("options", options);
+  const { engine, fuel, flash, variant } = options;
+  checkBytes("module", options.module);
+  checkEngine(engine);
+  checkOneOf("weights", options.weights ?? "resident", ["resident", "streaming"]);
+  if (variant !== undefined) checkOneOf("variant", variant, Object.keys(FASTEST));
+  if (fuel !== undefined) checkWhole("fuel", fuel, 0);
+  checkOptional("flash", flash, "function");
   const program = readBlob(options.blob);
   const { weights = "resident", maxRows = program.maxRows } = options;
   if (!(Number.isInteger(maxRows) && maxRows >= 1 && maxRows <= program.maxRows)) {
-    throw new InputError(`memory for ${maxRows} rows, expected 1 to ${program.maxRows}`);
+    throw new InputError(`memory for ${kindOf(maxRows)} rows, expected 1 to ${program.maxRows}`);
   }
   const { data, wide } = await moduleFeatures(options.module, options.engine);
   const start = performance.now();
@@ -112,6 +131,7 @@ export class Session {
   readonly repacked: readonly Repacked[];
   readonly repackMs: number;
   readonly #backend: Backend;
+  #state: "ready" | "in the middle of a run" | "disposed" = "ready";
 
   constructor(program: Program, backend: Backend, repacked: readonly Repacked[] = [], repackMs = 0) {
     this.program = program;
@@ -127,11 +147,24 @@ export class Session {
 
   /**
    * Runs all rows of a batch. `inputs` are in the order of the model's inputs; all have as many rows. Real numbers (f32) for
-   * an integer input are quantized here, exactly as the checkpoint does. Throws InputError for what does not fit.
+   * an integer input are quantized here, exactly as the checkpoint does. Throws InputError for what does not fit; EngineError, of kind
+   * "state", for a session that is disposed or in the middle of a run, as it is in `see`.
    */
   run(inputs: InputRows | readonly InputRows[], options: RunOptions = {}): Output[] {
+    this.#checkReady();
+    this.#checkOptions(options);
+    this.#state = "in the middle of a run";
+    try {
+      return this.#run(inputs, options);
+    } finally {
+      this.#state = "ready";
+    }
+  }
+
+  #run(inputs: InputRows | readonly InputRows[], options: RunOptions): Output[] {
     const { program } = this;
     const list = ArrayBuffer.isView(inputs) ? [inputs] : inputs;
+    checkList("inputs", list, checkElements);
     const rows = this.#checkInputs(list);
     const elements = program.outputs.map((tensor) => new Int32Array(rows * program.tensors[tensor]!.channels));
     for (let first = 0; first < rows; first += this.#backend.maxRows) {
@@ -153,8 +186,26 @@ export class Session {
     });
   }
 
+  /** Frees what the session holds; nothing happens when it is free already. Throws EngineError, of kind "state", in the middle of a run. */
   dispose(): void {
+    if (this.#state === "disposed") return;
+    this.#checkReady();
+    this.#state = "disposed";
     this.#backend.dispose();
+  }
+
+  #checkReady(): void {
+    if (this.#state !== "ready") throw new EngineError("state", `the session is ${this.#state}`);
+  }
+
+  #checkOptions(options: RunOptions): void {
+    checkObject("options", options);
+    const { profile, see, onProgress } = options;
+    checkOptional("see", see, "function");
+    checkOptional("onProgress", onProgress, "function");
+    const ops = this.program.ops.length;
+    if (profile === undefined || (profile instanceof Float64Array && profile.length === ops)) return;
+    throw new InputError(`profile: found ${kindOf(profile)}, expected a Float64Array of ${ops} numbers`);
   }
 
   /** Checks all inputs and returns how many rows they have. */
@@ -198,6 +249,7 @@ export class Session {
       const tensor = this.program.inputs[i]!;
       const { dtype, channels } = tensors[tensor]!;
       const end = (first + count) * channels;
+      if (elements.length < end) throw new InputError(`inputs[${i}]: the elements were sent away (detached)`);
       const rows = first === 0 && end === elements.length ? elements : elements.subarray(first * channels, end);
       const isNative = isOf(dtype, elements);
       const written = isNative ? rows : inputCodes(description!, i, rows as Float32Array, count);

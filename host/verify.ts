@@ -1,3 +1,13 @@
+import {
+  checkBytes,
+  checkElements,
+  checkList,
+  checkObject,
+  checkOptional,
+  checkProgram,
+  checkSession,
+  checkText,
+} from "./arguments.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
 import { EngineError, InputError } from "./errors.ts";
 import { evaluate } from "./graph/evaluate.ts";
@@ -51,7 +61,18 @@ export const BATCH_ROWS = 64;
  * 2 ulp of f32, for every sample in every session. Each session reports its first difference.
  */
 export function verify(options: VerifyOptions): Verification {
+  checkObject("options", options);
   const { blob, checkpoint, sessions, inputs, sha256 } = options;
+  checkProgram(blob);
+  checkBytes("checkpoint", checkpoint);
+  checkText("sha256", sha256);
+  checkOptional("onProgress", options.onProgress, "function");
+  checkObject("sessions", sessions);
+  for (const [name, session] of Object.entries(sessions)) checkSession(name, session);
+  checkList("inputs", inputs, checkElements);
+  if (inputs.length !== blob.inputs.length) {
+    throw new InputError(`found ${inputs.length} inputs, expected ${blob.inputs.length}`);
+  }
   const check = createCheck(blob, checkpoint);
   const tally = new Tally(Object.keys(sessions));
   for (const batch of splitRows(blob, inputs, BATCH_ROWS)) {
@@ -62,7 +83,11 @@ export function verify(options: VerifyOptions): Verification {
 }
 
 /** Inputs of a model in batches of at most `count` rows. */
-export function* splitRows({ inputs: tensors, tensors: all }: Program, inputs: readonly InputRows[], count: number) {
+export function* splitRows(
+  { inputs: tensors, tensors: all }: Program,
+  inputs: readonly InputRows[],
+  count: number,
+): Generator<InputRows[]> {
   const channels = tensors.map((tensor) => all[tensor]!.channels);
   const rows = inputs[0]!.length / channels[0]!;
   for (let first = 0; first < rows; first += count) {

@@ -1,7 +1,10 @@
 #!/usr/bin/env node
+import { inspect } from "node:util";
 import { type ArgsDef, type CommandDef, type CommandMeta, runCommand, type SubCommandsDef } from "citty";
 import { TernError } from "../host/errors.ts";
+import { asInputError } from "../host/file_errors.ts";
 import { VERSION } from "../host/version.ts";
+import { printErrors, printLines } from "./terminal/print.ts";
 import { formatTable } from "./terminal/table.ts";
 import { checkArguments, formatUsage, UsageError } from "./usage.ts";
 
@@ -22,15 +25,16 @@ const FAILED = 1;
 const WRONG_USAGE = 2;
 
 async function main([name, ...rawArgs]: string[]): Promise<void> {
-  if (name === "--version" || name === "-v") return console.log(VERSION);
-  if (name === "--help" || name === "-h") return console.log(await formatCommands());
-  if (name === undefined) throw new UsageError(`missing command\n\n${await formatCommands()}`);
+  if (name === "--version" || name === "-v") return printLines([VERSION]);
+  if (name === "--help" || name === "-h") return printLines((await formatCommands()).split("\n"));
+  if (name === undefined) throw new UsageError("missing command", "", ...(await formatCommands()).split("\n"));
   if (!Object.hasOwn(COMMANDS, name)) {
     throw new UsageError(`unknown command "${name}", expected one of ${Object.keys(COMMANDS).join(", ")}`);
   }
   const { command, args, description } = await find(name);
   const asked = rawArgs.slice(0, rawArgs.includes("--") ? rawArgs.indexOf("--") : undefined);
-  if (asked.includes("--help") || asked.includes("-h")) return console.log(formatUsage(name, description, args));
+  if (asked.includes("--help") || asked.includes("-h"))
+    return printLines(formatUsage(name, description, args).split("\n"));
   checkArguments(args, rawArgs);
   await runCommand(command, { rawArgs });
 }
@@ -58,19 +62,20 @@ async function formatCommands(): Promise<string> {
 }
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(); // `tern … | head` has read enough
+  if (error.code === "EPIPE") process.exit(); // `tern … | head` has read enough
+  printErrors([`tern: ${asInputError(error, "the standard output cannot be written").message}`]);
+  process.exit(FAILED);
 });
+process.stderr.on("error", () => {}); // then nobody can be told
 
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  if (error instanceof UsageError) {
-    console.error(`tern: ${error.message}`);
-    process.exitCode = WRONG_USAGE;
+  if (error instanceof UsageError || error instanceof TernError) {
+    printErrors(`tern: ${error.message}`.split("\n"));
+    process.exitCode = error instanceof UsageError ? WRONG_USAGE : FAILED;
   } else {
-    console.error(error instanceof TernError ? `tern: ${error.message}` : error);
-    if (!(error instanceof TernError)) console.error("tern: this is a bug of Little Tern; please report it");
+    printErrors([...inspect(error).split("\n"), "tern: this is a bug of Little Tern; please report it"]);
     process.exitCode = FAILED;
   }
 }

@@ -1,4 +1,5 @@
 import type { Inspection, Session } from "../host/index.ts";
+import { shown } from "../host/printable.ts";
 import type { Samples } from "./samples.ts";
 import { formatCount, formatShare, formatTable, plural } from "./terminal/table.ts";
 
@@ -26,23 +27,21 @@ export function profileOf(session: Session, { elements, rows }: Samples, { layer
 /** What was repacked when the model was loaded. */
 export function formatRepacking({ repacked, repackMs }: Session, profile: Profile[]): string[] {
   if (repacked.length === 0) return [];
-  const ops = repacked.map(({ op, from, to }) => [`  ${profile[op]!.name || `op ${op}`}`, `${from} → ${to}`]);
+  const ops = repacked.map(({ op, from, to }) => [`  ${shown(profile[op]!.name) || `op ${op}`}`, `${from} → ${to}`]);
   return ["", `repacked when loaded, in ${repackMs.toFixed(3)} ms:`, ...formatTable("ll", ops)];
 }
 
 export function formatProfile(profile: Profile[], rows: number): string[] {
   const total = profile.reduce((sum, { ms, macs }) => ({ ms: sum.ms + ms, macs: sum.macs + macs }), { ms: 0, macs: 0 });
   const line = (name: string, op: string, ms: number, macs: number) => [
-    name,
+    shown(name),
     op,
     ms.toFixed(3),
     formatShare(ms / total.ms),
     macs > 0 ? formatCount(macs) : "",
     macs > 0 ? `${formatCount(Math.round(macs / ms / 1000))} M/s` : "",
   ];
-  return formatTable("llrrrr", [
-    [`op, ${plural(rows, "row")}`, "", "ms", "share", "MACs", "MACs per second"],
-    ...profile.map(({ name, op, ms, macs }) => line(name, op, ms, macs)),
-    line("all", "", total.ms, total.macs),
-  ]);
+  const head = [`op, ${plural(rows, "row")}`, "", "ms", "share", "MACs", "MACs per second"];
+  const lines = profile.map(({ name, op, ms, macs }) => line(name, op, ms, macs));
+  return formatTable("llrrrr", [head, ...lines, line("all", "", total.ms, total.macs)], { headed: true });
 }

@@ -1,10 +1,15 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { ArgsDef } from "citty";
+import { escapeText } from "../host/printable.ts";
 import { formatTable } from "./terminal/table.ts";
 
 /** A command line that makes no sense. The command ends with exit code 2. */
 export class UsageError extends Error {
   override name = "UsageError";
+
+  constructor(...lines: string[]) {
+    super(lines.map(escapeText).join("\n"));
+  }
 }
 
 /** Checks what citty lets pass or words differently: unknown options, options without a value, missing or surplus arguments. */
@@ -39,7 +44,7 @@ function parseStrictly(args: string[], options: NonNullable<ParseArgsConfig["opt
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError((error as Error).message.split(/\. |\n/)[0]); // what follows is advice about "--"
+    throw new UsageError((error as Error).message.split(/\. |\n/)[0]!); // what follows is advice about "--"
   }
 }
 

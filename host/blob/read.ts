@@ -1,3 +1,4 @@
+import { checkBytes } from "../arguments.ts";
 import { crc32 } from "../crc32.ts";
 import { Cursor } from "../cursor.ts";
 import { BlobError } from "../errors.ts";
@@ -40,6 +41,7 @@ export function readBlob(bytes: Uint8Array): Program {
 
 /** The same, with the optional parts of a later format, which a writer can put back. */
 export function readWhole(bytes: Uint8Array): { program: Program; unknown: OptionalPart[] } {
+  checkBytes("blob", bytes);
   const cursor = new Cursor(bytes, (offset, message) => new BlobError(offset, message));
   const header = readHeader(cursor, bytes);
   const parts = readParts(cursor, header);

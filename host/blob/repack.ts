@@ -1,4 +1,4 @@
-import { InputError } from "../errors.ts";
+import { checkOneOf } from "../arguments.ts";
 import type { DenseOp, Op, PackingName, Program } from "../program.ts";
 import { codeRange } from "./code_range.ts";
 import { hasPacking } from "./features.ts";
@@ -18,9 +18,7 @@ export function repack(blob: Uint8Array, target: Target): Uint8Array {
 
 /** A program with the packings and tiles of a target. */
 export function repackFor(program: Program, target: Target): Program {
-  if (!Object.hasOwn(TARGETS, target)) {
-    throw new InputError(`target "${target}", expected one of ${Object.keys(TARGETS).join(", ")}`);
-  }
+  checkOneOf("target", target, Object.keys(TARGETS));
   const { choices, tileChannels }: TargetChoices = TARGETS[target];
   const packed = withPackings(program, (op) => chosen(choices, program, op) ?? WEIGHTS[op.dtype].packings[0].name);
   return { ...packed, ops: packed.ops.map((op) => tiledFor(packed, op, tileChannels)) };

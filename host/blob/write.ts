@@ -1,3 +1,4 @@
+import { checkProgram } from "../arguments.ts";
 import { crc32 } from "../crc32.ts";
 import type { Op, Program, Requantize, Thresholds } from "../program.ts";
 import { encodeDescription } from "./description.ts";
@@ -39,6 +40,7 @@ export interface Part {
  * `unknown` are parts of a later format that a reader has skipped, in the order of their kinds.
  */
 export function writeBlob(program: Program, unknown: readonly Part[] = []): Uint8Array {
+  checkProgram(program);
   const tilings = program.ops.map((op) => tilingOf(program, op));
   const parts: Part[] = [{ kind: PART_KIND.weights, flags: REQUIRED, bytes: writeWeights(program, tilings) }];
   if (program.description) {

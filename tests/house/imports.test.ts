@@ -33,6 +33,7 @@ const SHARED = [
 /** The files of host/ that need Node; all others run in a browser as well. */
 const NODE_ONLY = [
   ...[/^host\/node\.ts$/, /^host\/engines\/\w*wasmtime\w*\.ts$/, /^host\/engines\/package_root\.ts$/],
+  /^host\/leftovers\.ts$/,
   /^host\/firmware\/(?!protocol)\w+\.ts$/,
 ];
 

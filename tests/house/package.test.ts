@@ -1,8 +1,10 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
+import { join } from "node:path";
 import ts from "typescript";
 import { expect, it } from "vitest";
 import { VERSION } from "../../host/version.ts";
-import { projectFiles, read } from "./project_files.ts";
+import { PROJECT, projectFiles, read } from "./project_files.ts";
 
 const PACKAGE = JSON.parse(read("package.json"));
 const LOCK = JSON.parse(read("package-lock.json")).packages[""];
@@ -61,4 +63,14 @@ it("has an entry for its version in CHANGELOG.md", () => {
 
 it("tells its version as package.json does", () => {
   expect(VERSION).toBe(PACKAGE.version);
+});
+
+it("ships types that older TypeScript reads: typed arrays were not generic before 5.7", () => {
+  const folder = join(PROJECT, "dist", "host"); // `npm test` builds it
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".d.ts"));
+  expect(files).toContain("index.d.ts");
+  const generic = files.filter((file) =>
+    /\b(Big)?(Ui|I)nt\d+Array<|\bFloat\d+Array</.test(readFileSync(join(folder, file), "utf8")),
+  );
+  expect(generic).toEqual([]);
 });

@@ -58,15 +58,16 @@ describe("tern run", () => {
       .slice(1)
       .entries()) {
       expect(block).toMatch(new RegExp(`^.{16}.* ${row} +\\d+\\.\\d{3}  #{40} <$`, "m")); // beside the picture
-      expect(block.trimEnd().split("\n")).toHaveLength(10);
+      expect(block.split("\n\n")[0]!.split("\n")).toHaveLength(10);
     }
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    expect(stdout).toMatch(/\n10 rows in v8, [\d.e+]+ ms\n$/);
   });
 
   it("shows ten rows of many, or all", () => {
     const some = tern("run", model, IMAGES).stdout;
     expect(some.match(/^row \d+$/gm)).toHaveLength(10);
-    expect(some).toMatch(/\n990 more rows: --all shows them\n$/);
+    expect(some).toMatch(/\n990 more rows: --all shows them\n1,000 rows in v8, .* m?s\n$/);
     expect(tern("run", model, IMAGES, "--all").stdout.match(/^row \d+$/gm)).toHaveLength(1000);
   });
 
@@ -130,7 +131,9 @@ describe("tern run", () => {
     expect(await run("scores")).toMatchObject({ shape: [2, 3], dtype: "f32", data: Float32Array.from(sums) });
     expect(await run("codes")).toMatchObject({ shape: [2, 3], dtype: "i8", data: Int8Array.of(0, 7, 4, -2, -2, 0) });
     expect(await run("index")).toMatchObject({ shape: [2], dtype: "i32", data: Int32Array.of(1, 2) });
-    expect(tern("run", path("index.tern"), batch).stdout).toBe("row 0\nclass 1\n\nrow 1\nclass 2\n\n");
+    expect(tern("run", path("index.tern"), batch).stdout).toMatch(
+      /^row 0\nclass 1\n\nrow 1\nclass 2\n\n2 rows in v8, [\d.e+]+ ms\n$/,
+    );
   });
 
   it("writes and shows several outputs", async () => {
@@ -139,7 +142,9 @@ describe("tern run", () => {
     expect(tern("run", both, sample, "-o", path("both.npy")).code).toBe(0);
     expect(readScores("both.0.npy")).toMatchObject({ shape: [1, 3], dtype: "f32", data: Float32Array.of(0, 5, 2) });
     expect(readScores("both.1.npy")).toMatchObject({ shape: [1, 3], dtype: "i8", data: Int8Array.of(0, 7, 4) });
-    expect(tern("run", both, sample).stdout).toMatch(/^sums:\n0 .*\n1 .*<\n2 .*\ny:\n0 .*\n1 .*<\n2 .*\n\n$/);
+    expect(tern("run", both, sample).stdout).toMatch(
+      /^sums:\n0 .*\n1 .*<\n2 .*\ny:\n0 .*\n1 .*<\n2 .*\n\n1 row in v8, .* ms\n$/,
+    );
   });
 
   it("runs a blob without description or self-test", async () => {

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { MAX_ROWS } from "../../host/blob/layout.ts";
 import {
@@ -13,9 +12,12 @@ import {
 import type { InputDtype } from "../../host/lower/elements.ts";
 import { plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { shown } from "../../host/printable.ts";
+import { readFile } from "../files.ts";
+import { checkOutputs, writeFileAtomic } from "../outputs.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
 import { countOption, UsageError } from "../usage.ts";
 import { formatEnds, formatTotals } from "./inspect.ts";
@@ -55,7 +57,7 @@ function formatWeights({ program, layers }: Inspection, weights: Conversion["wei
     const range =
       scale.min === scale.max ? formatScale(scale.min) : `${formatScale(scale.min)} … ${formatScale(scale.max)}`;
     return [
-      `${name}, ${shape.join(" × ")}: ${was}${bits ? `, ${plural(bits, "bit")}` : ""} → ${dtype}, packed as ${packing}`,
+      `${shown(name)}, ${shape.join(" × ")}: ${was}${bits ? `, ${plural(bits, "bit")}` : ""} → ${dtype}, packed as ${packing}`,
       `  ${formatShare(zeros)} zero, ${formatShare(negatives)} negative; × ${range} ${per}; ` +
         `${named[i]!.post || "sums as they are"}; ${formatCount(bytes)} bytes`,
     ];
@@ -130,8 +132,10 @@ export default defineCommand({
   },
   async run({ args }) {
     const options = optionsOf(args);
-    if (resolve(args.out) === resolve(args.checkpoint)) throw new UsageError("--out is the checkpoint itself");
-    const converted = await convertFile(args.checkpoint, args.out, options);
+    checkOutputs([args.out], { checkpoint: args.checkpoint });
+    const converted = await showWork(`Converting ${args.checkpoint}`, () => {
+      return convertFile(args.checkpoint, args.out, options);
+    });
     const { inspection, weights, notes } = converted;
     const { layers, memory, macs, blobBytes, headBytes } = inspection;
     const result = { out: args.out, blobBytes, headBytes, macs, weights, layers, memory, notes };

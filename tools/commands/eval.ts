@@ -1,13 +1,15 @@
 import { defineCommand } from "citty";
 import { classCount } from "../../host/describe.ts";
 import type { Program } from "../../host/index.ts";
+import { shown } from "../../host/printable.ts";
 import { BATCH_ROWS } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
 import { openSamples, readLabels } from "../samples.ts";
 import { engineOption, SESSION_ARGS, type SessionOptions, WORKERS_ARG, workersOption } from "../sessions.ts";
 import { openAnswers } from "../tasks.ts";
 import { printResult } from "../terminal/print.ts";
-import { startProgress } from "../terminal/progress.ts";
+import { showWork, startProgress } from "../terminal/progress.ts";
+import { screenColumns } from "../terminal/screen.ts";
 import { formatCount, formatShare, formatTable } from "../terminal/table.ts";
 import { runBatches } from "../threads/run_batches.ts";
 import { countOption } from "../usage.ts";
@@ -27,6 +29,7 @@ export interface Evaluation {
 /** Above so many classes a matrix is too wide to read: then the most frequent mistakes are listed. */
 const MATRIX_CLASSES = 20;
 const LISTED_MISTAKES = 10;
+const CLASS_CHARACTERS = 24;
 
 export interface EvaluateOptions extends SessionOptions {
   /** Samples to take, from the first on. All if not given. */
@@ -43,7 +46,7 @@ export async function evaluate(
   { limit, workers, engine, weights }: EvaluateOptions,
 ): Promise<Evaluation> {
   const options = { blob, engine, weights };
-  const task = await openAnswers(options);
+  const task = await showWork("Opening the model", () => openAnswers(options));
   const { program } = task.session;
   const classes = classNames(program);
   const samples = openSamples(images, program, limit);
@@ -81,8 +84,10 @@ export function formatAccuracy({ samples, right, accuracy, ms }: Evaluation): st
 
 function formatEvaluation(evaluation: Evaluation): string[] {
   const { confusion, classes } = evaluation;
-  const lines =
-    classes.length <= MATRIX_CLASSES ? formatMatrix(confusion, classes) : formatMistakes(confusion, classes);
+  const names = classes.map((name) => shown(name, CLASS_CHARACTERS));
+  const matrix = classes.length <= MATRIX_CLASSES ? formatMatrix(confusion, names) : [];
+  const fits = matrix.length > 0 && matrix.every((line) => line.length <= screenColumns());
+  const lines = fits ? matrix : formatMistakes(confusion, names);
   return [formatAccuracy(evaluation), "", ...lines];
 }
 
@@ -102,7 +107,7 @@ function formatMistakes(confusion: number[][], classes: string[]): string[] {
   const lines = worst
     .slice(0, LISTED_MISTAKES)
     .map(({ label, said, count }) => [classes[label]!, classes[said]!, String(count)]);
-  return formatTable("llr", [["is", "said", "times"], ...lines]);
+  return formatTable("llr", [["is", "said", "times"], ...lines], { headed: true });
 }
 
 export default defineCommand({

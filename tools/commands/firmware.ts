@@ -1,13 +1,15 @@
 import { defineCommand } from "citty";
 import { readBoard } from "../../host/firmware/boards.ts";
-import { type Written, writeFirmware, writeLibrary } from "../../host/firmware/output.ts";
+import { type Made, makeFirmware, makeLibrary } from "../../host/firmware/output.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelHeader } from "../../host/fit.ts";
 import { readBlob, v8 } from "../../host/index.ts";
 import { deviceModule } from "../../host/node.ts";
 import { DEVICE_ARGS } from "../device_args.ts";
 import { readFile } from "../files.ts";
+import { writeFolderAtomic } from "../outputs.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
 import { formatCount } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
 import { UsageError } from "../usage.ts";
@@ -31,18 +33,22 @@ export default defineCommand({
     const blob = model === undefined ? undefined : await readFile(model);
     if (blob) readBlob(blob); // is one
     const { name, module } = await deviceModule(runtime, blob, args.module);
-    const written = library
-      ? await writeLibrary(out, runtime, module, blob && (await modelHeader(blob, module, v8, runtime.extraBytes)))
-      : await writeFirmware(out, readBoard(board!), runtime, module, blob!);
+    const made = await showWork(`Making C for ${board ?? "a library"}`, async () => {
+      if (!library) return makeFirmware(readBoard(board!), runtime, module, blob!);
+      return makeLibrary(runtime, module, blob && (await modelHeader(blob, module, v8, runtime.extraBytes)));
+    });
+    await writeFolderAtomic(out, made.files, { model, board });
+    const { codeBytes, missing } = made;
+    const files = Object.keys(made.files).filter((file) => !made.byTheWay.includes(file));
     printResult(
       args.json,
-      () => ({ out, module: name, ...written }),
-      () => formatWritten(out, name, written),
+      () => ({ out, module: name, files, codeBytes, missing }),
+      () => formatWritten(out, name, files, made),
     );
   },
 });
 
-function formatWritten(out: string, module: string, { files, codeBytes, missing }: Written): string[] {
+function formatWritten(out: string, module: string, files: string[], { codeBytes, missing }: Made): string[] {
   return [
     ...wrapText(`${out}: ${shortened(files).join(", ")}`),
     ...(codeBytes === undefined

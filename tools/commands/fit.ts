@@ -10,6 +10,7 @@ import type { Program } from "../../host/program.ts";
 import { DEVICE_ARGS } from "../device_args.ts";
 import { readFile } from "../files.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
 
 /** What a model takes of a board with a runtime, and what is left; below 0: so much is missing. */
@@ -36,7 +37,9 @@ export default defineCommand({
     const blob = await readFile(args.model);
     const runtime = runtimeNamed(args.runtime);
     const { name, module } = await deviceModule(runtime, blob, args.module);
-    const memory = await modelMemory(blob, module, v8, 1, runtime.extraBytes);
+    const memory = await showWork(`Reading ${args.model}`, () => {
+      return modelMemory(blob, module, v8, 1, runtime.extraBytes);
+    });
     const boards = (args.board === "all" ? boardNames() : [args.board]).map(readBoard);
     const fits = boards
       .filter(({ core }) => args.board !== "all" || runtime.cores.includes(core))
@@ -105,10 +108,11 @@ function formatFits(
     `flash    ${formatCount(blob)} bytes of blob`,
     `RAM      ${formatCount(bytes)} bytes: tables ${formatCount(tables)}, head ${formatCount(head)}, activations ${formatCount(arena)}, scratch ${formatCount(scratch)}, runtime ${runtime}`,
     "",
-    ...formatTable("lllrrrrl", [
-      ["board", "runtime", "module", "code", "RAM beside it", "of RAM", "instructions", ""],
-      ...rows,
-    ]),
+    ...formatTable(
+      "lllrrrrl",
+      [["board", "runtime", "module", "code", "RAM beside it", "of RAM", "instructions", ""], ...rows],
+      { headed: true },
+    ),
   ];
 }
 

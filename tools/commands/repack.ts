@@ -1,12 +1,13 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { type Inspection, inspect, repack, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { shown } from "../../host/printable.ts";
+import { readFile } from "../files.ts";
+import { checkOutputs, writeFileAtomic } from "../outputs.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
-import { UsageError } from "../usage.ts";
 import { formatTotals } from "./inspect.ts";
 
 /** What became of a weight tensor. */
@@ -28,13 +29,13 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    if (resolve(args.out) === resolve(args.model)) throw new UsageError("--out is the model itself");
+    checkOutputs([args.out], { model: args.model });
     const blob = await readFile(args.model);
-    const repacked = repack(blob, args.for);
-    const [before, after] = [
-      await inspect(blob, await plainModule(blob), v8),
-      await inspect(repacked, await plainModule(repacked), v8),
-    ];
+    const { repacked, before, after } = await showWork(`Packing ${args.model}`, async () => {
+      const repacked = repack(blob, args.for);
+      const before = await inspect(blob, await plainModule(blob), v8);
+      return { repacked, before, after: await inspect(repacked, await plainModule(repacked), v8) };
+    });
     await writeFileAtomic(args.out, repacked);
     const weights = compare(before, after);
     printResult(
@@ -61,10 +62,10 @@ function compare(before: Inspection, after: Inspection): RepackedWeights[] {
 
 function format(weights: RepackedWeights[]): string[] {
   const rows = weights.map(({ weights, from, to, bytesBefore, bytes }) => [
-    weights,
+    shown(weights),
     from === to ? to : `${from} → ${to}`,
     formatCount(bytesBefore),
     formatCount(bytes),
   ]);
-  return formatTable("llrr", [["weights", "packing", "bytes before", "bytes"], ...rows]);
+  return formatTable("llrr", [["weights", "packing", "bytes before", "bytes"], ...rows], { headed: true });
 }

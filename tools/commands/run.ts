@@ -1,20 +1,21 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { inspect, type Output, type OutputDescription, type Program, type Session, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { shown } from "../../host/printable.ts";
+import { readFile } from "../files.ts";
 import { writeNpy } from "../inputs/npy.ts";
+import { checkOutputs, writeFilesAtomic } from "../outputs.ts";
 import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
 import { engineOption, openSession, SESSION_ARGS } from "../sessions.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
+import type { Text } from "../terminal/paint.ts";
 import { drawPicture } from "../terminal/picture.ts";
 import { printResult } from "../terminal/print.ts";
-import { startProgress } from "../terminal/progress.ts";
+import { showWork, startProgress } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
 import { plural } from "../terminal/table.ts";
-import { UsageError } from "../usage.ts";
 
 /** Rows that are shown where --all does not ask for more. */
 const SHOWN_ROWS = 10;
@@ -35,38 +36,53 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the outputs as JSON" },
   },
   async run({ args }) {
-    if (args.out && resolve(args.out) === resolve(args.input)) throw new UsageError("--out is the input itself");
+    const inputs = { model: args.model, input: args.input };
+    if (args.out !== undefined) checkOutputs([args.out], inputs);
     const engine = engineOption(args.engine);
     const blob = await readFile(args.model);
-    const session = await openSession(blob, { ...args, engine });
-    const samples = readSamples(args.input, session.program);
-    const outputs = runSamples(session, samples);
+    const session = await showWork(`Opening ${args.model}`, () => openSession(blob, { ...args, engine }));
+    const paths = args.out === undefined ? [] : outputPaths(args.out, session.program.outputs.length);
+    checkOutputs(paths, inputs);
+    const samples = await showWork(`Reading ${args.input}`, () => readSamples(args.input, session.program));
+    const { outputs, ms } = runSamples(session, samples);
     const profile = args.profile
       ? profileOf(session, samples, await inspect(blob, await plainModule(blob), v8))
       : undefined;
-    if (args.out !== undefined) {
-      for (const [i, path] of outputPaths(args.out, outputs.length).entries()) {
-        await writeFileAtomic(path, writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)));
-      }
-    }
+    await writeFilesAtomic(
+      paths.map((path, i) => ({
+        path,
+        bytes: writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)),
+      })),
+    );
     const { program, repacked, repackMs } = session;
     const repacking = profile && { repacked, repackMs };
     printResult(
       args.json,
-      () => ({ engine: session.engine, rows: samples.rows, outputs: outputs.map(toJson), profile, ...repacking }),
+      () => ({ engine: session.engine, rows: samples.rows, ms, outputs: outputs.map(toJson), profile, ...repacking }),
       () => [
         ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
-        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(session, profile)] : []),
+        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(session, profile), ""] : []),
+        ...(paths.length === 0 || process.stdout.isTTY ? [formatSummary(samples.rows, session.engine, ms, paths)] : []),
       ],
     );
   },
 });
 
-function runSamples(session: Session, { elements, rows }: Samples): Output[] {
+function runSamples(session: Session, { elements, rows }: Samples): { outputs: Output[]; ms: number } {
   const progress = startProgress("Running", rows);
-  const outputs = session.run(elements, { onProgress: (done) => progress.update(done) });
-  progress.end();
-  return outputs;
+  try {
+    const start = performance.now();
+    const outputs = session.run(elements, { onProgress: (done) => progress.update(done) });
+    return { outputs, ms: performance.now() - start };
+  } finally {
+    progress.end();
+  }
+}
+
+/** "10 rows in v8, 1.2 ms". */
+function formatSummary(rows: number, engine: string, ms: number, paths: string[]): string {
+  const time = ms < 1000 ? `${ms.toPrecision(2)} ms` : `${(ms / 1000).toFixed(2)} s`;
+  return `${plural(rows, "row")} in ${engine}, ${time}${paths.length > 0 ? ` → ${paths.join(", ")}` : ""}`;
 }
 
 /** One path per output: "out.npy", or "out.0.npy" and so on for several. */
@@ -89,7 +105,7 @@ function toJson({ name, shape, scores, elements }: Output) {
   return { name, shape, scores: Array.from(scores), elements: Array.from(elements) };
 }
 
-function formatRows(program: Program, samples: Samples, outputs: Output[], limit: number): string[] {
+function formatRows(program: Program, samples: Samples, outputs: Output[], limit: number): Text[] {
   const shown = Array.from({ length: Math.min(samples.rows, limit) }, (_, row) => [
     ...(samples.rows > 1 ? [`row ${row}`] : []),
     ...formatRow(program, samples, outputs, row),
@@ -100,14 +116,16 @@ function formatRows(program: Program, samples: Samples, outputs: Output[], limit
 }
 
 /** The picture of a row, if it is one, and what came out; side by side where the screen is wide enough. */
-export function formatRow(program: Program, samples: Samples, outputs: Output[], row: number): string[] {
+export function formatRow(program: Program, samples: Samples, outputs: Output[], row: number): Text[] {
   const colours = colourBits(process.stdout, process.env);
   const results = outputs.flatMap((output, i) => {
-    const title = outputs.length > 1 ? [`${output.name}:`] : [];
+    const title = outputs.length > 1 ? [`${shown(output.name)}:`] : [];
     return [...title, ...formatOutput(output, program.description?.outputs[i], row, samples.rows, colours)];
   });
   const picture = pictureOf(samples, row);
-  return picture ? placeBeside(drawPicture(picture, colours), Math.min(picture.width, 80), results) : results;
+  if (!picture) return results;
+  const { lines, columns } = drawPicture(picture, colours);
+  return placeBeside(lines, columns, results);
 }
 
 function formatOutput(
@@ -120,5 +138,5 @@ function formatOutput(
   const channels = scores.length / rows;
   const own = scores.subarray(row * channels, (row + 1) * channels);
   if (description?.kind !== "index") return drawScores(own, colours, description?.classes);
-  return [`class ${description.classes?.[own[0]!] ?? own[0]}`];
+  return [`class ${shown(description.classes?.[own[0]!] ?? String(own[0]))}`];
 }

@@ -1,13 +1,16 @@
 import { createHash } from "node:crypto";
 import { defineCommand } from "citty";
 import { type Difference, readBlob, type SelfTestResult, selfTest, type Verification } from "../../host/index.ts";
+import { shown } from "../../host/printable.ts";
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
 import { openSamples, seededSamples } from "../samples.ts";
 import { ENGINE_ARG, engineOption, WORKERS_ARG, workersOption } from "../sessions.ts";
 import { openChecks, type Task } from "../tasks.ts";
+import { joinTexts, paint, type Text } from "../terminal/paint.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
+import { screenColumns } from "../terminal/screen.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
 import { runBatches } from "../threads/run_batches.ts";
@@ -46,7 +49,7 @@ export async function prove(model: string, source: string, options: ProveOptions
   let task: Task<"checks"> | undefined;
   try {
     const sources = { blob, checkpoint, engine };
-    task = await openChecks(sources);
+    task = await openChecks(sources); // "0 %" is shown meanwhile
     const tally = new Tally(Object.keys(task.sessions));
     const batches = samples.batches(BATCH_ROWS);
     const count = Math.ceil(samples.rows / BATCH_ROWS);
@@ -70,25 +73,30 @@ export function isProven({ differences, selfTest, missing }: Proof): boolean {
   return complete && differences.length === 0 && Object.values(selfTest).every(({ wrong }) => wrong.length === 0);
 }
 
-export function formatProof(proof: Proof): string[] {
+export function formatProof(proof: Proof): Text[] {
   const lines = proof.sessions.map((name) => {
     const differs = proof.differences.some(({ session }) => session === name);
     const { pairs, wrong } = proof.selfTest[name]!;
     const right = `self-test: ${pairs - wrong.length} of ${pairs} right`;
-    return [`  ${name}`, differs ? "differs" : "equal", pairs > 0 ? right : ""];
+    return [`  ${name}`, differs ? paint("red", "differs") : paint("green", "equal"), pairs > 0 ? right : ""];
   });
   return [
     `${plural(proof.samples, "sample")}, ${formatCount(proof.compared)} numbers compared in each of ${plural(lines.length, "session")}:`,
     ...formatTable("lll", lines),
     ...proof.differences.map(formatDifference),
-    ...proof.missing.flatMap((why) => wrapText(`  missing: ${why}`)),
+    ...proof.missing.flatMap(formatMissing),
     ...(proof.sameSource ? [] : ["warning: the blob was made from another file than this checkpoint"]),
-    isProven(proof) ? "The blob computes what the checkpoint computes." : "NOT PROVEN.",
+    isProven(proof) ? "The blob computes what the checkpoint computes." : paint("red", "NOT PROVEN."),
   ];
 }
 
+function formatMissing(why: string): Text[] {
+  const [first, ...rest] = wrapText(`: ${why}`, Math.min(80, screenColumns()) - "  missing".length);
+  return [joinTexts(["  ", paint("yellow", "missing"), first!]), ...rest];
+}
+
 function formatDifference({ session, what, value, sample, channel, found, expected }: Difference): string {
-  return `${session}: ${what} "${value}", sample ${sample}, channel ${channel}: found ${found}, expected ${expected}`;
+  return `${session}: ${what} "${shown(value)}", sample ${sample}, channel ${channel}: found ${found}, expected ${expected}`;
 }
 
 export default defineCommand({

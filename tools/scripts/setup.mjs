@@ -78,7 +78,7 @@ function hashSources() {
 }
 
 async function fetchWasmtime() {
-  const script = hashFile("tools/scripts/install_wasmtime.mjs"); // it names the version
+  const script = hashFile("tools/scripts/install_wasmtime.mjs") + hashFile("host/engines/libwasmtime.json"); // which names the version
   if (existsSync(TRIED) && readFileSync(TRIED, "utf8") === script) return;
   const offline = process.env.TERN_OFFLINE === "1";
   if (!offline) step("Fetching libwasmtime, the second engine ...");
