@@ -5,7 +5,6 @@ import {
   FORMAT_VERSION,
   HEADER_BYTES,
   Header,
-  inGroups,
   MAGIC,
   MAX_CHANNELS,
   MAX_ROWS,
@@ -22,7 +21,6 @@ import {
   TENSOR_BYTES,
   Tensor,
   WEIGHTS_PART,
-  weightRowBytes,
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
 import {
@@ -34,15 +32,17 @@ import {
   POST_BIT,
   packingOf,
   SCORES,
+  SIGN128,
   SMALL,
   STREAMS,
-  STRIPS,
-  STRIPS_ALONE,
+  TRIT4,
+  TRIT4_ALONE,
   WIDE_INPUT,
 } from "./features";
-import { panelBytes, preparedBytes } from "./kernels";
-import { inStrips, stripBuffer, stripBytes, stripsOf } from "./ops/strips";
-import { BLOCK_ROWS, setTables, tensorAt } from "./regions";
+import { BLOCK_ROWS, panelBytes, preparedBytes } from "./kernels";
+import { isTrit4, stripBuffer, stripBytes, stripsOf } from "./ops/trit4";
+import { inGroups, weightRowBytes } from "./packings";
+import { setTables, tensorAt } from "./regions";
 import { Status } from "./status";
 
 /** What `checkHead` learns: the weights part, and the largest tile. */
@@ -106,7 +106,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
     if (!fits(at)) return Status.BadTensor;
   }
   if (STREAMS) largestTile = 0;
-  if (STRIPS || !SMALL) preparedRows = 0;
+  if (DATA & TRIT4 || !SMALL) preparedRows = 0;
   for (; at < ports; at += OP_BYTES) {
     const status = checkOp(at, tensorCount);
     if (status) return status;
@@ -140,15 +140,15 @@ function checkOp(op: usize, tensorCount: u32): Status {
   if (!isKnown || !(DATA & (1 << (POST_BIT + post))) || !(OPS & (1 << kind))) return Status.Unsupported;
 
   const tileChannels: u32 = load<u16>(op, Op.tileChannels);
-  const scored = DATA & SCORES && post == Post.scores; // an argmax
-  let sound = post ? to <= Activation.i8 && !scored : to == Activation.i32;
+  const scored: bool = DATA & SCORES && post == Post.scores; // an argmax
+  let sound: bool = post ? to <= Activation.i8 && !scored : to == Activation.i32;
   let weights: u64 = 0; // bytes of a tile before its records
   if (kind == OpKind.dense) {
     if (!(DATA & (1 << packing))) return Status.Unsupported;
-    const signs = packing == Packing.sign32 || (ASC_FEATURE_SIMD && packing == Packing.sign128);
+    const signs = packing == Packing.sign32 || (DATA & SIGN128 && packing == Packing.sign128);
     if (from > Activation.i8 || (OPS & BIT_TENSOR && from == Activation.bit && !signs)) sound = false;
     const whole = inGroups(packing) ? (tileChannels + 15) & ~15 : tileChannels;
-    if (STRIPS_ALONE || inStrips(op)) {
+    if (TRIT4_ALONE || isTrit4(op)) {
       weights = <u64>stripBytes(op) * stripsOf(inputs);
       preparedRows = max<u64>(preparedRows, stripBytes(op)); // sums
     } else {
@@ -176,6 +176,6 @@ function checkOp(op: usize, tensorCount: u32): Status {
   const tiled = !(OPS & ARGMAX) || tileBytes; // an argmax without scores has no tiles
   const outside = i32(offset < weightsOffset) | i32(end > <u64>weightsOffset + weightsBytes);
   if (tiled && outside) return Status.BadOp;
-  if (STREAMS) largestTile = max(largestTile, inStrips(op) ? stripBuffer(op) : tileBytes);
+  if (STREAMS) largestTile = max(largestTile, isTrit4(op) ? stripBuffer(op) : tileBytes);
   return Status.Ok;
 }

@@ -1,4 +1,5 @@
 import { Activation, Op, OpKind, Packing, Post, Weight } from "./blob";
+import { PACKINGS } from "./kernels/variant";
 
 /**
  * Bits of the header's `opFeatures` and `dataFeatures` (FORMAT.md), and of the export `features`.
@@ -15,26 +16,23 @@ export const SIGN128: u32 = 1 << Packing.sign128;
 export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;
 export const FIELD4: u32 = 1 << Packing.field4;
 export const PAIR4: u32 = 1 << Packing.pair4;
-export const OTHER_FIELDS: u32 = (1 << Packing.field3) | (1 << Packing.field8); // by no kernel of their own in scalar builds
+export const TRIT4: u32 = 1 << Packing.trit4; // from tables at the start of memory
+export const FIELD2X16: u32 = 1 << Packing.field2x16;
 export const THRESHOLDS: u32 = 1 << (POST_BIT + Post.thresholds);
 export const REQUANTIZE: u32 = 1 << (POST_BIT + Post.requantize);
 export const LOOKUP: u32 = 1 << (POST_BIT + Post.lookup);
 export const SCORES: u32 = 1 << (POST_BIT + Post.scores);
 
+const POSTS: u32 = (1 << POST_BIT) | THRESHOLDS | REQUANTIZE | LOOKUP | SCORES;
+
 /**
- * What this build can do: everything that exists (ops 1–3 and the three dtype bits; packings 1–4 and 8, with SIMD also 6 and 7, with relaxed SIMD 11; posts 0–4), or what
+ * What this build can do: everything that exists (ops 1–3 and the three dtype bits; the packings that its variant runs; posts 0–4), or what
  * `asc --use TERN_OP_FEATURES=mask --use TERN_DATA_FEATURES=mask` leaves; the rest is not compiled.
  */
 // @ts-expect-error: TERN_OP_FEATURES and TERN_DATA_FEATURES come from the command line
 export const OPS: u32 = isDefined(TERN_OP_FEATURES) ? TERN_OP_FEATURES : 0xe000000e;
 // @ts-expect-error
-export const DATA: u32 = isDefined(TERN_DATA_FEATURES)
-  ? TERN_DATA_FEATURES
-  : ASC_FEATURE_RELAXED_SIMD
-    ? 0x001f09de
-    : ASC_FEATURE_SIMD
-      ? 0x001f01de
-      : 0x001f011e;
+export const DATA: u32 = isDefined(TERN_DATA_FEATURES) ? TERN_DATA_FEATURES : PACKINGS | POSTS;
 
 /** Whether this build can stream weights; one that cannot (`--use TERN_STREAMS=0`) imports nothing. */
 // @ts-expect-error
@@ -43,34 +41,23 @@ export const STREAMS: bool = isDefined(TERN_STREAMS) ? TERN_STREAMS != 0 : true;
 /** Whether SIMD kernels share code that they otherwise have copies of, and there are no panels for many rows (`--use TERN_LEAN=1`). */
 // @ts-expect-error
 export const LEAN: bool = isDefined(TERN_LEAN) ? TERN_LEAN != 0 : false;
-export const PANELS: bool = ASC_FEATURE_SIMD && !LEAN;
 
 /** Whether kernels are plain loops, which take fewest bytes (`--use TERN_SMALL=1`). */
 // @ts-expect-error
 export const SMALL: bool = isDefined(TERN_SMALL) ? TERN_SMALL != 0 : false;
 
-/** Whether kernels are for 32-bit cores, by way of C (`--use TERN_CORE=1`). */
-// @ts-expect-error
-export const CORE: bool = isDefined(TERN_CORE) ? TERN_CORE != 0 : false;
-
 /**
- * Whether this build is for little memory: in C, whose text lies in flash, or of few packings, for an interpreter that keeps translated code in RAM. Loops
- * stay loops then, and blocks are small.
+ * Whether this build is of few packings: for an interpreter, which keeps translated code in RAM. Loops stay loops then, and blocks are small.
  */
-export const COMPACT: bool = CORE || !(DATA & OTHER_FIELDS);
+export const FEW_PACKINGS: bool = !(DATA & ((1 << Packing.field3) | (1 << Packing.field8)));
 
-/** Whether thresholds are found by halving (ops/steps.ts); other builds compare with all. */
-export const HALVING: bool = CORE || (!COMPACT && !SMALL && !ASC_FEATURE_SIMD);
-
-/** Whether this build runs weights in strips (trit4), from tables at the start of memory; and whether it runs nothing else. */
-export const STRIPS: bool = (DATA & (1 << Packing.trit4)) != 0;
-export const STRIPS_ALONE: bool = (DATA & 0xffff) == 1 << Packing.trit4;
-
+/** Whether this build runs trit4 and no other packing. */
+export const TRIT4_ALONE: bool = (DATA & 0xffff) == TRIT4;
 const FIELD2_ALONE: bool = (DATA & 0xffff) == 1 << Packing.field2;
 
 /** Packing of a dense op; a constant in a build for one packing of ternary weights alone, which makes its kernel smaller. */
 export function packingOf(op: usize): i32 {
-  return FIELD2_ALONE ? Packing.field2 : STRIPS_ALONE ? Packing.trit4 : load<u8>(op, Op.packing);
+  return FIELD2_ALONE ? Packing.field2 : TRIT4_ALONE ? Packing.trit4 : load<u8>(op, Op.packing);
 }
 
 /** What the fields of a dense op's weights are greater by than the weights: 1, 2, 4, 8 for ternary … int4, 128 for int8. */

@@ -1,12 +1,11 @@
 import { ABI_VERSION, Header, Op, OpKind } from "./blob";
 import { arenaBytes, checkHead, largestTile, preparedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
 import { CRC_START, crc32, crc32ByTable, crcTable } from "./crc32";
-import { ARGMAX, DATA, OPS, SMALL, STREAMS, STRIPS, STRIPS_ALONE } from "./features";
-import { wideOf } from "./kernels/relaxed/bytes";
-import { TABLES_BYTES } from "./kernels/scalar/strips";
+import { ARGMAX, DATA, OPS, SMALL, STREAMS, TRIT4_ALONE } from "./features";
+import { DOT_PRODUCTS_VARY, dotProducts, OWN_BYTES } from "./kernels";
 import { argmax } from "./ops/argmax";
 import { layer } from "./ops/layer";
-import { strips } from "./ops/strips";
+import { trit4 } from "./ops/trit4";
 import { opAt, SUMS_BYTES, setRegions, setRows, sums } from "./regions";
 import { Status } from "./status";
 import { resident, streamed, tile } from "./weights";
@@ -19,15 +18,12 @@ export function abi_version(): i32 {
   return ABI_VERSION;
 }
 
-/** Bytes from address 0 on that are the module's own. */
-const OWN_BYTES: u32 = STRIPS ? TABLES_BYTES : 0;
-
 /**
  * What this build can do: FORMAT.md's opFeatures (0) or dataFeatures (1); bytes at the start of memory that the host leaves to it (2); in
- * builds with relaxed SIMD, what a dot product is (3: relaxed/bytes.ts).
+ * builds with relaxed SIMD, what a dot product is (3: kernels/common/wide.ts).
  */
 export function features(word: u32): i32 {
-  if (ASC_FEATURE_RELAXED_SIMD && word > 2) return wideOf();
+  if (DOT_PRODUCTS_VARY && word > 2) return dotProducts();
   return word > 1 ? OWN_BYTES : word ? DATA : OPS;
 }
 
@@ -82,7 +78,7 @@ export function reset(): Status {
 }
 
 function run(op: usize): Status {
-  if (STRIPS_ALONE) return strips(op);
+  if (TRIT4_ALONE) return trit4(op);
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
 }
 

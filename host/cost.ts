@@ -13,7 +13,7 @@ export interface Term {
   counts: number[];
 }
 
-/** Codes that a kernel takes at a time: words of fields, blocks of bit planes, strips. */
+/** Codes that a kernel takes at a time: words of fields, blocks of bit planes, strips of trit4. */
 const BLOCK: Partial<Record<PackingName, number>> = {
   sign32: 64,
   field2: 64,
@@ -50,7 +50,7 @@ function termsOfOp(program: Program, op: Op, ranges: Ranges): Term[] {
     case "dense": {
       const sums = denseTerm(program, op, tiles, ranges);
       if (!op.post) return [sums];
-      const from = packingOf(op).name === "trit4" ? "trit4" : "dense"; // strips read records by themselves
+      const from = packingOf(op).name === "trit4" ? "trit4" : "dense"; // trit4 reads records by itself
       return [sums, { kernel: `${from} → ${postName(op.post, output.dtype)}`, counts: postCounts(op.post, channels) }];
     }
     case "quantize": {

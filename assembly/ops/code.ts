@@ -1,5 +1,6 @@
 import { Activation, dtypeOf, Op, Post } from "../blob";
-import { BIT_TENSOR, CORE, DATA, HALVING, LOOKUP, OPS, REQUANTIZE, SMALL, THRESHOLDS } from "../features";
+import { BIT_TENSOR, DATA, LOOKUP, OPS, REQUANTIZE, SMALL, THRESHOLDS } from "../features";
+import { CHEAP_BRANCHES, DEAR_64_BIT_PRODUCTS, FREE_64_BITS, HALVING } from "../kernels";
 import { storeElement } from "./elements";
 import { storeSteps } from "./steps";
 
@@ -24,7 +25,7 @@ export function storeCodes(
   const end = sums + (count << 2);
   if (DATA & REQUANTIZE && load<u8>(op, Op.post) == Post.requantize) {
     // a loop of its own, with all that an op's channels share in registers: a third of the time
-    const isBit = OPS & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
+    const isBit: bool = OPS & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
     const even = load<u8>(op, Op.rounding);
     const lo: i32 = load<i16>(op, Op.lo);
     const hi: i32 = load<i16>(op, Op.hi);
@@ -60,14 +61,14 @@ function thresholds(record: usize, count: u32, x: i32): i32 {
 
 /** clamp((x · multiplier + offset) / 2^shift, lo, hi), rounded to −∞ or, if `even`, half to even. In 32 bits as soon as may be: a 64-bit shift is a call on small cores. */
 function requantize(record: usize, x: i32, even: u32, lo: i32, hi: i32): i32 {
-  if (ASC_FEATURE_SIMD) return inline.always(requantize64(record, x, even, lo, hi));
+  if (FREE_64_BITS) return inline.always(requantize64(record, x, even, lo, hi));
   const shift: i32 = load<u8>(record, 4);
   const line = inline.always(product(x, load<i32>(record))) + load<i64>(record, 8);
   const last = i32(shift != 0); // a bit is left for rounding
   const near = line >> (shift - last);
   const twice = saturated(near);
   let code = twice >> last;
-  if (even && CORE) {
+  if (even && CHEAP_BRANCHES) {
     if (twice & last && (code & 1 || near << (shift - last) != line)) code++;
   } else if (even) {
     code += twice & last & (code | i32(near << (shift - last) != line)); // no branch, which would be a coin toss
@@ -89,7 +90,7 @@ function requantize64(record: usize, x: i32, even: u32, lo: i64, hi: i64): i32 {
 
 /** x · y. By halves on small cores, for some of which a product of 64 bits is a call of 50 instructions. */
 function product(x: i32, y: i32): i64 {
-  if (!CORE) return <i64>x * y;
+  if (!DEAR_64_BIT_PRODUCTS) return <i64>x * y;
   const low = (x & 0xffff) * (y & 0xffff);
   const middle = (x >> 16) * (y & 0xffff) + (low >>> 16); // this sum and the next fit
   const other = (x & 0xffff) * (y >> 16) + (middle & 0xffff);

@@ -56,7 +56,7 @@ export function _start(): void {
     }
     filled += bytes;
     let to = results;
-    let sound = true;
+    let sound: bool = true;
     for (; filled - done >= inputBytes; done += inputBytes, to += outputBytes, sample++) {
       sound = writeInputs(inputs, outputs, piece + done);
       if (!sound) break;

@@ -22,7 +22,7 @@ import {
   someMutations,
   targetOf,
 } from "../module/mutations.ts";
-import { SMALL, STRIPS, TERNARY, withGoldenPairs } from "../module/programs.ts";
+import { SMALL, TERNARY, TRIT4, withGoldenPairs } from "../module/programs.ts";
 import { ALL, describeKinds, isNarrow, moduleFor } from "./boards.ts";
 
 // Every kind of damage that tests/blob and tests/module do to blobs, in the flash of real firmware. The judge is the same module in V8, on the same
@@ -94,7 +94,7 @@ function inV8(at: Machine, flash: Uint8Array, memoryBytes: number, extraBytes: n
 }
 
 describeKinds("hostile blobs", (board, runtime) => {
-  const ternary = runtime === "wasm2c" ? STRIPS : TERNARY; // interpreters do not run strips
+  const ternary = runtime === "wasm2c" ? TRIT4 : TERNARY; // interpreters do not run trit4
   const programs = isNarrow(board, runtime) ? ternary : { ...SMALL, ...ternary };
   for (const [name, program] of Object.entries(programs)) {
     describe(name, { timeout: 600_000 }, () => suite(board, runtime, program));

@@ -81,7 +81,7 @@ int main(int count, char **arguments) {
 `;
 
 const generated = await translate(MODULE);
-const strips = await digitsBlob({ target: "cortex-m4" });
+const trit4 = await digitsBlob({ target: "cortex-m4" });
 const mlp = moduleNamed("device_mlp");
 const generatedMlp = await translate(mlp);
 const SOURCES = [...LIBRARY, "runtimes/runtime.h", "runtimes/wasm2c/wasm2c.c"];
@@ -97,9 +97,9 @@ for (const compiler of ["gcc", "clang"]) {
       for (const [packed, module, run, rows] of [
         [blob, MODULE, main, 1],
         [blob, MODULE, main, 5],
-        [strips, MODULE, main, 1],
-        [strips, mlp, mainMlp, 1],
-        [strips, mlp, mainMlp, 5],
+        [trit4, MODULE, main, 1],
+        [trit4, mlp, mainMlp, 1],
+        [trit4, mlp, mainMlp, 5],
       ] as const) {
         const file = put("packed.tern", packed);
         const { bytes } = await modelMemory(packed, module, v8, rows);

@@ -78,7 +78,7 @@ function withEnding(path: string): string {
 describe("import directions", () => {
   it.each([
     ["host/blob/read.ts", "host/cursor.ts"],
-    ["host/blob/read.ts", "host/blob/pack/trits.ts"],
+    ["host/blob/read.ts", "host/blob/pack/trit5.ts"],
     ["host/blob/read.ts", "fflate"],
     ["host/lower/lower.ts", "host/numbers/step.ts"],
     ["host/lower/lower.ts", "host/graph/graph.ts"],

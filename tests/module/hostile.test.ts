@@ -23,7 +23,7 @@ import {
   type Target,
   targetOf,
 } from "./mutations.ts";
-import { PACKED, SMALL, STRIPS } from "./programs.ts";
+import { PACKED, SMALL, TRIT4 } from "./programs.ts";
 
 const MEMORY = 65_536;
 const BLOB_AT = 256;
@@ -183,7 +183,7 @@ describeModules("an attacker who recomputes checksums", (engine, module) => {
   });
 
   const packings = packingsOf(module);
-  const programs = { ...SMALL, ...(packings.includes("pair4") && PACKED), ...(packings.includes("trit4") && STRIPS) };
+  const programs = { ...SMALL, ...(packings.includes("pair4") && PACKED), ...(packings.includes("trit4") && TRIT4) };
   describe.each(Object.entries(programs))("%s", (_, program) => {
     const target = targetOf(program);
 

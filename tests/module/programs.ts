@@ -389,7 +389,7 @@ function ternary(packing: PackingName): Program {
   );
 }
 /** What the modules of devices run, and what also the smallest of them run. */
-export const STRIPS: Record<string, Program> = { "u8 → trit4 → trit4": ternary("trit4") };
+export const TRIT4: Record<string, Program> = { "u8 → trit4 → trit4": ternary("trit4") };
 export const TERNARY: Record<string, Program> = { "u8 → field2 → field2": ternary("field2") };
 
 /** The program with two golden pairs. */

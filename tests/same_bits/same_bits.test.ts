@@ -65,7 +65,7 @@ describe("the same bits", () => {
 
 /**
  * wasmtime with each of its compilers, and the modules whose fuel is that of Pulley, which records it. The relaxed one asks what the machine's dot
- * product of bytes is (assembly/kernels/relaxed/bytes.ts) and goes another way on x86 than in Pulley and on arm64.
+ * product of bytes is (assembly/kernels/common/wide.ts) and goes another way on x86 than in Pulley and on arm64.
  */
 const COUNTING = [
   { name: "wasmtime:pulley", variants: VARIANTS },

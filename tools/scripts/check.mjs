@@ -11,8 +11,8 @@ if (!find("@biomejs/biome/bin/biome")) {
   npm("ci", "--prefix", join(PROJECT, "tools", "style"), "--no-audit", "--no-fund", "--loglevel=error");
 }
 const styled = runModule("@biomejs/biome/bin/biome", "check", ".", ...process.argv.slice(2));
-const typed = runModule("typescript/bin/tsc", "--noEmit");
-process.exitCode = styled && typed ? 0 : 1;
+const typed = [".", "assembly"].map((project) => runModule("typescript/bin/tsc", "-p", project, "--noEmit"));
+process.exitCode = styled && typed.every(Boolean) ? 0 : 1;
 
 function find(program) {
   try {
