@@ -83,6 +83,7 @@ export enum Op {
   recordsAt = 24,
   recordStep = 28,
   count = 30,
+  // biome-ignore lint/suspicious/noDuplicateEnumValues: codes of a requantization stand where thresholds have their count
   lo = 30,
   hi = 31,
   left = 32,
@@ -127,28 +128,14 @@ export function dtypeOf(tensor: usize): i32 {
 
 /** Bytes of a row's elements, without what aligns the next row. At most 2^22 for the dtypes that exist. */
 export function elementBytes(tensor: usize): u32 {
-  const bits = load<u32>(tensor, Tensor.channels) << (load<u8>(tensor, Tensor.dtype) >> 1);
+  const log2 = load<u8>(tensor, Tensor.dtype) >> 1;
+  const bits = load<u32>(tensor, Tensor.channels) << log2;
   return load<u8>(tensor, Tensor.dtype) == Activation.bit ? ((bits + 31) >> 5) << 2 : bits >> 3;
 }
 
 /** Bytes from one row of a tensor to the next, a multiple of 16. */
 export function rowStride(tensor: usize): u32 {
-  const bits = load<u32>(tensor, Tensor.channels) << (load<u8>(tensor, Tensor.dtype) >> 1);
+  const log2 = load<u8>(tensor, Tensor.dtype) >> 1;
+  const bits = load<u32>(tensor, Tensor.channels) << log2;
   return ((bits + 127) >> 7) << 4;
-}
-
-/** Whether a packing stores groups of 16 channels. */
-export function inGroups(packing: u32): bool {
-  if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2x16) return true;
-  return ASC_FEATURE_SIMD && packing == Packing.pair4;
-}
-
-/** Bytes of an output channel's weights, unless they are in strips (ops/strips.ts), in u32 words of as many whole fields as fit; a sixteenth of a group's. `packing` is not `none`. */
-export function weightRowBytes(packing: u32, inputs: u32): u32 {
-  if (ASC_FEATURE_SIMD) {
-    if (inGroups(packing)) return 4 + ((inputs + 3) >> 2);
-    if (packing == Packing.sign128) return ((inputs + 127) >> 7) << 4;
-  }
-  const lanes = 32 / packing;
-  return ((inputs + lanes - 1) / lanes) << 2;
 }

@@ -5,7 +5,6 @@ import {
   FORMAT_VERSION,
   HEADER_BYTES,
   Header,
-  inGroups,
   MAGIC,
   MAX_CHANNELS,
   MAX_ROWS,
@@ -21,15 +20,15 @@ import {
   TENSOR_BYTES,
   Tensor,
   WEIGHTS_PART,
-  weightRowBytes,
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
-import { ARGMAX, BIT_TENSOR, packingOf, QUANTIZES_I32, SCORES, STRIPS, WIDE } from "./features";
-import { panelBytes, preparedBytes } from "./kernels";
+import { ARGMAX, BIT_TENSOR, packingOf, QUANTIZES_I32, SCORES, SIGN128, TRIT4, TRIT4_ALONE, WIDE } from "./features";
+import { BLOCK_ROWS, panelBytes, preparedBytes } from "./kernels";
 import { recordBytes } from "./ops/code";
-import { inStrips, stripBuffer, stripBytes, stripsOf } from "./ops/strips";
+import { isTrit4, stripBuffer, stripBytes, stripsOf } from "./ops/trit4";
+import { inGroups, weightRowBytes } from "./packings";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
-import { BLOCK_ROWS, inputOf, outputOf, setTables } from "./regions";
+import { setTables, tensorAt } from "./regions";
 import { Status } from "./status";
 
 /** What `checkHead` learns: the weights part, and the largest tile. */
@@ -54,23 +53,26 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
   if (load<u32>(head, Header.formatVersion) != ((<u32>ABI_VERSION) << 16) + FORMAT_VERSION) return Status.BadVersion;
   const headBytes = load<u32>(head, Header.headBytes);
   const totalBytes = load<u32>(head, Header.totalBytes);
-  const whole = i32(blobBytes == totalBytes) | i32(STREAMS && blobBytes == headBytes);
-  if (!whole | (headBytes > totalBytes)) return Status.BadSize;
+  const isWhole = blobBytes == totalBytes || (STREAMS && blobBytes == headBytes);
+  if (!isWhole || headBytes > totalBytes) return Status.BadSize;
 
   const tensorCount: u32 = load<u16>(head, Header.tensorCount);
   let at = head + HEADER_BYTES;
   const tensors = at + load<u16>(head, Header.partCount) * PART_BYTES;
   const ops = tensors + tensorCount * TENSOR_BYTES;
   const ports = ops + load<u16>(head, Header.opCount) * OP_BYTES;
-  const end = ports + ((load<u8>(head, Header.inputCount) + load<u8>(head, Header.outputCount)) << 1);
-  if (head + headBytes != ((end + 19) & ~15)) return Status.BadHead;
-  if (~crc32(CRC_START, head + 8, headBytes - 12) != load<u32>(head + headBytes - 4)) return Status.BadChecksum;
+  const inputs: u32 = load<u8>(head, Header.inputCount);
+  const outputs: u32 = load<u8>(head, Header.outputCount);
+  const end = ports + ((inputs + outputs) << 1);
+  const headEnd = head + headBytes;
+  if (headEnd != ((end + 19) & ~15) || !(inputs * outputs)) return Status.BadHead;
+  if (~crc32(CRC_START, head + 8, headBytes - 12) != load<u32>(headEnd - 4)) return Status.BadChecksum;
 
   const missing =
     (load<u64>(head, Header.ops) & ~(OPS | ((<u64>PACKINGS) << 32))) |
     (load<u64>(head, Header.posts) & ~(POSTS | ((<u64>DTYPES) << 32)));
-  if (missing | load<u32>(head, Header.stateBytes)) return Status.Unsupported; // no op has state yet
-  if (maxRows - 1 >= min(load<u32>(head, Header.maxRows), MAX_ROWS)) return Status.BadRows; // also 0 rows
+  if (missing) return Status.Unsupported;
+  if (maxRows - 1 >= load<u32>(head, Header.maxRows) || maxRows > MAX_ROWS) return Status.BadRows; // also 0 rows
   rows = maxRows;
   arenaBytes = load<u32>(head, Header.arenaFixed) + load<u32>(head, Header.arenaPerRow) * rows;
 
@@ -92,53 +94,59 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
     if (!fits(at)) return Status.BadTensor;
   }
   if (STREAMS) largestTile = 0;
-  if (STRIPS || !SMALL) preparedRows = 0;
+  if (PACKINGS & TRIT4 || !SMALL) preparedRows = 0;
   for (; at < ports; at += OP_BYTES) {
     const status = checkOp(at, tensorCount);
     if (status) return status;
+  }
+  for (; at < end; at += 2) {
+    if (load<u16>(at) >= tensorCount) return Status.BadHead; // an input or output that does not exist
   }
   return STREAMS && weightsBytes && !largestTile ? Status.BadPart : Status.Ok; // unread weights: no buffer to check them in
 }
 
 /** Whether a tensor lies inside the arena; at fewer rows it ends earlier. */
 function fits(tensor: usize): bool {
-  if (load<u32>(tensor, Tensor.channels) - 1 >= MAX_CHANNELS) return false;
   const perRow: u64 = load<u32>(tensor, Tensor.perRow);
-  return load<u32>(tensor, Tensor.fixed) + (perRow + rowStride(tensor)) * rows <= arenaBytes;
+  const end = load<u32>(tensor, Tensor.fixed) + (perRow + rowStride(tensor)) * rows;
+  return load<u32>(tensor, Tensor.channels) - 1 < MAX_CHANNELS && end <= arenaBytes;
 }
 
 /** Proves that an op's dtypes agree, that this build computes it, and that its tiles lie inside the weights part. */
 function checkOp(op: usize, tensorCount: u32): Status {
-  if (max<u32>(load<u16>(op, Op.input), load<u16>(op, Op.output)) >= tensorCount) return Status.BadOp;
-  const from = dtypeOf(inputOf(op));
-  const to = dtypeOf(outputOf(op));
-  const inputs = load<u32>(inputOf(op), Tensor.channels);
-  let channels = load<u32>(outputOf(op), Tensor.channels);
+  const input: u32 = load<u16>(op, Op.input);
+  const output: u32 = load<u16>(op, Op.output);
+  if (input >= tensorCount || output >= tensorCount) return Status.BadOp;
+  const from = dtypeOf(tensorAt(input));
+  const to = dtypeOf(tensorAt(output));
+  const inputs = load<u32>(tensorAt(input), Tensor.channels);
+  let channels = load<u32>(tensorAt(output), Tensor.channels);
   const kind: u32 = load<u8>(op, Op.kind);
   const post: u32 = load<u8>(op, Op.post);
   const packing: u32 = load<u8>(op, Op.packing);
-  if ((kind | packing | post) >= 32) return Status.Unsupported; // no feature bit stands for it
-  if (!(POSTS & (1 << post)) || !(OPS & (1 << kind))) return Status.Unsupported;
+  const isKnown = (kind | packing | post) < 32; // a feature bit stands for it
+  if (!isKnown || !((POSTS >> post) & (OPS >> kind) & 1)) return Status.Unsupported;
 
   const tileChannels: u32 = load<u16>(op, Op.tileChannels);
-  const scored = POSTS & SCORES && post == Post.scores; // an argmax
-  let sound = post ? to <= Activation.i8 && !scored : to == Activation.i32;
+  const scored: bool = POSTS & SCORES && post == Post.scores; // an argmax
+  let sound: bool = post ? to <= Activation.i8 && !scored : to == Activation.i32;
   let weights: u64 = 0; // bytes of a tile before its records
   if (kind == OpKind.dense) {
     if (!(PACKINGS & (1 << packing))) return Status.Unsupported;
-    const signs = packing == Packing.sign32 || (ASC_FEATURE_SIMD && packing == Packing.sign128);
+    const signs = packing == Packing.sign32 || (PACKINGS & SIGN128 && packing == Packing.sign128);
     if (from > Activation.i8 || (DTYPES & BIT_TENSOR && from == Activation.bit && !signs)) sound = false;
     const whole = inGroups(packing) ? (tileChannels + 15) & ~15 : tileChannels;
-    weights = inStrips(op)
-      ? <u64>stripBytes(op) * stripsOf(inputs)
-      : <u64>whole * weightRowBytes(packingOf(op), inputs);
-    if (inStrips(op))
+    if (TRIT4_ALONE || isTrit4(op)) {
+      weights = <u64>stripBytes(op) * stripsOf(inputs);
       preparedRows = max<u64>(preparedRows, stripBytes(op)); // sums
-    else if (!SMALL && from != Activation.bit)
-      preparedRows = max(
-        preparedRows,
-        panelBytes(packing, <u32>rows, BLOCK_ROWS) + <u64>preparedBytes(packing, inputs, <u32>rows) * rows,
-      );
+    } else {
+      weights = <u64>whole * weightRowBytes(packingOf(op), inputs);
+      if (!SMALL && from != Activation.bit)
+        preparedRows = max(
+          preparedRows,
+          panelBytes(packing, <u32>rows, BLOCK_ROWS) + <u64>preparedBytes(packing, inputs, <u32>rows) * rows,
+        );
+    }
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = (from & to) == Activation.i32 && channels == 1 && (!post || scored);
     channels = inputs;
@@ -154,7 +162,8 @@ function checkOp(op: usize, tensorCount: u32): Status {
   const offset = load<u32>(op, Op.weights);
   const end = offset + <u64>tileBytes * ((channels + tileChannels - 1) / tileChannels);
   const tiled = !(OPS & ARGMAX) || tileBytes; // an argmax without scores has no tiles
-  if (tiled && (offset < weightsOffset || end > <u64>weightsOffset + weightsBytes)) return Status.BadOp;
-  if (STREAMS) largestTile = max(largestTile, inStrips(op) ? stripBuffer(op) : tileBytes);
+  const outside = i32(offset < weightsOffset) | i32(end > <u64>weightsOffset + weightsBytes);
+  if (tiled && outside) return Status.BadOp;
+  if (STREAMS) largestTile = max(largestTile, isTrit4(op) ? stripBuffer(op) : tileBytes);
   return Status.Ok;
 }

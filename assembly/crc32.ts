@@ -1,3 +1,5 @@
+import { SUMS_BYTES } from "./regions";
+
 /** State before the first byte. */
 export const CRC_START: u32 = ~0;
 
@@ -11,7 +13,7 @@ export function crc32(state: u32, data: usize, bytes: u32): u32 {
 }
 
 /** Bits of the state that a look-up replaces. */
-const TABLE_BITS: u32 = ASC_FEATURE_SIMD ? 8 : 4;
+const TABLE_BITS: u32 = SUMS_BYTES < 1024 ? 4 : 8;
 
 /** Writes the table for `crc32ByTable`: 64 bytes, in builds with SIMD 1,024. */
 export function crcTable(table: usize): void {

@@ -1,5 +1,5 @@
 import { Activation, Op, OpKind, Packing, Post, Weight } from "./blob";
-import { CORE, LEAN, PACKINGS, SMALL } from "./profiles";
+import { PACKINGS } from "./profiles";
 
 /**
  * Bits of FORMAT.md's words of ops, packings, posts and dtypes, which the header has and the export `features` tells.
@@ -13,7 +13,7 @@ export const FIELD2: u32 = 1 << Packing.field2;
 export const FIELD4: u32 = 1 << Packing.field4;
 export const PAIR4: u32 = 1 << Packing.pair4;
 export const TRIT4: u32 = 1 << Packing.trit4;
-export const OTHER_FIELDS: u32 = (1 << Packing.field3) | (1 << Packing.field8); // by no kernel of their own in scalar builds
+export const FIELD2X16: u32 = 1 << Packing.field2x16;
 
 export const THRESHOLDS: u32 = 1 << Post.thresholds;
 export const REQUANTIZE: u32 = 1 << Post.requantize;
@@ -25,26 +25,18 @@ export const SIGNED_INPUT: u32 = 1 << Activation.i8;
 export const WIDE: u32 = (1 << Activation.i16) | (1 << Activation.f32);
 export const QUANTIZES_I32: u32 = 1 << 31;
 
-export const PANELS: bool = ASC_FEATURE_SIMD && !LEAN;
-
 /**
- * Whether this build is for little memory: in C, whose text lies in flash, or of few packings, for an interpreter that keeps translated code in RAM. Loops
- * stay loops then, and blocks are small.
+ * Whether this build is of few packings: for an interpreter, which keeps translated code in RAM. Loops stay loops then, and blocks are small.
  */
-export const COMPACT: bool = CORE || !(PACKINGS & OTHER_FIELDS);
+export const FEW_PACKINGS: bool = !(PACKINGS & ((1 << Packing.field3) | (1 << Packing.field8)));
 
-/** Whether thresholds are found by halving (ops/steps.ts); other builds compare with all. */
-export const HALVING: bool = !SMALL && (CORE || (!COMPACT && !ASC_FEATURE_SIMD));
-
-/** Whether this build runs weights in strips (trit4), from tables at the start of memory; and whether it runs nothing else. */
-export const STRIPS: bool = (PACKINGS & TRIT4) != 0;
-export const STRIPS_ALONE: bool = PACKINGS == TRIT4;
-
+/** Whether this build runs trit4 and no other packing. */
+export const TRIT4_ALONE: bool = PACKINGS == TRIT4;
 const FIELD2_ALONE: bool = PACKINGS == FIELD2;
 
 /** Packing of a dense op; a constant in a build for one packing of ternary weights alone, which makes its kernel smaller. */
 export function packingOf(op: usize): i32 {
-  return FIELD2_ALONE ? Packing.field2 : STRIPS_ALONE ? Packing.trit4 : load<u8>(op, Op.packing);
+  return FIELD2_ALONE ? Packing.field2 : TRIT4_ALONE ? Packing.trit4 : load<u8>(op, Op.packing);
 }
 
 /** What the fields of a dense op's weights are greater by than the weights: 1, 2, 4, 8 for ternary … int4, 128 for int8. */

@@ -1,12 +1,11 @@
 import { ABI_VERSION, Header, Op, OpKind } from "./blob";
 import { arenaBytes, checkHead, largestTile, preparedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
 import { CRC_START, crc32, crc32ByTable, crcTable } from "./crc32";
-import { ARGMAX, STRIPS, STRIPS_ALONE } from "./features";
-import { wideOf } from "./kernels/relaxed/bytes";
-import { TABLES_BYTES } from "./kernels/scalar/strips";
+import { ARGMAX, TRIT4_ALONE } from "./features";
+import { DOT_PRODUCTS_VARY, dotProducts, OWN_BYTES } from "./kernels";
 import { argmax } from "./ops/argmax";
 import { layer } from "./ops/layer";
-import { strips } from "./ops/strips";
+import { trit4 } from "./ops/trit4";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { opAt, SUMS_BYTES, setRegions, setRows, sums } from "./regions";
 import { Status } from "./status";
@@ -20,15 +19,12 @@ export function abi_version(): i32 {
   return ABI_VERSION;
 }
 
-/** Bytes from address 0 on that are the module's own. */
-const OWN_BYTES: u32 = STRIPS ? TABLES_BYTES : 0;
-
 /**
  * What this build can do: FORMAT.md's words of ops (0), packings (1), posts (2) and dtypes (3); bytes at the start of memory that the host leaves
- * to it (4); in builds with relaxed SIMD, what a dot product is (5: relaxed/bytes.ts).
+ * to it (4); in builds with relaxed SIMD, what a dot product is (5: kernels/common/wide.ts).
  */
 export function features(word: u32): i32 {
-  if (ASC_FEATURE_RELAXED_SIMD && word > 4) return wideOf();
+  if (DOT_PRODUCTS_VARY && word > 4) return dotProducts();
   return word > 3 ? OWN_BYTES : word > 2 ? DTYPES : word > 1 ? POSTS : word ? PACKINGS : OPS;
 }
 
@@ -51,7 +47,8 @@ export function open(blob: usize, blobBytes: u32, work: usize, workBytes: u32, _
   if (status) return status;
 
   const buffer = tileBuffer(blob, blobBytes);
-  const overlaps = i32(blob < OWN_BYTES) | i32(work < blob) | i32(work - blob < blobBytes) | i32(work + workBytes < work);
+  const overlaps =
+    i32(blob < OWN_BYTES) | i32(work < blob) | i32(work - blob < blobBytes) | i32(work + workBytes < work);
   if (overlaps | i32(arenaBytes + buffer + SUMS_BYTES + preparedRows > workBytes)) return Status.BadMemory;
   const scratch = work + <usize>arenaBytes;
   setRegions(work, scratch + buffer);
@@ -83,7 +80,7 @@ export function reset(_position: u32): Status {
 }
 
 function run(op: usize): Status {
-  if (STRIPS_ALONE) return strips(op);
+  if (TRIT4_ALONE) return trit4(op);
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
 }
 

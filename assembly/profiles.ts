@@ -1,4 +1,5 @@
 import { Activation, OpKind, Packing, Post } from "./blob";
+import { EVERYWHERE, FASTEST } from "./kernels/variant";
 
 /**
  * What each build can do: the words of FORMAT.md's "Features". A build without a profile has all that its variant runs;
@@ -16,28 +17,17 @@ const BINARY: bool = isDefined(TERN_BINARY);
 const ANY: bool = isDefined(TERN_ANY);
 const SMALLEST: bool = TERNARY || BINARY;
 
-/** Whether kernels are for 32-bit cores, by way of C: the variant `core`. */
-// @ts-expect-error
-export const CORE: bool = isDefined(TERN_CORE);
-
-const EVERYWHERE: u32 =
-  (1 << Packing.sign32) | (1 << Packing.field2) | (1 << Packing.field3) | (1 << Packing.field4) | (1 << Packing.field8);
-const OF_SIMD: u32 = (1 << Packing.pair4) | (1 << Packing.sign128);
-const OF_RELAXED: u32 = 1 << Packing.field2x16;
-const OF_CORES: u32 = 1 << Packing.trit4;
-
 export const OPS: u32 = (1 << OpKind.quantize) | (1 << OpKind.dense) | (SMALLEST ? 0 : 1 << OpKind.argmax);
 
+const TRIT4: u32 = 1 << Packing.trit4;
+
 export const PACKINGS: u32 = TERNARY
-  ? CORE
-    ? OF_CORES
+  ? FASTEST & TRIT4
+    ? TRIT4
     : 1 << Packing.field2
   : BINARY
     ? 1 << Packing.sign32
-    : EVERYWHERE |
-      (CORE ? OF_CORES : 0) |
-      (ASC_FEATURE_SIMD && !ANY ? OF_SIMD : 0) |
-      (ASC_FEATURE_RELAXED_SIMD && !ANY ? OF_RELAXED : 0);
+    : EVERYWHERE | (ANY ? 0 : FASTEST);
 
 export const POSTS: u32 =
   (1 << Post.none) |

@@ -1,6 +1,5 @@
 import { OP_BYTES, Op, rowStride, TENSOR_BYTES, Tensor } from "./blob";
-import { COMPACT, STRIPS } from "./features";
-import { SMALL } from "./profiles";
+import { BLOCK_CHANNELS, BLOCK_ROWS } from "./kernels";
 
 /** Addresses of the tensor and op tables in the head. */
 let tensors: usize = 0;
@@ -11,9 +10,7 @@ export let arena: usize = 0;
 export let sums: usize = 0;
 export let prepared: usize = 0;
 
-/** The channels and rows whose sums a kernel is asked for at a time, where a post follows; more channels if there are fewer rows. */
-export const BLOCK_CHANNELS: u32 = SMALL && !STRIPS ? 1 : COMPACT || ASC_FEATURE_SIMD ? 16 : 64;
-export const BLOCK_ROWS: u32 = ASC_FEATURE_SIMD ? 64 : 1;
+/** Bytes of the sums of a block. */
 export const SUMS_BYTES: u32 = BLOCK_CHANNELS * BLOCK_ROWS * 4;
 
 /** Rows of the current invocation. */

@@ -1,3 +1,4 @@
+import { checkInstance } from "./arguments.ts";
 import { type Features, hasPacking } from "./blob/features.ts";
 import { HEADER } from "./blob/layout.ts";
 import { elementBytes, rowStride } from "./blob/tensors.ts";
@@ -6,7 +7,7 @@ import { EngineError } from "./errors.ts";
 import { orderKey } from "./numbers/order.ts";
 import type { Program, Tensor } from "./program.ts";
 import { invoke } from "./reference/model.ts";
-import { STATUS } from "./status.ts";
+import { statusText } from "./status.ts";
 
 /** Something that runs a program's ops: the module in an engine, or the reference. Tensors are (rows, channels), row-major. */
 export interface Backend {
@@ -23,7 +24,7 @@ export interface Backend {
 }
 
 /** Rows that the reference runs at a time, whatever a blob's own limit: it keeps all tensors. */
-const REFERENCE_ROWS = 64;
+export const REFERENCE_ROWS = 64;
 
 /** The definition: plain loops over `program`. */
 export function referenceBackend(
@@ -74,7 +75,9 @@ function imageOf({ blob, weights }: ModuleOptions): Uint8Array {
 /** The module in an engine, with the blob's image and `workBytes` bytes behind it in its memory. */
 async function start(options: ModuleOptions, image: Uint8Array, workBytes: number): Promise<Instance> {
   const { blob, engine, module, fuel } = options;
-  const flash = options.flash ?? ((offset, bytes) => blob.subarray(offset, offset + bytes));
+  const flash =
+    options.flash ??
+    ((offset, bytes) => (offset + bytes <= blob.length ? blob.subarray(offset, offset + bytes) : undefined));
   const imports = {
     weights_read(memory: Uint8Array, destination: number, offset: number, bytes: number): number {
       const data = flash(offset, bytes);
@@ -85,6 +88,7 @@ async function start(options: ModuleOptions, image: Uint8Array, workBytes: numbe
   };
   const memoryBytes = BLOB_AT + image.length + workBytes;
   const instance = await engine.instantiate(module, { memoryBytes, imports, ...(fuel !== undefined && { fuel }) });
+  checkInstance(instance);
   instance.memory().set(image, BLOB_AT);
   return instance;
 }
@@ -101,6 +105,7 @@ export interface ModuleFeatures {
 export async function moduleFeatures(module: Uint8Array, engine: Engine): Promise<ModuleFeatures> {
   const imports = { weights_read: () => 1 };
   const instance = await engine.instantiate(module, { memoryBytes: 0, imports });
+  checkInstance(instance);
   const word = (index: number) => instance.call("features", index) >>> 0;
   const features = { ops: word(0), packings: word(1), posts: word(2), dtypes: word(3) };
   const ownBytes = word(4);
@@ -161,7 +166,7 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
 }
 
 function failed(name: string, status: number): EngineError {
-  return new EngineError("status", `${name} returned status ${status}, ${STATUS[status] ?? "unknown"}`);
+  return new EngineError("status", `${name} returned status ${status}, ${statusText(status) ?? "unknown"}`);
 }
 
 /** Elements from `elements[first]` on → bytes of a row. */

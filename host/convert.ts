@@ -1,3 +1,5 @@
+import { checkBytes, checkList, checkObject, checkOptional, checkText, kindOf } from "./arguments.ts";
+import { checkDescription } from "./blob/description.ts";
 import { MAX_ROWS } from "./blob/layout.ts";
 import { repackFor } from "./blob/repack.ts";
 import type { Target } from "./blob/targets.ts";
@@ -5,7 +7,7 @@ import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
 import { classCount } from "./describe.ts";
 import { InputError } from "./errors.ts";
-import type { InputOptions } from "./lower/elements.ts";
+import type { InputOptions } from "./lower/input.ts";
 import { lower } from "./lower/lower.ts";
 import type { Program } from "./program.ts";
 import { type WeightsReport, weightsReport } from "./report.ts";
@@ -19,9 +21,12 @@ export interface ConvertOptions {
   name?: string;
   /** Grows with every release of the model; 1 if not given. */
   modelVersion?: number;
-  /** Elements of the inputs. Without it, pictures (three axes or more) are u8 / 255, others f32. */
+  /**
+   * Elements of the inputs, and what they stand for: `{ dtype: "u8", scale: "1/255", mean: 0.1307, std: 0.3081 }`. What is left out is read from
+   * the checkpoint; the notes say what it leaves open.
+   */
   input?: InputOptions;
-  /** Quantizer of the inputs, for checkpoints that have none before their first layer: "scale=…,zero=…,bits=…,signed|unsigned". */
+  /** Quantizer of the inputs, for checkpoints that have none before their first layer: "scale=…,zero=…,bits=…,signed|unsigned" or "bipolar". */
   inputQuantizer?: string;
   /** Whether outputs are the index of their greatest score, instead of the scores. */
   argmax?: boolean;
@@ -31,6 +36,8 @@ export interface ConvertOptions {
   classes?: string[];
   /** What the weights are packed for (`TARGETS`); "any" if not given. */
   target?: Target;
+  /** Operations that one row of the model may take (work.ts). */
+  maxOperations?: number | undefined;
 }
 
 export interface Conversion {
@@ -46,9 +53,12 @@ export interface Conversion {
 /**
  * Checkpoint → blob: import → lower → write. A QONNX file says itself how its weights are quantized, so importing does that.
  * The same bytes and options give the same blob on any machine. Throws CheckpointError for a bad file, UnsupportedError with
- * everything that stands in the way, and InputError for options that do not fit the model.
+ * everything that stands in the way, InputError for options that do not fit the model, BlobError for what no blob can hold, and EngineError
+ * of kind "fuel" for a model that takes more work than is allowed.
  */
 export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): Promise<Conversion> {
+  checkBytes("checkpoint", bytes);
+  checkOptions(options);
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
   const name = options.name ?? (file.replace(/\.[^.]*$/, "") || "model");
   const { inputQuantizer, argmax, input, maxRows, classes } = options;
@@ -68,7 +78,9 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     ...(classes && { classes }),
   });
   checkClasses(program, classes);
-  const complete = repackFor({ ...program, selfTest: goldenPairs(program) }, options.target ?? "any");
+  checkDescription(program);
+  const selfTest = goldenPairs(program, options.maxOperations);
+  const complete = repackFor({ ...program, selfTest }, options.target ?? "any");
   const weights = weightsReport(complete, checkpoint.graph);
   return {
     blob: writeBlob(complete),
@@ -79,9 +91,19 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
   };
 }
 
+/** Types of options; what they hold is checked where it is used. */
+function checkOptions(options: ConvertOptions): void {
+  checkObject("options", options);
+  for (const name of ["file", "name", "inputQuantizer", "target"] as const)
+    checkOptional(name, options[name], "string");
+  checkOptional("argmax", options.argmax, "boolean");
+  if (options.input !== undefined) checkObject("input", options.input);
+  if (options.classes !== undefined) checkList("classes", options.classes, checkText);
+}
+
 function checkCount(option: string, found: number | undefined, most: number): void {
   if (found === undefined || (Number.isInteger(found) && found >= 1 && found <= most)) return;
-  throw new InputError(`${option} ${found}, expected 1 to ${most}`);
+  throw new InputError(`${option} ${kindOf(found)}, expected 1 to ${most}`);
 }
 
 function checkClasses(program: Program, classes: string[] | undefined): void {

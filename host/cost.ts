@@ -1,4 +1,4 @@
-import { codeRange } from "./blob/code_range.ts";
+import { codeRanges } from "./blob/code_range.ts";
 import { packingOf } from "./blob/pack/pack.ts";
 import { tilingOf } from "./blob/tiles.ts";
 import type { Costs } from "./firmware/measured.ts";
@@ -13,7 +13,7 @@ export interface Term {
   counts: number[];
 }
 
-/** Codes that a kernel takes at a time: words of fields, blocks of bit planes, strips. */
+/** Codes that a kernel takes at a time: words of fields, blocks of bit planes, strips of trit4. */
 const BLOCK: Partial<Record<PackingName, number>> = {
   sign32: 64,
   field2: 64,
@@ -28,22 +28,29 @@ const BLOCK: Partial<Record<PackingName, number>> = {
  * of no op takes.
  */
 export function predictInstructions(program: Program, costs: Costs): number[] | undefined {
-  const found = program.ops.map((op) =>
-    termsOf(program, op).map(({ kernel, counts }) => costs[kernel] && dot(costs[kernel], counts)),
+  const found = termsOf(program).map((terms) =>
+    terms.map(({ kernel, counts }) => costs[kernel] && dot(costs[kernel], counts)),
   );
   return found.flat().includes(undefined) ? undefined : found.map((terms) => sum(terms as number[]));
 }
 
-/** The kernel of an op's sums or elements, and that of its post, if it has one and is dense. */
-export function termsOf(program: Program, op: Op): Term[] {
+/** Of every op, the kernel of its sums or elements, and that of its post, if it has one and is dense. */
+export function termsOf(program: Program): Term[][] {
+  const ranges = codeRanges(program);
+  return program.ops.map((op) => termsOfOp(program, op, ranges));
+}
+
+type Ranges = ReturnType<typeof codeRanges>;
+
+function termsOfOp(program: Program, op: Op, ranges: Ranges): Term[] {
   const { tensors } = program;
   const { channels, tiles } = tilingOf(program, op);
   const [input, output] = [tensors[op.input]!, tensors[op.output]!];
   switch (op.kind) {
     case "dense": {
-      const sums = denseTerm(program, op, tiles);
+      const sums = denseTerm(program, op, tiles, ranges);
       if (!op.post) return [sums];
-      const from = packingOf(op).name === "trit4" ? "trit4" : "dense"; // strips read records by themselves
+      const from = packingOf(op).name === "trit4" ? "trit4" : "dense"; // trit4 reads records by itself
       return [sums, { kernel: `${from} → ${postName(op.post, output.dtype)}`, counts: postCounts(op.post, channels) }];
     }
     case "quantize": {
@@ -55,7 +62,7 @@ export function termsOf(program: Program, op: Op): Term[] {
   }
 }
 
-function denseTerm(program: Program, op: DenseOp, tiles: number): Term {
+function denseTerm(program: Program, op: DenseOp, tiles: number, ranges: Ranges): Term {
   const { dtype, channels: inputs } = program.tensors[op.input]!;
   const { channels: outputs } = program.tensors[op.output]!;
   const packing = packingOf(op).name;
@@ -64,7 +71,7 @@ function denseTerm(program: Program, op: DenseOp, tiles: number): Term {
     const words = [Math.floor(inputs / 256), Math.floor((inputs % 256) / 128), Math.ceil((inputs % 128) / 32)];
     return { kernel: `${packing} × bit`, counts: [1, tiles, outputs, ...words.map((count) => outputs * count)] };
   }
-  const [min, max] = codeRange(program, op.input);
+  const [min, max] = ranges(op.input);
   // rows whose codes have 4 bits beside the sign take half of the bit planes
   const range = (packing === "sign32" || packing === "field2") && (min < -16 || max > 15) ? " wide" : "";
   const blocks = Math.ceil(inputs / BLOCK[packing]!);

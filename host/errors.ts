@@ -1,6 +1,18 @@
-/** Base of every error that bad input can cause. The message says where, what was found and what was expected. */
+import { escapeText, shorten, shown } from "./printable.ts";
+
+/** Longest line of a message. */
+const LINE_CHARACTERS = 800;
+
+/**
+ * Base of every error that bad input can cause. The message says where, what was found and what was expected. It is made of lines, in which
+ * every character can be seen: names out of files stand in them.
+ */
 export class TernError extends Error {
   override name = "TernError";
+
+  constructor(...lines: string[]) {
+    super(lines.map((line) => shorten(escapeText(line), LINE_CHARACTERS)).join("\n"));
+  }
 }
 
 /** A checkpoint file that cannot be read, or that is not what it claims to be. */
@@ -25,9 +37,9 @@ export class UnsupportedError extends TernError {
 
   constructor(reasons: readonly Unsupported[]) {
     const lines = reasons.map(
-      (r) => `  ${r.op} "${r.node}"${r.shape && ` ${r.shape}`}: ${r.why}. Instead: ${r.instead}`,
+      (r) => `  ${shown(r.op)} "${shown(r.node)}"${r.shape && ` ${shown(r.shape)}`}: ${r.why}. Instead: ${r.instead}`,
     );
-    super(`${reasons.length} node${reasons.length === 1 ? "" : "s"} cannot be converted:\n${lines.join("\n")}`);
+    super(`${reasons.length} node${reasons.length === 1 ? "" : "s"} cannot be converted:`, ...lines);
     this.reasons = reasons;
   }
 }
@@ -37,7 +49,7 @@ export class GraphError extends TernError {
   override name = "GraphError";
 
   constructor(graph: string, where: string, message: string) {
-    super(`graph "${graph}", ${where}: ${message}`);
+    super(`graph "${shown(graph)}", ${where}: ${message}`);
   }
 }
 
@@ -52,21 +64,30 @@ export class BlobError extends TernError {
   }
 }
 
-/** An input or output file or array that does not fit the model. */
+/** An argument of a wrong kind; an input or output file or array that does not fit the model. */
 export class InputError extends TernError {
   override name = "InputError";
 }
 
-/** What an engine or the module reports while it runs. */
-export type EngineFailure = "missing" | "version" | "compile" | "trap" | "fuel" | "memory" | "status" | "packing";
+/** What an engine or the module reports while it runs; "state": a session that is disposed, or in the middle of a run. */
+export type EngineFailure =
+  | "missing"
+  | "version"
+  | "compile"
+  | "trap"
+  | "fuel"
+  | "memory"
+  | "status"
+  | "packing"
+  | "state";
 
 /** An engine that is absent, refuses the module, or stops. `kind` tells which. */
 export class EngineError extends TernError {
   override name = "EngineError";
   readonly kind: EngineFailure;
 
-  constructor(kind: EngineFailure, message: string) {
-    super(message);
+  constructor(kind: EngineFailure, ...lines: string[]) {
+    super(...lines);
     this.kind = kind;
   }
 }

@@ -5,6 +5,7 @@ import { readBlob } from "./blob/read.ts";
 import { elementBytes } from "./blob/tensors.ts";
 import type { Engine } from "./engines/engine.ts";
 import { EngineError } from "./errors.ts";
+import { inComment } from "./firmware/comment.ts";
 
 /** RAM that a model takes on a device, in bytes, in the order in which it lies there: its weights are streamed. */
 export interface ModelMemory {
@@ -35,7 +36,7 @@ export async function modelMemory(
   const { features, ownBytes } = await moduleFeatures(module, engine);
   const [missing] = missingPackings(program, features.packings);
   if (missing) {
-    const advice = "`tern repack --for any` makes a blob for it";
+    const advice = "`npx littletern repack --for any` makes a blob for it";
     throw new EngineError("packing", `the module was not built for packing ${missing}; ${advice}`);
   }
   const head = new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.headBytes, true);
@@ -63,7 +64,7 @@ export async function modelHeader(
     const { dtype, channels } = tensors[tensor]!;
     return `#define TERN_MODEL_${name}_BYTES ${elementBytes(tensors[tensor]!)} /* of a row: ${channels} × ${dtype} */`;
   });
-  return `/* Sizes of ${description?.name.replaceAll("*/", "") ?? "a model"}, for one row at a time. */
+  return `/* Sizes of ${description ? inComment(description.name) : "a model"}, for one row at a time. */
 #ifndef TERN_MODEL_H
 #define TERN_MODEL_H
 

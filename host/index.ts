@@ -18,6 +18,8 @@ export {
   UnsupportedError,
 } from "./errors.ts";
 export { type Inspection, inspect, type Layer, type Memory } from "./inspect.ts";
+export type { InputDtype, InputOptions } from "./lower/input.ts";
+export type { Scale, Unit, UnitOptions } from "./numbers/unit.ts";
 export type * from "./program.ts";
 export type { WeightsReport } from "./report.ts";
 export { sampleInputs } from "./sample.ts";

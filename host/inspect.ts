@@ -1,3 +1,4 @@
+import { checkBytes, checkEngine } from "./arguments.ts";
 import { moduleFeatures, planScratch } from "./backend.ts";
 import { missingPackings } from "./blob/features.ts";
 import { packedBytes, packingOf } from "./blob/pack/pack.ts";
@@ -6,6 +7,8 @@ import { recordsOf, tilingOf } from "./blob/tiles.ts";
 import { headBytesOf } from "./blob/write.ts";
 import type { Engine } from "./engines/engine.ts";
 import type { Program } from "./program.ts";
+import type { WorkOptions } from "./session.ts";
+import { rowsWithin, rowWork } from "./work.ts";
 
 /** One op of a blob, for people. */
 export interface Layer {
@@ -42,15 +45,26 @@ export interface Inspection {
   arena: { fixed: number; perRow: number };
   layers: Layer[];
   macs: number;
+  /** Operations of one row, as `load` limits them (work.ts). */
+  operations: number;
   memory: Memory[];
 }
 
 /**
- * Describes a blob; the module in `engine` tells the scratch memory that it needs. Throws BlobError. `memory` is empty where the module
+ * Describes a blob; the module in `engine` tells the scratch memory that it needs. Throws BlobError, and EngineError of kind "fuel" for a model that takes
+ * more work than is allowed. `memory` is empty where the module
  * was not built for the blob's packings.
  */
-export async function inspect(blob: Uint8Array, module: Uint8Array, engine: Engine): Promise<Inspection> {
+export async function inspect(
+  blob: Uint8Array,
+  module: Uint8Array,
+  engine: Engine,
+  { maxOperations }: WorkOptions = {},
+): Promise<Inspection> {
+  checkBytes("module", module);
+  checkEngine(engine);
   const program = readBlob(blob);
+  rowsWithin(program, maxOperations);
   const parts = 1 + (program.description ? 1 : 0) + (program.selfTest ? 1 : 0);
   const headBytes = headBytesOf(program, parts);
   const layers = program.ops.map((_, i) => layerOf(program, i));
@@ -68,7 +82,16 @@ export async function inspect(blob: Uint8Array, module: Uint8Array, engine: Engi
     });
   }
   const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
-  return { program, blobBytes: blob.length, headBytes, arena: program.arena, layers, macs, memory };
+  return {
+    program,
+    blobBytes: blob.length,
+    headBytes,
+    arena: program.arena,
+    layers,
+    macs,
+    operations: rowWork(program),
+    memory,
+  };
 }
 
 function layerOf(program: Program, index: number): Layer {

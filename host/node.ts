@@ -1,6 +1,7 @@
 /** What needs Node: the compiled module as a file, wasmtime, and devices. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { checkBytes, checkEngine, checkList, checkObject, checkOptional, checkText } from "./arguments.ts";
 import { moduleFeatures } from "./backend.ts";
 import { hasBinaryOfCodes, hasPacking, needsMore } from "./blob/features.ts";
 import { HEADER, HEADER_BYTES } from "./blob/layout.ts";
@@ -20,6 +21,7 @@ import { chooseVariant, VARIANTS, type Variant } from "./variant.ts";
 
 /** The fastest variant that an engine computes right. */
 export async function bestModule(engine: Engine): Promise<{ variant: Variant; module: Uint8Array }> {
+  checkEngine(engine);
   const modules = await Promise.all(VARIANTS.map(async (variant) => [variant, await readModule(variant)]));
   return chooseVariant(engine, Object.fromEntries(modules));
 }
@@ -27,7 +29,8 @@ export async function bestModule(engine: Engine): Promise<{ variant: Variant; mo
 export { createWasmtime, type WasmtimeCompiler, type WasmtimeEngine } from "./engines/wasmtime.ts";
 
 /** The module without vectors that was built for a blob's packings, if one was: it tells how much memory they need. */
-export function plainModule(blob: Uint8Array): Promise<Uint8Array> {
+export async function plainModule(blob: Uint8Array): Promise<Uint8Array> {
+  checkBytes("blob", blob);
   const needed =
     blob.length < HEADER_BYTES ? 0 : new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.packings, true);
   return readModule(hasPacking(needed, "trit4") ? "device" : "scalar");
@@ -45,6 +48,9 @@ export interface DeviceModule {
  * as readBlob, for a blob whose ops decide and cannot be read.
  */
 export async function deviceModule(runtime: Runtime, blob?: Uint8Array, name?: string): Promise<DeviceModule> {
+  checkRuntime(runtime);
+  if (blob !== undefined) checkBytes("blob", blob);
+  checkOptional("name", name, "string");
   const { modules } = runtime;
   if (name !== undefined && !modules.includes(name))
     throw new EngineError("missing", `no module "${name}" for ${runtime.name}, expected one of ${modules.join(", ")}`);
@@ -62,6 +68,13 @@ export async function deviceModule(runtime: Runtime, blob?: Uint8Array, name?: s
   return { name: last, module: await readModule(last) };
 }
 
+function checkRuntime(runtime: Runtime): void {
+  checkObject("runtime", runtime);
+  checkText("runtime.name", runtime.name);
+  checkList("runtime.modules", runtime.modules, checkText);
+  checkList("runtime.bitsAlone", runtime.bitsAlone, checkText);
+}
+
 /** The modules of a runtime that have the ops and packings of a blob, and room for their code, the smallest first. */
 async function* modulesFor({ modules, bitsAlone }: Runtime, blob: Uint8Array): AsyncGenerator<DeviceModule> {
   if (blob.length < HEADER_BYTES) return;
@@ -74,6 +87,7 @@ async function* modulesFor({ modules, bitsAlone }: Runtime, blob: Uint8Array): A
 
 /** A module of build/, the variant `scalar` if not said, out of this package. Throws EngineError where it was not built. */
 export async function readModule(variant: Variant | (string & {}) = "scalar"): Promise<Uint8Array> {
+  checkText("variant", variant);
   const path = join(packageRoot(), "build", `${variant}.wasm`);
   try {
     return new Uint8Array(await readFile(path));
@@ -91,6 +105,9 @@ const BAUD = 115_200;
  * "/dev/ttyACM0". Throws EngineError, of kind "missing" where a cross compiler, an emulator or the device is not there.
  */
 export async function openOnDevice(target: string, options: DeviceLoadOptions): Promise<Session> {
+  checkText("target", target);
+  checkObject("options", options);
+  checkBytes("blob", options.blob);
   if (target.startsWith("/dev/")) return loadDevice(openSerial(target, BAUD), options);
   const [name = "", runtime = "wasm2c", moduleName, ...rest] = target.split(":");
   if (rest.length > 0) throw new EngineError("missing", `no device "${target}", expected BOARD:RUNTIME:MODULE at most`);

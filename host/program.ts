@@ -1,6 +1,7 @@
 import type { Quantizer } from "./numbers/quantizer.ts";
 import type { Requantize } from "./numbers/requantize.ts";
 import type { Step } from "./numbers/step.ts";
+import type { Unit } from "./numbers/unit.ts";
 
 /**
  * What a blob holds, unpacked: the result of lowering, the input of the blob writer and of the reference.
@@ -145,11 +146,21 @@ export interface TensorDescription {
   offset: number[];
 }
 
-/** Real input x (f32) → steps → quantizer → codes. An integer element e stands for x = f32(e / divide). */
+/**
+ * How the unit of an input is known: declared to the converter, read from the checkpoint (its input's type, or what its first quantizer
+ * takes), or assumed where the checkpoint leaves it open.
+ */
+export type Basis = "declared" | "read" | "assumed";
+
+/** Real input x (f32) → steps → quantizer → codes. */
 export interface InputDescription {
   name: string;
   shape: number[];
-  divide: number;
+  /** What an integer element of the input stands for; an f32 element is x itself, and then this is what a pixel stands for. */
+  unit: Unit;
+  basis: Basis;
+  /** Quantizers before the last, whose codes are held nowhere: x → steps → quantizer → (code − zero) · scale, which is the next x. */
+  wide?: { steps: Step[]; quantizer: Quantizer; scale: number[] }[];
   steps: Step[];
   quantizer: Quantizer;
   /** Tensor that holds the codes. A host may write codes there and start after the op that fills it. */

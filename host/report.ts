@@ -10,7 +10,7 @@ export interface WeightsReport {
   shape: [number, number];
   /** How the checkpoint held it (graph/graph.ts). */
   found: Weights["found"];
-  /** Bits that the checkpoint declares; undefined for bare weights. */
+  /** Bits that the checkpoint declares or, where it does not, that its codes need. */
   bits: number | undefined;
   dtype: WeightDtype;
   packing: string;
@@ -25,9 +25,9 @@ export interface WeightsReport {
 
 /** One report per dense op, in the order of the program. */
 export function weightsReport(program: Program, graph: Graph): WeightsReport[] {
+  const nodes = new Map(graph.nodes.map((node) => [node.op === "dense" ? node.name : undefined, node]));
   return program.ops.flatMap((op, i) => {
-    const name = program.description?.ops[i]?.node;
-    const node = graph.nodes.find((each) => each.op === "dense" && each.name === name);
+    const node = nodes.get(program.description?.ops[i]?.node);
     if (op.kind !== "dense" || node?.op !== "dense") return [];
     const { codes, scale, outputs, inputs, found, bits } = node.weights;
     const share = (test: (code: number) => boolean) => codes.filter(test).length / codes.length;

@@ -1,3 +1,5 @@
+import { checkProgram, checkWhole, kindOf } from "./arguments.ts";
+import { InputError } from "./errors.ts";
 import { fromOrderKey } from "./numbers/order.ts";
 import { mulberry32 } from "./numbers/random.ts";
 import type { Program } from "./program.ts";
@@ -8,6 +10,9 @@ import type { InputRows } from "./session.ts";
  * random ones over the whole range. For f32, elements at the steps of the quantizer, just below them, and beyond both ends.
  */
 export function sampleInputs(program: Program, rows: number, seed = 1): InputRows[] {
+  checkProgram(program);
+  checkWhole("rows", rows, 0);
+  if (!Number.isFinite(seed)) throw new InputError(`seed: found ${kindOf(seed)}, expected a number`);
   const next = mulberry32(seed);
   return program.inputs.map((index) => {
     const { dtype, channels } = program.tensors[index]!;

@@ -1,16 +1,19 @@
+import { checkSession } from "./arguments.ts";
 import { decodeRow, encodeRow, referenceBackend } from "./backend.ts";
 import { elementBytes } from "./blob/tensors.ts";
 import { fromOrderKey } from "./numbers/order.ts";
 import type { Program, SelfTest } from "./program.ts";
 import { sampleInputs } from "./sample.ts";
 import { ARRAYS, type InputRows, Session } from "./session.ts";
+import { rowsWithin } from "./work.ts";
 
 /** Golden pairs that a blob carries for devices. */
 const PAIRS = 2;
 
-/** What the reference computes for a few random inputs, one row each. */
-export function goldenPairs(program: Program): SelfTest {
-  const session = new Session(program, referenceBackend(program));
+/** What the reference computes for a few random inputs, one row each. Throws EngineError for a model that takes more work than is allowed. */
+export function goldenPairs(program: Program, maxOperations?: number): SelfTest {
+  rowsWithin(program, maxOperations);
+  const session = new Session(program, referenceBackend(program, 1));
   const test: SelfTest = { inputs: [], outputs: [] };
   const samples = sampleInputs(program, PAIRS + 2); // the first two are the least and the greatest everywhere
   for (let row = 2; row < PAIRS + 2; row++) {
@@ -33,6 +36,7 @@ export interface SelfTestResult {
 
 /** Runs the golden pairs that a blob carries. */
 export function selfTest(session: Session): SelfTestResult {
+  checkSession("session", session);
   const { inputs, outputs } = session.program.selfTest ?? { inputs: [], outputs: [] };
   const isRight = (input: Uint8Array, pair: number) => {
     const found = packOutputs(session, unpackInputs(session.program, input));
@@ -49,12 +53,14 @@ function packOutputs(session: Session, inputs: InputRows[]): Uint8Array {
 
 /** One row of each tensor, without padding behind the elements. */
 function packRow(program: Program, tensors: number[], rows: ArrayLike<number>[]): Uint8Array {
-  const parts = tensors.map((index, i) => {
-    const bytes = new Uint8Array(elementBytes(program.tensors[index]!));
-    encodeRow(bytes, program.tensors[index]!, rows[i]!);
-    return bytes;
-  });
-  return Uint8Array.from(parts.flatMap((part) => Array.from(part)));
+  const sizes = tensors.map((index) => elementBytes(program.tensors[index]!));
+  const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
+  let offset = 0;
+  for (const [i, index] of tensors.entries()) {
+    encodeRow(bytes.subarray(offset, offset + sizes[i]!), program.tensors[index]!, rows[i]!);
+    offset += sizes[i]!;
+  }
+  return bytes;
 }
 
 /** One row of each input, out of what `packRow` made. */

@@ -1,22 +1,46 @@
-import { type Backend, type ModuleOptions, moduleBackend, moduleFeatures, referenceBackend } from "./backend.ts";
+import {
+  checkBytes,
+  checkElements,
+  checkEngine,
+  checkList,
+  checkObject,
+  checkOneOf,
+  checkOptional,
+  checkWhole,
+  kindOf,
+} from "./arguments.ts";
+import {
+  type Backend,
+  type ModuleOptions,
+  moduleBackend,
+  moduleFeatures,
+  REFERENCE_ROWS,
+  referenceBackend,
+} from "./backend.ts";
 import { missingPackings } from "./blob/features.ts";
 import { packingOf } from "./blob/pack/pack.ts";
 import { readBlob } from "./blob/read.ts";
 import { repackForModule } from "./blob/repack.ts";
 import { FASTEST } from "./blob/targets.ts";
 import { writeBlob } from "./blob/write.ts";
-import { inputCodes, scores } from "./describe.ts";
+import { beyondElements, inputCodes, scores } from "./describe.ts";
 import { EngineError, InputError } from "./errors.ts";
 import type { ActivationDtype, PackingName, Program } from "./program.ts";
+import { rowsWithin } from "./work.ts";
 
 export type LoadOptions = Pick<ModuleOptions, "module" | "blob" | "engine" | "fuel" | "flash"> & {
   /** "resident" if not given. */
   weights?: ModuleOptions["weights"];
   /** Which variant the module is. Resident weights are repacked to what it runs fastest; without it, only to what it runs at all. */
   variant?: keyof typeof FASTEST;
-  /** Rows that run at a time; larger batches are split. The blob's own limit if not given. */
+  /** Rows that run at a time; larger batches are split. The blob's own limit if not given, or fewer that keep within the limits of work.ts. */
   maxRows?: number;
-};
+} & WorkOptions;
+
+export interface WorkOptions {
+  /** Operations that one row may take (work.ts): a multiply-accumulate or a comparison is one. MAX_OPERATIONS of limits.ts if not given. */
+  maxOperations?: number | undefined;
+}
 
 /** Elements of one input, (rows, channels): of the model's own dtype, or real numbers as the checkpoint takes them. */
 export type InputRows = Uint8Array | Int8Array | Int16Array | Float32Array;
@@ -65,24 +89,36 @@ function isOf(dtype: ActivationDtype, elements: InputRows): boolean {
 /**
  * Opens a blob in an engine. Resident weights are repacked where the module does not run their packing, or its variant runs another one
  * faster; streamed ones stay as they are. Throws BlobError for a blob that breaks FORMAT.md, InputError for more rows than it allows,
- * EngineError for what the engine or the module refuses, of kind "packing" for packings that the module was not built for.
+ * EngineError for what the engine or the module refuses, of kind "packing" for packings that the module was not built for, and of kind "fuel"
+ * for a model that takes more work than is allowed.
  */
 export async function load(options: LoadOptions): Promise<Session> {
+  checkObject("options", options);
+  const { engine, fuel, flash, variant } = options;
+  checkBytes("module", options.module);
+  checkEngine(engine);
+  checkOneOf("weights", options.weights ?? "resident", ["resident", "streaming"]);
+  if (variant !== undefined) checkOneOf("variant", variant, Object.keys(FASTEST));
+  if (fuel !== undefined) checkWhole("fuel", fuel, 0);
+  checkOptional("flash", flash, "function");
   const program = readBlob(options.blob);
-  const { weights = "resident", maxRows = program.maxRows } = options;
+  const within = rowsWithin(program, options.maxOperations);
+  const { weights = "resident", maxRows = within } = options;
   if (!(Number.isInteger(maxRows) && maxRows >= 1 && maxRows <= program.maxRows)) {
-    throw new InputError(`memory for ${maxRows} rows, expected 1 to ${program.maxRows}`);
+    throw new InputError(`memory for ${kindOf(maxRows)} rows, expected 1 to ${program.maxRows}`);
   }
   const { features, wide } = await moduleFeatures(options.module, options.engine);
   const start = performance.now();
   const fastest = options.variant ? FASTEST[options.variant] : [];
-  const packed = weights === "resident" ? repackForModule(program, fastest, features.packings, { rows: maxRows, wide }) : program;
+  const packed =
+    weights === "resident" ? repackForModule(program, fastest, features.packings, { rows: maxRows, wide }) : program;
   const repacked = changedPackings(program, packed);
   const blob = packed === program ? options.blob : writeBlob(packed);
   const repackMs = packed === program ? 0 : performance.now() - start;
   const [missing] = missingPackings(packed, features.packings);
   if (missing) {
-    const why = weights === "resident" ? "" : "; streamed weights are not repacked: `tern repack --for any` does so";
+    const why =
+      weights === "resident" ? "" : "; streamed weights are not repacked: `npx littletern repack --for any` does so";
     throw new EngineError("packing", `the module was not built for packing ${missing}${why}`);
   }
   const backend = await moduleBackend(packed, { ...options, blob, weights, maxRows });
@@ -98,10 +134,10 @@ function changedPackings(before: Program, after: Program): Repacked[] {
   });
 }
 
-/** Opens a blob in the reference: plain loops, no WebAssembly. */
-export function loadReference(blob: Uint8Array): Session {
+/** Opens a blob in the reference: plain loops, no WebAssembly. Throws as `load` does. */
+export function loadReference(blob: Uint8Array, { maxOperations }: WorkOptions = {}): Session {
   const program = readBlob(blob);
-  return new Session(program, referenceBackend(program));
+  return new Session(program, referenceBackend(program, Math.min(REFERENCE_ROWS, rowsWithin(program, maxOperations))));
 }
 
 /** A model that is ready to run. */
@@ -112,6 +148,7 @@ export class Session {
   readonly repacked: readonly Repacked[];
   readonly repackMs: number;
   readonly #backend: Backend;
+  #state: "ready" | "in the middle of a run" | "disposed" = "ready";
 
   constructor(program: Program, backend: Backend, repacked: readonly Repacked[] = [], repackMs = 0) {
     this.program = program;
@@ -127,11 +164,24 @@ export class Session {
 
   /**
    * Runs all rows of a batch. `inputs` are in the order of the model's inputs; all have as many rows. Real numbers (f32) for
-   * an integer input are quantized here, exactly as the checkpoint does. Throws InputError for what does not fit.
+   * an integer input are quantized here, exactly as the checkpoint does. Throws InputError for what does not fit; EngineError, of kind
+   * "state", for a session that is disposed or in the middle of a run, as it is in `see`.
    */
   run(inputs: InputRows | readonly InputRows[], options: RunOptions = {}): Output[] {
+    this.#checkReady();
+    this.#checkOptions(options);
+    this.#state = "in the middle of a run";
+    try {
+      return this.#run(inputs, options);
+    } finally {
+      this.#state = "ready";
+    }
+  }
+
+  #run(inputs: InputRows | readonly InputRows[], options: RunOptions): Output[] {
     const { program } = this;
     const list = ArrayBuffer.isView(inputs) ? [inputs] : inputs;
+    checkList("inputs", list, checkElements);
     const rows = this.#checkInputs(list);
     const elements = program.outputs.map((tensor) => new Int32Array(rows * program.tensors[tensor]!.channels));
     for (let first = 0; first < rows; first += this.#backend.maxRows) {
@@ -153,8 +203,26 @@ export class Session {
     });
   }
 
+  /** Frees what the session holds; nothing happens when it is free already. Throws EngineError, of kind "state", in the middle of a run. */
   dispose(): void {
+    if (this.#state === "disposed") return;
+    this.#checkReady();
+    this.#state = "disposed";
     this.#backend.dispose();
+  }
+
+  #checkReady(): void {
+    if (this.#state !== "ready") throw new EngineError("state", `the session is ${this.#state}`);
+  }
+
+  #checkOptions(options: RunOptions): void {
+    checkObject("options", options);
+    const { profile, see, onProgress } = options;
+    checkOptional("see", see, "function");
+    checkOptional("onProgress", onProgress, "function");
+    const ops = this.program.ops.length;
+    if (profile === undefined || (profile instanceof Float64Array && profile.length === ops)) return;
+    throw new InputError(`profile: found ${kindOf(profile)}, expected a Float64Array of ${ops} numbers`);
   }
 
   /** Checks all inputs and returns how many rows they have. */
@@ -182,6 +250,12 @@ export class Session {
           `${where()}: found ${elements[bad]} in row ${row}, element ${channel}, expected finite numbers`,
         );
       }
+      const beyond = real && dtype !== "f32" && description ? beyondElements(this.program, i, elements) : -1;
+      if (beyond >= 0) {
+        throw new InputError(
+          `${where()}: found ${elements[beyond]} in row ${Math.floor(beyond / channels)}, element ${beyond % channels}, expected what an element of ${dtype} stands for`,
+        );
+      }
       return elements.length / channels;
     });
     for (const rows of counts) {
@@ -198,6 +272,7 @@ export class Session {
       const tensor = this.program.inputs[i]!;
       const { dtype, channels } = tensors[tensor]!;
       const end = (first + count) * channels;
+      if (elements.length < end) throw new InputError(`inputs[${i}]: the elements were sent away (detached)`);
       const rows = first === 0 && end === elements.length ? elements : elements.subarray(first * channels, end);
       const isNative = isOf(dtype, elements);
       const written = isNative ? rows : inputCodes(description!, i, rows as Float32Array, count);

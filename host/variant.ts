@@ -1,3 +1,4 @@
+import { checkBytes, checkEngine, checkObject } from "./arguments.ts";
 import { moduleBackend, moduleFeatures, referenceBackend } from "./backend.ts";
 import { hasPacking } from "./blob/features.ts";
 import { WEIGHTS } from "./blob/pack/pack.ts";
@@ -20,6 +21,8 @@ export async function chooseVariant(
   engine: Engine,
   modules: Partial<Record<Variant, Uint8Array>>,
 ): Promise<{ variant: Variant; module: Uint8Array }> {
+  checkEngine(engine);
+  checkObject("modules", modules);
   const problems: string[] = [];
   for (const variant of VARIANTS) {
     const module = modules[variant];
@@ -33,6 +36,8 @@ export async function chooseVariant(
 
 /** Why an engine cannot be trusted with a module: it refuses it, or computes wrong numbers, as some have with new vector instructions. */
 export async function variantProblem(engine: Engine, module: Uint8Array): Promise<string | undefined> {
+  checkEngine(engine);
+  checkBytes("module", module);
   try {
     return (await computesRight(engine, module)) ? undefined : "computes wrong numbers";
   } catch (error) {

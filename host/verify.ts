@@ -1,7 +1,18 @@
+import {
+  checkBytes,
+  checkElements,
+  checkList,
+  checkObject,
+  checkOptional,
+  checkProgram,
+  checkSession,
+  checkText,
+} from "./arguments.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
 import { EngineError, InputError } from "./errors.ts";
 import { evaluate } from "./graph/evaluate.ts";
 import { orderKey } from "./numbers/order.ts";
+import { isIdentity, realOf, unitText } from "./numbers/unit.ts";
 import type { Program } from "./program.ts";
 import type { InputRows, Session } from "./session.ts";
 
@@ -51,7 +62,18 @@ export const BATCH_ROWS = 64;
  * 2 ulp of f32, for every sample in every session. Each session reports its first difference.
  */
 export function verify(options: VerifyOptions): Verification {
+  checkObject("options", options);
   const { blob, checkpoint, sessions, inputs, sha256 } = options;
+  checkProgram(blob);
+  checkBytes("checkpoint", checkpoint);
+  checkText("sha256", sha256);
+  checkOptional("onProgress", options.onProgress, "function");
+  checkObject("sessions", sessions);
+  for (const [name, session] of Object.entries(sessions)) checkSession(name, session);
+  checkList("inputs", inputs, checkElements);
+  if (inputs.length !== blob.inputs.length) {
+    throw new InputError(`found ${inputs.length} inputs, expected ${blob.inputs.length}`);
+  }
   const check = createCheck(blob, checkpoint);
   const tally = new Tally(Object.keys(sessions));
   for (const batch of splitRows(blob, inputs, BATCH_ROWS)) {
@@ -62,7 +84,11 @@ export function verify(options: VerifyOptions): Verification {
 }
 
 /** Inputs of a model in batches of at most `count` rows. */
-export function* splitRows({ inputs: tensors, tensors: all }: Program, inputs: readonly InputRows[], count: number) {
+export function* splitRows(
+  { inputs: tensors, tensors: all }: Program,
+  inputs: readonly InputRows[],
+  count: number,
+): Generator<InputRows[]> {
   const channels = tensors.map((tensor) => all[tensor]!.channels);
   const rows = inputs[0]!.length / channels[0]!;
   for (let first = 0; first < rows; first += count) {
@@ -135,7 +161,15 @@ export class Tally {
 /** The checkpoint as it was converted. */
 function readFor(program: Program, bytes: Uint8Array): Checkpoint {
   if (!program.description) throw new InputError("the blob has no description, so its tensors cannot be named");
-  return readCheckpoint(bytes, importOptions(program.description.converter.choices));
+  const checkpoint = readCheckpoint(bytes, importOptions(program.description.converter.choices));
+  for (const { name, unit } of program.description.inputs) {
+    const input = checkpoint.graph.inputs.find((each) => each.name === name);
+    if (!input?.integers || isIdentity(unit)) continue;
+    throw new InputError(
+      `input "${name}": an element e of the blob stands for ${unitText(unit, "e")}, but the checkpoint takes integers as they are`,
+    );
+  }
+  return checkpoint;
 }
 
 /** What the checkpoint computes: integers of every value, and outputs. */
@@ -146,8 +180,10 @@ interface Expected {
 
 function expectedOf({ graph }: Checkpoint, program: Program, inputs: readonly InputRows[], rows: number): Expected {
   const real = inputs.map((elements, i) => {
-    const { divide } = program.description!.inputs[i]!;
-    return elements instanceof Float32Array ? elements : Float32Array.from(elements, (element) => element / divide);
+    if (elements instanceof Float32Array) return elements;
+    const { channels } = program.tensors[program.inputs[i]!]!;
+    const real = realOf(program.description!.inputs[i]!.unit, channels);
+    return Float32Array.from(elements, (element, j) => real(element, j % channels));
   });
   const integers = new Map<string, Float64Array>();
   const outputs = evaluate(graph, real, rows, (value, seen) => integers.set(value, seen));

@@ -1,5 +1,6 @@
 import {
   type AttributeValue,
+  byteTensor,
   floatTensor,
   int64Tensor,
   model,
@@ -14,21 +15,35 @@ const WIDTHS = [1, 2, 7, 8, 9, 15, 16, 31, 32, 33, 63, 64, 65, 70, 127, 129, 300
 const ROUNDINGS = ["ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "round", "Floor"];
 const DOMAINS = ["onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"];
 const OPSETS = [9, 10, 11, 13, 17];
+/** These have per-channel scales of DequantizeLinear. */
+const PLAIN_OPSETS = [13, 17];
 
 /** A low-bit dense network as other tools write them: the same op set, every option drawn from the seed. */
 export function randomOnnx(seed: number): Uint8Array {
+  return randomNetwork(seed, false);
+}
+
+/**
+ * The same as those write it who have no quantizers of QONNX, or not for all: QuantizeLinear and Sign, weights on a grid or made
+ * by plain ops, constants before layers.
+ */
+export function randomPlainOnnx(seed: number): Uint8Array {
+  return randomNetwork(seed, true);
+}
+
+function randomNetwork(seed: number, plain: boolean): Uint8Array {
   const next = mulberry32(seed);
-  const file = new Writer(next);
+  const file = new Writer(next, plain);
   const layers = 1 + file.below(4);
   const inputs = file.pick(WIDTHS);
   const flat = file.input(inputs);
-  let x = file.firstQuantizer(flat);
+  let x = file.firstQuantizer(flat, inputs);
   let width = inputs;
   for (let layer = 0; layer < layers; layer++) {
     const outputs = file.pick(WIDTHS);
     x = file.dense(x, width, outputs);
     width = outputs;
-    if (layer < layers - 1) x = file.activation(file.between(x, width));
+    if (layer < layers - 1) x = file.activation(file.between(x, width), width);
   }
   const outputs = [file.ending(x, width)];
   if (file.chance(0.15)) outputs.push(file.ending(x, width));
@@ -52,13 +67,16 @@ class Writer {
   readonly #opset: number;
   readonly #domain: string;
   readonly #constantNodes: boolean;
+  /** Mostly without QONNX's quantizers. */
+  readonly #plain: boolean;
   readonly #batch: number | string;
   #inputShape: number[] = [];
   #count = 0;
 
-  constructor(next: () => number) {
+  constructor(next: () => number, plain: boolean) {
     this.#next = next;
-    this.#opset = this.pick(OPSETS);
+    this.#plain = plain;
+    this.#opset = this.pick(plain ? PLAIN_OPSETS : OPSETS);
     this.#domain = this.pick(DOMAINS);
     this.#constantNodes = this.chance(0.3);
     this.#batch = this.chance(0.5) ? 1 : "batch";
@@ -177,17 +195,19 @@ class Writer {
     return this.#opset < 13 ? this.op("Unsqueeze", [x], { axes: [0n] }) : this.op("Unsqueeze", [x, this.ints([0])]);
   }
 
-  firstQuantizer(x: string): string {
+  firstQuantizer(x: string, width: number): string {
     let y = x;
     if (this.chance(0.4)) {
       y = this.op("Mul", [y, this.number(2)]);
       y = this.op("Sub", [y, this.number(1)]);
     }
-    return this.quantizeData(y);
+    const codes = this.quantizeData(y);
+    return this.#plain ? this.affine(codes, width) : codes;
   }
 
   /** A quantizer for values of about unit size: one scale for all features, or, given their number, perhaps one for each. */
   quantizeData(x: string, width?: number): string {
+    if (this.#plain && !width && this.chance(0.7)) return this.plainQuantizer(x);
     const scale = (size: number): string =>
       width ? this.operand(width, () => this.scale(size)) : this.number(this.scale(size));
     if (this.chance(0.2)) return this.bipolar(x, scale(1));
@@ -222,6 +242,7 @@ class Writer {
   }
 
   weights(dims: [number, number] | number[], outputAxis: 0 | 1): string {
+    if (this.#plain && this.chance(0.8)) return this.plainWeights(dims, outputAxis);
     const count = dims[0]! * dims[1]!;
     const perChannel = this.chance(0.5);
     const scaleDims = perChannel ? (outputAxis === 0 ? [dims[0]!, 1] : [1, dims[1]!]) : this.pick([[], [1], [1, 1]]);
@@ -278,6 +299,88 @@ class Writer {
       narrow: bits > 1 && this.chance(0.5),
       rounding: this.pick(ROUNDINGS),
     });
+  }
+
+  /** QuantizeLinear and DequantizeLinear, or Sign. */
+  plainQuantizer(x: string): string {
+    if (this.chance(0.3)) return this.op("Sign", [x]);
+    const type = this.pick(["INT8", "UINT8"] as const);
+    const zero = this.chance(0.5) ? 0 : type === "INT8" ? this.below(41) - 20 : this.below(256);
+    const operands = [this.number(this.scale(2 / 2 ** 7)), this.bytes(type, [], [zero])];
+    return this.op("DequantizeLinear", [this.op("QuantizeLinear", [x, ...operands]), ...operands]);
+  }
+
+  /** Constants and factors that a layer sums up. */
+  affine(x: string, width: number): string {
+    let y = x;
+    for (let n = this.below(4); n > 0; n--) {
+      y = this.pick<(y: string) => string>([
+        (y) => this.op("Add", [y, this.operand(width, () => this.normal())]),
+        (y) => this.op("Sub", [y, this.number(1)]),
+        (y) => this.op("Sub", [this.operand(width, () => this.below(3)), y]),
+        (y) => this.op("Mul", [this.number(this.pick([2, -1, 0.3])), y]),
+        (y) => this.op("Div", [y, this.number(this.pick([2, -3, 0.7]))]),
+        (y) => this.op("Neg", [y]),
+      ])(y);
+    }
+    return y;
+  }
+
+  /** Weights without a node of QONNX: bare, stored as bytes, or quantized by plain ops. */
+  plainWeights(dims: number[], outputAxis: 0 | 1): string {
+    const count = dims[0]! * dims[1]!;
+    const channels = dims[outputAxis]!;
+    const perChannel = this.chance(0.5);
+    // Of 16 bits, so that an f32 holds code · scale: the definition knows of no codes.
+    const scales = Array.from(
+      { length: perChannel ? channels : 1 },
+      () => Math.round(this.scale(0.1) * 2 ** 18) / 2 ** 18,
+    );
+    const scale = this.floats(perChannel ? (outputAxis === 0 ? [channels, 1] : [1, channels]) : [], scales);
+    const channelOf = (i: number): number => (outputAxis === 0 ? Math.floor(i / dims[1]!) : i % dims[1]!);
+    const half = this.pick([1, 2, 4, 8, 128]);
+    const codes = Array.from({ length: count }, () => this.below(2 * half) - half);
+    const latent = this.floats(dims, this.normals(count));
+    switch (this.below(6)) {
+      case 0:
+        return this.floats(
+          dims,
+          codes.map((code, i) => code * scales[perChannel ? channelOf(i) : 0]!),
+        );
+      case 1: {
+        const cast = this.op("Cast", [this.bytes("INT8", dims, codes)], { to: 1n });
+        return this.op("Mul", this.chance(0.5) ? [cast, scale] : [scale, cast]);
+      }
+      case 2: {
+        const zeros = scales.map(() => this.pick([128, 128, 127]));
+        const stored = codes.map((code, i) => Math.max(code, -127) + zeros[perChannel ? channelOf(i) : 0]!);
+        const axis = BigInt(outputAxis - (this.chance(0.5) ? 2 : 0));
+        const vector = perChannel ? [channels] : [];
+        return this.op(
+          "DequantizeLinear",
+          [this.bytes("UINT8", dims, stored), this.floats(vector, scales), this.bytes("UINT8", vector, zeros)],
+          { axis },
+        );
+      }
+      case 3: {
+        const operands = [this.number(this.scale(2 / 2 ** 7)), this.bytes("INT8", [], [0])];
+        return this.op("DequantizeLinear", [this.op("QuantizeLinear", [latent, ...operands]), ...operands]);
+      }
+      case 4: {
+        const negative = this.op("Less", [latent, this.number(0)]);
+        const signs = this.op("Where", [negative, this.number(-1), this.number(1)]);
+        return this.op("Mul", [this.chance(0.5) ? this.op("Sign", [latent]) : signs, scale]);
+      }
+      default: {
+        const mean = this.op("ReduceMean", [this.op("Abs", [latent])], { keepdims: this.pick([0n, 1n]) });
+        const rounded = this.op("Round", [this.op("Div", [latent, mean])]);
+        return this.op("Mul", [this.clip(rounded), mean]);
+      }
+    }
+  }
+
+  bytes(type: "INT8" | "UINT8", dims: number[], values: number[]): string {
+    return this.constant((name) => byteTensor(name, type, dims, values));
   }
 
   bias(outputs: number): string {
@@ -349,8 +452,9 @@ class Writer {
   }
 
   /** A quantizer between layers, perhaps with its scale applied again by hand. */
-  activation(x: string): string {
+  activation(x: string, width: number): string {
     let y = this.quantizeData(x);
+    if (this.#plain) return this.affine(y, width);
     if (this.chance(0.1)) y = this.op("Mul", [y, this.number(this.scale(2))]);
     if (this.chance(0.1)) y = this.op("Relu", [y]);
     if (this.chance(0.1)) y = this.op("Identity", [y]);

@@ -3,8 +3,7 @@ import { readBlob } from "../host/blob/read.ts";
 import { load, loadReference, type Session } from "../host/session.ts";
 import type { Variant } from "../host/variant.ts";
 import { ENGINES } from "./engines.ts";
-import { packingsOf } from "./module/programs.ts";
-import { accepts, VARIANTS } from "./variants.ts";
+import { accepts, packingsOf, VARIANTS } from "./variants.ts";
 
 /** The module with all ops, in plain instructions. */
 export const MODULE = VARIANTS.scalar!;

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { Engine } from "../host/engines/engine.ts";
+import type { PackingName } from "../host/program.ts";
 import { describeEngines } from "./engines.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
@@ -22,6 +23,14 @@ export function moduleNamed(target: string): Uint8Array {
   const path = join(PROJECT, "build", `${target}.wasm`);
   if (!existsSync(path)) throw new Error(`no ${path}: \`npm run build:wasm\` makes it`);
   return new Uint8Array(readFileSync(path)); // a copy, since small files share an ArrayBuffer
+}
+
+/** Packings that a variant runs. */
+export function packingsOf(module: Uint8Array): PackingName[] {
+  const everywhere: PackingName[] = ["sign32", "field2", "field3", "field4", "field8"];
+  if (module === VARIANTS.scalar) return everywhere;
+  if (module === VARIANTS.device) return [...everywhere, "trit4"];
+  return [...everywhere, "pair4", "sign128", ...(module === VARIANTS.relaxed ? ["field2x16" as const] : [])];
 }
 
 /** Whether an engine is to run a variant: Winch has no relaxed SIMD, nor has V8 of Node 20. */

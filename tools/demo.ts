@@ -1,5 +1,6 @@
 // The main job, which `npm start` runs: from a trained checkpoint to answers, and the proof that they are right.
 import { join, relative } from "node:path";
+import { classOf } from "../host/describe.ts";
 import { packageRoot } from "../host/engines/package_root.ts";
 import { convertFile, formatConversion } from "./commands/convert.ts";
 import { evaluate, formatAccuracy } from "./commands/eval.ts";
@@ -8,7 +9,7 @@ import { formatProof, isProven, prove } from "./commands/verify.ts";
 import { readFile } from "./files.ts";
 import { readSamples } from "./samples.ts";
 import { openSession } from "./sessions.ts";
-import { answer } from "./tasks.ts";
+import { printLines } from "./terminal/print.ts";
 
 /** Digits shown in full. */
 const SHOWN = 3;
@@ -22,8 +23,8 @@ const labels = join(digits, "inputs", "labels-idx1-ubyte.gz");
 const model = join(root, "build", "digits.tern");
 
 title(`Convert ${checkpoint}`);
-print(formatConversion(await convertFile(checkpoint, model)));
-print(["", `Written to ${model}.`]);
+printLines(formatConversion(await convertFile(checkpoint, model)));
+printLines(["", `Written to ${model}.`]);
 
 title("Run it on drawn digits, in V8");
 const blob = await readFile(model);
@@ -31,30 +32,28 @@ const inV8 = { engine: "v8", weights: "resident" } as const;
 const session = await openSession(blob, inV8);
 const samples = readSamples(ten, session.program);
 const outputs = session.run(samples.elements);
-for (let row = 0; row < SHOWN; row++) print([...formatRow(session.program, samples, outputs, row), ""]);
-const answers = Array.from({ length: samples.rows }, (_, row) => answer(outputs[0]!, row, samples.rows));
-print([`The next ${samples.rows - SHOWN} digits are read as ${answers.slice(SHOWN).join(" ")}.`]);
+for (let row = 0; row < SHOWN; row++) printLines([...formatRow(session.program, samples, outputs, row), ""]);
+const answers = Array.from({ length: samples.rows }, (_, row) =>
+  classOf("greatest", outputs[0]!.scores, row, samples.rows),
+);
+printLines([`The next ${samples.rows - SHOWN} digits are read as ${answers.slice(SHOWN).join(" ")}.`]);
 
 title("Evaluate it on 1,000 more");
-print([formatAccuracy(await evaluate(blob, images, labels, inV8))]);
+printLines([formatAccuracy(await evaluate(blob, images, labels, inV8))]);
 
 title("Prove that it computes what the checkpoint computes");
 const proof = await prove(model, checkpoint, { inputs: images });
-print(formatProof(proof));
+printLines(formatProof(proof));
 if (!isProven(proof)) process.exitCode = 1;
 
 title("What next");
-print([
-  `npx tern inspect ${model}`,
-  `npx tern run ${model} ${ten}`,
-  "npx tern convert yours.onnx -o yours.tern",
-  "npx tern doctor",
+printLines([
+  `npx littletern inspect ${model}`,
+  `npx littletern run ${model} ${ten}`,
+  "npx littletern convert yours.onnx -o yours.tern",
+  "npx littletern doctor",
 ]);
 
 function title(text: string): void {
-  console.log(`\n── ${text} ${"─".repeat(Math.max(0, 75 - text.length))}\n`);
-}
-
-function print(lines: string[]): void {
-  console.log(lines.join("\n"));
+  printLines(["", `── ${text} ${"─".repeat(Math.max(0, 75 - text.length))}`, ""]);
 }

@@ -1,12 +1,16 @@
+import { basename } from "node:path";
 import { InputError, type InputRows, type Program, sampleInputs } from "../host/index.ts";
+import { shown } from "../host/printable.ts";
 import { splitRows } from "../host/verify.ts";
-import { readChunks, readFile } from "./files.ts";
+import { readChunks } from "./files.ts";
 import { CHUNK_BYTES } from "./inputs/byte_stream.ts";
 import type { InputStream } from "./inputs/input.ts";
-import { join, openInput, readInput } from "./inputs/read.ts";
+import { join, openInput, readAll } from "./inputs/read.ts";
 import { fitRows } from "./inputs/rows.ts";
-import { formatShape } from "./inputs/shape.ts";
+import { elementCount, formatShape } from "./inputs/shape.ts";
+import { nameOf } from "./stdio.ts";
 import type { Picture } from "./terminal/picture.ts";
+import { conversionOf, inputText } from "./units.ts";
 
 /** Rows read at a time where all are wanted. */
 const PART_ROWS = 1024;
@@ -20,11 +24,14 @@ export interface Samples {
   elements: InputRows;
   /** Shape of a sample: as the file has it, and as the model has it. */
   shapes: number[][];
+  /** Where the samples come from and what their elements are to the model. */
+  meaning: string;
 }
 
 /** Samples that come as they are asked for. */
 export interface SampleStream {
   rows: number;
+  meaning: string;
   /**
    * The rows in order, once: `count` at a time, and what is left, as one array per input. A file is read to its end, whatever the
    * limit: InputError where it is damaged, which may come behind the last row.
@@ -36,36 +43,39 @@ export interface SampleStream {
 /** Samples that cover a model's quantizers, the same every time. */
 export function seededSamples(program: Program, rows: number): SampleStream {
   const inputs = sampleInputs(program, rows);
-  return { rows, batches: (count) => splitRows(program, inputs, count), close: () => {} };
+  const meaning = `seeded elements: ${program.inputs.map((_, i) => inputText(program, i)).join("; ")}`;
+  return { rows, meaning, batches: (count) => splitRows(program, inputs, count), close: () => {} };
 }
 
-/** Opens samples for the only input of a model. u8 samples for an input of real numbers are pictures, and stand for value / 255. */
+/** Opens samples for the only input of a model; `conversionOf` says what its elements become. */
 export function openSamples(
   path: string,
   program: Program,
   limit = Number.POSITIVE_INFINITY,
-): SampleStream & Omit<Samples, "elements"> {
+): SampleStream & Omit<Samples, "elements"> & { dtype: "u8" | "i8" | "i16" | "f32" } {
   if (program.inputs.length !== 1) {
     throw new InputError(`the model has ${program.inputs.length} inputs, expected 1: a file holds samples for one`);
   }
-  const { dtype, channels } = program.tensors[program.inputs[0]!]!;
+  const { channels } = program.tensors[program.inputs[0]!]!;
   const shape = program.description?.inputs[0]?.shape ?? [channels];
-  const input = openInput(readChunks(path, CHUNK_BYTES), path);
+  const name = nameOf(path);
+  const input = openInput(readChunks(path, CHUNK_BYTES), name);
   try {
-    const { rows: total, dtype: found, batches } = fitRows(input, shape, path);
-    if (found === "i32") throw new InputError(`${path}: elements are i32, expected ${dtype}`);
-    const isPicture = found === "u8" && dtype === "f32";
+    const { rows: total, dtype: found, batches } = fitRows(input, shape, name);
+    const { convert, dtype, meaning } = conversionOf(input.kind, found, program, name);
     const rows = Math.min(total, limit);
     return {
       rows,
       total,
+      dtype,
+      meaning: `${shown(basename(path))}: ${meaning}`,
       shapes: [sampleShape(input, channels), shape],
       *batches(count) {
         let left = rows * channels;
         for (const part of batches(count)) {
-          const elements = part.subarray(0, left) as InputRows;
+          const elements = part.subarray(0, left);
           left -= elements.length;
-          if (elements.length > 0) yield [isPicture ? Float32Array.from(elements, (value) => value / 255) : elements];
+          if (elements.length > 0) yield [convert(elements)];
         }
       },
       close: () => input.close(),
@@ -78,12 +88,13 @@ export function openSamples(
 
 /** Reads all samples at once. */
 export function readSamples(path: string, program: Program): Samples {
-  const { batches, close, ...samples } = openSamples(path, program);
+  const { batches, close, dtype, ...samples } = openSamples(path, program);
   const parts = function* () {
     for (const [elements] of batches(PART_ROWS)) yield elements!;
   };
   try {
-    return { ...samples, elements: join(parts(), path)! }; // there is at least one row
+    const { channels } = program.tensors[program.inputs[0]!]!;
+    return { ...samples, elements: join(parts(), dtype, samples.rows * channels, nameOf(path)) };
   } finally {
     close();
   }
@@ -121,12 +132,22 @@ function toBytes(sample: InputRows): Uint8Array {
 
 /** Reads one class per sample: whole numbers from 0 to `classes` − 1. */
 export async function readLabels(path: string, rows: number, classes: number): Promise<ArrayLike<number>> {
-  const { dtype, shape, data } = readInput(await readFile(path), path);
-  if (dtype === "f32") throw new InputError(`${path}: elements are f32, expected whole numbers`);
-  if (data.length !== rows || shape[0] !== rows) {
-    throw new InputError(`${path}: labels of shape ${formatShape(shape)}, expected one for each of ${rows} samples`);
+  const name = nameOf(path);
+  const input = openInput(readChunks(path, CHUNK_BYTES), name);
+  const { dtype, shape } = input;
+  try {
+    if (dtype === "f32") throw new InputError(`${name}: elements are f32, expected whole numbers`);
+    if (elementCount(shape) !== rows || shape[0] !== rows) {
+      throw new InputError(`${name}: labels of shape ${formatShape(shape)}, expected one for each of ${rows} samples`);
+    }
+    return checkLabels(readAll(input, name).data, classes, name);
+  } finally {
+    input.close();
   }
-  const bad = data.findIndex((label) => label < 0 || label >= classes);
+}
+
+function checkLabels(data: ArrayLike<number> & Iterable<number>, classes: number, path: string): ArrayLike<number> {
+  const bad = Array.prototype.findIndex.call(data, (label: number) => label < 0 || label >= classes);
   if (bad >= 0) throw new InputError(`${path}: label ${data[bad]} of sample ${bad}, expected 0 to ${classes - 1}`);
   return data;
 }

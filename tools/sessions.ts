@@ -1,4 +1,6 @@
+import { boardNames } from "../host/firmware/boards.ts";
 import { EngineError, load, loadReference, type Session, v8 } from "../host/index.ts";
+import { MAX_OPERATIONS } from "../host/limits.ts";
 import { bestModule, createWasmtime, openOnDevice } from "../host/node.ts";
 import { openRunners, type Runner } from "./runners.ts";
 import { countOption, UsageError } from "./usage.ts";
@@ -10,12 +12,31 @@ const ENGINES = ["v8", "wasmtime", "reference"];
 const DEVICE = "device:";
 const WEIGHTS: WeightsWay[] = ["resident", "streaming"];
 
+/** What --engine takes; a device may be a serial port, too. */
+const ENGINE_VALUES = [...ENGINES, ...boardNames().map((name) => `${DEVICE}${name}`)];
+
 /** The option of the commands that one engine runs. "device:microbit:wasm2c" is a board with a runtime, "device:/dev/ttyACM0" a serial port: openOnDevice. */
 export const ENGINE_ARG = {
   type: "string" as const,
   valueHint: "E",
-  description: "wasmtime, reference, device:BOARD",
+  values: ENGINE_VALUES,
+  description: "What runs it; a board is emulated, or at a serial port: device:/dev/ttyACM0",
 };
+
+/** Option of the commands that run models, or show them. */
+export const WORK_ARG = {
+  "limit-work": {
+    type: "string" as const,
+    valueHint: "N",
+    description: `Millions of operations a row may take, else ${MAX_OPERATIONS / 1e6}`,
+  },
+};
+
+/** What --limit-work says, in operations. */
+export function workOption(text: string | undefined): number | undefined {
+  const millions = countOption("limit-work", text);
+  return millions === undefined ? undefined : millions * 1e6;
+}
 
 /** Options of the commands that run a model. */
 export const SESSION_ARGS = {
@@ -26,6 +47,7 @@ export const SESSION_ARGS = {
     default: "resident" as const,
     description: "Where the weights lie",
   },
+  ...WORK_ARG,
 };
 
 /** More threads than that help nobody, and each takes 40 MB and more. */
@@ -45,6 +67,8 @@ export interface SessionOptions {
   /** As the command line says it. */
   engine: string;
   weights: WeightsWay;
+  /** Operations that a row may take (host/work.ts). Boards have no such limit: they are nobody's but the user's. */
+  maxOperations?: number | undefined;
 }
 
 /** What --engine says. Throws UsageError for an engine that we do not know. */
@@ -53,20 +77,24 @@ export function engineOption(engine: string): string {
   throw new UsageError(`--engine "${engine}", expected one of ${ENGINES.join(", ")}, ${DEVICE}BOARD`);
 }
 
-export async function openSession(blob: Uint8Array, { engine, weights }: SessionOptions): Promise<Session> {
+export async function openSession(
+  blob: Uint8Array,
+  { engine, weights, maxOperations }: SessionOptions,
+): Promise<Session> {
   if (isDevice(engine)) return openOnDevice(engine.slice(DEVICE.length), { blob });
-  if (engine === "reference") return loadReference(blob);
+  if (engine === "reference") return loadReference(blob, { maxOperations });
   const runs = engine === "v8" ? v8 : await createWasmtime();
-  return load({ ...(await bestModule(runs)), blob, engine: runs, weights });
+  return load({ ...(await bestModule(runs)), blob, engine: runs, weights, maxOperations });
 }
 
 /** A blob in one engine and in the reference. */
 export async function openOne(
   blob: Uint8Array,
   engine: string,
+  maxOperations?: number,
 ): Promise<{ sessions: Record<string, Session>; missing: string[] }> {
-  const session = await openSession(blob, { engine, weights: "resident" });
-  return { sessions: { reference: loadReference(blob), [session.engine]: session }, missing: [] };
+  const session = await openSession(blob, { engine, weights: "resident", maxOperations });
+  return { sessions: { reference: loadReference(blob, { maxOperations }), [session.engine]: session }, missing: [] };
 }
 
 export function isDevice(engine: string): boolean {
@@ -77,18 +105,26 @@ export function isDevice(engine: string): boolean {
  * Every session of a blob that can be had here (engine, variant, weights), by name; and what engine is missing, and why. Streaming ones are
  * those of variants that run the blob's packings.
  */
-export async function openAll(blob: Uint8Array): Promise<{ sessions: Record<string, Session>; missing: string[] }> {
+export async function openAll(
+  blob: Uint8Array,
+  maxOperations?: number,
+): Promise<{ sessions: Record<string, Session>; missing: string[] }> {
   const { runners, missing } = await openRunners();
-  return { sessions: await openIn(runners, blob), missing };
+  return { sessions: await openIn(runners, blob, maxOperations), missing };
 }
 
 /** The reference and these modules, both weight ways. */
-export async function openIn(runners: Runner[], blob: Uint8Array): Promise<Record<string, Session>> {
-  const sessions: Record<string, Session> = { reference: loadReference(blob) };
+export async function openIn(
+  runners: Runner[],
+  blob: Uint8Array,
+  maxOperations?: number,
+): Promise<Record<string, Session>> {
+  const sessions: Record<string, Session> = { reference: loadReference(blob, { maxOperations }) };
   for (const { engine, variant, module } of runners) {
     for (const weights of WEIGHTS) {
       try {
-        sessions[`${engine.name} ${variant} ${weights}`] = await load({ module, variant, blob, engine, weights });
+        const options = { module, variant, blob, engine, weights, maxOperations };
+        sessions[`${engine.name} ${variant} ${weights}`] = await load(options);
       } catch (error) {
         if (!(weights === "streaming" && error instanceof EngineError && error.kind === "packing")) throw error;
       }

@@ -1,33 +1,63 @@
-import { Packing } from "../blob";
-import { FIELD4, PAIR4, PANELS, SIGNS } from "../features";
-import { CORE, PACKINGS, SMALL } from "../profiles";
-import { panels as relaxedPanels } from "./relaxed/byte_panel";
-import { toBytes, Wide, wideOf } from "./relaxed/bytes";
-import { fieldCode as relaxedFieldCode } from "./relaxed/field_code";
-import { groupRowBytes, groupCode as relaxedGroupCode } from "./relaxed/group_code";
-import { signCode as relaxedSignCode } from "./relaxed/sign_code";
-import { signBit as coreSignBit } from "./scalar/bit_counts";
-import { fieldCode as scalarFieldCode } from "./scalar/field_code";
-import { packed, packedBytes, toPacked } from "./scalar/packed";
-import { planes, planesBytes, toPlanes } from "./scalar/planes";
-import { signBit as scalarSignBit } from "./scalar/sign_bit";
-import { signCode as scalarSignCode } from "./scalar/sign_code";
-import { bytesBytes } from "./simd/bytes";
-import { fieldCode as simdFieldCode } from "./simd/field_code";
-import { lanePanels } from "./simd/lane_panel";
-import { lanesBytes, toLanes, toNibbles } from "./simd/lanes";
-import { pairCode as simdPairCode } from "./simd/pair_code";
-import { panelBytes as simdPanelBytes } from "./simd/panel";
-import { signCode as simdSignCode } from "./simd/sign_code";
-import { signVector as simdSignVector } from "./simd/sign_vector";
-import { tablesBytes, toTables } from "./simd/tables";
+import { FEW_PACKINGS, TRIT4 } from "../features";
+import { LEAN, PACKINGS, SMALL } from "../profiles";
+import { fieldBits } from "./common/fields";
+import { panelBytes as bytesOfPanel } from "./common/panel";
+import { wideOf } from "./common/wide";
+import * as core from "./core";
+import * as relaxed from "./relaxed";
+import * as scalar from "./scalar";
+import * as simd from "./simd";
+import { CORE, RELAXED, SIMD } from "./variant";
 
 /**
- * The only file that knows which variants exist; it chooses by the compile-time constants ASC_FEATURE_SIMD and
- * ASC_FEATURE_RELAXED_SIMD (which implies the other), and what is not chosen is not compiled. A variant is a folder whose files
- * have the names and exports of scalar/; where one has none of its own, the next best serves. Contract: README.md.
+ * The only file that chooses between variants, by compile-time constants (variant.ts); what is not chosen is not compiled. All variants
+ * have the same files with the same exports. What the rest of the module must know of a variant, it asks here. Contract: README.md.
  */
-export function signBit(
+
+/** Rows from which on weights are unpacked once for all rows; none where there are no panels. */
+const PANEL_ROWS: u32 = RELAXED
+  ? relaxed.PANEL_ROWS
+  : SIMD
+    ? simd.PANEL_ROWS
+    : CORE
+      ? core.PANEL_ROWS
+      : scalar.PANEL_ROWS;
+
+/** Whether many rows share unpacked weights. */
+export const PANELS: bool = PANEL_ROWS != 0 && !LEAN;
+
+/** Whether a block is one channel and one row. */
+export const ONE_BY_ONE: bool = SMALL;
+
+/** Whether blocks are small, for little memory. */
+const SMALL_BLOCKS: bool = CORE || FEW_PACKINGS;
+
+/** The channels and rows whose sums a kernel is asked for at a time, where a post follows; more channels if there are fewer rows. */
+export const BLOCK_CHANNELS: u32 = SMALL && !(PACKINGS & TRIT4) ? 1 : SMALL_BLOCKS || SIMD ? 16 : 64;
+export const BLOCK_ROWS: u32 = SIMD ? 64 : 1;
+
+/** Whether thresholds are found by halving; otherwise all are compared, which vectors or fewest bytes make worth it. */
+export const HALVING: bool = !SMALL && (CORE || !(FEW_PACKINGS || SIMD));
+
+/** Whether arithmetic of 64 bits costs no more than of 32. */
+export const FREE_64_BITS: bool = SIMD;
+
+/** Whether a product of 64 bits may be a call, of some 50 instructions. */
+export const DEAR_64_BIT_PRODUCTS: bool = CORE;
+
+/** Whether a branch costs less than arithmetic that avoids it: there is no long pipeline to refill. */
+export const CHEAP_BRANCHES: bool = CORE;
+
+/** Whether the instructions of a product depend on the machine, as `dotProducts` tells. */
+export const DOT_PRODUCTS_VARY: bool = RELAXED;
+
+/** What a dot product of bytes is on this machine (common/wide.ts). */
+export function dotProducts(): i32 {
+  return wideOf();
+}
+
+/** sign32 × bits. */
+export function sign32Bit(
   weights: usize,
   weightStep: u32,
   channels: u32,
@@ -38,12 +68,17 @@ export function signBit(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (CORE) coreSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  else inline.always(scalarSignBit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  if (RELAXED)
+    inline.always(relaxed.sign32Bit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else if (SIMD)
+    inline.always(simd.sign32Bit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else if (CORE)
+    inline.always(core.sign32Bit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else inline.always(scalar.sign32Bit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
-/** In builds with SIMD. */
-export function signVector(
+/** sign128 × bits. */
+export function sign128Bit(
   weights: usize,
   weightStep: u32,
   channels: u32,
@@ -54,24 +89,16 @@ export function signVector(
   sums: usize,
   sumStep: u32,
 ): void {
-  inline.always(simdSignVector(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  if (RELAXED)
+    inline.always(relaxed.sign128Bit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else if (SIMD)
+    inline.always(simd.sign128Bit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else if (CORE)
+    inline.always(core.sign128Bit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else inline.always(scalar.sign128Bit(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
-/** In builds with SIMD. */
-export function pairCode(
-  weights: usize,
-  weightStep: u32,
-  channels: u32,
-  codes: usize,
-  codeStep: u32,
-  rows: u32,
-  inputs: u32,
-  sums: usize,
-  sumStep: u32,
-): void {
-  inline.always(simdPairCode(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
-}
-
+/** Binary weights × codes as they are: where kernels are to be small. */
 export function signCode<A>(
   weights: usize,
   weightStep: u32,
@@ -83,34 +110,16 @@ export function signCode<A>(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    inline.always(relaxedSignCode<A>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
-    return;
-  }
-  if (ASC_FEATURE_SIMD) {
-    inline.always(simdSignCode<A>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
-    return;
-  }
-  inline.always(scalarSignCode<A>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  if (RELAXED)
+    inline.always(relaxed.signCode<A>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else if (SIMD)
+    inline.always(simd.signCode<A>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else if (CORE)
+    inline.always(core.signCode<A>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else inline.always(scalar.signCode<A>(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
 }
 
-/** In builds with relaxed SIMD. */
-export function groupCode(
-  offset: i32,
-  weights: usize,
-  weightStep: u32,
-  channels: u32,
-  codes: usize,
-  codeStep: u32,
-  rows: u32,
-  inputs: u32,
-  sums: usize,
-  sumStep: u32,
-): void {
-  inline.always(relaxedGroupCode(offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
-}
-
-/** Of packings of fields, whose code is the bits of one. */
+/** Packings of fields, whose code is the bits of one, × codes as they are. */
 export function fieldCode<A>(
   packing: u32,
   offset: i32,
@@ -124,24 +133,37 @@ export function fieldCode<A>(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (ASC_FEATURE_RELAXED_SIMD) {
+  if (RELAXED)
     inline.always(
-      relaxedFieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+      relaxed.fieldCode<A>(
+        packing,
+        offset,
+        weights,
+        weightStep,
+        channels,
+        codes,
+        codeStep,
+        rows,
+        inputs,
+        sums,
+        sumStep,
+      ),
     );
-    return;
-  }
-  if (ASC_FEATURE_SIMD) {
+  else if (SIMD)
     inline.always(
-      simdFieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+      simd.fieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
     );
-    return;
-  }
-  inline.always(
-    scalarFieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
-  );
+  else if (CORE)
+    inline.always(
+      core.fieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
+  else
+    inline.always(
+      scalar.fieldCode<A>(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
 }
 
-/** In builds without SIMD, for packings whose rows are prepared (preparedBytes): those tell no longer of which type their codes were. */
+/** Signs and fields × prepared rows (isPrepared), which tell no longer of which type their codes were. */
 export function preparedCode(
   packing: u32,
   offset: i32,
@@ -155,22 +177,93 @@ export function preparedCode(
   sums: usize,
   sumStep: u32,
 ): void {
-  if (PACKINGS & FIELD4 && packing == Packing.field4) {
-    packed(-offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  } else {
-    const bias = PACKINGS & SIGNS && packing == Packing.sign32 ? 0 : 1 - offset;
-    planes(packing, bias, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-  }
+  if (RELAXED)
+    inline.always(
+      relaxed.preparedCode(
+        packing,
+        offset,
+        weights,
+        weightStep,
+        channels,
+        codes,
+        codeStep,
+        rows,
+        inputs,
+        sums,
+        sumStep,
+      ),
+    );
+  else if (SIMD)
+    inline.always(
+      simd.preparedCode(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
+  else if (CORE)
+    inline.always(
+      core.preparedCode(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
+  else
+    inline.always(
+      scalar.preparedCode(packing, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
 }
 
-/** Rows from which on weights are unpacked into a panel: a tile has two in relaxed builds, and three otherwise. */
-export const PANEL_ROWS: u32 = ASC_FEATURE_RELAXED_SIMD ? 4 : 5;
+/** pair4 × prepared rows. */
+export function pair4Code(
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  if (RELAXED)
+    inline.always(relaxed.pair4Code(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else if (SIMD)
+    inline.always(simd.pair4Code(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else if (CORE)
+    inline.always(core.pair4Code(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+  else inline.always(scalar.pair4Code(weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep));
+}
+
+/** field2x16 × prepared rows. */
+export function field2x16Code(
+  offset: i32,
+  weights: usize,
+  weightStep: u32,
+  channels: u32,
+  codes: usize,
+  codeStep: u32,
+  rows: u32,
+  inputs: u32,
+  sums: usize,
+  sumStep: u32,
+): void {
+  if (RELAXED)
+    inline.always(
+      relaxed.field2x16Code(offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
+  else if (SIMD)
+    inline.always(
+      simd.field2x16Code(offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
+  else if (CORE)
+    inline.always(
+      core.field2x16Code(offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
+  else
+    inline.always(
+      scalar.field2x16Code(offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
+}
 
 /** In builds with panels, for rows and packings that have one (panelBytes). */
 export function panelCode(
-  signed: bool,
   packing: u32,
   offset: i32,
+  signed: bool,
   panel: usize,
   weights: usize,
   weightStep: u32,
@@ -182,14 +275,11 @@ export function panelCode(
   sums: usize,
   sumStep: u32,
 ): void {
-  const bits = fieldBits(packing);
-  const factor = bits == 1 ? -2 : 1;
-  const bias = bits == 1 ? 1 : -offset;
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    relaxedPanels(
-      bits,
-      factor,
-      bias,
+  if (RELAXED)
+    relaxed.panelCode(
+      packing,
+      offset,
+      signed,
       panel,
       weights,
       weightStep,
@@ -201,65 +291,86 @@ export function panelCode(
       sums,
       sumStep,
     );
-    return;
-  }
-  lanePanels(
-    bits,
-    factor,
-    bias,
-    signed,
-    panel,
-    weights,
-    weightStep,
-    channels,
-    codes,
-    codeStep,
-    rows,
-    inputs,
-    sums,
-    sumStep,
-  );
+  else if (SIMD)
+    simd.panelCode(
+      packing,
+      offset,
+      signed,
+      panel,
+      weights,
+      weightStep,
+      channels,
+      codes,
+      codeStep,
+      rows,
+      inputs,
+      sums,
+      sumStep,
+    );
+  else if (CORE)
+    core.panelCode(
+      packing,
+      offset,
+      signed,
+      panel,
+      weights,
+      weightStep,
+      channels,
+      codes,
+      codeStep,
+      rows,
+      inputs,
+      sums,
+      sumStep,
+    );
+  else
+    scalar.panelCode(
+      packing,
+      offset,
+      signed,
+      panel,
+      weights,
+      weightStep,
+      channels,
+      codes,
+      codeStep,
+      rows,
+      inputs,
+      sums,
+      sumStep,
+    );
 }
 
-/** Whether rows for fields of `bits` bits are prepared as bytes; otherwise as i16. */
-function asBytes(bits: u32): bool {
-  if (ASC_FEATURE_RELAXED_SIMD) return bits != 8 || wideOf() != Wide.no;
-  return false;
-}
-
-/** Bits of a field, for packings of fields that divide a byte; 0 for others. */
-function fieldBits(packing: u32): u32 {
-  if (packing == Packing.sign32 || packing == Packing.sign128) return 1;
-  return packing == Packing.field2 || packing == Packing.field4 || packing == Packing.field8 ? packing : 0;
-}
-
-/** Bytes of the panel (simd/panel.ts) of an op of `rows` rows, for blocks of `height` rows; 0: it has none. */
+/** Bytes of the panel (common/panel.ts) of an op of `rows` rows, for blocks of `height` rows; 0: it has none. */
 export function panelBytes(packing: u32, rows: u32, height: u32): u32 {
-  return PANELS && rows >= PANEL_ROWS && fieldBits(packing) ? simdPanelBytes(height) : 0;
+  return PANELS && rows >= PANEL_ROWS && fieldBits(packing) ? bytesOfPanel(height) : 0;
 }
 
 /** Bytes of a prepared row of codes of an op of `rows` rows, a multiple of 16; 0: kernels of this packing take rows as they are. */
 export function preparedBytes(packing: u32, inputs: u32, rows: u32): u32 {
   if (SMALL) return 0;
-  if (ASC_FEATURE_SIMD && PACKINGS & PAIR4 && packing == Packing.pair4) return tablesBytes(inputs);
-  if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2x16) return groupRowBytes(inputs);
-  const bits = fieldBits(packing);
-  if (!bits || (bits == 8 && (!PANELS || rows < PANEL_ROWS))) return 0;
-  if (!ASC_FEATURE_SIMD) return PACKINGS & FIELD4 && bits == 4 ? packedBytes(inputs) : planesBytes(inputs);
-  return asBytes(bits) ? bytesBytes(bits, inputs) : lanesBytes(bits, inputs);
+  const many = PANELS && rows >= PANEL_ROWS;
+  if (RELAXED) return relaxed.preparedBytes(packing, inputs, many);
+  if (SIMD) return simd.preparedBytes(packing, inputs, many);
+  return CORE ? core.preparedBytes(packing, inputs, many) : scalar.preparedBytes(packing, inputs, many);
+}
+
+/** Whether rows of codes are prepared. */
+export function isPrepared(packing: u32, inputs: u32, rows: u32): bool {
+  return !SMALL && (FEW_PACKINGS || preparedBytes(packing, inputs, rows));
 }
 
 /** Writes a row of codes (i8 if `signed`, otherwise u8), one of `rows`, to `to`, as kernels of a packing want it. */
 export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, rows: u32, to: usize): void {
-  const bits = fieldBits(packing);
-  if (!ASC_FEATURE_SIMD) {
-    if (PACKINGS & FIELD4 && bits == 4) toPacked(signed, row, inputs, to);
-    else toPlanes(signed, bits, row, inputs, to);
-  } else if (PACKINGS & PAIR4 && packing == Packing.pair4) toTables(signed, row, inputs, to);
-  else if (ASC_FEATURE_RELAXED_SIMD && (!bits || asBytes(bits)))
-    toBytes(signed, bits ? bits : 8, row, inputs, to); // field2x16: in their own order
-  else {
-    toLanes(signed, bits, row, inputs, to);
-    if (bits == 4 && (!PANELS || rows < PANEL_ROWS)) toNibbles(inputs, to);
-  }
+  const many = PANELS && rows >= PANEL_ROWS;
+  if (RELAXED) relaxed.prepare(signed, packing, row, inputs, many, to);
+  else if (SIMD) simd.prepare(signed, packing, row, inputs, many, to);
+  else if (CORE) core.prepare(signed, packing, row, inputs, many, to);
+  else scalar.prepare(signed, packing, row, inputs, many, to);
 }
+
+/** Bytes from address 0 on that kernels keep for tables. */
+export const OWN_BYTES: u32 = PACKINGS & TRIT4 ? core.TRIT4_BYTES : 0;
+
+/** trit4 × codes, strip by strip (ops/trit4.ts): the same in all variants. */
+export { trit4Start, trit4Sums, trit4Tables } from "./core";

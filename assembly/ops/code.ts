@@ -1,6 +1,7 @@
 import { Activation, dtypeOf, Op, OWN_SHIFTS, Post } from "../blob";
-import { BIT_TENSOR, HALVING, LOOKUP, REQUANTIZE, SCORES, THRESHOLDS } from "../features";
-import { CORE, DTYPES, POSTS } from "../profiles";
+import { BIT_TENSOR, LOOKUP, REQUANTIZE, SCORES, THRESHOLDS } from "../features";
+import { DEAR_64_BIT_PRODUCTS, HALVING } from "../kernels";
+import { DTYPES, POSTS } from "../profiles";
 import { storeElement } from "./elements";
 import { storeSteps } from "./steps";
 
@@ -34,7 +35,7 @@ export function storeCodes(
   const end = sums + (count << 2);
   if (POSTS & REQUANTIZE && load<u8>(op, Op.post) == Post.requantize) {
     // a loop of its own, with all that an op's channels share in registers: a third of the time
-    const isBit = DTYPES & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
+    const isBit: bool = DTYPES & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
     const even: u32 = load<u8>(op, Op.rounding);
     const own = load<u8>(op, Op.flags) & OWN_SHIFTS;
     const codes = dtypeOf(tensor) == Activation.u8 ? 0xff : -1; // codes of the output's dtype
@@ -56,13 +57,12 @@ export function storeCodes(
     return;
   }
   for (; sums < end; record += step, sums += 4, channel++) {
-    inline.always(storeCode(op, record, load<i32>(sums), tensor, row, channel));
+    inline.always(storeCode(op, load<u8>(op, Op.post), record, load<i32>(sums), tensor, row, channel));
   }
 }
 
 /** Post of one integer, but for those that have a loop of their own: requantize above, thresholds where they are halved. */
-export function storeCode(op: usize, record: usize, x: i32, tensor: usize, row: usize, channel: u32): void {
-  const post: i32 = load<u8>(op, Op.post);
+export function storeCode(op: usize, post: i32, record: usize, x: i32, tensor: usize, row: usize, channel: u32): void {
   let code: i32 = 0;
   if (POSTS & LOOKUP && post == Post.lookup) code = load<i8>(record + (x & 0xff));
   else if (POSTS & THRESHOLDS && !HALVING) code = thresholds(record, load<u16>(op, Op.count), x);
@@ -81,7 +81,7 @@ function thresholds(record: usize, count: u32, x: i32): i32 {
 
 /** ⌊x · y / 2^32⌋. By halves on small cores, for some of which a product of 64 bits is a call of 50 instructions. */
 function highProduct(x: i32, y: i32): i32 {
-  if (!CORE) return <i32>((<i64>x * y) >> 32);
+  if (!DEAR_64_BIT_PRODUCTS) return <i32>((<i64>x * y) >> 32);
   const middle = (x >> 16) * (y & 0xffff) + (((x & 0xffff) * (y & 0xffff)) >>> 16); // this sum and the next fit
   const other = (x & 0xffff) * (y >> 16) + (middle & 0xffff);
   return (x >> 16) * (y >> 16) + (middle >> 16) + (other >> 16);

@@ -22,7 +22,7 @@ export function element(tensor: usize, row: usize, channel: u32): i32 {
 }
 
 /** Stores a code as element `channel` of a row; the bits of a row have been cleared. */
-export function storeElement(isBit: u32, row: usize, channel: u32, code: i32): void {
+export function storeElement(isBit: bool, row: usize, channel: u32, code: i32): void {
   if (!(DTYPES & BIT_TENSOR) || !isBit) {
     store<u8>(row + channel, code);
     return;

@@ -1,9 +1,8 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor, weightRowBytes } from "../blob";
+import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor } from "../blob";
 import {
   BIT_TENSOR,
-  OTHER_FIELDS,
+  FIELD2X16,
   PAIR4,
-  PANELS,
   packingOf,
   QUANTIZE,
   SIGN128,
@@ -12,25 +11,30 @@ import {
   weightOffset,
 } from "../features";
 import {
+  BLOCK_ROWS,
+  field2x16Code,
   fieldCode,
-  groupCode,
-  pairCode,
+  isPrepared,
+  ONE_BY_ONE,
+  PANELS,
+  pair4Code,
   panelBytes,
   panelCode,
   prepare,
   preparedBytes,
   preparedCode,
-  signBit,
+  sign32Bit,
+  sign128Bit,
   signCode,
-  signVector,
 } from "../kernels";
+import { weightRowBytes } from "../packings";
 import { DTYPES, OPS, PACKINGS, SMALL, STREAMS } from "../profiles";
-import { BLOCK_ROWS, blockChannels, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
+import { blockChannels, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
 import { storeCode, storeCodes } from "./code";
 import { element, elements } from "./elements";
-import { inStrips, strips } from "./strips";
+import { isTrit4, trit4 } from "./trit4";
 
 /**
  * The ops dense and quantize: an integer per row and output channel, then its code.
@@ -47,7 +51,7 @@ export function layer(op: usize): Status {
   const channels = load<u32>(output, Tensor.channels);
   const post = load<u8>(op, Op.post);
   const quantizes = OPS & QUANTIZE && load<u8>(op, Op.kind) == OpKind.quantize;
-  if (inStrips(op)) return strips(op);
+  if (isTrit4(op)) return trit4(op);
   const rowBytes = quantizes ? 0 : weightRowBytes(packingOf(op), inputs);
   let codes = firstRow(input);
   let codeStep = rowStride(input);
@@ -68,11 +72,11 @@ export function layer(op: usize): Status {
     if (STREAMS && !weights) return Status.ReadFailed;
     let records = weights + load<u32>(op, Op.recordsAt);
     do {
-      const width: u32 = SMALL ? 1 : post ? min(blockChannels(), last - first) : last - first;
+      const width: u32 = ONE_BY_ONE ? 1 : post ? min(blockChannels(), last - first) : last - first;
       let from = codes;
       let to = firstRow(output);
       for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
-        if (SMALL) {
+        if (ONE_BY_ONE) {
           let x: i32 = 0;
           if (quantizes) {
             x = element(input, from, first);
@@ -80,7 +84,7 @@ export function layer(op: usize): Status {
             inline.always(multiply(op, weights, rowBytes, 1, from, codeStep, 1, inputs, sums, 4));
             x = load<i32>(sums);
           }
-          if (post) inline.always(storeCode(op, records, x, output, to, first));
+          if (post) inline.always(storeCode(op, post, records, x, output, to, first));
           else store<i32>(to + (first << 2), x);
           from += codeStep;
           to += rowStride(output);
@@ -129,26 +133,26 @@ function multiply(
   sumStep: u32,
 ): void {
   const packing = packingOf(op);
-  const input = dtypeOf(inputOf(op));
+  const input = DTYPES & (BIT_TENSOR | SIGNED_INPUT) ? dtypeOf(inputOf(op)) : Activation.u8;
   if (DTYPES & BIT_TENSOR && input == Activation.bit) {
-    if (ASC_FEATURE_SIMD && PACKINGS & SIGN128 && packing == Packing.sign128) {
-      signVector(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
+    if (PACKINGS & SIGN128 && packing == Packing.sign128) {
+      sign128Bit(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     } else {
-      signBit(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
+      sign32Bit(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     }
     return;
   }
-  if (ASC_FEATURE_SIMD && PACKINGS & PAIR4 && packing == Packing.pair4) {
-    pairCode(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
+  if (PACKINGS & PAIR4 && packing == Packing.pair4) {
+    pair4Code(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
   const signed: bool = DTYPES & SIGNED_INPUT && input == Activation.i8;
   const offset = weightOffset(op);
   if (PANELS && panelBytes(packing, rows, BLOCK_ROWS)) {
     panelCode(
-      signed,
       packing,
       offset,
+      signed,
       prepared,
       weights,
       weightStep,
@@ -162,15 +166,15 @@ function multiply(
     );
     return;
   }
-  if (ASC_FEATURE_RELAXED_SIMD && packing == Packing.field2x16) {
-    groupCode(offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
+  if (PACKINGS & FIELD2X16 && packing == Packing.field2x16) {
+    field2x16Code(offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
-  if (!ASC_FEATURE_SIMD && !SMALL && (!(PACKINGS & OTHER_FIELDS) || preparedBytes(packing, inputs, rows))) {
+  if (isPrepared(packing, inputs, rows)) {
     preparedCode(packing, offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;
   }
-  if (PACKINGS & SIGNS && (SMALL || ASC_FEATURE_SIMD) && (packing == Packing.sign32 || packing == Packing.sign128)) {
+  if (PACKINGS & SIGNS && SMALL && packing == Packing.sign32) {
     if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     else signCode<u8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
     return;

@@ -22,7 +22,7 @@ export function storeSteps(
   const step: u32 = load<u16>(op, Op.recordStep);
   const all: u32 = load<u16>(op, Op.count);
   const end = channel + count;
-  const isBit = DTYPES & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
+  const isBit: bool = DTYPES & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
   if (isBit && all == 1 && !(channel & 7)) {
     for (; channel + 8 <= end; channel += 8) {
       let bits: i32 = 0;

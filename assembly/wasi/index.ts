@@ -33,13 +33,11 @@ export function _start(): void {
   const status = open(blob, fileBytes, work, <u32>arenaBytes + scratch, 0, 1);
   if (status) refuse(status);
 
-  const tensorCount: u32 = load<u16>(blob, Header.tensorCount);
   const inputs = opAt(load<u16>(blob, Header.opCount));
   const outputs = inputs + (load<u8>(blob, Header.inputCount) << 1);
   const end = outputs + (load<u8>(blob, Header.outputCount) << 1);
-  const inputBytes = sampleBytes(inputs, outputs, tensorCount);
-  const outputBytes = sampleBytes(outputs, end, tensorCount);
-  if (!inputBytes || !outputBytes) refuse(Status.BadHead);
+  const inputBytes = sampleBytes(inputs, outputs);
+  const outputBytes = sampleBytes(outputs, end);
 
   setRows(1);
   const samples = max<u32>(PIECE_BYTES / max(inputBytes, outputBytes), 1);
@@ -58,7 +56,7 @@ export function _start(): void {
     }
     filled += bytes;
     let to = results;
-    let sound = true;
+    let sound: bool = true;
     for (; filled - done >= inputBytes; done += inputBytes, to += outputBytes, sample++) {
       sound = writeInputs(inputs, outputs, piece + done);
       if (!sound) break;

@@ -11,7 +11,7 @@ let end: usize = 0;
 export function take(bytes: u64): usize {
   if (!end) end = (__heap_base + 15) & ~15;
   const at = end;
-  const pages = (at + bytes + 15 + 0xffff) >> PAGE_BITS; // rounded up, behind an aligned end
+  const pages = (at + min<u64>(bytes, 1 << 32) + 15 + 0xffff) >> PAGE_BITS; // rounded up, behind an aligned end
   const more = <i64>pages - memory.size();
   if (more > 0 && (pages > MAX_PAGES || memory.grow(<i32>more) < 0)) fail(Failure.Memory);
   end = (at + <usize>bytes + 15) & ~15;

@@ -7,18 +7,19 @@ const CODES = { bit: [-1, 1], u8: [0, 255], i8: [-128, 127] } as const;
 const UNUSED = 2 ** 31 - 1;
 
 /**
- * The least and the greatest code that a tensor of codes can hold, as far as what makes it tells: its dtype's where it is an input.
- * Assumes accumulators below 2^31 − 1, so it is good for choosing what is fast, not for proofs.
+ * For every tensor of codes of a program, the least and the greatest that it can hold, as far as the op that makes it tells: its dtype's
+ * where it is an input. Assumes accumulators below 2^31 − 1, so it is good for choosing what is fast, not for proofs.
  */
-export function codeRange(program: Program, tensor: number): [min: number, max: number] {
-  const { dtype } = program.tensors[tensor]!;
-  const [least, greatest] = CODES[dtype as keyof typeof CODES];
-  const makers = program.ops.filter(({ output }) => output === tensor);
-  if (makers.length === 0 || program.inputs.includes(tensor)) return [least, greatest];
-  const ranges = makers.map((op) => (op.kind === "argmax" || !op.post ? [least, greatest] : postRange(op.post)));
-  const min = Math.min(...ranges.map(([low]) => low!));
-  const max = Math.max(...ranges.map(([, high]) => high!));
-  return min >= least && max <= greatest ? [min, max] : [least, greatest]; // a code that does not fit wraps around
+export function codeRanges({ tensors, ops, inputs }: Program): (tensor: number) => [min: number, max: number] {
+  const makers = new Map(ops.map((op) => [op.output, op]));
+  for (const tensor of inputs) makers.delete(tensor);
+  return (tensor) => {
+    const [least, greatest] = CODES[tensors[tensor]!.dtype as keyof typeof CODES];
+    const op = makers.get(tensor);
+    if (!op || op.kind === "argmax" || !op.post) return [least, greatest];
+    const [min, max] = postRange(op.post);
+    return min >= least && max <= greatest ? [min, max] : [least, greatest]; // a code that does not fit wraps around
+  };
 }
 
 /** The least and the greatest code that a post makes. */
@@ -27,7 +28,7 @@ function postRange(post: QuantizeOp["post"]): [min: number, max: number] {
     case "requantize":
       return [post.lo, post.hi];
     case "lookup":
-      return [Math.min(...post.table), Math.max(...post.table)];
+      return [post.table.reduce((a, b) => Math.min(a, b)), post.table.reduce((a, b) => Math.max(a, b))];
     case "thresholds": {
       let [min, max] = [Infinity, -Infinity];
       for (let record = 0; record < post.records; record++) {

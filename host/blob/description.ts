@@ -1,15 +1,29 @@
 import { BlobError } from "../errors.ts";
-import type { Quantizer } from "../numbers/quantizer.ts";
+import { at, codeRange, type Quantizer, quantize, zeroPoint } from "../numbers/quantizer.ts";
 import { ROUNDINGS } from "../numbers/round.ts";
-import { STEP_KINDS, type Step } from "../numbers/step.ts";
+import { applySteps, STEP_KINDS, type Step } from "../numbers/step.ts";
+import { ELEMENTS, realOf, type Unit, unitProblem } from "../numbers/unit.ts";
 import type {
   Description,
   InputDescription,
+  Op,
   OpDescription,
   OutputDescription,
   Program,
+  Tensor,
   TensorDescription,
 } from "../program.ts";
+
+/** JSON takes up to some thirty times its bytes when it is parsed: arrays in arrays do. Numbers for each of 2^18 channels fit. */
+const MAX_BYTES = 2 ** 24;
+/** Of a name, in UTF-16 units. Those of nodes and weights in real networks take some hundred. */
+const MAX_TEXT = 2 ** 16;
+/** Of a shape; NumPy allows as many. */
+const MAX_AXES = 64;
+/** Functions of one number behind an input, or before an output; each is applied to every element. Real networks have some ten. */
+const MAX_STEPS = 1024;
+/** Choices of the converter. */
+const MAX_CHOICES = 64;
 
 /**
  * The description part: JSON in UTF-8, without spaces, names in alphabetical order. A number is the shortest text that reads back as
@@ -26,109 +40,221 @@ function canonical(_: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Reads and checks a description of `program`, which lies at byte `offset` of the blob. */
+/**
+ * Reads a description of `program`, which lies at byte `offset` of the blob, and checks every field: its type, its range, and that it fits
+ * the program. Throws BlobError.
+ */
 export function decodeDescription(bytes: Uint8Array, offset: number, program: Program): Description {
   const fail: Fail = (path, expected) => {
     throw new BlobError(offset, `description, ${path}: expected ${expected}`);
   };
+  if (bytes.length > MAX_BYTES) return fail(`${bytes.length} bytes`, `at most ${MAX_BYTES}`);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     return fail("text", "JSON in UTF-8");
   }
-  const channels = (tensor: number) => program.tensors[tensor]!.channels;
+  const { tensors, ops, inputs, outputs } = program;
+  const makers = new Map(ops.map((op) => [op.output, op]));
+  const isInput = new Set(inputs);
   const root = new Reader(json, "description", fail);
-  return {
+  const description: Description = {
     name: root.get("name").text(),
     source: root.get("source").with((source) => ({
       format: source.get("format").text(),
       file: source.get("file").text(),
       bytes: source.get("bytes").count(),
-      sha256: source.get("sha256").text(),
+      sha256: source.get("sha256").sha256(),
     })),
     converter: root.get("converter").with((converter) => ({
       version: converter.get("version").text(),
       choices: converter.get("choices").choices(),
     })),
-    inputs: root
-      .get("inputs")
-      .list(program.inputs.length, (input, i) => readInput(input, channels(program.inputs[i]!), program)),
-    outputs: root
-      .get("outputs")
-      .list(program.outputs.length, (output, i) => readOutput(output, channels(program.outputs[i]!))),
-    ops: root.get("ops").list(program.ops.length, readOp),
-    tensors: root.get("tensors").list(program.tensors.length, (tensor, i) => readTensor(tensor, channels(i))),
+    inputs: root.get("inputs").list(inputs.length, (input, i) => readInput(input, tensors[inputs[i]!]!.channels)),
+    outputs: root.get("outputs").list(outputs.length, (output, i) => {
+      return readOutput(output, tensors[outputs[i]!]!, makers.get(outputs[i]!), program);
+    }),
+    ops: root.get("ops").list(ops.length, (op, i) => readOp(op, ops[i]!)),
+    tensors: root.get("tensors").list(tensors.length, (tensor, i) => {
+      return readTensor(tensor, tensors[i]!.channels, isInput.has(i));
+    }),
   };
+  description.inputs.forEach((input, i) => {
+    const problem = codesProblem(program, description, makers, inputs[i]!, input);
+    if (problem) fail(`description.inputs[${i}].codes`, problem);
+  });
+  return description;
 }
 
-function readInput(input: Reader, channels: number, program: Program): InputDescription {
+/** Throws BlobError where the description of a program is none that a reader takes. */
+export function checkDescription(program: Program): void {
+  if (program.description) decodeDescription(encodeDescription(program.description), 0, program);
+}
+
+function readInput(input: Reader, channels: number): InputDescription {
+  const wide = input.get("wide");
   return {
     name: input.get("name").text(),
     shape: input.get("shape").shape(channels),
-    divide: input.get("divide").number(),
-    steps: input.get("steps").list(undefined, (step) => readStep(step, channels)),
+    unit: readUnit(input.get("unit"), input.get("shape").shape(channels)[0] ?? 1),
+    basis: input.get("basis").oneOf(["declared", "read", "assumed"]),
+    ...(wide.value !== undefined && { wide: wide.list({ most: MAX_STEPS }, (each) => readWide(each, channels)) }),
+    steps: readSteps(input.get("steps"), channels),
     quantizer: readQuantizer(input.get("quantizer"), channels),
-    codes: input.get("codes").codes(program, channels),
+    codes: input.get("codes").count(),
   };
 }
 
-function readOutput(output: Reader, channels: number): OutputDescription {
+function readWide(wide: Reader, channels: number) {
+  return {
+    steps: readSteps(wide.get("steps"), channels),
+    quantizer: readQuantizer(wide.get("quantizer"), channels),
+    scale: wide.get("scale").numbers(channels),
+  };
+}
+
+/** `axis` is the size of the input's first axis. */
+function readUnit(unit: Reader, axis: number): Unit {
+  const vector = (name: keyof Unit) => unit.get(name).numbers(axis);
+  const read: Unit = {
+    multiply: vector("multiply"),
+    divide: vector("divide"),
+    mean: vector("mean"),
+    std: vector("std"),
+  };
+  return unitProblem(read) === undefined ? read : unit.refuse("numbers that give every element one in f32");
+}
+
+/**
+ * What is expected of the tensor of an input's codes, if it is not so: that a host can write the codes of every real number there instead of
+ * the elements of `tensor`. It is that very tensor, or what the only op that reads the input makes of it.
+ */
+function codesProblem(
+  { tensors, ops, outputs }: Program,
+  description: Description,
+  makers: Map<number, Op>,
+  tensor: number,
+  { unit, wide, steps, codes, quantizer }: InputDescription,
+): string | undefined {
+  const to = tensors[codes];
+  if (!to || to.channels !== tensors[tensor]!.channels || !(to.dtype in CODES)) {
+    return `a tensor with ${tensors[tensor]!.channels} codes`;
+  }
+  const described = description.tensors[codes];
+  if (!described) return "a tensor that is described";
+  if (codes !== tensor) {
+    const op = makers.get(codes);
+    const readers = ops.filter(({ input }) => input === tensor).length;
+    const isMade = op?.kind === "quantize" && op.input === tensor && readers === 1 && !outputs.includes(tensor);
+    if (!isMade) return `tensor ${tensor}, or what its only reader makes of it`;
+  }
+  const [least, greatest] = CODES[to.dtype as keyof typeof CODES];
+  const all = codeRange(quantizer);
+  const ends = ELEMENTS[tensors[tensor]!.dtype];
+  const real = realOf(unit, to.channels);
+  for (let c = 0; c < to.channels; c++) {
+    // of more codes than a byte holds, elements reach some
+    const isWide = all.max - all.min > 255 && wide === undefined && ends;
+    const reached = isWide ? ends.map((e) => quantize(quantizer, applySteps(steps, real(e, c), c), c)) : [];
+    const [min, max] = isWide ? [Math.min(...reached), Math.max(...reached)] : [all.min, all.max];
+    const shift = zeroPoint(quantizer, c) + at(described.offset, c);
+    const fits = min - shift >= least && max - shift <= greatest && Number.isInteger(shift);
+    if (!fits || (to.dtype === "bit" && (quantizer.kind !== "bipolar" || shift !== 0))) {
+      return `codes of ${to.dtype}, found ${min - shift} to ${max - shift} in channel ${c}`;
+    }
+  }
+  return undefined;
+}
+
+/** Least and greatest code of a dtype. */
+const CODES = { bit: [-1, 1], u8: [0, 255], i8: [-128, 127] } as const;
+
+function readOutput(output: Reader, tensor: Tensor, maker: Op | undefined, program: Program): OutputDescription {
+  const { dtype, channels } = tensor;
+  const isIndex = maker?.kind === "argmax";
+  const kind = isIndex ? "index" : dtype in CODES ? "codes" : "scores";
+  const count = isIndex ? program.tensors[maker.input]!.channels : channels;
   const classes = output.get("classes");
   return {
     name: output.get("name").text(),
     shape: output.get("shape").shape(channels),
-    kind: output.get("kind").oneOf(["scores", "codes", "index"]),
+    kind: output.get("kind").oneOf([kind]),
     offset: output.get("offset").numbers(channels),
     scale: output.get("scale").numbers(channels),
-    steps: output.get("steps").list(undefined, (step) => readStep(step, channels)),
+    steps: readSteps(output.get("steps"), channels),
     softmax: output.get("softmax").flag(),
-    ...(classes.value !== undefined && { classes: classes.list(undefined, (name) => name.text()) }),
+    ...(classes.value !== undefined && {
+      classes: classes.list(count === 1 && !isIndex ? 2 : count, (name) => name.text()),
+    }),
   };
 }
 
-function readOp(op: Reader): OpDescription {
-  const weights = op.get("weights");
-  return { node: op.get("node").text(), ...(weights.value !== undefined && { weights: weights.text() }) };
+function readOp(op: Reader, { kind }: Op): OpDescription {
+  const weights = kind === "dense" ? op.get("weights") : undefined;
+  return { node: op.get("node").text(), ...(weights?.value !== undefined && { weights: weights.text() }) };
 }
 
-function readTensor(tensor: Reader, channels: number): TensorDescription | null {
-  if (tensor.value === null) return null;
+/** Elements of an input may wait for their quantizer; all other tensors hold a value of the graph. */
+function readTensor(tensor: Reader, channels: number, isInput: boolean): TensorDescription | null {
+  if (tensor.value === null && isInput) return null;
   return { value: tensor.get("value").text(), offset: tensor.get("offset").numbers(channels) };
+}
+
+function readSteps(steps: Reader, channels: number): Step[] {
+  return steps.list({ most: MAX_STEPS }, (step) => readStep(step, channels));
 }
 
 function readStep(step: Reader, channels: number): Step {
   const kind = step.get("kind").oneOf(STEP_KINDS);
-  const vector = (name: string) => Float64Array.from(step.get(name).numbers(channels));
-  if (kind === "relu") return { kind };
-  if (kind !== "batchnorm") return { kind, by: vector("by") };
-  return {
-    kind,
-    mean: vector("mean"),
-    variance: vector("variance"),
-    epsilon: step.get("epsilon").number(),
-    gamma: vector("gamma"),
-    beta: vector("beta"),
-  };
+  const vector = (name: string, isIn?: IsIn, expected?: string) =>
+    Float64Array.from(step.get(name).numbers(channels, isIn, expected));
+  switch (kind) {
+    case "relu":
+      return { kind };
+    case "min":
+    case "max":
+      return { kind, by: vector("by", () => true) }; // a bound may be infinite
+    case "div":
+      return { kind, by: vector("by", isFactor, "finite numbers other than 0") };
+    case "batchnorm": {
+      const epsilon = step.get("epsilon").number();
+      const isVariance = (x: number) => Number.isFinite(x) && x + epsilon > 0;
+      return {
+        kind,
+        mean: vector("mean"),
+        variance: vector("variance", isVariance, "finite numbers above 0 once epsilon is added"),
+        epsilon,
+        gamma: vector("gamma"),
+        beta: vector("beta"),
+      };
+    }
+    default:
+      return { kind, by: vector("by") };
+  }
 }
 
+const isFactor = (x: number) => Number.isFinite(x) && x !== 0;
+
 function readQuantizer(quantizer: Reader, channels: number): Quantizer {
-  const scale = Float64Array.from(quantizer.get("scale").numbers(channels));
+  const scale = Float64Array.from(quantizer.get("scale").numbers(channels, isFactor, "finite numbers other than 0"));
   if (quantizer.get("kind").oneOf(["int", "bipolar"]) === "bipolar") return { kind: "bipolar", scale };
   return {
     kind: "int",
     scale,
-    zero: Float64Array.from(quantizer.get("zero").numbers(channels)),
-    bits: quantizer.get("bits").count(),
+    zero: Float64Array.from(quantizer.get("zero").numbers(channels, Number.isSafeInteger, "integers")),
+    bits: quantizer.get("bits").number((x) => Number.isInteger(x) && x >= 1 && x <= 32, "1 to 32"),
     signed: quantizer.get("signed").flag(),
     narrow: quantizer.get("narrow").flag(),
     rounding: quantizer.get("rounding").oneOf(ROUNDINGS),
+    ...(quantizer.get("roundsFirst").value !== undefined && { roundsFirst: quantizer.get("roundsFirst").flag() }),
   };
 }
 
 type Fail = (path: string, expected: string) => never;
+type IsIn = (x: number) => boolean;
 
-/** A value of untrusted JSON and where it stands. */
+/** A value of untrusted JSON and where it stands. No method goes deeper than its own value, so depth is no danger. */
 class Reader {
   readonly value: unknown;
   readonly #path: string;
@@ -140,77 +266,101 @@ class Reader {
     this.#fail = fail;
   }
 
-  /** A property of an object; undefined where it has none. */
+  /** A property of an object; undefined where it has none of its own. */
   get(name: string): Reader {
-    if (typeof this.value !== "object" || this.value === null || Array.isArray(this.value))
-      return this.#fail(this.#path, "an object");
-    const value = Object.hasOwn(this.value, name) ? (this.value as Record<string, unknown>)[name] : undefined;
+    const value = Object.hasOwn(this.#object(), name) ? this.#object()[name] : undefined;
     return new Reader(value, `${this.#path}.${name}`, this.#fail);
+  }
+
+  refuse(expected: string): never {
+    return this.#fail(this.#path, expected);
+  }
+
+  #object(): Record<string, unknown> {
+    if (typeof this.value === "object" && this.value !== null && !Array.isArray(this.value)) {
+      return this.value as Record<string, unknown>;
+    }
+    return this.#fail(this.#path, "an object");
   }
 
   with<T>(read: (reader: Reader) => T): T {
     return read(this);
   }
 
-  list<T>(length: number | undefined, read: (reader: Reader, index: number) => T): T[] {
-    if (!Array.isArray(this.value) || (length !== undefined && this.value.length !== length)) {
-      return this.#fail(this.#path, length === undefined ? "a list" : `a list of ${length}`);
+  /** The entries of a list of so many, or of at most so many. */
+  list<T>(length: number | { most: number }, read: (reader: Reader, index: number) => T): T[] {
+    const [least, most] = typeof length === "number" ? [length, length] : [0, length.most];
+    if (!Array.isArray(this.value) || this.value.length < least || this.value.length > most) {
+      return this.#fail(this.#path, least === most ? `a list of ${most}` : `a list of at most ${most}`);
     }
     return this.value.map((value, i) => read(new Reader(value, `${this.#path}[${i}]`, this.#fail), i));
   }
 
   text(): string {
-    return typeof this.value === "string" ? this.value : this.#fail(this.#path, "text");
+    if (typeof this.value !== "string") return this.#fail(this.#path, "text");
+    return this.value.length <= MAX_TEXT ? this.value : this.#fail(this.#path, `at most ${MAX_TEXT} characters`);
+  }
+
+  sha256(): string {
+    return /^[0-9a-f]{64}$/.test(this.text()) ? this.text() : this.#fail(this.#path, "64 hexadecimal digits");
   }
 
   flag(): boolean {
     return typeof this.value === "boolean" ? this.value : this.#fail(this.#path, "true or false");
   }
 
-  number(): number {
-    if (this.value === "Infinity" || this.value === "-Infinity") return Number(this.value);
-    return typeof this.value === "number" ? this.value : this.#fail(this.#path, "a number");
+  number(isIn: IsIn = Number.isFinite, expected = "a finite number"): number {
+    const value = numberOf(this.value);
+    return value !== undefined && isIn(value) ? value : this.#fail(this.#path, expected);
   }
 
   count(): number {
-    const value = this.number();
-    return Number.isSafeInteger(value) && value >= 0 ? value : this.#fail(this.#path, "a count");
+    return this.number((x) => Number.isSafeInteger(x) && x >= 0, "a count");
   }
 
   oneOf<T extends string>(names: readonly T[]): T {
     const name = names.find((each) => each === this.value);
-    return name ?? this.#fail(this.#path, `one of ${names.join(", ")}`);
+    return name ?? this.#fail(this.#path, names.length === 1 ? names[0]! : `one of ${names.join(", ")}`);
   }
 
   /** One number, or one per channel. */
-  numbers(channels: number): number[] {
-    const numbers = this.list(undefined, (reader) => reader.number());
-    return numbers.length === 1 || numbers.length === channels
-      ? numbers
-      : this.#fail(this.#path, `1 or ${channels} numbers`);
+  numbers(channels: number, isIn: IsIn = Number.isFinite, expected = "finite numbers"): number[] {
+    const list = this.value;
+    if (!Array.isArray(list) || (list.length !== 1 && list.length !== channels)) {
+      return this.#fail(this.#path, `1 or ${channels} numbers`);
+    }
+    return list.map((entry, i) => {
+      const value = numberOf(entry);
+      return value !== undefined && isIn(value) ? value : this.#fail(`${this.#path}[${i}]`, expected);
+    });
   }
 
   /** Dimensions whose product is the number of channels. */
   shape(channels: number): number[] {
-    const shape = this.list(undefined, (reader) => reader.count());
+    const shape = this.list({ most: MAX_AXES }, (reader) => reader.count());
     return shape.reduce((a, b) => a * b, 1) === channels
       ? shape
       : this.#fail(this.#path, `a shape of ${channels} elements`);
   }
 
-  /** Index of a tensor that holds codes of so many channels. */
-  codes(program: Program, channels: number): number {
-    const tensor = program.tensors[this.count()];
-    const fits = tensor?.channels === channels && ["bit", "u8", "i8"].includes(tensor.dtype);
-    return fits ? this.count() : this.#fail(this.#path, `a tensor with ${channels} codes`);
+  /** Plain values by name. */
+  choices(): Record<string, string | number | boolean> {
+    const names = Object.keys(this.#object());
+    if (names.length > MAX_CHOICES) return this.#fail(this.#path, `at most ${MAX_CHOICES} choices`);
+    return Object.fromEntries(names.map((name) => [name, this.#choice(name)]));
   }
 
-  choices(): Record<string, string | number | boolean> {
-    if (typeof this.value !== "object" || this.value === null) return this.#fail(this.#path, "an object");
-    for (const name of Object.keys(this.value)) {
-      if (!["string", "number", "boolean"].includes(typeof this.get(name).value))
-        this.#fail(this.#path, "plain values");
-    }
-    return { ...this.value } as Record<string, string | number | boolean>;
+  #choice(name: string): string | number | boolean {
+    if (!/^[A-Za-z][A-Za-z0-9]{0,63}$/.test(name))
+      return this.#fail(this.#path, "names of at most 64 letters and digits");
+    const choice = this.get(name);
+    if (typeof choice.value === "boolean") return choice.value;
+    return typeof choice.value === "number" ? choice.number() : choice.text();
   }
+}
+
+/** A number as the description has it: infinite ones are text. */
+function numberOf(value: unknown): number | undefined {
+  if (value === "Infinity" || value === "-Infinity") return Number(value);
+  return typeof value === "number" ? value : undefined;
 }

@@ -1,8 +1,10 @@
+import { checkBytes } from "../arguments.ts";
 import { crc32 } from "../crc32.ts";
 import { Cursor } from "../cursor.ts";
 import { BlobError } from "../errors.ts";
 import { hasOwnShifts } from "../numbers/requantize.ts";
 import type { ActivationDtype, Op, Program, Requantize, Tensor, Thresholds, WeightDtype } from "../program.ts";
+import { checkArena } from "./arena.ts";
 import { decodeDescription } from "./description.ts";
 import {
   ABI_VERSION,
@@ -43,10 +45,14 @@ export function readBlob(bytes: Uint8Array): Program {
 
 /** The same, with the optional parts of a later format, which a writer can put back. */
 export function readWhole(bytes: Uint8Array): { program: Program; unknown: OptionalPart[] } {
+  checkBytes("blob", bytes);
   const cursor = new Cursor(bytes, (offset, message) => new BlobError(offset, message));
   const header = readHeader(cursor, bytes);
   const parts = readParts(cursor, header);
   const tensors = Array.from({ length: header.tensorCount }, () => readTensor(cursor, header));
+  const opsAt = cursor.offset;
+  const ops = readOps(cursor, bytes, header.opCount, tensors, parts.get(PART_KIND.weights)!);
+  const portsAt = cursor.offset;
   const port = () => index(cursor, "tensor", tensors.length);
   const program: Program = {
     modelId: header.modelId,
@@ -54,11 +60,12 @@ export function readWhole(bytes: Uint8Array): { program: Program; unknown: Optio
     maxRows: header.maxRows,
     arena: { fixed: header.arenaFixed, perRow: header.arenaPerRow },
     tensors,
-    ops: readOps(cursor, bytes, header.opCount, tensors, parts.get(PART_KIND.weights)!),
+    ops,
     inputs: Array.from({ length: header.inputCount }, port),
     outputs: Array.from({ length: header.outputCount }, port),
   };
   checkHeadSize(header, cursor);
+  checkArena(program, { ops: opsAt, ports: portsAt });
   const description = parts.get(PART_KIND.description);
   if (description) {
     cursor.seek(description.offset);
@@ -261,15 +268,14 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
   if (tileChannels === 0) fail("tiles of 0 channels, expected at least 1");
   const [from, to] = [tensors[input]!, tensors[output]!];
   const codes = (tensor: Tensor) => ["bit", "u8", "i8"].includes(tensor.dtype);
-  if (overlap(from, to)) fail(`tensors ${input} and ${output} overlap`);
   if (kind === "argmax") {
     if (from.dtype !== "i32" || to.dtype !== "i32" || to.channels !== 1) {
       fail(`${from.dtype} → ${to.dtype} × ${to.channels}, expected i32 → i32 × 1`);
     }
     if (post !== "none" && post !== "scores") fail(`post ${post}, expected none or scores`);
+    if (post === "none") return { at, op: { kind, input, output }, weights };
     const scores = { multiplier: new Int32Array(from.channels), offset: new BigInt64Array(from.channels) };
-    const op: Op = { kind, input, output, ...(post === "scores" && { scores, tileChannels }) };
-    return { at, op, weights };
+    return { at, op: { kind, input, output, scores, tileChannels }, weights };
   }
   const records = recordStep === 0 ? 1 : to.channels;
   const line = { ownShifts, left, right, lo, hi, rounding };
@@ -336,15 +342,6 @@ function emptyPost(
 
 /** Of 32-bit integers. */
 const MAX_SHIFT = 31;
-
-/** Whether two tensors share a byte, at one row or at many. */
-function overlap(a: Tensor, b: Tensor): boolean {
-  const shared = (rows: number) => {
-    const [startA, startB] = [a.fixed + a.perRow * rows, b.fixed + b.perRow * rows];
-    return startA < startB + rowStride(b) * rows && startB < startA + rowStride(a) * rows;
-  };
-  return shared(1) || shared(MAX_ROWS);
-}
 
 function checkHeadSize(header: Header, cursor: Cursor): void {
   const expected = align16(cursor.offset + 4);

@@ -1,6 +1,6 @@
-import { InputError } from "../errors.ts";
+import { checkOneOf } from "../arguments.ts";
 import type { DenseOp, Op, PackingName, Program } from "../program.ts";
-import { codeRange } from "./code_range.ts";
+import { codeRanges } from "./code_range.ts";
 import { hasPacking } from "./features.ts";
 import { packingOf, WEIGHTS } from "./pack/pack.ts";
 import { readWhole } from "./read.ts";
@@ -18,11 +18,13 @@ export function repack(blob: Uint8Array, target: Target): Uint8Array {
 
 /** A program with the packings and tiles of a target. */
 export function repackFor(program: Program, target: Target): Program {
-  if (!Object.hasOwn(TARGETS, target)) {
-    throw new InputError(`target "${target}", expected one of ${Object.keys(TARGETS).join(", ")}`);
-  }
+  checkOneOf("target", target, Object.keys(TARGETS));
   const { choices, tileChannels }: TargetChoices = TARGETS[target];
-  const packed = withPackings(program, (op) => chosen(choices, program, op) ?? WEIGHTS[op.dtype].packings[0].name);
+  const classes = codeClasses(program);
+  const packed = withPackings(
+    program,
+    (op) => chosen(choices, program, op, classes) ?? WEIGHTS[op.dtype].packings[0].name,
+  );
   return { ...packed, ops: packed.ops.map((op) => tiledFor(packed, op, tileChannels)) };
 }
 
@@ -62,9 +64,10 @@ export function repackForModule(
 ): Program {
   const runs = (packing: PackingName) => hasPacking(packings, packing);
   const choices = fastest.filter(({ packing }) => runs(packing));
+  const classes = codeClasses(program, known.inputs);
   const packed = withPackings(program, (op) => {
     const now = packingOf(op).name;
-    const names = [chosen(choices, program, op, known) ?? now, now, WEIGHTS[op.dtype].packings[0].name];
+    const names = [chosen(choices, program, op, classes, known) ?? now, now, WEIGHTS[op.dtype].packings[0].name];
     return names.find(runs) ?? now;
   });
   if (choices.length === 0) return packed;
@@ -80,20 +83,27 @@ function chosen(
   choices: readonly Choice[],
   program: Program,
   op: DenseOp,
-  { inputs, rows = 1, wide = true }: Known = {},
+  classOf: (tensor: number) => CodeClass,
+  { rows = 1, wide = true }: Known = {},
 ): PackingName | undefined {
   const outputs = program.tensors[op.output]!.channels;
-  const codeClass = (program.inputs.includes(op.input) && inputs) || codeClassOf(program, op.input);
+  const codeClass = classOf(op.input);
   return choices.find(
     ({ weights, codes = codeClass, channels = 0, rows: most = rows, wide: needsWide = false }) =>
       weights === op.dtype && codes === codeClass && channels <= outputs && rows <= most && (wide || !needsWide),
   )?.packing;
 }
 
-function codeClassOf(program: Program, tensor: number): CodeClass {
-  const [min, max] = codeRange(program, tensor);
-  if (max - min < NARROW) return "narrow";
-  return max > 127 ? "unsigned" : "signed";
+/** The class of the codes of a tensor; that of inputs is `ofInputs`, if given. */
+function codeClasses(program: Program, ofInputs?: CodeClass): (tensor: number) => CodeClass {
+  const ranges = codeRanges(program);
+  const inputs = new Set(program.inputs);
+  return (tensor) => {
+    if (ofInputs && inputs.has(tensor)) return ofInputs;
+    const [min, max] = ranges(tensor);
+    if (max - min < NARROW) return "narrow";
+    return max > 127 ? "unsigned" : "signed";
+  };
 }
 
 /** A program with other packings. An op whose packing changes gets the tiles that the writer chooses. */

@@ -3,7 +3,7 @@ import type { PackingName, WeightDtype } from "../program.ts";
 /** What a dense op's codes are known to be: `narrow` span at most NARROW values, `signed` fit an i8, `unsigned` may lie above 127. */
 export type CodeClass = "narrow" | "signed" | "unsigned";
 
-/** Pairs of so many values make do with one table of bytes (assembly/kernels/simd/tables.ts); others take two, at half the speed. */
+/** Pairs of so many values make do with one table of bytes (assembly/kernels/common/tables.ts); others take two, at half the speed. */
 export const NARROW = 31;
 
 /**
@@ -19,7 +19,7 @@ export interface Choice {
   packing: PackingName;
 }
 
-/** More rows share unpacked weights (assembly/kernels/simd/panel.ts), which two tables of pairs cannot keep up with. */
+/** More rows share unpacked weights (assembly/kernels/common/panel.ts), which two tables of pairs cannot keep up with. */
 const FEW_ROWS = 3;
 
 /** Fewer channels than a half of a group waste what its kernel gains. */
@@ -34,7 +34,7 @@ const VECTORS: Choice[] = [
 const INTERPRETED: Choice[] = [{ weights: "int3", packing: "field4" }];
 
 /**
- * For 32-bit cores, by way of C made from the module `device`: a table for four weights of all channels (assembly/kernels/scalar/strips.ts).
+ * For 32-bit cores, by way of C made from the module `device`: a table for four weights of all channels (assembly/kernels/core/trit4_code.ts).
  */
 const CORES: Choice[] = [{ weights: "ternary", packing: "trit4" }, ...INTERPRETED];
 
@@ -84,7 +84,7 @@ export const TARGETS = {
   "cortex-m3": { about: "the module `device` in C on a Cortex-M3", choices: CORES },
   "cortex-m4": { about: "the module `device` in C on a Cortex-M4 or M33", choices: CORES },
   "cortex-m7": { about: "the module `device` in C on a Cortex-M7", choices: CORES },
-  // A core with 16 KB of RAM has none for the code of strips; tiles of 320 instead of 2,048 bytes take 8 % more instructions (digits).
+  // A core with 16 KB of RAM has none for the code of trit4; tiles of 320 instead of 2,048 bytes take 8 % more instructions (digits).
   "cortex-m0:wasm3": {
     about: "small modules in wasm3 on a Cortex-M0, M0+ or M1, in small tiles",
     choices: [],

@@ -1,8 +1,10 @@
+import { checkProgram } from "../arguments.ts";
 import { crc32 } from "../crc32.ts";
 import { hasOwnShifts } from "../numbers/requantize.ts";
-import type { Op, Program, Requantize, Thresholds } from "../program.ts";
+import type { Op, Program, Requantize, Tensor, Thresholds } from "../program.ts";
 import { encodeDescription } from "./description.ts";
 import { featuresOf } from "./features.ts";
+import { checkField, putField } from "./fields.ts";
 import {
   ABI_VERSION,
   ACTIVATION,
@@ -37,20 +39,23 @@ export interface Part {
 }
 
 /**
- * A program as a blob (FORMAT.md). Canonical: the same program gives the same bytes.
+ * A program as a blob (FORMAT.md). Canonical: the same program gives the same bytes. Throws BlobError for what the format cannot hold: a number
+ * too large for its field, 10,000 outputs for example.
  * `unknown` are parts of a later format that a reader has skipped, in the order of their kinds.
  */
 export function writeBlob(program: Program, unknown: readonly Part[] = []): Uint8Array {
+  checkProgram(program);
   const tilings = program.ops.map((op) => tilingOf(program, op));
   const parts: Part[] = [{ kind: PART_KIND.weights, flags: REQUIRED, bytes: writeWeights(program, tilings) }];
   if (program.description) {
     parts.push({ kind: PART_KIND.description, flags: 0, bytes: encodeDescription(program.description) });
   }
   if (program.selfTest) parts.push({ kind: PART_KIND.selfTest, flags: 0, bytes: encodeSelfTest(program.selfTest) });
-  parts.push(...unknown);
+  for (const part of unknown) parts.push(part);
 
   const headBytes = headBytesOf(program, parts.length);
   const totalBytes = parts.reduce((at, part) => at + align16(part.bytes.length), headBytes);
+  checkField(HEADER.totalBytes, "u32", totalBytes, "bytes of the blob");
   const blob = new Uint8Array(totalBytes);
   const view = new DataView(blob.buffer);
   writeHeader(view, program, parts.length, headBytes);
@@ -58,8 +63,8 @@ export function writeBlob(program: Program, unknown: readonly Part[] = []): Uint
   let at = HEADER_BYTES;
   let offset = headBytes;
   for (const part of parts) {
-    view.setUint16(at + PART.kind, part.kind, true);
-    view.setUint16(at + PART.flags, part.flags, true);
+    putField(view, at + PART.kind, "u16", part.kind, "kind of a part");
+    putField(view, at + PART.flags, "u16", part.flags, "flags of a part");
     view.setUint32(at + PART.offset, offset, true);
     view.setUint32(at + PART.bytes, part.bytes.length, true);
     view.setUint32(at + PART.crc, crc32(part.bytes), true);
@@ -69,22 +74,22 @@ export function writeBlob(program: Program, unknown: readonly Part[] = []): Uint
   }
   for (const tensor of program.tensors) {
     view.setUint8(at + TENSOR.dtype, ACTIVATION[tensor.dtype]);
-    view.setUint16(at + TENSOR.height, tensor.height, true);
-    view.setUint16(at + TENSOR.width, tensor.width, true);
-    view.setUint32(at + TENSOR.channels, tensor.channels, true);
-    view.setUint32(at + TENSOR.fixed, tensor.fixed, true);
-    view.setUint32(at + TENSOR.perRow, tensor.perRow, true);
+    putField(view, at + TENSOR.height, "u16", tensor.height, "height of a tensor");
+    putField(view, at + TENSOR.width, "u16", tensor.width, "width of a tensor");
+    putField(view, at + TENSOR.channels, "u32", tensor.channels, "channels of a tensor");
+    putField(view, at + TENSOR.fixed, "u32", tensor.fixed, "fixed bytes before a tensor");
+    putField(view, at + TENSOR.perRow, "u32", tensor.perRow, "bytes per row before a tensor");
     at += TENSOR_BYTES;
   }
   let weights = headBytes;
   program.ops.forEach((op, i) => {
     const { tiles, tileBytes } = tilings[i]!;
-    writeOp(view, at, op, tilings[i]!, tiles === 0 ? 0 : weights);
+    writeOp(view, at, op, program.tensors[op.output]!, tilings[i]!, tiles === 0 ? 0 : weights);
     weights += tiles * tileBytes;
     at += OP_BYTES;
   });
   for (const tensor of [...program.inputs, ...program.outputs]) {
-    view.setUint16(at, tensor, true);
+    putField(view, at, "u16", tensor, "tensor of an input or output");
     at += 2;
   }
   view.setUint32(headBytes - 4, crc32(blob.subarray(8, headBytes - 4)), true);
@@ -107,27 +112,27 @@ function writeHeader(view: DataView, program: Program, parts: number, headBytes:
   view.setUint16(HEADER.abiVersion, ABI_VERSION, true);
   view.setUint32(HEADER.totalBytes, view.byteLength, true);
   view.setBigUint64(HEADER.modelId, program.modelId, true);
-  view.setUint32(HEADER.modelVersion, program.modelVersion, true);
+  putField(view, HEADER.modelVersion, "u32", program.modelVersion, "model version");
   view.setUint32(HEADER.headBytes, headBytes, true);
-  view.setUint16(HEADER.partCount, parts, true);
-  view.setUint16(HEADER.tensorCount, program.tensors.length, true);
-  view.setUint16(HEADER.opCount, program.ops.length, true);
-  view.setUint8(HEADER.inputCount, program.inputs.length);
-  view.setUint8(HEADER.outputCount, program.outputs.length);
-  view.setUint32(HEADER.maxRows, program.maxRows, true);
-  view.setUint32(HEADER.arenaFixed, program.arena.fixed, true);
-  view.setUint32(HEADER.arenaPerRow, program.arena.perRow, true);
+  putField(view, HEADER.partCount, "u16", parts, "number of parts");
+  putField(view, HEADER.tensorCount, "u16", program.tensors.length, "number of tensors");
+  putField(view, HEADER.opCount, "u16", program.ops.length, "number of ops");
+  putField(view, HEADER.inputCount, "u8", program.inputs.length, "number of inputs");
+  putField(view, HEADER.outputCount, "u8", program.outputs.length, "number of outputs");
+  putField(view, HEADER.maxRows, "u32", program.maxRows, "number of rows");
+  putField(view, HEADER.arenaFixed, "u32", program.arena.fixed, "fixed bytes of the arena");
+  putField(view, HEADER.arenaPerRow, "u32", program.arena.perRow, "bytes of the arena per row");
   view.setUint32(HEADER.ops, features.ops, true);
   view.setUint32(HEADER.packings, features.packings, true);
   view.setUint32(HEADER.posts, features.posts, true);
   view.setUint32(HEADER.dtypes, features.dtypes, true);
 }
 
-function writeOp(view: DataView, at: number, op: Op, tiling: Tiling, weights: number): void {
+function writeOp(view: DataView, at: number, op: Op, to: Tensor, tiling: Tiling, weights: number): void {
   view.setUint8(at + OP.kind, OP_KIND[op.kind]);
   view.setUint8(at + OP.post, POST[recordsOf(op).post]);
-  view.setUint16(at + OP.input, op.input, true);
-  view.setUint16(at + OP.output, op.output, true);
+  putField(view, at + OP.input, "u16", op.input, "input of an op");
+  putField(view, at + OP.output, "u16", op.output, "output of an op");
   if (op.kind === "dense") {
     view.setUint8(at + OP.dtype, WEIGHT[op.dtype]);
     view.setUint8(at + OP.packing, PACKING[packingOf(op).name]);
@@ -135,13 +140,14 @@ function writeOp(view: DataView, at: number, op: Op, tiling: Tiling, weights: nu
   view.setUint32(at + OP.weights, weights, true);
   view.setUint32(at + OP.tileBytes, tiling.tileBytes, true);
   view.setUint32(at + OP.recordsAt, tiling.recordsAt, true);
-  view.setUint16(at + OP.tileChannels, tiling.tileChannels, true);
-  view.setUint16(at + OP.recordStep, tiling.recordStep, true);
+  putField(view, at + OP.tileChannels, "u16", tiling.tileChannels, "channels of a tile");
+  putField(view, at + OP.recordStep, "u16", tiling.recordStep, "bytes of a record");
   if (op.kind === "argmax") return;
-  if (op.post?.kind === "thresholds") view.setUint16(at + OP.count, op.post.count, true);
+  if (op.post?.kind === "thresholds") putField(view, at + OP.count, "u16", op.post.count, "steps of a record");
   if (op.post?.kind === "requantize") {
-    view.setInt8(at + OP.lo, op.post.lo);
-    view.setInt8(at + OP.hi, op.post.hi);
+    const type = to.dtype === "u8" ? "u8" : "i8";
+    putField(view, at + OP.lo, type, op.post.lo, "least code");
+    putField(view, at + OP.hi, type, op.post.hi, "greatest code");
     view.setUint8(at + OP.rounding, ROUNDING[op.post.rounding]);
     if (hasOwnShifts(op.post)) view.setUint8(at + OP.flags, OWN_SHIFTS);
     else {
@@ -153,7 +159,9 @@ function writeOp(view: DataView, at: number, op: Op, tiling: Tiling, weights: nu
 
 /** The tiles of all ops, one after the other. */
 function writeWeights(program: Program, tilings: Tiling[]): Uint8Array {
-  const bytes = new Uint8Array(tilings.reduce((sum, { tiles, tileBytes }) => sum + tiles * tileBytes, 0));
+  const size = tilings.reduce((sum, { tiles, tileBytes }) => sum + tiles * tileBytes, 0);
+  checkField(HEADER.totalBytes, "u32", size, "bytes of weights");
+  const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   let at = 0;
   program.ops.forEach((op, i) => {

@@ -26,6 +26,16 @@ export function int64Tensor(name: string, dims: number[], values: ArrayLike<numb
   return { name, dims, data_type: DATA_TYPE.INT64, raw_data: new Uint8Array(raw.buffer) };
 }
 
+/** int8 or uint8 constant, as codes are stored. `dims` empty: a scalar. */
+export function byteTensor(
+  name: string,
+  type: "INT8" | "UINT8",
+  dims: number[],
+  values: ArrayLike<number>,
+): Draft<TensorProto> {
+  return { name, dims, data_type: DATA_TYPE[type], raw_data: Uint8Array.from(values, (value) => value & 255) };
+}
+
 /** A number is a float, a bigint an int; so `{ epsilon: 1e-5, transB: 1n, perm: [1n, 0n] }`. */
 export type AttributeValue = number | bigint | string | number[] | bigint[] | Draft<TensorProto>;
 
@@ -56,10 +66,14 @@ export function node(
   };
 }
 
-/** An f32 value; a string is a size that varies: `valueInfo("x", ["batch", 784])`. */
-export function valueInfo(name: string, shape: (number | string)[]): Draft<ValueInfoProto> {
+/** A value, f32 if not told; a string is a size that varies: `valueInfo("x", ["batch", 784])`. */
+export function valueInfo(
+  name: string,
+  shape: (number | string)[],
+  elem_type: number = DATA_TYPE.FLOAT,
+): Draft<ValueInfoProto> {
   const dim = shape.map((size) => (typeof size === "number" ? { dim_value: size } : { dim_param: size }));
-  return { name, type: { tensor_type: { elem_type: DATA_TYPE.FLOAT, shape: { dim } } } };
+  return { name, type: { tensor_type: { elem_type, shape: { dim } } } };
 }
 
 /** `opsets` by domain; "" is ONNX itself: `{ "": 13, "qonnx.custom_op.general": 1 }`. */

@@ -1,5 +1,6 @@
 import { CheckpointError } from "../errors.ts";
-import type { Node } from "../graph/graph.ts";
+import type { Node, Weights } from "../graph/graph.ts";
+import type { FreshName } from "../graph/names.ts";
 import { ATTRIBUTE_TYPE, type AttributeProto, type NodeProto, type TensorProto } from "./onnx_proto.ts";
 import { elements, type Tensor } from "./tensor.ts";
 
@@ -17,6 +18,10 @@ export interface Data {
   dims: number[];
   /** Size of the batch axis that the file declares; undefined if it varies. */
   batch: number | undefined;
+  /** Set for what QuantizeLinear gives, while only the shape changes: value / scale + zero. */
+  quantized?: { value: string; scale: Float64Array; zero: Float64Array };
+  /** Of an integer type: arithmetic wraps around and division truncates, until a Cast makes real numbers of it. */
+  integer?: boolean;
 }
 
 /** Known now: read from the file or folded. */
@@ -26,8 +31,15 @@ export interface Constant extends Tensor {
   name: string;
   /** Of an integer type: division truncates. */
   integer: boolean;
-  /** Set behind a quantizer, while only the shape and the scale change. */
+  /** The integer type that the file stores; undefined for results of arithmetic. */
+  stored?: IntegerType;
+  /** Set behind a quantizer, and of integers times a scale, while only the shape and the scale change. */
   grid?: Grid;
+}
+
+export interface IntegerType {
+  bits: number;
+  signed: boolean;
 }
 
 /** The same elements as integers: element = code · scale. */
@@ -36,8 +48,7 @@ export interface Grid {
   codes: Float64Array;
   scale: Float64Array;
   bits: number;
-  /** The quantizer changed the float values. */
-  latent: boolean;
+  found: Exclude<Weights["found"], "bare">;
 }
 
 /** Thrown by an op that is well-formed and cannot be converted; becomes one line of the `UnsupportedError`. */
@@ -67,11 +78,14 @@ export interface Call {
 /** What all nodes of an import share. */
 export interface Sink {
   nodes: Node[];
+  /** The same by the value that they define. */
+  makers: Map<string, Node>;
   notes: string[];
-  /** A value name, made from `wish`, that nothing else has. */
-  fresh(wish: string): string;
-  /** Counts elements that are about to be read or made against one limit, which bounds time and memory. */
+  fresh: FreshName;
+  /** Counts elements that are about to be made or looked at, and channels of nodes, against one limit (limits.ts). */
   spend(elements: number): void;
+  /** Counts elements that the file holds, which raise the limit. */
+  found(elements: number): void;
 }
 
 /** Sizes of one row, without the batch axis. */
@@ -175,7 +189,8 @@ export function attributesOf(node: NodeProto, where: string): Attributes {
     if (!attribute) return undefined;
     const value = (attribute.type ?? type) === type ? (pick(attribute) ?? zero) : undefined;
     if (value === undefined) {
-      throw new CheckpointError(`${where}: attribute "${name}" has type ${attribute.type}, expected ${type}`);
+      const found = attribute.type === undefined || attribute.type === type ? "no value" : `type ${attribute.type}`;
+      throw new CheckpointError(`${where}: attribute "${name}" has ${found}, expected one of type ${type}`);
     }
     return value;
   }

@@ -2,6 +2,7 @@ import { CheckpointError } from "../errors.ts";
 import type { Node } from "../graph/graph.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { applySteps, type Step } from "../numbers/step.ts";
+import { bitsOf } from "./grid.ts";
 import {
   axisOf,
   type Call,
@@ -22,8 +23,18 @@ import {
   shapeText,
   type Value,
 } from "./onnx_call.ts";
+import { FOLDED, foldUnary } from "./onnx_fold.ts";
 import { DATA_TYPE } from "./onnx_proto.ts";
-import { bipolarQuantizer, intQuantizer, quantizeConstant } from "./onnx_quant.ts";
+import {
+  bipolarQuantizer,
+  dequantizeConstant,
+  intQuantizer,
+  linearCodes,
+  linearOperands,
+  linearQuantizer,
+  quantizeConstant,
+  SIGN,
+} from "./onnx_quant.ts";
 import { readTensor } from "./onnx_tensor.ts";
 import { reshapeDims } from "./reshape.ts";
 import { broadcastDims, broadcastTo, concat, elements, take, transpose } from "./tensor.ts";
@@ -38,6 +49,9 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Quant: (call) => quant(call, intQuantizer),
   IntQuant: (call) => quant(call, intQuantizer),
   BipolarQuant: (call) => quant(call, bipolarQuantizer),
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+  Sign: sign,
 
   MatMul: matMul,
   Gemm: gemm,
@@ -49,10 +63,11 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Pow: (call) => arithmetic(call, "pow", undefined),
   Min: (call) => extremum(call, "min"),
   Max: (call) => extremum(call, "max"),
-  Neg: (call) => apply(call, operand(call, 0), [{ kind: "mul", by: vector(-1) }]),
+  Neg: negate,
   Sqrt: (call) => apply(call, operand(call, 0), [{ kind: "pow", by: vector(0.5) }]),
   Reciprocal: (call) => apply(call, operand(call, 0), [{ kind: "rdiv", by: vector(1) }]),
   Relu: (call) => apply(call, operand(call, 0), [{ kind: "relu" }]),
+  ...FOLDED,
   Clip: clip,
   HardTanh: hardTanh,
   BatchNormalization: batchNormalization,
@@ -86,6 +101,51 @@ function quant(call: Call, read: (call: Call, toVector: (c: Constant) => Float64
   requireFinite(call, x);
   call.sink.spend(3 * x.data.length);
   return quantizeConstant(x, quantizer);
+}
+
+/** Gives integers; a DequantizeLinear that undoes it gives the quantizer's own value. */
+function quantizeLinear(call: Call): Value {
+  const x = operand(call, 0);
+  const quantizer = linearQuantizer(call, (constant) => spread(call, constant, x));
+  if (x.kind === "constant") {
+    requireFinite(call, x);
+    call.sink.spend(5 * x.data.length);
+    return linearCodes(x, quantizer);
+  }
+  const { scale, zero } = quantizer;
+  const steps: Step[] = [{ kind: "div", by: scale }, ...offset("add", zero)];
+  const pieces: Piece[] = [{ op: "quantize", quantizer }, ...steps.map((step): Piece => ({ op: "step", step }))];
+  const integers = emit(call, x, pieces);
+  const value = call.sink.nodes.at(-pieces.length)!.output;
+  return { ...integers, quantized: { value, scale, zero } };
+}
+
+function dequantizeLinear(call: Call): Value {
+  const x = operand(call, 0);
+  const { scale, zero } = linearOperands(call, (constant) => spread(call, constant, x));
+  if (x.kind === "constant") {
+    requireFinite(call, x);
+    call.sink.spend(3 * x.data.length);
+    return dequantizeConstant(x, scale, zero);
+  }
+  const { quantized, ...integers } = x;
+  if (quantized && sameVector(quantized.scale, scale) && sameVector(quantized.zero, zero)) {
+    return { ...integers, value: quantized.value };
+  }
+  return apply(call, integers, [...offset("sub", zero), { kind: "mul", by: scale }]);
+}
+
+function offset(kind: "add" | "sub", by: Float64Array): Step[] {
+  return by.every((x) => x === 0) ? [] : [{ kind, by }];
+}
+
+function sameVector(a: Float64Array, b: Float64Array): boolean {
+  return a.length === b.length && a.every((x, i) => x === b[i]);
+}
+
+function sign(call: Call): Value {
+  const x = operand(call, 0);
+  return x.kind === "data" ? emit(call, x, [{ op: "quantize", quantizer: SIGN }]) : foldUnary(call, Math.sign);
 }
 
 // Matrix products
@@ -151,8 +211,9 @@ type Arithmetic = "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "pow";
 /** `right`: the step where the constant is the right operand; `left`: where it is the left one. */
 function arithmetic(call: Call, right: Arithmetic, left: Arithmetic | undefined): Value {
   const [a, b] = [operand(call, 0), operand(call, 1)];
+  refuseIntegers(a, b);
   if (a.kind === "constant" && b.kind === "constant") {
-    const swap = right === "mul" && b.grid !== undefined; // keeps the grid of quantized weights: s · W as W · s
+    const swap = right === "mul" && (b.grid !== undefined || b.data.length > a.data.length); // s · W as W · s keeps the grid
     const [x, y] = swap ? [b, a] : [a, b];
     const whole = enlarge(call, x, y.dims);
     const result = apply(call, whole, [{ kind: right, by: spread(call, y, whole) }]);
@@ -165,6 +226,21 @@ function arithmetic(call: Call, right: Arithmetic, left: Arithmetic | undefined)
     return apply(call, b, [{ kind: left, by: spread(call, a, b) }]);
   }
   throw new Refusal("both operands are data", "one data operand and a constant (no residual connections yet)");
+}
+
+/** Data of an integer type: what wraps around or truncates there is another function than that of real numbers. */
+function refuseIntegers(...operands: (Data | Constant)[]): void {
+  if (!operands.some((each) => each.kind === "data" && each.integer)) return;
+  throw new Refusal(
+    "it computes in the input's integer type, which wraps around and truncates",
+    "a Cast to FLOAT before it",
+  );
+}
+
+function negate(call: Call): Value {
+  const x = operand(call, 0);
+  refuseIntegers(x);
+  return apply(call, x, [{ kind: "mul", by: vector(-1) }]);
 }
 
 /** Of one data operand and any number of constants, or of constants only. */
@@ -326,8 +402,9 @@ function constantOp(call: Call): Value {
   const { attributes, output: name } = call;
   const tensor = attributes.tensor("value");
   if (tensor) {
-    call.sink.spend(elements(tensor.dims));
-    return { kind: "constant", name, ...readTensor(tensor, name) };
+    const read = readTensor(tensor, name);
+    call.sink.found(read.data.length);
+    return { kind: "constant", name, ...read };
   }
   const one = attributes.float("value_float") ?? attributes.int("value_int");
   const many = attributes.floats("value_floats") ?? attributes.ints("value_ints") ?? (one === undefined ? [] : [one]);
@@ -413,10 +490,11 @@ const INTEGER_TYPES: readonly number[] = [DATA_TYPE.INT32, DATA_TYPE.INT64];
 function cast(call: Call): Value {
   const x = operand(call, 0);
   const to = call.attributes.int("to") ?? 0;
-  if (FLOAT_TYPES.includes(to)) return x.kind === "data" ? x : { ...x, integer: false };
+  if (FLOAT_TYPES.includes(to)) return { ...x, integer: false };
   if (x.kind === "constant" && INTEGER_TYPES.includes(to)) {
     return constant(x.name, x.dims, x.data.map(Math.trunc), true);
   }
+  if (x.kind === "data" && x.integer && INTEGER_TYPES.includes(to)) return x; // inputs of 64 bits are read as 32
   throw new Refusal(`it casts to type ${to}`, "float32 data, quantized by Quant nodes");
 }
 
@@ -440,7 +518,7 @@ function argMax(call: Call): Value {
     throw new Refusal("it picks the last of equal values", "select_last_index = 0");
   }
   const dims = (call.attributes.int("keepdims") ?? 1) ? x.dims.with(axis, 1) : x.dims.toSpliced(axis, 1);
-  const before = call.sink.nodes.find((node) => node.output === x.value);
+  const before = call.sink.makers.get(x.value);
   if (before?.op !== "softmax") return emit(call, x, [{ op: "argmax" }], dims);
   call.sink.notes.push(`ArgMax "${call.name}" reads what Softmax "${before.name}" reads: softmax keeps the order`);
   return emit(call, { ...x, value: before.input }, [{ op: "argmax" }], dims);
@@ -452,15 +530,18 @@ type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, 
 type Piece = DistributiveOmit<Node, "name" | "input" | "output" | "channels">;
 
 /** Adds graph nodes, one reading the other, for one ONNX node; the last defines the ONNX node's output. */
-function emit(call: Call, x: Data, pieces: readonly Piece[], dims = x.dims): Data {
+function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly Piece[], dims = x.dims): Data {
   const { name, output: last, sink } = call;
   const result: Data = { ...x, dims };
   const channels = channelsOf(result);
+  sink.spend(channels * pieces.length);
   for (const [i, piece] of pieces.entries()) {
     const input = result.value;
     const output = i === pieces.length - 1 ? last : sink.fresh(`${last}_${i}`);
     const suffix = piece.op === "step" ? piece.step.kind : piece.op;
-    sink.nodes.push({ ...piece, name: i === 0 ? name : `${name}_${suffix}`, input, output, channels });
+    const node: Node = { ...piece, name: i === 0 ? name : `${name}_${suffix}`, input, output, channels };
+    sink.nodes.push(node);
+    sink.makers.set(output, node);
     result.value = output;
   }
   return result;
@@ -476,13 +557,25 @@ function apply(call: Call, x: Data | Constant, steps: readonly Step[]): Value {
       steps.map((step) => ({ op: "step", step })),
     );
   }
-  call.sink.spend((x.grid ? 2 : 1) * x.data.length);
+  call.sink.spend((x.grid ? 2 : 1) * x.data.length * steps.length);
   const map = (data: Float64Array): Float64Array => data.map((element, i) => applySteps(steps, element, i));
-  const { grid, ...rest } = x;
-  const result: Constant = { ...rest, data: map(x.data) };
-  if (grid && steps.every(onlyScales)) result.grid = { ...grid, scale: map(grid.scale) } satisfies Grid;
+  const { kind, name, dims, integer } = x;
+  const result: Constant = { kind, name, dims, integer, data: map(x.data) };
+  const grid = steps.every(onlyScales) ? (x.grid ?? integerGrid(call, x)) : undefined;
+  if (grid) result.grid = { ...grid, scale: map(grid.scale) } satisfies Grid;
   return result;
 }
+
+/** Integers that weights may have as codes, before a scale makes floats of them. */
+function integerGrid(call: Call, { data, dims, stored }: Constant): Grid | undefined {
+  if (dims.length < 2 || !data.every((x) => Number.isInteger(x) && Math.abs(x) <= MAX_INTEGER_CODE)) return undefined;
+  call.sink.spend(2 * data.length);
+  const scale = new Float64Array(data.length).fill(1);
+  return { codes: data, scale, bits: stored?.bits ?? bitsOf(data), found: "integers" };
+}
+
+/** Wider integers are no codes of weights. */
+const MAX_INTEGER_CODE = 128;
 
 function onlyScales(step: Step): boolean {
   return (step.kind === "mul" || step.kind === "div") && !step.by.includes(0);
@@ -493,7 +586,8 @@ function onlyScales(step: Step): boolean {
  * single entry where all are equal.
  */
 function spread(call: Call, constant: Constant, x: Data | Constant): Float64Array {
-  if (x.kind === "data") requireFinite(call, constant); // among constants NaN may be the batch size
+  if (x.kind === "constant") call.sink.spend(constant.data.length);
+  else requireFinite(call, constant); // among constants NaN may be the batch size
   const dims = x.kind === "data" && hasBatch(x.dims) ? [1, ...rowShape(x.dims)] : x.dims;
   const joint = broadcastDims(constant.dims, dims);
   if (`${joint}` !== `${dims}`) {

@@ -1,9 +1,10 @@
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { CheckpointError } from "../errors.ts";
+import { MAX_ENTRIES, MAX_MESSAGES } from "../limits.ts";
 
 // The part of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) that low-bit networks use: each
-// message as a type and, below, as a table of its fields. Fields that are not in the table are skipped, subgraphs and
-// sequence types among them; so no message contains itself, and nesting needs no limit.
+// message as a type and, below, as a table of its fields. Fields that are not in the table are skipped, sequence types among
+// them, and subgraphs stay bytes; so no message contains itself, and nesting needs no limit.
 
 export interface ModelProto {
   ir_version?: number;
@@ -31,6 +32,12 @@ export interface GraphProto {
   input: ValueInfoProto[];
   output: ValueInfoProto[];
   value_info: ValueInfoProto[];
+  sparse_initializer: SparseTensorProto[];
+}
+
+/** What names it; the rest is skipped. */
+export interface SparseTensorProto {
+  values?: { name?: string };
 }
 
 export interface NodeProto {
@@ -48,9 +55,13 @@ export interface AttributeProto {
   i?: number;
   s?: Uint8Array;
   t?: TensorProto;
+  /** A `GraphProto`: `subgraphReads` looks into it. */
+  g?: Uint8Array;
   floats: number[];
   ints: number[];
   strings: Uint8Array[];
+  /** Of `GraphProto`. */
+  graphs: Uint8Array[];
   type?: number;
 }
 
@@ -103,6 +114,8 @@ export const DATA_TYPE = {
   BOOL: 9,
   FLOAT16: 10,
   DOUBLE: 11,
+  UINT32: 12,
+  UINT64: 13,
   BFLOAT16: 16,
   UINT4: 21,
   INT4: 22,
@@ -164,9 +177,11 @@ const ATTRIBUTE = schema<AttributeProto>({
   i: [3, "int64"],
   s: [4, "bytes"],
   t: [5, TENSOR],
+  g: [6, "bytes"],
   floats: [7, "float", "repeated"],
   ints: [8, "int64", "repeated"],
   strings: [9, "bytes", "repeated"],
+  graphs: [11, "bytes", "repeated"],
   type: [20, "int32"],
 });
 
@@ -202,6 +217,10 @@ const VALUE_INFO = schema<ValueInfoProto>({
   type: [2, TYPE],
 });
 
+const SPARSE_TENSOR = schema<SparseTensorProto>({
+  values: [1, schema<{ name?: string }>({ name: [8, "string"] })],
+});
+
 const GRAPH = schema<GraphProto>({
   node: [1, NODE, "repeated"],
   name: [2, "string"],
@@ -209,6 +228,7 @@ const GRAPH = schema<GraphProto>({
   input: [11, VALUE_INFO, "repeated"],
   output: [12, VALUE_INFO, "repeated"],
   value_info: [13, VALUE_INFO, "repeated"],
+  sparse_initializer: [15, SPARSE_TENSOR, "repeated"],
 });
 
 const OPERATOR_SET_ID = schema<OperatorSetIdProto>({
@@ -225,10 +245,27 @@ const MODEL = schema<ModelProto>({
   metadata_props: [14, STRING_STRING_ENTRY, "repeated"],
 });
 
-/** A message in a file takes two bytes or more, here some hundred. Real networks have a few thousand. */
-const MAX_MESSAGES = 1 << 20;
-/** Entries of repeated fields, 8 bytes each here. Large tensors come as `raw_data`, which is not copied. */
-const MAX_ENTRIES = 1 << 24;
+/** Of a subgraph only what it reads and returns: values of the graph around it among them. */
+interface Subgraph {
+  node: { input: string[]; attribute: Pick<AttributeProto, "g" | "graphs">[] }[];
+  output: { name?: string }[];
+}
+
+const SUBGRAPH = schema<Subgraph>({
+  node: [
+    1,
+    schema<Subgraph["node"][number]>({
+      input: [1, "string", "repeated"],
+      attribute: [
+        5,
+        schema<Pick<AttributeProto, "g" | "graphs">>({ g: [6, "bytes"], graphs: [11, "bytes", "repeated"] }),
+        "repeated",
+      ],
+    }),
+    "repeated",
+  ],
+  output: [12, schema<{ name?: string }>({ name: [1, "string"] }), "repeated"],
+});
 
 type Message = Record<string, unknown>;
 
@@ -243,6 +280,26 @@ interface Progress {
 export function decodeModel(file: Uint8Array): ModelProto {
   const progress: Progress = { fileOffset: file.byteOffset, messages: 0, entries: 0 };
   return decode(MODEL, file, "model", progress) as unknown as ModelProto;
+}
+
+/** Names that the subgraphs of a node read or return, those inside them included. Subgraphs in subgraphs wait their turn: nothing recurs. */
+export function subgraphReads({ attribute }: NodeProto, where: string): string[] {
+  const names: string[] = [];
+  const waiting = attribute.flatMap(subgraphsOf);
+  for (const bytes of waiting) {
+    const progress: Progress = { fileOffset: bytes.byteOffset, messages: 0, entries: 0 };
+    const { node, output } = decode(SUBGRAPH, bytes, where, progress) as unknown as Subgraph;
+    for (const { name } of output) if (name) names.push(name);
+    for (const inner of node) {
+      for (const name of inner.input) if (name) names.push(name);
+      for (const graph of inner.attribute.flatMap(subgraphsOf)) waiting.push(graph);
+    }
+  }
+  return names;
+}
+
+function subgraphsOf({ g, graphs }: Pick<AttributeProto, "g" | "graphs">): Uint8Array[] {
+  return g ? [g, ...graphs] : graphs;
 }
 
 function decode(
@@ -291,10 +348,11 @@ function decodeField(
   const source = packed ? new BinaryReader(reader.bytes()) : reader;
   do {
     if (packed && source.pos === source.len) break; // an empty list
+    if (list) progress.entries += WIRE_TYPE[type] === WireType.LengthDelimited ? 8 : 1;
+    if (progress.entries > MAX_ENTRIES) throw new CheckpointError(`${path}: more than ${MAX_ENTRIES} entries`);
     const value = readScalar(type, source);
-    if (!list) message[name] = value;
-    else if (++progress.entries > MAX_ENTRIES) throw new CheckpointError(`${path}: more than ${MAX_ENTRIES} entries`);
-    else list.push(value);
+    if (list) list.push(value);
+    else message[name] = value;
   } while (packed);
 }
 

@@ -1,5 +1,5 @@
 import { CheckpointError } from "../errors.ts";
-import { MAX_AXES } from "./onnx_call.ts";
+import { type Constant, MAX_AXES } from "./onnx_call.ts";
 import { DATA_LOCATION, DATA_TYPE, type TensorProto } from "./onnx_proto.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -64,7 +64,7 @@ function integer(name: string, bits: ElementType["bits"], raw: ElementType["raw"
 }
 
 /** A constant of the file: finite, and of an integer type or not. */
-export function readTensor(proto: TensorProto, name: string): Tensor & { integer: boolean } {
+export function readTensor(proto: TensorProto, name: string): Tensor & Pick<Constant, "integer" | "stored"> {
   const where = `tensor "${name}"`;
   if (proto.data_location === DATA_LOCATION.EXTERNAL || proto.external_data.length > 0) {
     throw new CheckpointError(
@@ -80,7 +80,8 @@ export function readTensor(proto: TensorProto, name: string): Tensor & { integer
   const data = proto.raw_data ? readRaw(proto.raw_data, type, count, where) : readList(proto, type, count, where);
   const bad = data.findIndex((x) => !Number.isFinite(x));
   if (bad >= 0) throw new CheckpointError(`${where}: element ${bad} is ${data[bad]}, expected a finite number`);
-  return { dims: proto.dims, data, integer: type.integer };
+  const { integer, bits } = type;
+  return { dims: proto.dims, data, integer, ...(integer && { stored: { bits, signed: type.name.startsWith("INT") } }) };
 }
 
 /** Number of elements. Each factor and the product stay below 2^53, so nothing is lost. */

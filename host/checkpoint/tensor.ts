@@ -44,6 +44,7 @@ export function take(tensor: Tensor, axis: number, indices: readonly number[]): 
   const inner = elements(tensor.dims.slice(axis + 1));
   const size = tensor.dims[axis]!;
   const data = new Float64Array(outer * indices.length * inner);
+  if (data.length === 0) return { dims: tensor.dims.with(axis, indices.length), data }; // whatever the size of other axes
   for (let o = 0, to = 0; o < outer; o++) {
     for (const index of indices) {
       const from = (o * size + index) * inner;
@@ -60,6 +61,7 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const outer = elements(first.dims.slice(0, axis));
   const total = tensors.reduce((sum, tensor) => sum + tensor.dims[axis]!, 0);
   const data = new Float64Array(tensors.reduce((sum, tensor) => sum + tensor.data.length, 0));
+  if (data.length === 0) return { dims: first.dims.with(axis, total), data };
   for (let o = 0, to = 0; o < outer; o++) {
     for (const tensor of tensors) {
       const run = tensor.data.length / outer;

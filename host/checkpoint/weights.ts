@@ -1,4 +1,5 @@
 import type { Weights } from "../graph/graph.ts";
+import { findGrid } from "./grid.ts";
 import { type Constant, Refusal } from "./onnx_call.ts";
 
 /** The module multiplies int8 codes at most. */
@@ -12,9 +13,9 @@ const MANY_ZEROS = 0.6;
 export function weightsOf(constant: Constant): { weights: Weights; notes: string[] } {
   const [outputs, inputs] = constant.dims as [number, number];
   const { name } = constant;
-  const { codes, scale, found, bits } = constant.grid
+  const { codes, scale, found, bits, note } = constant.grid
     ? quantized(constant.grid, inputs, name)
-    : bare(constant.data, outputs, inputs, name);
+    : bare(constant.data, outputs, name);
   const outside = codes.findIndex((code) => !(code >= CODE_MIN && code <= CODE_MAX));
   if (outside >= 0) {
     throw new Refusal(
@@ -23,19 +24,22 @@ export function weightsOf(constant: Constant): { weights: Weights; notes: string
     );
   }
 
-  const notes: string[] = [];
-  if (found === "bare")
-    notes.push(`"${name}" has no quantizer; its values are −s, 0 and +s, so they are taken as they are`);
+  const notes: string[] = note ? [note] : [];
   const zeros = codes.reduce((count, code) => count + (code === 0 ? 1 : 0), 0) / codes.length;
   if (zeros === 1) notes.push(`"${name}" is all zero`);
   else if (zeros > MANY_ZEROS) notes.push(`${Math.round(zeros * 100)} % of "${name}" are zero`);
 
-  const weights: Weights = { name, outputs, inputs, codes: Int32Array.from(codes), scale: shortest(scale), found };
-  if (bits !== undefined) weights.bits = bits;
+  const weights = { name, outputs, inputs, codes: Int32Array.from(codes), scale: shortest(scale), found, bits };
   return { weights, notes };
 }
 
-type Coded = Pick<Weights, "found" | "bits"> & { codes: Float64Array; scale: Float64Array };
+interface Coded {
+  codes: Float64Array;
+  scale: Float64Array;
+  found: Weights["found"];
+  bits: number;
+  note?: string;
+}
 
 function quantized(grid: NonNullable<Constant["grid"]>, inputs: number, name: string): Coded {
   const scale = grid.scale.filter((_, i) => i % inputs === 0);
@@ -46,25 +50,26 @@ function quantized(grid: NonNullable<Constant["grid"]>, inputs: number, name: st
       "one scale per tensor or per output channel",
     );
   }
-  return { codes: grid.codes, scale, found: grid.latent ? "latent" : "on-grid", bits: grid.bits };
+  return { codes: grid.codes, scale, found: grid.found, bits: grid.bits };
 }
 
-/** Float weights that are −s, 0 or +s, with one s per output channel, need no quantizer: nothing is lost. */
-function bare(data: Float64Array, outputs: number, inputs: number, name: string): Coded {
-  const largest = data.reduce((most, x) => Math.max(most, Math.abs(x)), 0) || 1;
-  const scale = new Float64Array(outputs);
-  for (let m = 0; m < outputs; m++) {
-    scale[m] =
-      data.subarray(m * inputs, (m + 1) * inputs).reduce((most, x) => Math.max(most, Math.abs(x)), 0) || largest;
-  }
-  const codes = data.map((x, i) => x / scale[Math.floor(i / inputs)]!);
-  if (!codes.every((code) => code === 0 || Math.abs(code) === 1)) {
+/** Float weights that lie on a grid need no quantizer: nothing is lost. */
+function bare(data: Float64Array, outputs: number, name: string): Coded {
+  const grid = findGrid(data, outputs);
+  if (!grid) {
     throw new Refusal(
-      `its weights "${name}" are float numbers without a quantizer`,
+      `its weights "${name}" are float numbers without a quantizer, and no integers of 8 bits times a scale per output channel`,
       "a Quant or BipolarQuant node between the weights and this node (in Brevitas: a quantized layer)",
     );
   }
-  return { codes, scale, found: "bare" };
+  const { codes, scale, perTensor } = grid;
+  const binary = codes.every((code) => Math.abs(code) === 1);
+  const bits = binary ? 1 : grid.bits;
+  const ternary = codes.every((code) => Math.abs(code) <= 1) ? "−s, 0 and +s" : undefined;
+  const unit = perTensor ? Number(scale[0]!.toPrecision(4)) : "a scale per output channel";
+  const values = binary ? "−s and +s" : (ternary ?? `integers of ${bits} bits times ${unit}`);
+  const note = `"${name}" has no quantizer; its values are ${values}, so they are taken as they are`;
+  return { codes, scale, found: "bare", bits, note };
 }
 
 /** One entry where all are equal. */

@@ -20,5 +20,5 @@ export function noMemoryToHave(bytes: number, why: string): EngineError {
 
 /** An instance that is still in its start function, or is disposed. */
 export function notRunning(state: string): EngineError {
-  return new EngineError("memory", `the instance is ${state}`);
+  return new EngineError("state", `the instance is ${state}`);
 }

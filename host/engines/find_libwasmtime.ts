@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { EngineError } from "../errors.ts";
-import { packageRoot } from "./package_root.ts";
+import { npmRun, packageRoot } from "./package_root.ts";
 
 /** A file that should be libwasmtime. */
 export interface Found {
@@ -11,6 +13,8 @@ export interface Found {
   path: string;
   /** What led to it, for people. */
   by: string;
+  /** Checksums of which it must have one, where we fetched it. */
+  sha256?: string[];
 }
 
 /** Names of the library: in the Python package, in the C API release. */
@@ -32,7 +36,7 @@ const WHERE_IS_WASMTIME =
 
 /**
  * Libraries to try, in this order: the one named by TERN_WASMTIME, and then no other; the one in the Python package
- * `wasmtime`; those that `npm run wasmtime:install` fetched, newest first.
+ * `wasmtime`; the one that `npm run wasmtime:install` fetched, whose checksum libwasmtime.json has.
  */
 export async function* findLibwasmtime(): AsyncGenerator<Found> {
   const named = process.env.TERN_WASMTIME;
@@ -44,12 +48,24 @@ export async function* findLibwasmtime(): AsyncGenerator<Found> {
   const inPython = python && libraryIn(python);
   if (inPython) yield { path: inPython, by: "the Python package wasmtime" };
 
-  const cache = join(packageRoot(), ".cache", "wasmtime");
-  const versions = existsSync(cache) ? readdirSync(cache) : [];
-  for (const version of versions.sort((a, b) => b.localeCompare(a, "en", { numeric: true }))) {
-    const path = libraryIn(join(cache, version));
-    if (path) yield { path, by: "npm run wasmtime:install" };
-  }
+  const { version, wheels } = JSON.parse(readFileSync(join(packageRoot(), "host/engines/libwasmtime.json"), "utf8"));
+  const path = libraryIn(join(packageRoot(), ".cache", "wasmtime", version));
+  const files = Object.values(wheels as Record<string, { fileSha256: string }>);
+  if (path) yield { path, by: "npm run wasmtime:install", sha256: files.map(({ fileSha256 }) => fileSha256) };
+}
+
+/** Throws EngineError where a library that we fetched is not, byte by byte, what we fetched: half of it, or another file. (30 ms.) */
+export async function checkLibrary({ path, sha256 }: Found): Promise<void> {
+  if (!sha256) return; // a person's own
+  const found = createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
+  if (sha256.includes(found)) return;
+  const advice = `\`${npmRun("wasmtime:install")}\` fetches it anew`;
+  throw new EngineError(
+    "version",
+    `${path} is damaged: its sha256 is ${found}, which is no libwasmtime that we know; ${advice}`,
+  );
 }
 
 /** The library at a path that a person gave: the file, or a folder with it. */

@@ -91,15 +91,15 @@ const MEASURED = ["49", "50"];
 
 /** Room for the library to write into. Words are 64-bit, as pointers are. */
 export const struct = {
-  pointer: () => new BigUint64Array(1),
+  pointer: (): BigUint64Array => new BigUint64Array(1),
   /** wasm_byte_vec_t, wasm_valtype_vec_t: count, pointer. */
-  vec: () => new BigUint64Array(2),
+  vec: (): BigUint64Array => new BigUint64Array(2),
   /** wasmtime_instance_t */
-  instance: () => new BigUint64Array(2),
+  instance: (): BigUint64Array => new BigUint64Array(2),
   /** wasmtime_extern_t: the kind in the first byte; wasmtime_func_t in words 1 and 2 or wasmtime_memory_t in 1 to 3. */
-  extern: () => new BigUint64Array(4),
+  extern: (): BigUint64Array => new BigUint64Array(4),
   /** wasmtime_val_t[], 32 bytes each: the kind in the first byte, an i32 in bytes 8 to 11. */
-  vals: (count: number) => new Int32Array(8 * count),
+  vals: (count: number): Int32Array => new Int32Array(8 * count),
 };
 
 export const CRANELIFT = 1; // of wasmtime_strategy_t

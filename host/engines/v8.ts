@@ -1,4 +1,5 @@
 import { instantiateSync } from "@assemblyscript/loader";
+import { checkInstantiate } from "../arguments.ts";
 import { EngineError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { noFunction, noMemory, noMemoryToHave, notRunning, wrongArguments } from "./failures.ts";
@@ -9,7 +10,9 @@ export const v8: Engine = {
   name: "v8",
   version: globalThis.process?.versions?.v8 ?? globalThis.navigator?.userAgent ?? "",
 
-  async instantiate(wasm, { memoryBytes, imports }) {
+  async instantiate(wasm, options) {
+    checkInstantiate(wasm, options);
+    const { memoryBytes, imports } = options;
     const thrown: unknown[] = []; // by the import, in the run under way
     let state: "starting" | "running" | "disposed" = "starting";
     const board = {

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import { checkBytes, checkInstantiate, checkObject, checkOneOf, checkOptional, checkWhole } from "../arguments.ts";
 import { EngineError, type EngineFailure } from "../errors.ts";
 import type { Engine, Instance, InstantiateOptions } from "./engine.ts";
 import { noFunction, noMemory, noMemoryToHave, notRunning, wrongArguments } from "./failures.ts";
-import { type Found, findLibwasmtime, namedLibrary } from "./find_libwasmtime.ts";
+import { checkLibrary, type Found, findLibwasmtime, namedLibrary } from "./find_libwasmtime.ts";
 import {
   CRANELIFT,
   EXTERN_FUNC,
@@ -51,7 +52,10 @@ export interface WasmtimeInstance extends Instance {
  * Throws EngineError: "missing" where there is none, "version" for one whose structs we do not know.
  */
 export async function createWasmtime(options: WasmtimeOptions = {}): Promise<WasmtimeEngine> {
+  checkObject("options", options as unknown);
   const { library, compiler = "cranelift" } = options;
+  checkOptional("library", library, "string");
+  checkOneOf("compiler", compiler, ["cranelift", "winch", "pulley"]);
   if (library !== undefined) return open({ path: namedLibrary(library), by: "the option library" }, compiler);
   let refusal: unknown;
   for await (const found of findLibwasmtime()) {
@@ -70,6 +74,9 @@ const engines = new Map<string, WasmtimeEngine>();
 async function open(library: Found, compiler: WasmtimeCompiler): Promise<WasmtimeEngine> {
   const koffi = await loadKoffi();
   const key = `${compiler} ${library.path}`;
+  const known = engines.get(key);
+  if (known) return known;
+  await checkLibrary(library);
   const engine = engines.get(key) ?? engineOf(loadLibwasmtime(koffi, library.path), library, compiler);
   engines.set(key, engine);
   return engine;
@@ -83,10 +90,14 @@ function engineOf(lib: Libwasmtime, library: Found, compiler: WasmtimeCompiler):
     version: lib.version,
     library,
     async instantiate(wasm, options) {
+      checkInstantiate(wasm, options);
       const { engine, compile } = options.fuel === undefined ? compilers.plain : compilers.metered;
       return start(lib, engine, compile(wasm), options);
     },
-    compile: (wasm) => serialize(lib, compilers.plain.compile(wasm)),
+    compile(wasm) {
+      checkBytes("module", wasm);
+      return serialize(lib, compilers.plain.compile(wasm));
+    },
   };
 }
 
@@ -170,6 +181,7 @@ function start(lib: Libwasmtime, engine: bigint, module: bigint, options: Instan
     if (state !== "running") throw notRunning(state);
     const target = exported.get(name) ?? lookUp(name);
     if (args.length !== target.params) throw wrongArguments(name, target.params, args.length);
+    for (const arg of args) checkWhole(`argument of "${name}"`, arg, -(2 ** 31), 2 ** 32 - 1);
     for (let i = 0; i < args.length; i++) target.args[8 * i + 2] = args[i]!;
     thrown.length = 0;
     refuel();

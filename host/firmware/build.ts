@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { EngineError } from "../errors.ts";
+import { inTemporaryFolder } from "../leftovers.ts";
 import type { Board } from "./boards.ts";
 import { CORES } from "./cores.ts";
 import { CACHE } from "./folder.ts";
@@ -18,6 +19,8 @@ export interface Image {
   elf: string;
   /** What the code region of flash holds, from its first byte. */
   code: Uint8Array;
+  /** Paths of the objects that it was linked of, by name. */
+  objects: Record<string, string>;
 }
 
 /** How all of a firmware is linked: no start files and of libc no more than what is called, which is memcpy and memset. */
@@ -69,8 +72,9 @@ export async function buildImage(
     });
     await run(`${tools}objcopy`, ["-O", "binary", "firmware.elf", "firmware.bin"], scratch, packages);
   });
-  const elf = join(folder, "firmware.elf");
-  return { elf, code: new Uint8Array(await readFile(join(folder, "firmware.bin"))) };
+  const paths = steps.map(({ object, kept }) => [object, join(kept ? keptFolder : folder, object)] as const);
+  const code = new Uint8Array(await readFile(join(folder, "firmware.bin")));
+  return { elf: join(folder, "firmware.elf"), code, objects: Object.fromEntries(paths) };
 }
 
 /** A folder of the cache for what is made of `parts` alone. */
@@ -82,16 +86,12 @@ function folderFor(name: string, parts: unknown): string {
 /** Has `make` fill a folder, unless it is there; all of it or nothing. */
 async function makeFolder(folder: string, make: (scratch: string) => Promise<void>): Promise<void> {
   if (existsSync(folder)) return;
-  await mkdir(CACHE, { recursive: true });
-  const scratch = await mkdtemp(join(CACHE, "new-"));
-  try {
+  await inTemporaryFolder(CACHE, async (scratch) => {
     await make(scratch);
     await rename(scratch, folder).catch((error) => {
       if (!existsSync(folder)) throw error; // another process was faster
     });
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  });
 }
 
 /** A call of the compiler: its arguments, the source and the object that it makes. */
@@ -141,6 +141,6 @@ export async function run(program: string, args: string[], cwd: string, packages
     if (code === "ENOENT") {
       throw new EngineError("missing", `no ${program}: \`apt-get install ${packages.join(" ")}\` gets it, on Debian`);
     }
-    throw new EngineError("compile", `${program} ${args.join(" ")}:\n${stderr}`);
+    throw new EngineError("compile", `${program} ${args.join(" ")}:`, ...(stderr ?? "").trimEnd().split("\n"));
   }
 }

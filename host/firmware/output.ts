@@ -1,19 +1,23 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { EngineError } from "../errors.ts";
+import { inTemporaryFolder } from "../leftovers.ts";
 import { VERSION } from "../version.ts";
 import type { Board } from "./boards.ts";
-import { buildImage, compile, compileSteps, LINK, run, SECTIONS, type Step } from "./build.ts";
+import { buildImage, compileSteps, LINK, run, SECTIONS, type Step } from "./build.ts";
 import { CORES } from "./cores.ts";
 import { type Chunk, flatImage, intelHex } from "./hex.ts";
 import { boardProject, libraryProject, type Project } from "./project.ts";
 import type { Runtime } from "./runtimes.ts";
 import type { Source } from "./source.ts";
 
-/** What `writeFirmware` made. */
-export interface Written {
-  /** Names in the folder, in order. */
-  files: string[];
+/** Files for a folder: C, and what was made of it. */
+export interface Made {
+  /** Contents by name, in the order in which make would build them. Text or bytes. */
+  files: Record<string, string | Uint8Array>;
+  /** Names of those that are by the way: objects, from which make goes on. */
+  byTheWay: string[];
   /** Bytes of code in flash; undefined where nothing was compiled. */
   codeBytes?: number;
   /** Why there is no image, or no ELF file. */
@@ -28,13 +32,12 @@ const BLOB_SOURCE = `/* The model, in its own part of flash: another one rebuild
  * A C project for a board with a model in its flash, and, where the cross compiler is there, its ELF, BIN and HEX. BIN and HEX need no compiler
  * where the code has been built before: they are that code and the blob.
  */
-export async function writeFirmware(
-  folder: string,
+export async function makeFirmware(
   board: Board,
   runtime: Runtime,
   module: Uint8Array,
   blob: Uint8Array,
-): Promise<Written> {
+): Promise<Made> {
   if (blob.length > board.blob.bytes) {
     throw new EngineError(
       "memory",
@@ -60,34 +63,45 @@ export async function writeFirmware(
     [MODEL]: blob,
     Makefile: makefile,
   };
+  const made: Made = { files, byTheWay: [] };
   try {
-    const { code } = await buildImage(board, runtime, module);
+    const { code, objects } = await buildImage(board, runtime, module);
+    const linked = await inTemporaryFolder(tmpdir(), async (folder) => {
+      await writeFile(join(folder, MODEL), blob);
+      await writeFile(join(folder, "blob.S"), BLOB_SOURCE);
+      await writeFile(join(folder, "link.ld"), project.files["link.ld"]!);
+      for (const [name, path] of Object.entries(objects)) {
+        await mkdir(dirname(join(folder, name)), { recursive: true });
+        await copyFile(path, join(folder, name));
+      }
+      await run(`${tools}gcc`, [...flags, "-c", "blob.S", "-o", "blob.o"], folder, packages);
+      await run(`${tools}gcc`, link, folder, packages);
+      const names = [...Object.keys(objects), "blob.o", "firmware.elf"];
+      const contents = await Promise.all(names.map((name) => readFile(join(folder, name))));
+      return names.map((name, i) => [name, new Uint8Array(contents[i]!)] as const);
+    }).catch((error) => onlyMissing(error, made));
     const chunks: Chunk[] = [
       { address: board.flash.address, bytes: code },
       { address: board.blob.address, bytes: blob },
     ];
-    files["firmware.bin"] = flatImage(chunks);
+    Object.assign(files, Object.fromEntries(linked ?? []));
     files["firmware.hex"] = intelHex(chunks);
-    await writeFiles(folder, files);
-    const names = [...Object.keys(files), "firmware.elf"];
-    await compile(`${tools}gcc`, steps, folder, packages);
-    await run(`${tools}gcc`, [...flags, "-c", "blob.S", "-o", "blob.o"], folder, packages);
-    await run(`${tools}gcc`, link, folder, packages);
-    return { files: names, codeBytes: code.length };
+    files["firmware.bin"] = flatImage(chunks);
+    return linked ? { ...made, byTheWay: [...Object.keys(objects), "blob.o"], codeBytes: code.length } : made;
   } catch (error) {
-    if (!(error instanceof EngineError && error.kind === "missing")) throw error;
-    await writeFiles(folder, files);
-    return { files: Object.keys(files), missing: error.message };
+    onlyMissing(error, made);
+    return made;
   }
 }
 
+/** Notes that a tool is missing, without which there is less to give; throws what else went wrong. */
+function onlyMissing(error: unknown, made: Made): undefined {
+  if (!(error instanceof EngineError && error.kind === "missing")) throw error;
+  made.missing = error.message;
+}
+
 /** The library for a firmware that exists already, with what build systems need to take it. */
-export async function writeLibrary(
-  folder: string,
-  runtime: Runtime,
-  module: Uint8Array,
-  header?: string,
-): Promise<Written> {
+export async function makeLibrary(runtime: Runtime, module: Uint8Array, header?: string): Promise<Made> {
   const project = await libraryProject(runtime, module);
   const all = { ...project.files, ...(header !== undefined && { "tern_model.h": header }) };
   const sources = Object.fromEntries(Object.entries(all).map(([name, text]) => [`src/${name}`, text]));
@@ -97,17 +111,7 @@ export async function writeLibrary(
     "zephyr/module.yml": "name: tern\nbuild:\n  cmake: .\n",
     ...(!runtime.interpreter && { "library.properties": ARDUINO }), // which has no place for an interpreter's macros
   };
-  await writeFiles(folder, files);
-  return { files: Object.keys(files) };
-}
-
-async function writeFiles(folder: string, files: Record<string, string | Uint8Array>): Promise<void> {
-  for (const [name, content] of Object.entries(files)) {
-    const path = join(folder, name);
-    await mkdir(dirname(path), { recursive: true });
-    const old = await readFile(path).catch(() => undefined);
-    if (!old?.equals(Buffer.from(content))) await writeFile(path, content); // else make would build it again
-  }
+  return { files, byTheWay: [] };
 }
 
 function makefileOf(gcc: string, objcopy: string, flags: string[], steps: Step[], link: string[]): string {

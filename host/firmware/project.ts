@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { crc32 } from "../crc32.ts";
 import { EngineError } from "../errors.ts";
 import type { Board } from "./boards.ts";
+import { inComment } from "./comment.ts";
 import { CORES } from "./cores.ts";
 import { FIRMWARE } from "./folder.ts";
 import { type InterpreterParts, interpreterParts } from "./interpreter.ts";
@@ -118,9 +119,9 @@ function boardHeader(board: Board, runtime: Runtime, module: Uint8Array): string
     ...(uart.tx !== undefined && { UART_TX_PIN: uart.tx }),
     ...(uart.rx !== undefined && { UART_RX_PIN: uart.rx }),
   };
-  const writes = setup.map(([address, value, why]) => `  /* ${why} */ {${hex(address)}u, ${hex(value)}u},`);
+  const writes = setup.map(([address, value, why]) => `  /* ${inComment(why)} */ {${hex(address)}u, ${hex(value)}u},`);
   return [
-    `/* ${board.about}. */`,
+    `/* ${inComment(board.about)}. */`,
     "#ifndef BOARD_H",
     "#define BOARD_H",
     "",

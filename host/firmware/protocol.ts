@@ -1,5 +1,5 @@
 import { crc32 } from "../crc32.ts";
-import { STATUS } from "../status.ts";
+import { statusText as moduleStatusText } from "../status.ts";
 
 /** Frames between a host and a device, as PROTOCOL.md says; device/frame.c and device/device.c are the other side. */
 export interface Frame {
@@ -48,7 +48,7 @@ export function statusText(status: number): string {
     [DEVICE_STATUS.fault]: "fault",
   };
   const trap = TRAPS[status - DEVICE_STATUS.trap];
-  return STATUS[status] ?? own[status] ?? (trap ? `trap: ${trap}` : "unknown");
+  return moduleStatusText(status) ?? own[status] ?? (trap ? `trap: ${trap}` : "unknown");
 }
 
 export function encodeFrame({ type, status, sequence, payload }: Frame): Uint8Array {

@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { EngineError } from "../errors.ts";
+import { inTemporaryFolder } from "../leftovers.ts";
 import { FIRMWARE } from "./folder.ts";
 
 /** The version of npm `wabt` whose output we know: `inject` depends on its text. */
@@ -27,8 +28,7 @@ export function translate(module: Uint8Array): Promise<Record<string, string>> {
 
 async function runWasm2c(module: Uint8Array): Promise<Record<string, string>> {
   const wasm2c = findWasm2c();
-  const folder = await mkdtemp(join(tmpdir(), "tern-wasm2c-"));
-  try {
+  return inTemporaryFolder(tmpdir(), async (folder) => {
     await writeFile(join(folder, "module.wasm"), module);
     const args = [wasm2c, "module.wasm", "-n", "tern", "-o", C];
     await promisify(execFile)(process.execPath, args, { cwd: folder }).catch((error: { stderr?: string }) => {
@@ -42,9 +42,7 @@ async function runWasm2c(module: Uint8Array): Promise<Record<string, string>> {
     ]);
     const own = `/* Bytes at the start of its memory that the module keeps for itself: its features(4). */\n#define TERN_OWN_BYTES ${ownBytes}u\n\n`;
     return { [C]: inject(c), [H]: own + h, "wasm-rt.h": rt };
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  });
 }
 
 /** features(4) of a module. */

@@ -19,6 +19,8 @@ export interface GraphInput {
   name: string;
   /** Shape of one row as the checkpoint has it, without the batch axis; its product is the number of channels. */
   shape: number[];
+  /** Integers that the checkpoint declares its numbers to be, by what holds them all; undefined for real numbers. */
+  integers?: "u8" | "i8" | "i16" | "wide";
 }
 
 interface NodeBase {
@@ -38,7 +40,10 @@ export interface QuantizeNode extends NodeBase {
   quantizer: Quantizer;
 }
 
-/** Matrix product with constant weights. The input must be codes with one scale for all channels. */
+/**
+ * Matrix product with constant weights. The input must be codes with one scale for all channels: `carry.ts` takes constants
+ * that are added to codes through the layer.
+ */
 export interface DenseNode extends NodeBase {
   op: "dense";
   weights: Weights;
@@ -55,9 +60,12 @@ export interface Weights {
   codes: Int32Array;
   /** Length 1 or M. */
   scale: Float64Array;
-  /** What the checkpoint held: float weights behind a quantizer, codes already on the grid, or bare float values on a grid. */
-  found: "latent" | "on-grid" | "bare";
-  /** Bits that the checkpoint declares; undefined for bare weights. */
+  /**
+   * What the checkpoint held: float weights behind a quantizer that changes them, or that leaves them as they are; integers
+   * times a scale; or bare floats without a quantizer, whose grid was found (checkpoint/grid.ts).
+   */
+  found: "latent" | "on-grid" | "integers" | "bare";
+  /** Bits that the checkpoint declares or, where it does not, that its codes need. */
   bits?: number;
 }
 

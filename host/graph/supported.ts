@@ -1,44 +1,38 @@
 import type { Unsupported } from "../errors.ts";
 import { at } from "../numbers/quantizer.ts";
-import { type Codes, forms } from "./form.ts";
-import type { DenseNode, Graph, Node, QuantizeNode, Weights } from "./graph.ts";
+import { type Codes, type Form, forms } from "./form.ts";
+import type { Graph, Node, Weights } from "./graph.ts";
+import { type Origin, originsOf } from "./origin.ts";
 
-/** Nodes of a graph by the value that they define. */
-function producers(graph: Graph): Map<string, Node> {
-  return new Map(graph.nodes.map((node) => [node.output, node]));
-}
-
-/** Where a value comes from, back through per-element steps, softmax and argmax. */
-interface Origin {
-  /** Undefined where it is an input of the graph. */
-  node: QuantizeNode | DenseNode | undefined;
-  /** The node's value, or the input. */
-  value: string;
-  /** The nodes passed, the last one first. */
-  between: Node[];
-}
-
-function originOf(value: string, producer: ReadonlyMap<string, Node>): Origin {
-  const between: Node[] = [];
-  for (;;) {
-    const node = producer.get(value);
-    if (!node || node.op === "quantize" || node.op === "dense") return { node, value, between };
-    between.push(node);
-    value = node.input;
+/**
+ * Where quantizers are missing behind an input that reaches a dense layer or an output without one: at the input itself,
+ * and behind nodes that codes before a layer cannot pass, if all its layers stand behind such nodes only there.
+ */
+export function missingQuantizers(graph: Graph): { value: string; behind: Node | undefined }[] {
+  const { origin } = originsOf(graph);
+  const places = new Map<string, Map<string, Node | undefined>>();
+  const place = (input: string, behind: Node | undefined): void => {
+    const known = places.get(input) ?? new Map<string, Node | undefined>();
+    places.set(input, known.set(behind?.output ?? input, behind));
+  };
+  for (const node of graph.nodes) {
+    if (node.op !== "dense") continue;
+    const { node: source, value, last } = origin(node.input);
+    if (!source) place(value, last);
   }
-}
-
-/** Inputs that reach a dense layer or an output without a quantizer on the way. */
-export function inputsWithoutQuantizer(graph: Graph): Set<string> {
-  const producer = producers(graph);
-  const read = [...graph.outputs, ...graph.nodes.filter((node) => node.op === "dense").map((node) => node.input)];
-  const origins = read.map((value) => originOf(value, producer));
-  return new Set(origins.filter((origin) => !origin.node).map((origin) => origin.value));
+  for (const output of graph.outputs) {
+    const { node: source, value } = origin(output);
+    if (!source) place(value, undefined);
+  }
+  return [...places].flatMap(([input, behind]) => {
+    if (behind.size > 1) behind.set(input, undefined);
+    return [...behind].map(([value, node]) => ({ value, behind: node }));
+  });
 }
 
 /** Everything in a graph that integers cannot compute. The evaluator and lowering count on there being nothing. */
 export function unsupportedIn(graph: Graph): Unsupported[] {
-  const producer = producers(graph);
+  const { origin, producer } = originsOf(graph);
   const form = forms(graph);
   const reasons: Unsupported[] = [];
   const refuse = (node: Node, why: string, instead: string): void => {
@@ -49,15 +43,14 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
     if (before?.op === "softmax" || before?.op === "argmax") {
       refuse(node, `it reads the ${before.op} "${before.name}"`, `${before.op} only before an output`);
     } else if (node.op === "dense") {
-      const [why, instead] = denseProblem(originOf(node.input, producer)) ?? [];
+      const input = form.get(node.input)!;
+      const [why, instead] = denseProblem(origin(node.input), input) ?? [];
       if (why && instead) refuse(node, why, instead);
-      else if (!sumsAreExact(node.weights, form.get(node.input) as Codes)) {
-        refuse(node, "its sums may exceed 2^53", "fewer bits");
-      }
+      else if (!sumsAreExact(node.weights, input as Codes)) refuse(node, "its sums may exceed 2^53", "fewer bits");
     }
   }
   for (const output of graph.outputs) {
-    if (originOf(output, producer).node) continue;
+    if (origin(output).node) continue;
     const { name: node, op } = producer.get(output) ?? { name: output, op: "output" };
     reasons.push({
       node,
@@ -75,30 +68,21 @@ const DECLARE_INPUT =
   "a Quant node after the input, or the option --input-quant scale=…,zero=…,bits=…,signed|unsigned, which declares one";
 
 /** The input of a dense layer must be codes times one scale. */
-function denseProblem({ node, between }: Origin): [why: string, instead: string] | undefined {
+function denseProblem({ node, blocker: bend, shift }: Origin, input: Form): [why: string, instead: string] | undefined {
   if (!node) return ["no quantizer between the network's input and this layer", DECLARE_INPUT];
   if (node.op === "dense") {
     return [`no quantizer between layer "${node.name}" and this one`, "a Quant or BipolarQuant node between them"];
   }
-  const blocker = between.findLast((step) => !keepsCodes(step));
-  if (blocker) {
-    return [
-      `"${blocker.name}", between quantizer "${node.name}" and this layer, does more than scale`,
-      "that node before the quantizer",
-    ];
-  }
   if (node.quantizer.scale.length > 1) {
     return [`quantizer "${node.name}" has one scale per feature`, "one scale for all features that a layer sums up"];
   }
-  return undefined;
-}
-
-/** Turns codes times a scale into codes times a scale. */
-function keepsCodes(node: Node): boolean {
-  if (node.op !== "step") return false;
-  const { step } = node;
-  if (step.kind === "relu") return true;
-  return (step.kind === "mul" || step.kind === "div") && step.by.length === 1 && step.by[0] !== 0;
+  const blocker = bend ?? shift;
+  if (blocker) {
+    const what = `"${blocker.name}", between quantizer "${node.name}" and this layer,`;
+    return [`${what} does more than scale all features alike and add constants`, "that node before the quantizer"];
+  }
+  if (input.kind === "codes") return undefined;
+  return ["the scale of its input becomes 0 or infinite", "factors whose product is a number other than 0"];
 }
 
 /** Whether float64 holds every partial sum of products exactly. */

@@ -1,4 +1,5 @@
 import { rowStride, type Shape } from "../blob/tensors.ts";
+import { lifetimes } from "../lifetimes.ts";
 import type { Arena, Op, Tensor } from "../program.ts";
 
 /**
@@ -31,25 +32,7 @@ export function planArena(
     placed.push(t);
   }
   return {
-    arena: { fixed: 0, perRow: Math.max(...tensors.map((_, t) => start[t]! + bytes[t]!)) },
+    arena: { fixed: 0, perRow: tensors.reduce((most, _, t) => Math.max(most, start[t]! + bytes[t]!), 0) },
     tensors: tensors.map((shape, t) => ({ ...shape, fixed: 0, perRow: start[t]! })),
   };
-}
-
-/** First and last op, both included, during which each tensor holds something; −1 is before the first op. */
-export function lifetimes(
-  tensors: number,
-  ops: readonly Op[],
-  inputs: readonly number[],
-  outputs: readonly number[],
-): { first: number; last: number }[] {
-  const lives = Array.from({ length: tensors }, () => ({ first: ops.length, last: -1 }));
-  for (const t of inputs) lives[t]!.first = -1;
-  ops.forEach((op, i) => {
-    lives[op.output]!.first = Math.min(lives[op.output]!.first, i);
-    lives[op.output]!.last = Math.max(lives[op.output]!.last, i);
-    lives[op.input]!.last = Math.max(lives[op.input]!.last, i);
-  });
-  for (const t of outputs) lives[t]!.last = ops.length;
-  return lives;
 }

@@ -1,11 +1,14 @@
 import { type Unsupported, UnsupportedError } from "../errors.ts";
-import { applyNode, type ElementNode, type Form, scalar } from "../graph/form.ts";
+import { applyNode, type Codes, type ElementNode, type Form, scalar } from "../graph/form.ts";
+import { APPLIED, MAX_STEPS } from "../limits.ts";
 import { at, type Quantizer } from "../numbers/quantizer.ts";
 import { constants, direction } from "../numbers/step.ts";
 import { type Run, runs } from "./runs.ts";
 
-/** Integers that may be looked at one by one, per channel: about 0.1 s. A layer of 256 channels then takes half a minute. */
-const EXHAUSTIVE_RANGE = 2 ** 20;
+/** How often nodes may still be applied to single integers (limits.ts). */
+export interface Budget {
+  left: number;
+}
 
 /** The integers that a tensor's elements are. Vectors have length 1 or one entry per channel. */
 export interface Source {
@@ -52,24 +55,58 @@ export function storedCode({ source, links, offset }: Chain, element: number, ch
   return x - at(offset, channel);
 }
 
-/** The runs of stored codes for each channel, or once if all channels are alike. */
-export function chainRuns(chain: Chain): Run[][] {
-  return Array.from({ length: isUniform(chain) ? 1 : chain.channels }, (_, channel) => {
-    const [min, max] = [at(chain.source.min, channel), at(chain.source.max, channel)];
-    const bent = chain.links.find(({ node }) => node.op === "step" && direction(node.step, channel) === undefined);
-    if (bent && max - min >= EXHAUSTIVE_RANGE) {
-      throw unsupported(
-        bent.node,
-        `it neither only rises nor only falls, over ${max - min + 1} integers`,
-        `at most ${EXHAUSTIVE_RANGE} integers, as from an 8- or 16-bit input`,
-      );
-    }
-    return runs((element) => storedCode(chain, element, channel), min, max, bent === undefined);
+/**
+ * The runs of stored codes for each channel, or once if all channels are alike. What they may take at most is counted before anything is
+ * evaluated. Throws UnsupportedError where that is too much.
+ */
+export function chainRuns(chain: Chain, budget: Budget = { left: APPLIED.any }): Run[][] {
+  const { source, links } = chain;
+  const channels = Array.from({ length: isUniform(chain) ? 1 : chain.channels }, (_, channel) => {
+    const [min, max] = [at(source.min, channel), at(source.max, channel)];
+    const bent = links.find(({ node }) => node.op === "step" && direction(node.step, channel) === undefined);
+    return { min, max, bent };
   });
+  spend(chain, channels, budget);
+  return channels.map(({ min, max, bent }, channel) =>
+    runs((element) => storedCode(chain, element, channel), min, max, bent === undefined),
+  );
+}
+
+/** Codes change where an element is a step; a step is found by bisection, and without an order by looking at every element. */
+function spend({ links }: Chain, channels: readonly Bounds[], budget: Budget): void {
+  const { node, to } = links.at(-1)!;
+  const { min, max } = to as Codes;
+  let [steps, applied] = [0, 0];
+  for (const [channel, bounds] of channels.entries()) {
+    const elements = bounds.max - bounds.min + 1;
+    const most = Math.min(elements, at(max, channel) - at(min, channel) + 1);
+    steps += most;
+    applied += links.length * (bounds.bent ? elements : Math.min(elements, most * Math.ceil(Math.log2(elements) + 1)));
+  }
+  if (steps > MAX_STEPS) {
+    throw unsupported(node, `its codes may take ${steps} steps in all channels`, `at most ${MAX_STEPS}`);
+  }
+  const bent = channels.find((bounds) => bounds.bent)?.bent?.node;
+  charge(budget, applied, bent ?? node, bent ? "it neither only rises nor only falls, and so " : "");
+}
+
+function charge(budget: Budget, applied: number, node: ElementNode, because: string): void {
+  if (applied > budget.left) {
+    const why = `${because}finding its steps in all channels takes up to ${applied} evaluations`;
+    throw unsupported(node, why, `at most ${budget.left}, by fewer channels, bits or nodes between quantizers`);
+  }
+  budget.left -= applied;
+}
+
+interface Bounds {
+  min: number;
+  max: number;
+  bent: Link | undefined;
 }
 
 /** Stored codes of all u8 or i8 elements, by their low 8 bits. Elements that never occur get the nearest one's code. */
-export function lookupTable(chain: Chain, dtype: "u8" | "i8"): Int16Array {
+export function lookupTable(chain: Chain, dtype: "u8" | "i8", budget: Budget = { left: APPLIED.any }): Int16Array {
+  charge(budget, 256 * chain.links.length, chain.links.at(-1)!.node, "");
   const [min, max] = [at(chain.source.min, 0), at(chain.source.max, 0)];
   return Int16Array.from({ length: 256 }, (_, byte) => {
     const element = dtype === "i8" ? (byte << 24) >> 24 : byte;
@@ -81,7 +118,10 @@ export function lookupTable(chain: Chain, dtype: "u8" | "i8"): Int16Array {
 export function isUniform({ source, links, offset }: Chain): boolean {
   const vectors = [source.min, source.max, Float64Array.from(offset)];
   for (const { node, from } of links) {
-    vectors.push(...(node.op === "quantize" ? quantizerVectors(node.quantizer) : Object.values(constants(node.step))));
+    for (const vector of node.op === "quantize"
+      ? quantizerVectors(node.quantizer)
+      : Object.values(constants(node.step)))
+      vectors.push(vector);
     if (from.kind === "codes") vectors.push(from.scale);
   }
   return source.uniform && vectors.every((vector) => scalar(vector) !== undefined);

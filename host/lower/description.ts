@@ -1,20 +1,32 @@
 import { accumulatorScale, type Codes, type Form } from "../graph/form.ts";
 import type { DenseNode, GraphInput, QuantizeNode } from "../graph/graph.ts";
+import type { Step } from "../numbers/step.ts";
 import type { InputDescription, OutputDescription } from "../program.ts";
 import type { Link } from "./chain.ts";
 import { compact, type Elements } from "./elements.ts";
+import type { InputMeaning } from "./input.ts";
 import type { Plan } from "./plan.ts";
 
 /** `links` are the nodes from the input to the tensor `codes`: steps, and a quantizer at their end. */
 export function describeInput(
   { name, shape }: GraphInput,
-  divide: number,
+  { unit, basis }: InputMeaning,
   links: readonly Link[],
   codes: number,
 ): InputDescription {
-  const steps = links.flatMap(({ node }) => (node.op === "step" ? [node.step] : []));
   const { quantizer } = links.at(-1)!.node as QuantizeNode;
-  return { name, shape, divide, steps, quantizer, codes };
+  const wide: InputDescription["wide"] & object = [];
+  let steps: Step[] = [];
+  for (const [i, { node, to }] of links.slice(0, -1).entries()) {
+    if (node.op === "step") {
+      if (to.kind === "real") steps.push(node.step); // others change the scale of codes alone, which the next link has
+      continue;
+    }
+    const behind = links.slice(i + 1).find((link) => link.to.kind === "real" || link.node.op === "quantize")!;
+    wide.push({ steps, quantizer: node.quantizer, scale: compact((behind.from as Codes).scale) });
+    steps = [];
+  }
+  return { name, shape, unit, basis, ...(wide.length > 0 && { wide }), steps, quantizer, codes };
 }
 
 /** How an output is computed from the elements of the tensor that holds `value`. */

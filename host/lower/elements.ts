@@ -1,12 +1,15 @@
-import { InputError, UnsupportedError } from "../errors.ts";
+import { UnsupportedError } from "../errors.ts";
 import { rowSize } from "../graph/check.ts";
 import { accumulatorScale, type Codes, scalar } from "../graph/form.ts";
 import type { DenseNode, GraphInput } from "../graph/graph.ts";
 import { fromOrderKey, orderKey } from "../numbers/order.ts";
 import { at } from "../numbers/quantizer.ts";
+import { direction } from "../numbers/step.ts";
+import { isUniformUnit, realOf, type Unit } from "../numbers/unit.ts";
 import type { ActivationDtype } from "../program.ts";
-import type { Source } from "./chain.ts";
+import { type Chain, chainRuns, type Link, type Source } from "./chain.ts";
 import { accumulatorOffset, accumulatorRange } from "./dense.ts";
+import type { InputDtype } from "./input.ts";
 
 /** What the tensor of a value holds. */
 export interface Elements {
@@ -17,52 +20,64 @@ export interface Elements {
   offset: number[];
 }
 
-export type InputDtype = "u8" | "i8" | "i16" | "f32";
-
-/** Elements of an input: x = f32(element / divide). */
-export interface InputOptions {
-  dtype: InputDtype;
-  divide?: number;
-}
-
 const MAX_F32 = 3.4028234663852886e38;
 
-/** Range of an input's elements, and the usual divisor. An f32 is known by its order key. */
-const INPUT: Record<InputDtype, { min: number; max: number; divide: number }> = {
-  u8: { min: 0, max: 255, divide: 255 },
-  i8: { min: -128, max: 127, divide: 128 },
-  i16: { min: -32768, max: 32767, divide: 32768 },
-  f32: { min: orderKey(-MAX_F32), max: orderKey(MAX_F32), divide: 1 },
+/** Range of an input's elements. An f32 is known by its order key. */
+const RANGE: Record<InputDtype, { min: number; max: number }> = {
+  u8: { min: 0, max: 255 },
+  i8: { min: -128, max: 127 },
+  i16: { min: -32768, max: 32767 },
+  f32: { min: orderKey(-MAX_F32), max: orderKey(MAX_F32) },
 };
 
-/** Dtype and divisor of an input: as given, else u8 / 255 for what looks like a picture (three axes or more), f32 for others. */
-export function inputOptions({ shape }: GraphInput, given?: InputOptions): Required<InputOptions> {
-  const dtype = given?.dtype ?? (shape.length >= 3 ? "u8" : "f32");
-  const divide = given?.divide ?? INPUT[dtype].divide;
-  if (!(Number.isFinite(divide) && divide > 0)) throw new InputError(`divisor ${divide}, expected a positive number`);
-  return { dtype, divide };
-}
-
-export function inputElements({ shape }: GraphInput, { dtype, divide }: Required<InputOptions>): Elements {
-  const { min, max } = INPUT[dtype];
+export function inputElements({ shape }: GraphInput, dtype: InputDtype, unit: Unit): Elements {
+  const { min, max } = RANGE[dtype];
+  const channels = rowSize(shape);
   const source: Source = {
     min: Float64Array.of(min),
     max: Float64Array.of(max),
-    start: (element) => Math.fround((dtype === "f32" ? fromOrderKey(element) : element) / divide),
-    uniform: true,
+    start: dtype === "f32" ? fromOrderKey : realOf(unit, channels),
+    uniform: dtype === "f32" || isUniformUnit(unit),
   };
-  return { dtype, channels: rowSize(shape), source, offset: [0] };
+  return { dtype, channels, source, offset: [0] };
+}
+
+/** Codes that one byte holds. */
+export const MAX_CODES = 256;
+
+/** How many codes there are, in the channel that has most. */
+export function codeCount({ min, max }: Pick<Codes, "min" | "max">): number {
+  return Math.max(...max.map((code, c) => code - at(min, c) + 1));
+}
+
+/** Codes that elements reach, proven: so many of a wide quantizer may fit a byte. `chain` is without offset; all, where it turns. */
+export function reachedCodes(codes: Codes, chain: Chain): Codes {
+  const turns = ({ node }: Link) =>
+    node.op === "step" && Array.from({ length: chain.channels }, (_, c) => direction(node.step, c)).includes(undefined);
+  if (chain.links.some(turns)) return codes;
+  const reached = chainRuns(chain).map((runs) => runs.map(({ code }) => code));
+  const all = (pick: (list: number[]) => number) => Float64Array.from(reached, pick);
+  return {
+    ...codes,
+    min: all((list) => list.reduce((a, b) => Math.min(a, b))),
+    max: all((list) => list.reduce((a, b) => Math.max(a, b))),
+  };
 }
 
 /** Codes as they are where one byte holds them, else counted from the least code of each channel; or ±1 as bits. */
-export function codeElements(name: string, channels: number, { min, max }: Codes, bit: boolean): Elements {
+export function codeElements(
+  name: string,
+  channels: number,
+  { min, max }: Pick<Codes, "min" | "max">,
+  bit: boolean,
+): Elements {
   const within = (lo: number, hi: number) => min.every((code) => code >= lo) && max.every((code) => code <= hi);
   const [unsigned, signed] = [within(0, 255), within(-128, 127)];
   const widths = max.map((code, c) => code - at(min, c));
-  const widest = Math.max(...widths);
-  if (!signed && widest > 255) {
-    const why = `its codes take ${widest + 1} values, and a byte holds 256`;
-    const instead = "at most 8 bits";
+  const count = codeCount({ min, max });
+  if (count > MAX_CODES) {
+    const why = `its codes take ${count} values, and a byte holds ${MAX_CODES}`;
+    const instead = "at most 8 bits, in it or in a quantizer behind it, before the layer that reads them";
     throw new UnsupportedError([{ node: name, op: "quantize", shape: `[${channels}]`, why, instead }]);
   }
   const plain = unsigned || signed;

@@ -1,29 +1,42 @@
+import type { Shape } from "../blob/tensors.ts";
+import { UnsupportedError } from "../errors.ts";
 import { checkGraph } from "../graph/check.ts";
 import { type Codes, type Form, forms } from "../graph/form.ts";
 import type { ArgmaxNode, DenseNode, Graph } from "../graph/graph.ts";
-import type { ActivationDtype, Description, Op, OpDescription, Program, Requantize, TensorDescription, Thresholds } from "../program.ts";
-import type { Shape } from "../blob/tensors.ts";
+import { APPLIED, MAX_PORTS, MAX_STEPS } from "../limits.ts";
+import type {
+  ActivationDtype,
+  Description,
+  Op,
+  OpDescription,
+  Program,
+  Requantize,
+  TensorDescription,
+  Thresholds,
+} from "../program.ts";
 import { planArena } from "./arena.ts";
-import { type Chain, isUniform, lookupTable } from "./chain.ts";
+import { type Budget, type Chain, isUniform, lookupTable } from "./chain.ts";
 import { weightDtype } from "./dense.ts";
 import { describeInput, describeOutput } from "./description.ts";
 import {
+  codeCount,
   codeElements,
   type Elements,
-  type InputOptions,
   indexElements,
   inputElements,
-  inputOptions,
+  MAX_CODES,
+  reachedCodes,
   realElements,
   sumElements,
 } from "./elements.ts";
+import { decideInput, type InputMeaning, type InputOptions } from "./input.ts";
 import { type Plan, planTensors } from "./plan.ts";
 import { makePost } from "./post.ts";
 import { Reasons } from "./reasons.ts";
 import { fixedScores } from "./scores.ts";
 
 export interface LowerOptions {
-  /** Elements of all inputs. Without it, pictures (three axes or more) are u8 / 255, others f32. */
+  /** Elements of all inputs, and what they stand for; `decideInput` reads from the graph what is left out. */
   input?: InputOptions;
   /** 64 if not given. */
   maxRows?: number;
@@ -51,18 +64,23 @@ export interface Lowered {
  */
 export function lower(graph: Graph, options: LowerOptions): Lowered {
   checkGraph(graph);
+  checkPorts(graph);
+  const budget = applications(graph);
   const form = forms(graph);
   const plan = planTensors(graph, form);
-  const elements = describeElements(graph, form, plan, options.input);
+  const first = graph.inputs.map(({ name }) => plan.first.get(name)!);
+  const meanings = graph.inputs.map((input, i) => decideInput(input, plan.chain(first[i]!).links, options.input));
+  const elements = describeElements(graph, form, plan, meanings);
 
   const tensors: Shape[] = [];
   const described: (TensorDescription | null)[] = [];
   const tensorOf = new Map<string, number>();
   const ops: Op[] = [];
   const names: OpDescription[] = [];
-  const notes: string[] = [];
+  const notes = meanings.flatMap((meaning) => meaning.notes);
   const inputs = new Set(graph.inputs.map(({ name }) => name));
   const outputs = graph.outputs.map((name) => describeOutput(name, plan, form, elements, options.classes));
+  const shown = new Set(outputs.map(({ value }) => value));
 
   const addTensor = (value: string): number => {
     const { dtype, channels, offset } = elements.get(value)!;
@@ -98,9 +116,9 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
 
     if ((from.dtype === "u8" || from.dtype === "i8") && isUniform(chain)) {
       const input = tensorOf.get(base)!;
-      const table = lookupTable(chain, from.dtype);
+      const table = lookupTable(chain, from.dtype, budget);
       const unchanged = from.dtype === to.dtype && isIdentity(table, from.dtype);
-      if (unchanged && inputs.has(base) && !outputs.some((output) => output.value === value)) {
+      if (unchanged && inputs.has(base) && !shown.has(value)) {
         tensorOf.set(value, input);
         described[input] = { value, offset: to.offset };
       } else {
@@ -109,7 +127,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
       return;
     }
 
-    const { post, note } = makePost(chain, from.dtype, to.dtype);
+    const { post, note } = makePost(chain, from.dtype, to.dtype, budget);
     if (note) notes.push(`"${value}": ${note}`);
     const node = plan.definer(base);
     if (node?.op === "dense" && !plan.sums.has(base)) addDense(node, value, post);
@@ -119,6 +137,11 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   /** Codes as accumulators, which is what an argmax reads: sums of a dense op whose weights are the identity. */
   const addSums = (codes: string, node: ArgmaxNode): number => {
     const { channels, offset } = elements.get(codes)!;
+    if (channels ** 2 > MAX_STEPS) {
+      const why = `it ranks ${channels} codes, whose sums take as many weights as their square`;
+      const instead = `at most ${Math.sqrt(MAX_STEPS)} codes, or the scores that they are made from`;
+      throw new UnsupportedError([{ node: node.name, op: "argmax", shape: `[${channels}]`, why, instead }]);
+    }
     const output = tensors.push(vector("i32", channels)) - 1;
     described.push({ value: codes, offset });
     const weights = Int8Array.from({ length: channels ** 2 }, (_, i) => (i % (channels + 1) === 0 ? 1 : 0));
@@ -141,13 +164,13 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
 
   // Inputs and their codes come first, so that a host may write codes and start behind these ops.
   const reasons = new Reasons();
-  const first = graph.inputs.map(({ name }) => [...plan.codes].find((codes) => plan.chain(codes).base === name)!);
+  const begun = new Set(first);
   for (const { name } of graph.inputs) addTensor(name);
   for (const codes of first) reasons.collect(() => addCodes(codes));
   for (const node of plan.nodes) {
     if (node.op === "dense" && plan.sums.has(node.output)) addDense(node, node.output);
     if (node.op === "argmax") reasons.collect(() => addArgmax(node));
-    if (plan.codes.has(node.output) && !first.includes(node.output)) reasons.collect(() => addCodes(node.output));
+    if (plan.codes.has(node.output) && !begun.has(node.output)) reasons.collect(() => addCodes(node.output));
   }
   reasons.throwIfAny();
 
@@ -155,10 +178,9 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     name: options.name ?? graph.name,
     source: options.source,
     converter: options.converter,
-    inputs: graph.inputs.map((input, i) => {
-      const { divide } = inputOptions(input, options.input);
-      return describeInput(input, divide, plan.chain(first[i]!).links, tensorOf.get(first[i]!)!);
-    }),
+    inputs: graph.inputs.map((input, i) =>
+      describeInput(input, meanings[i]!, plan.chain(first[i]!).links, tensorOf.get(first[i]!)!),
+    ),
     outputs: outputs.map(({ output }) => output),
     ops: names,
     tensors: described,
@@ -183,6 +205,21 @@ function vector(dtype: ActivationDtype, channels: number): Shape {
   return { dtype, height: 1, width: 1, channels };
 }
 
+function checkPorts({ name, inputs, outputs }: Graph): void {
+  const reasons = Object.entries({ inputs, outputs })
+    .filter(([, { length }]) => length > MAX_PORTS)
+    .map(([op, { length }]) => {
+      return { node: name, op, shape: "", why: `${length} of them`, instead: `at most ${MAX_PORTS}` };
+    });
+  if (reasons.length > 0) throw new UnsupportedError(reasons);
+}
+
+/** What looking for steps may cost in all of a graph. */
+function applications(graph: Graph): Budget {
+  const weights = graph.nodes.reduce((sum, node) => sum + (node.op === "dense" ? node.weights.codes.length : 0), 0);
+  return { left: APPLIED.any + APPLIED.perWeight * weights };
+}
+
 /** Whether a lookup table gives every element as it is. */
 function isIdentity(table: Int16Array, dtype: "u8" | "i8"): boolean {
   return table.every((code, byte) => code === (dtype === "i8" ? (byte << 24) >> 24 : byte));
@@ -193,19 +230,24 @@ function describeElements(
   graph: Graph,
   form: Map<string, Form>,
   plan: Plan,
-  input: InputOptions | undefined,
+  meanings: readonly InputMeaning[],
 ): Map<string, Elements> {
   const elements = new Map<string, Elements>();
   const reasons = new Reasons();
-  for (const graphInput of graph.inputs) {
-    elements.set(graphInput.name, inputElements(graphInput, inputOptions(graphInput, input)));
+  for (const [i, input] of graph.inputs.entries()) {
+    elements.set(input.name, inputElements(input, meanings[i]!.dtype, meanings[i]!.unit));
   }
   for (const node of plan.nodes) {
     const { output: value, channels } = node;
     if (plan.codes.has(value)) {
-      reasons.collect(() =>
-        elements.set(value, codeElements(node.name, channels, form.get(value) as Codes, plan.bits.has(value))),
-      );
+      reasons.collect(() => {
+        const codes = form.get(value) as Codes;
+        const { base, links } = plan.chain(value);
+        const source = elements.get(base)?.source;
+        const wide = source && codeCount(codes) > MAX_CODES;
+        const held = wide ? reachedCodes(codes, { channels, source, links, offset: [0] }) : codes;
+        elements.set(value, codeElements(node.name, channels, held, plan.bits.has(value)));
+      });
     }
     const codes = elements.get(plan.sameCodes(node.input));
     if (node.op === "dense") reasons.collect(() => weightDtype(node));

@@ -1,8 +1,10 @@
 import { type Unsupported, UnsupportedError } from "../errors.ts";
-import type { Form } from "../graph/form.ts";
-import type { Graph, Node, StepNode } from "../graph/graph.ts";
+import type { Codes, Form } from "../graph/form.ts";
+import type { Graph, Node, QuantizeNode, StepNode } from "../graph/graph.ts";
+import { liveNodes } from "../graph/live.ts";
 import type { Link } from "./chain.ts";
 import { isBinary } from "./dense.ts";
+import { codeCount, MAX_CODES } from "./elements.ts";
 
 /** Which values of a graph get a tensor, and what stands between them. Per-element nodes between two tensors are fused. */
 export interface Plan {
@@ -20,6 +22,8 @@ export interface Plan {
   chain(codes: string): { base: string; links: Link[] };
   /** The value that first holds the same codes: a scalar factor changes only their scale. */
   sameCodes(value: string): string;
+  /** The first codes behind each input, by its name. */
+  first: Map<string, string>;
   /** The node that defines a value; undefined for inputs. */
   definer(value: string): Node | undefined;
 }
@@ -30,63 +34,95 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   const isCodes = (value: string) => form.get(value)!.kind === "codes";
   const isInput = (value: string) => !definers.has(value);
 
-  const sameCodes = (value: string): string => {
-    const node = definer(value);
-    return node?.op === "step" && node.step.kind !== "relu" && isCodes(value) ? sameCodes(node.input) : value;
-  };
+  const same = new Map<string, string>();
+  const sameCodes = (value: string): string => same.get(value) ?? value;
+  const bases = new Map<string, string>();
+  const baseOf = (value: string): string => bases.get(value) ?? value; // of its tail
+  for (const node of graph.nodes) {
+    if (node.op !== "step") continue;
+    if (!isCodes(node.output)) bases.set(node.output, baseOf(node.input));
+    else if (node.step.kind !== "relu") same.set(node.output, sameCodes(node.input));
+  }
 
   const tail = (value: string): { base: string; steps: StepNode[] } => {
-    const node = definer(value);
-    if (node?.op !== "step" || isCodes(value)) return { base: value, steps: [] };
-    const { base, steps } = tail(node.input);
-    return { base, steps: [...steps, node] };
+    const base = baseOf(value);
+    const steps: StepNode[] = [];
+    for (let at = value; at !== base; at = steps.at(-1)!.input) steps.push(definer(at) as StepNode);
+    return { base, steps: steps.reverse() };
   };
 
   const nodes = liveNodes(graph);
-  const ends = [...outputSources(graph)].map((value) => tail(value).base);
-  const firsts = nodes.filter((node) => node.op === "quantize" && isInput(tail(node.input).base));
-  const quantized = firsts.map((node) => tail(node.input).base);
+  const ends = [...outputSources(graph)].map(baseOf);
+  const firsts = nodes.filter((node): node is QuantizeNode => node.op === "quantize" && isInput(baseOf(node.input)));
+  const quantized = firsts.map((node) => baseOf(node.input));
   refuseInputs(graph, quantized, ends);
 
-  const codes = new Set([
-    ...firsts.map((node) => node.output),
+  const read = new Set([
     ...nodes.filter((node) => node.op === "dense").map((node) => sameCodes(node.input)),
     ...ends.filter(isCodes).map(sameCodes),
   ]);
 
-  const chain = (value: string): { base: string; links: Link[] } => {
-    const node = definer(value) as Link["node"];
-    const link = { node, from: form.get(node.input)!, to: form.get(value)! };
-    const before = sameCodes(node.input);
-    const isBase = codes.has(before) || isInput(before) || definer(before)!.op === "dense";
-    if (isBase) return { base: before, links: [link] };
-    const { base, links } = chain(node.input);
-    return { base, links: [...links, link] };
+  const readers = new Map<string, Node[]>();
+  for (const node of nodes) {
+    const list = readers.get(node.input);
+    if (list) list.push(node);
+    else readers.set(node.input, [node]);
+  }
+  const endSet = new Set(ends);
+  /** Codes of more than a byte that only lead to another quantizer need no tensor: both are one function of the input's elements. */
+  const narrowed = (first: QuantizeNode): QuantizeNode => {
+    for (let [quantizer, value] = [first, first.output]; ; ) {
+      if (value === quantizer.output && (codeCount(form.get(value) as Codes) <= MAX_CODES || read.has(value)))
+        return quantizer;
+      const [next, ...others] = readers.get(value) ?? [];
+      if (!next || others.length > 0 || endSet.has(value)) return quantizer;
+      if (next.op === "quantize") quantizer = next;
+      else if (next.op !== "step" || (next.step.kind === "relu" && isCodes(next.output))) return quantizer;
+      value = next.output;
+    }
   };
 
-  const bases = [...codes].map((value) => chain(value).base);
-  const isDense = (value: string) => definer(value)?.op === "dense";
-  const sums = new Set([...ends, ...bases.filter((base, i) => bases.indexOf(base) !== i)].filter(isDense));
+  const first = new Map(firsts.map((node) => [baseOf(node.input), narrowed(node).output]));
+  const codes = new Set([...first.values(), ...read]);
 
+  const isBase = (value: string) => codes.has(value) || isInput(value) || definer(value)!.op === "dense";
+  const chain = (value: string): { base: string; links: Link[] } => {
+    const links: Link[] = [];
+    for (let at = value; ; at = links.at(-1)!.node.input) {
+      const node = definer(at) as Link["node"];
+      links.push({ node, from: form.get(node.input)!, to: form.get(at)! });
+      const before = sameCodes(node.input);
+      if (isBase(before)) return { base: before, links: links.reverse() };
+    }
+  };
+
+  // Of two quantizers that read the same accumulators, neither can be fused with what makes them.
+  const origins = new Map<string, string>(); // the base of every value's chain
+  const isDense = (value: string) => definer(value)?.op === "dense";
+  const sums = new Set(ends.filter(isDense));
+  const fused = new Set<string>();
+  for (const { op, input, output } of nodes) {
+    if (op === "dense") continue;
+    const before = sameCodes(input);
+    const base = isBase(before) ? before : origins.get(input)!;
+    origins.set(output, base);
+    if (!codes.has(output) || !isDense(base)) continue;
+    if (fused.has(base)) sums.add(base);
+    fused.add(base);
+  }
+
+  const endCodes = new Set(ends.map(sameCodes));
+  const otherReaders = new Set<string>(); // values that more than dense nodes with binary weights read
+  for (const node of nodes) {
+    const value = sameCodes(node.input);
+    const binary = node.op === "dense" && isBinary(node.weights);
+    if (!binary && sameCodes(node.output) !== value) otherReaders.add(value);
+  }
   const isBit = (value: string): boolean => {
     const own = form.get(value)!;
-    const readers = nodes.filter((node) => sameCodes(node.input) === value && sameCodes(node.output) !== value);
-    const binary = (node: Node) => node.op === "dense" && isBinary(node.weights);
-    return (
-      own.kind === "codes" && own.bipolar && !ends.some((end) => sameCodes(end) === value) && readers.every(binary)
-    );
+    return own.kind === "codes" && own.bipolar && !endCodes.has(value) && !otherReaders.has(value);
   };
-  return { nodes, codes, bits: new Set([...codes].filter(isBit)), sums, tail, chain, sameCodes, definer };
-}
-
-/** Nodes that an output depends on. */
-function liveNodes(graph: Graph): Node[] {
-  const live = new Set(graph.outputs);
-  const nodes = graph.nodes.toReversed().filter((node) => {
-    if (live.has(node.output)) live.add(node.input);
-    return live.has(node.output);
-  });
-  return nodes.reverse();
+  return { nodes, codes, bits: new Set([...codes].filter(isBit)), sums, tail, chain, sameCodes, first, definer };
 }
 
 /** Values whose numbers outputs show, or whose softmax or argmax they are. */
@@ -99,9 +135,12 @@ function outputSources(graph: Graph): Set<string> {
 
 /** Every input must lead to exactly one quantizer, and no output may come from an input without one. */
 function refuseInputs(graph: Graph, quantized: string[], ends: string[]): void {
+  const counts = new Map<string, number>();
+  for (const input of quantized) counts.set(input, (counts.get(input) ?? 0) + 1);
+  const shown = new Set(ends);
   const reasons: Unsupported[] = graph.inputs.flatMap(({ name, shape }) => {
-    const quantizers = quantized.filter((input) => input === name).length;
-    if (quantizers === 1 && !ends.includes(name)) return [];
+    const quantizers = counts.get(name) ?? 0;
+    if (quantizers === 1 && !shown.has(name)) return [];
     const [why, instead] =
       quantizers > 1
         ? [`${quantizers} quantizers read it`, "one quantizer for all its readers"]

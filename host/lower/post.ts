@@ -1,7 +1,8 @@
 import { UnsupportedError } from "../errors.ts";
+import { MAX_STEPS } from "../limits.ts";
 import { requantize, requantizeOf } from "../numbers/requantize.ts";
 import type { ActivationDtype, Requantize, Thresholds } from "../program.ts";
-import { type Chain, chainRuns } from "./chain.ts";
+import { type Budget, type Chain, chainRuns } from "./chain.ts";
 import { type Corridor, corridorOf, fitLine, leftShift, rightShift } from "./line.ts";
 import type { Run } from "./runs.ts";
 
@@ -12,7 +13,9 @@ const CHEAP_STEPS = 3;
 /** Bytes of a line with shifts of its own. */
 const LINE_BYTES = 12;
 /** The number of rising steps is stored in 16 bits. */
-const MAX_STEPS = 2 ** 16 - 1;
+const MAX_CHANNEL_STEPS = 2 ** 16 - 1;
+/** So are the bytes of a channel's record, four for each step and four more, where channels have records of their own. */
+const MAX_RECORD_STEPS = Math.floor((2 ** 16 - 1 - 4) / 4);
 
 const CONSTANT =
   "its codes are the same for every input, as a BipolarQuant's behind a Relu are, which is how Brevitas exports a QuantReLU of one bit";
@@ -26,13 +29,19 @@ export function makePost(
   chain: Chain,
   from: ActivationDtype,
   to: ActivationDtype,
+  budget?: Budget,
 ): { post: Thresholds | Requantize; note?: string } {
-  const channels = to === "bit" ? signs(chainRuns(chain)) : chainRuns(chain);
-  const steps = Math.max(...channels.map(stepCount));
-  if (steps > MAX_STEPS) {
+  const found = chainRuns(chain, budget);
+  const channels = to === "bit" ? signs(found) : found;
+  const steps = mostSteps(channels);
+  const most = Math.min(
+    channels.length === 1 ? MAX_CHANNEL_STEPS : MAX_RECORD_STEPS,
+    Math.max(CHEAP_STEPS, Math.floor(MAX_STEPS / channels.length)),
+  );
+  if (steps > most) {
     const { node } = chain.links.at(-1)!;
-    const why = `its codes rise and fall ${steps} times`;
-    const instead = `at most ${MAX_STEPS} steps`;
+    const why = `its codes rise and fall ${steps} times in one of ${channels.length} channels`;
+    const instead = `at most ${most} steps`;
     throw new UnsupportedError([{ node: node.name, op: node.op, shape: `[${node.channels}]`, why, instead }]);
   }
   if (steps === 0) return { post: thresholds(channels), note: CONSTANT };
@@ -57,9 +66,14 @@ function stepCount(runs: readonly Run[]): number {
   return runs.reduce((sum, run, i) => (i === 0 ? 0 : sum + Math.abs(run.code - runs[i - 1]!.code)), 0);
 }
 
+/** Of the channel that has the most. */
+function mostSteps(channels: readonly Run[][]): number {
+  return channels.reduce((most, runs) => Math.max(most, stepCount(runs)), 0);
+}
+
 /** The runs as thresholds: a step of the code by n is n equal steps. */
 export function thresholds(channels: readonly Run[][]): Thresholds {
-  const count = Math.max(1, ...channels.map(stepCount));
+  const count = Math.max(1, mostSteps(channels));
   const records = share(
     channels.map((runs) => {
       const ups: number[] = [];

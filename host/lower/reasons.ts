@@ -10,7 +10,7 @@ export class Reasons {
       work();
     } catch (error) {
       if (!(error instanceof UnsupportedError)) throw error;
-      this.list.push(...error.reasons);
+      for (const reason of error.reasons) this.list.push(reason);
     }
   }
 

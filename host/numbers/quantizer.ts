@@ -12,6 +12,11 @@ export interface IntQuantizer {
   /** Leaves out the lowest signed code, or the highest unsigned one. */
   narrow: boolean;
   rounding: Rounding;
+  /**
+   * Adds the zero point after rounding, as ONNX's QuantizeLinear does; QONNX's Quant adds it before. They differ at ties, where
+   * the zero point is odd.
+   */
+  roundsFirst?: boolean;
 }
 
 /** Sign quantizer to ±1: QONNX `BipolarQuant`, and `Quant` with one signed bit. sign(0) = +1. */
@@ -21,6 +26,16 @@ export interface BipolarQuantizer {
 }
 
 export type Quantizer = IntQuantizer | BipolarQuantizer;
+
+/**
+ * The quantizer that these fields mean, wherever they are written: one signed bit is the sign, ±1, as QONNX has it. Undefined for one
+ * signed bit with a zero point or a scale that is not above 0, which the sign has no use for.
+ */
+export function uniformQuantizer(fields: Omit<IntQuantizer, "kind">): Quantizer | undefined {
+  const { scale, zero, bits, signed } = fields;
+  if (bits !== 1 || !signed) return { kind: "int", ...fields };
+  return zero.every((z) => z === 0) && scale.every((s) => s > 0) ? { kind: "bipolar", scale } : undefined;
+}
 
 /** Entry of a vector that holds one value for all channels, or one per channel. */
 export function at(vector: ArrayLike<number>, channel: number): number {
@@ -37,12 +52,15 @@ export function codeRange(quantizer: Quantizer): { min: number; max: number } {
     : { min: 0, max: narrow ? 2 * half - 2 : 2 * half - 1 };
 }
 
-/** Code `q` of a real number: `clamp(round(x / scale + zero))`, or the sign. NaN gives NaN. */
+/** Code `q` of a real number: `clamp(round(x / scale + zero))`, `clamp(round(x / scale) + zero)` or the sign. NaN gives NaN. */
 export function quantize(quantizer: Quantizer, x: number, channel: number): number {
   if (quantizer.kind === "bipolar") return Number.isNaN(x) ? Number.NaN : x >= 0 ? 1 : -1;
   const { min, max } = codeRange(quantizer);
-  const q = x / at(quantizer.scale, channel) + at(quantizer.zero, channel);
-  return ROUND[quantizer.rounding](Math.min(Math.max(q, min), max)) + 0; // + 0 turns -0 into 0
+  const zero = at(quantizer.zero, channel);
+  const before = quantizer.roundsFirst ? 0 : zero;
+  const after = zero - before;
+  const q = x / at(quantizer.scale, channel) + before;
+  return ROUND[quantizer.rounding](Math.min(Math.max(q, min - after), max - after)) + after; // turns −0 into 0, too
 }
 
 /** Zero point of a channel; 0 for bipolar codes. */

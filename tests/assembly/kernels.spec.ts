@@ -1,4 +1,4 @@
-import { fieldCode, prepare, preparedBytes, preparedCode, signBit } from "../../assembly/kernels";
+import { fieldCode, prepare, preparedBytes, preparedCode, sign32Bit } from "../../assembly/kernels";
 
 /** Numbers of lanes: one word of signs or fields, and each side of its edges. */
 const LANES: StaticArray<u32> = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65];
@@ -86,7 +86,7 @@ function one(): StaticArray<i32> {
   return new StaticArray<i32>(1);
 }
 
-describe("signBit", () => {
+describe("sign32Bit", () => {
   it("is the sum of products of signs", () => {
     for (let i = 0; i < LANES.length; i++) {
       const inputs = LANES[i];
@@ -95,7 +95,7 @@ describe("signBit", () => {
       let expected = 0;
       for (let k: u32 = 0; k < inputs; k++) expected += sign(weights, k) * sign(input, k);
       const sum = one();
-      signBit(at(weights), 12, 1, at(input), 16, 1, inputs, changetype<usize>(sum), 4);
+      sign32Bit(at(weights), 12, 1, at(input), 16, 1, inputs, changetype<usize>(sum), 4);
       expect<i32>(sum[0]).toBe(expected);
     }
   });
@@ -105,9 +105,9 @@ describe("signBit", () => {
     const minusOnes = new StaticArray<u8>(12);
     memory.fill(at(minusOnes), 0xff, 12);
     const sum = one();
-    signBit(at(ones), 12, 1, at(minusOnes), 16, 1, 65, changetype<usize>(sum), 4);
+    sign32Bit(at(ones), 12, 1, at(minusOnes), 16, 1, 65, changetype<usize>(sum), 4);
     expect<i32>(sum[0]).toBe(-65);
-    signBit(at(minusOnes), 12, 1, at(minusOnes), 16, 1, 65, changetype<usize>(sum), 4);
+    sign32Bit(at(minusOnes), 12, 1, at(minusOnes), 16, 1, 65, changetype<usize>(sum), 4);
     expect<i32>(sum[0]).toBe(65);
   });
 });

@@ -60,7 +60,7 @@ function ternary(packing: PackingName, inputs: number): Program {
   );
 }
 const TRITS = ternary("trit5", 8);
-const PAIRS = ternary("pair4", 5); // 16 channels in the first group, 2 in the second
+const PAIR4 = ternary("pair4", 5); // 16 channels in the first group, 2 in the second
 const SIGNS = programOf(
   [
     ["bit", 5],
@@ -68,7 +68,7 @@ const SIGNS = programOf(
   ],
   [{ kind: "dense", input: 0, output: 1, dtype: "binary", packing: "sign128", weights: new Int8Array(10).fill(-1) }],
 );
-const STORED = { "binary in sign128": SIGNS, "ternary in trit5": TRITS, "ternary in pair4": PAIRS };
+const STORED = { "binary in sign128": SIGNS, "ternary in trit5": TRITS, "ternary in pair4": PAIR4 };
 
 describe.each(Object.entries({ ...SMALL, ...STORED }))("the reader refuses of a small blob, %s:", (_, program) => {
   const blob = writeBlob(program);
@@ -165,7 +165,7 @@ describe("a hostile blob", () => {
     [
       "an op that writes what it reads",
       (view, op) => view.setUint16(op + OP.output, 0, true),
-      "tensors 0 and 0 overlap",
+      "op 0 writes tensor 0 a second time",
     ],
     ["a tensor that is not there", (view, op) => view.setUint16(op + OP.output, 2, true), "tensor 2, but there are 2"],
     ["a field that the op does not have", (view, op) => view.setUint8(op + OP.left, 1), "not canonical"],
@@ -196,9 +196,9 @@ describe("a hostile blob", () => {
       (view, _, op) => view.setUint16(op + OP.tileChannels, 17, true),
       "tiles of 17 channels in pair4, expected a multiple of 16",
     ],
-    ["weights that pairs cannot hold", (view, _, op) => view.setUint8(op + OP.dtype, 5), "packing pair4 of int8"],
+    ["weights that pair4 cannot hold", (view, _, op) => view.setUint8(op + OP.dtype, 5), "packing pair4 of int8"],
   ])("with, in pair4, %s: a reason", (_, change, reason) => {
-    const blob = writeBlob(PAIRS);
+    const blob = writeBlob(PAIR4);
     const view = new DataView(blob.buffer);
     change(view, tileAt(view), HEADER_BYTES + PART_BYTES + 2 * TENSOR_BYTES);
     expectRefused(sealed(blob), reason);
@@ -220,7 +220,10 @@ describe("a hostile blob", () => {
 
   it("with fixed-point codes from 1 to 0: a reason", () => {
     const post = requantize({ lo: 1, hi: 0, rounding: "floor" }, smallLine(1, 0, 0));
-    expectRefused(writeBlob({ ...program, ops: [{ kind: "quantize", input: 0, output: 1, post }] }), "codes from 1 to 0");
+    expectRefused(
+      writeBlob({ ...program, ops: [{ kind: "quantize", input: 0, output: 1, post }] }),
+      "codes from 1 to 0",
+    );
   });
 
   // Each claim is cheap to make; what it costs the reader is bounded by the bytes that are there.

@@ -11,8 +11,8 @@ import { lower } from "../../host/lower/lower.ts";
 import type { ActivationDtype, Op, PackingName, Program, WeightDtype } from "../../host/program.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
-import { packingsOf, programOf, randomProgram, SMALL, thresholds } from "../module/programs.ts";
-import { VARIANTS } from "../variants.ts";
+import { programOf, randomProgram, SMALL, thresholds } from "../module/programs.ts";
+import { packingsOf, VARIANTS } from "../variants.ts";
 
 const NAMES = Object.keys(TARGETS) as Target[];
 

@@ -37,8 +37,16 @@ export interface Field {
 
 const BYTES: Record<string, number> = { u8: 1, u16: 2, i16: 2, u32: 4, u64: 8 };
 
+const fields = new Map<string, Field[]>();
+
 /** Fields of a record of the head, as FORMAT.md has them: Header, Part, Tensor or Op. */
 export function fieldsOf(record: "Header" | "Part" | "Tensor" | "Op"): Field[] {
+  const found = fields.get(record) ?? readFields(record);
+  fields.set(record, found);
+  return found;
+}
+
+function readFields(record: string): Field[] {
   return tableRows(FORMAT, record, "offset", "type").map(([name, offset, type]) => {
     const bytes = BYTES[type!];
     if (bytes === undefined) throw new Error(`${record}.${name}: type ${type}`);

@@ -1,19 +1,15 @@
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { rolldown } from "rolldown";
 
 /** The library as one ES module for browsers, and what it still imports. */
 export async function bundle(): Promise<{ code: string; imports: string[] }> {
-  const { outputFiles, metafile } = await build({
-    entryPoints: [fileURLToPath(new URL("../../host/index.ts", import.meta.url))],
-    bundle: true,
-    platform: "browser",
-    format: "esm",
-    target: "es2022",
-    minify: true,
-    write: false,
-    metafile: true,
-    logLevel: "silent",
-  });
-  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports.map(({ path }) => path));
-  return { code: outputFiles[0]!.text, imports };
+  const input = fileURLToPath(new URL("../../host/index.ts", import.meta.url));
+  const library = await rolldown({ input, platform: "browser", transform: { target: "es2022" }, logLevel: "silent" });
+  try {
+    const [chunk, ...more] = (await library.generate({ format: "esm", minify: true, codeSplitting: false })).output;
+    if (more.length > 0) throw new Error(`${more.length} files beside the bundle, expected one`);
+    return { code: chunk.code, imports: [...chunk.imports, ...chunk.dynamicImports] };
+  } finally {
+    await library.close();
+  }
 }

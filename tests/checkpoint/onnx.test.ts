@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { importOnnx } from "../../host/checkpoint/onnx.ts";
 import {
   type AttributeValue,
+  byteTensor,
   floatTensor,
   int64Tensor,
   model,
@@ -16,7 +17,9 @@ import {
   type TensorProto,
 } from "../../host/checkpoint/onnx_proto.ts";
 import { CheckpointError, UnsupportedError } from "../../host/errors.ts";
-import type { Graph } from "../../host/graph/graph.ts";
+import { checkGraph } from "../../host/graph/check.ts";
+import { evaluate } from "../../host/graph/evaluate.ts";
+import type { Graph, QuantizeNode } from "../../host/graph/graph.ts";
 import type { IntQuantizer } from "../../host/numbers/quantizer.ts";
 
 const QONNX = "qonnx.custom_op.general";
@@ -225,9 +228,62 @@ describe("constants fold in float64", () => {
     ["integer division", [node("Div", ["i7", "i2"], "c")], [3]],
     ["shapes", [node("Unsqueeze", ["per_feature", "i0"], "u"), node("Squeeze", ["u", "i0"], "c")], [1, 2, 3]],
     ["a quantizer", [quant("per_feature", "c", "half", "zero", "bits2")], [0.5]],
+    ["sign", [node("Sub", ["per_feature", "bits2"], "s"), node("Sign", ["s"], "c")], [-1, 0, 1]],
+    ["abs", [node("Sub", ["per_feature", "bits2"], "s"), node("Abs", ["s"], "c")], [1, 0, 1]],
+    ["round, half to even", [node("Mul", ["per_feature", "half"], "m"), node("Round", ["m"], "c")], [0, 1, 2]],
+    ["floor", [node("Mul", ["per_feature", "half"], "m"), node("Floor", ["m"], "c")], [0, 1, 1]],
+    ["ceil", [node("Mul", ["per_feature", "half"], "m"), node("Ceil", ["m"], "c")], [1, 1, 2]],
+    [
+      "where",
+      [node("Less", ["per_feature", "bits2"], "l"), node("Where", ["l", "half", "per_feature"], "c")],
+      [0.5, 2, 3],
+    ],
+    ...(
+      [
+        ["Equal", 0, 1, 0],
+        ["Greater", 0, 0, 1],
+        ["GreaterOrEqual", 0, 1, 1],
+        ["Less", 1, 0, 0],
+        ["LessOrEqual", 1, 1, 0],
+      ] as const
+    ).map(([op, ...expected]): [string, Draft<NodeProto>[], number[]] => [
+      op,
+      [node(op, ["per_feature", "bits2"], "b"), node("Cast", ["b"], "c", { to: 1n })],
+      [...expected],
+    ]),
+    [
+      "and, or, xor, not",
+      [
+        node("Less", ["per_feature", "bits2"], "l"), // 1 0 0
+        node("LessOrEqual", ["per_feature", "bits2"], "m"), // 1 1 0
+        node("Xor", ["l", "m"], "e"), // 0 1 0
+        node("Not", ["e"], "n"), // 1 0 1
+        node("And", ["n", "m"], "a"), // 1 0 0
+        node("Or", ["a", "e"], "o"), // 1 1 0
+        node("Where", ["o", "per_feature", "zero"], "c"),
+      ],
+      [1, 2, 0],
+    ],
+    ["mean", [node("ReduceMean", ["per_feature"], "c", { keepdims: 0n })], [2]],
+    [
+      "mean by axes of an input",
+      [node("ReduceMean", ["grid", "i1"], "m"), node("Squeeze", ["m", "i1"], "c")],
+      [2, 0, 5],
+    ],
+    ["sum, negative axis", [node("ReduceSum", ["grid"], "c", { axes: [-1n], keepdims: 0n })], [4, 0, 10]],
+    ["max", [node("ReduceMax", ["grid"], "c", { axes: [1n], keepdims: 0n })], [3, 4, 7]],
+    ["min", [node("ReduceMin", ["grid"], "c", { axes: [1n], keepdims: 0n })], [1, -4, 3]],
+    [
+      "L1 and L2",
+      [node("ReduceL1", ["grid"], "a", { axes: [1n], keepdims: 0n }), node("Neg", ["a"], "c")],
+      [-4, -8, -10],
+    ],
+    ["L2 of all", [node("ReduceL2", ["grid"], "c", { keepdims: 0n })], [10]],
+    ["exp of log", [node("Log", ["one"], "l"), node("Exp", ["l"], "c")], [1]],
     ["Constant", [node("Constant", [], "c", { value_floats: [1, 2, 4] })], [1, 2, 4]],
   ])("%s", (_, nodes, expected) => {
-    const constants = [0, 1, 2, 7].map((i) => int64Tensor(`i${i}`, [1], [i]));
+    const grid = floatTensor("grid", [3, 2], [1, 3, 4, -4, 7, 3]);
+    const constants = [grid, ...[0, 1, 2, 7].map((i) => int64Tensor(`i${i}`, [1], [i]))];
     const graph = imported([...nodes, node("Add", ["q", "c"], "y")], { constants });
     expect(summary(graph)).toEqual(["quantize", ["add", ...expected]]);
   });
@@ -270,8 +326,8 @@ const CODES = Int32Array.of(1, 0, -1, -1, 1, 0);
 
 describe("weights", () => {
   it.each<[string, Draft<NodeProto>[], object]>([
-    ["bare, MatMul", [node("MatMul", ["q", "w"], "y")], { scale: [0.5], found: "bare" }],
-    ["bare, Gemm", [node("Gemm", ["q", "wt"], "y", { transB: 1n })], { scale: [0.5], found: "bare" }],
+    ["bare, MatMul", [node("MatMul", ["q", "w"], "y")], { scale: [0.5], found: "bare", bits: 2 }],
+    ["bare, Gemm", [node("Gemm", ["q", "wt"], "y", { transB: 1n })], { scale: [0.5], found: "bare", bits: 2 }],
     [
       "on the grid",
       [quant("w", "k", "half", "zero", "bits2", { narrow: 1n }), node("MatMul", ["q", "k"], "y")],
@@ -298,6 +354,71 @@ describe("weights", () => {
       { scale: [2], found: "on-grid", bits: 4 },
     ],
     [
+      "bare, of 4 bits with a scale per output channel",
+      [node("MatMul", ["q", "bare4"], "y")],
+      { codes: Int32Array.of(7, 3, -5, -7, 1, 2), scale: [0.25, Math.fround(0.1)], found: "bare", bits: 4 },
+    ],
+    [
+      "int8, cast and scaled",
+      [node("Cast", ["int8"], "f", { to: 1n }), node("Mul", ["f", "half"], "k"), node("MatMul", ["q", "k"], "y")],
+      { scale: [0.5], found: "integers", bits: 8 },
+    ],
+    [
+      "int8, cast and scaled per output channel, scale first",
+      [node("Cast", ["int8"], "f", { to: 1n }), node("Mul", ["per_column", "f"], "k"), node("MatMul", ["q", "k"], "y")],
+      { scale: [0.5, 0.25], found: "integers", bits: 8 },
+    ],
+    [
+      "int8 behind DequantizeLinear",
+      [node("DequantizeLinear", ["int8", "half"], "k"), node("MatMul", ["q", "k"], "y")],
+      { scale: [0.5], found: "integers", bits: 8 },
+    ],
+    [
+      "uint8 behind DequantizeLinear, per output channel, with zero points",
+      [node("DequantizeLinear", ["uint8", "scales", "zeros"], "k", { axis: -1n }), node("MatMul", ["q", "k"], "y")],
+      { scale: [0.5, 0.25], found: "integers", bits: 8 },
+    ],
+    [
+      "int8 of (M, K) behind DequantizeLinear, per output channel",
+      [
+        node("DequantizeLinear", ["int8_rows", "scales"], "k", { axis: 0n }),
+        node("Gemm", ["q", "k"], "y", { transB: 1n }),
+      ],
+      { scale: [0.5, 0.25], found: "integers", bits: 8 },
+    ],
+    [
+      "floats behind QuantizeLinear and DequantizeLinear",
+      [
+        node("QuantizeLinear", ["latent", "half", "int8_zero"], "i"),
+        node("DequantizeLinear", ["i", "half", "int8_zero"], "k"),
+        node("MatMul", ["q", "k"], "y"),
+      ],
+      { codes: Int32Array.of(1, 0, -1, -1, 0, 0), scale: [0.5], found: "latent", bits: 8 },
+    ],
+    [
+      "signs of floats, scaled",
+      [node("Sign", ["latent"], "s"), node("Mul", ["half", "s"], "k"), node("MatMul", ["q", "k"], "y")],
+      { codes: Int32Array.of(1, 1, -1, -1, 1, 0), scale: [0.5], found: "integers", bits: 2 },
+    ],
+    [
+      "rounded by the mean magnitude, as BitNet does it",
+      [
+        node("Abs", ["latent"], "a"),
+        node("ReduceMean", ["a"], "mean", { keepdims: 0n }),
+        node("Div", ["latent", "mean"], "d"),
+        node("Round", ["d"], "r"),
+        node("Clip", ["r", "minus", "one"], "c"),
+        node("Mul", ["mean", "c"], "k"),
+        node("MatMul", ["q", "k"], "y"),
+      ],
+      {
+        codes: Int32Array.of(1, 0, -1, -1, 1, 0),
+        scale: [[0.6, 0.3, 0.1, 0.2, 0.4, 0].reduce((sum, x) => sum + Math.fround(x), 0) / 6],
+        found: "integers",
+        bits: 2,
+      },
+    ],
+    [
       "with a zero point",
       [quant("w", "k", "half", "one"), node("MatMul", ["q", "k"], "y")],
       { scale: [0.5], found: "on-grid", bits: 4 },
@@ -309,6 +430,14 @@ describe("weights", () => {
       floatTensor("per_row", [2, 1], [0.5, 0.25]),
       floatTensor("wt_rows", [2, 3], [0.5, 0, -0.5, -0.25, 0.25, 0]),
       floatTensor("per_column", [1, 2], [0.5, 0.25]),
+      byteTensor("int8", "INT8", [3, 2], [1, -1, 0, 1, -1, 0]),
+      byteTensor("int8_rows", "INT8", [2, 3], [1, 0, -1, -1, 1, 0]),
+      byteTensor("uint8", "UINT8", [3, 2], [129, 6, 128, 8, 127, 7]),
+      byteTensor("zeros", "UINT8", [2], [128, 7]),
+      byteTensor("int8_zero", "INT8", [], [0]),
+      floatTensor("scales", [2], [0.5, 0.25]),
+      floatTensor("minus", [], [-1]),
+      floatTensor("bare4", [3, 2], [1.75, -0.7, 0.75, 0.1, -1.25, 0.2]),
       floatTensor("latent", [3, 2], [0.6, -0.3, 0.1, 0.2, -0.4, 0.0]),
     ];
     const dense = imported(nodes, { constants }).nodes.at(-1)!;
@@ -369,6 +498,64 @@ describe("quantizers", () => {
   it("of one signed bit are bipolar", () => {
     const [q] = importOnnx(file({ nodes: [quant("x", "q", "half", "zero", "bits1")] })).graph.nodes;
     expect(q).toMatchObject({ quantizer: { kind: "bipolar", scale: Float64Array.of(0.5) } });
+  });
+});
+
+describe("QuantizeLinear", () => {
+  const constants = [
+    W,
+    byteTensor("z3", "INT8", [], [3]),
+    byteTensor("z5", "UINT8", [], [5]),
+    floatTensor("scales", [3], [0.5, 0.25, 1]),
+    byteTensor("zeros", "INT8", [3], [0, 1, -2]),
+  ];
+  const read = (nodes: Draft<NodeProto>[]) => importOnnx(file({ nodes, constants })).graph;
+  const linear = (type: "Quantize" | "Dequantize", x: string, y: string, ...operands: string[]) =>
+    node(`${type}Linear`, [x, ...operands], y);
+
+  it.each<[string, string[], object]>([
+    ["int8 with a zero point", ["half", "z3"], { zero: [3], signed: true, roundsFirst: true }],
+    ["uint8 with a zero point", ["half", "z5"], { zero: [5], signed: false, roundsFirst: true }],
+    ["uint8 without one", ["half"], { zero: [0], signed: false }],
+  ])("%s and DequantizeLinear are one quantizer", (_, operands, expected) => {
+    const graph = read([linear("Quantize", "x", "i", ...operands), linear("Dequantize", "i", "y", ...operands)]);
+    expect(graph.nodes).toHaveLength(1);
+    const { quantizer } = graph.nodes[0] as QuantizeNode;
+    const plain = { ...quantizer, scale: [...quantizer.scale], zero: [...(quantizer as IntQuantizer).zero] };
+    expect(plain).toEqual({ kind: "int", scale: [0.5], bits: 8, narrow: false, rounding: "ROUND", ...expected });
+  });
+
+  it("serves a layer whatever its zero point, and through a reshape", () => {
+    const nodes = [
+      linear("Quantize", "x", "i", "half", "z5"),
+      node("Flatten", ["i"], "f"),
+      linear("Dequantize", "f", "d", "half", "z5"),
+      node("MatMul", ["d", "w"], "y"),
+    ];
+    expect(summary(read(nodes))).toEqual(["quantize", "dense"]);
+  });
+
+  it("per channel, along its axis", () => {
+    const nodes = ["Quantize", "Dequantize"] as const;
+    const graph = read(nodes.map((type, i) => linear(type, ["x", "i"][i]!, ["i", "y"][i]!, "scales", "zeros")));
+    expect(graph.nodes).toHaveLength(1);
+    expect(graph.nodes[0]).toMatchObject({
+      quantizer: { scale: Float64Array.of(0.5, 0.25, 1), zero: Float64Array.of(0, 1, -2) },
+    });
+  });
+
+  it("gives integers to what is no DequantizeLinear of its own", () => {
+    const other = [linear("Quantize", "x", "i", "half", "z3"), linear("Dequantize", "i", "y", "one", "z5")];
+    expect(summary(read(other))).toEqual(["quantize", ["div", 0.5], ["add", 3], ["sub", 5], ["mul", 1]]);
+    const graph = read([linear("Quantize", "x", "i", "half", "z3"), node("Relu", ["i"], "y")]);
+    const [y] = evaluate(graph, [Float32Array.of(0.25, -3, 9)], 1);
+    expect([...y!]).toEqual([3, 0, 21]); // 0.5 rounds to 0, then 3 is added
+  });
+
+  it("Sign keeps 0: a code of two bits", () => {
+    const graph = read([node("Sign", ["x"], "y")]);
+    const [y] = evaluate(graph, [Float32Array.of(-1e-45, 0, -0, 1e-45, 7, -Infinity)], 2);
+    expect([...y!]).toEqual([-1, 0, 0, 1, 1, -1]);
   });
 });
 
@@ -441,6 +628,39 @@ describe("inputQuantizer", () => {
     ]);
   });
 
+  it("is an input's also where constants stand before the layer", () => {
+    const nodes = [node("Add", ["x", "one"], "a"), node("Div", ["a", "bits2"], "d"), node("MatMul", ["d", "w"], "y")];
+    const { graph, notes } = importOnnx(file({ nodes, constants: [W] }), { inputQuantizer });
+    expect(summary(graph)).toEqual(["quantize", ["div", 2], "dense"]); // w sums to 0
+    expect(notes.at(-1)).toBe('what "Add_a" adds before layer "MatMul_y" is carried through its sums');
+  });
+
+  it("stands behind what does not leave codes to the layer, with a note", () => {
+    const nodes = [
+      node("Mul", ["x", "per_feature"], "m"),
+      node("Clip", ["m"], "c", { min: -1, max: 1 }),
+      node("Sub", ["c", "half"], "s"),
+      node("MatMul", ["s", "w"], "y"),
+    ];
+    const { graph, notes } = importOnnx(file({ nodes, constants: [W], opset: 9 }), { inputQuantizer });
+    expect(summary(graph)).toEqual([["mul", 1, 2, 3], ["max", -1], ["min", 1], "quantize", "dense"]);
+    expect(notes).toContainEqual(expect.stringContaining('stands behind "Clip_c_min"'));
+  });
+
+  it("stands at both where some layers read the input and others what stands behind", () => {
+    const nodes = [
+      node("MatMul", ["x", "w"], "a"),
+      node("Clip", ["x"], "c", { min: -1, max: 1 }),
+      node("MatMul", ["c", "w"], "b"),
+    ];
+    const output = [valueInfo("a", []), valueInfo("b", [])];
+    const graph = { name: "g", node: nodes, initializer: [W], input: [valueInfo("x", ["N", 3])], output };
+    const bytes = encodeModel(model(graph, { "": 9 }, { name: "tests", version: "1" }));
+    const { nodes: read } = importOnnx(bytes, { inputQuantizer }).graph;
+    expect(read.map(({ op }) => op)).toEqual(["quantize", "dense", "step", "step", "quantize", "dense"]);
+    checkGraph(importOnnx(bytes, { inputQuantizer }).graph);
+  });
+
   it("is refused where there is one", () => {
     expect(() => importOnnx(file({ nodes: [quant("x", "q")] }), { inputQuantizer })).toThrow("already has a quantizer");
   });
@@ -465,13 +685,15 @@ describe("argmax", () => {
 describe("what cannot be converted is refused", () => {
   const constants = [
     W,
-    floatTensor("floats", [3, 2], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),
+    floatTensor("floats", [3, 2], [0.1257, -0.1321, 0.6404, 0.1049, -0.5357, 0.3616]),
     floatTensor("per_input", [3, 1], [0.5, 0.25, 0.125]),
     floatTensor("minus", [], [-1]),
     floatTensor("bits9", [], [9]),
+    floatTensor("bits17", [], [17]),
     floatTensor("big", [3, 2], [200, 1, 2, 3, 4, 5]),
     int64Tensor("moved", [2], [3, -1]),
     int64Tensor("axis0", [1], [0]),
+    { name: "int16", dims: [], data_type: DATA_TYPE.INT16, int32_data: [0] },
   ];
   const mm = (w: string): Draft<NodeProto> => node("MatMul", ["q", w], "y");
   it.each<[string, Draft<NodeProto>[], string]>([
@@ -481,7 +703,7 @@ describe("what cannot be converted is refused", () => {
     ["a scale per input", [quant("w", "k", "per_input"), mm("k")], "changes along the input axis (output 0, input 1)"],
     ["9-bit weights", [quant("big", "k", "one", "zero", "bits9"), mm("k")], "weight code 200 at index 0"],
     ["weights on the left", [node("MatMul", ["w", "q"], "y")], "weights are on the left"],
-    ["9-bit activations", [quant("q", "y", "half", "zero", "bits9")], "9 bits"],
+    ["17-bit activations", [quant("q", "y", "half", "zero", "bits17")], "17 bits"],
     ["half a zero point", [quant("q", "y", "half", "half")], "zero point 0.5 is not an integer"],
     ["half a bit", [quant("q", "y", "half", "zero", "half")], "0.5 bits"],
     ["one bit and a zero point", [quant("q", "y", "half", "one", "bits1")], "one signed bit"],
@@ -505,9 +727,14 @@ describe("what cannot be converted is refused", () => {
       "no quantizer between layer",
     ],
     [
-      "an offset into a layer",
-      [node("Add", ["q", "half"], "a"), node("MatMul", ["a", "w"], "y")],
-      "does more than scale",
+      "a factor per feature into a layer",
+      [node("Mul", ["q", "per_feature"], "a"), node("MatMul", ["a", "w"], "y")],
+      "does more than scale all features alike",
+    ],
+    [
+      "a bend behind an offset into a layer",
+      [node("Add", ["q", "half"], "a"), node("Relu", ["a"], "r"), node("MatMul", ["r", "w"], "y")],
+      '"Relu_r", between quantizer "Quant_q" and this layer',
     ],
     ["a scale per feature", [quant("x", "p", "per_feature"), node("MatMul", ["p", "w"], "y")], "one scale per feature"],
     ["no quantizer", [node("MatMul", ["x", "w"], "y")], "--input-quant"],
@@ -519,6 +746,9 @@ describe("what cannot be converted is refused", () => {
       [node("BatchNormalization", ["q", "one", "one", "one", "one"], "y", { training_mode: 1n })],
       "training mode",
     ],
+    ["16 bits of QuantizeLinear", [node("QuantizeLinear", ["q", "half", "int16"], "y")], "16 bits"],
+    ["a scale per block", [node("QuantizeLinear", ["q", "half"], "y", { block_size: 2n })], "changes within an axis"],
+    ["a constant's op on data", [node("Abs", ["q"], "y")], "it is applied to data"],
     ["a cast to integers", [node("Cast", ["q"], "y", { to: 7n })], "it casts to type 7"],
     ["a foreign domain", [node("Relu", ["q"], "y", {}, "com.example")], 'no such op here (domain "com.example")'],
     ["an op named like a property", [node("toString", ["q"], "y")], "no such op here"],
@@ -638,7 +868,7 @@ describe("what is wrong in a file is an error that says where", () => {
       floatTensor("column", [side, 1], new Array(side).fill(1)),
       floatTensor("row", [1, side], new Array(side).fill(1)),
     ];
-    expect(() => imported(nodes, { constants })).toThrow("its constants have more than");
+    expect(() => imported(nodes, { constants })).toThrow("folding its constants takes more than");
   });
 });
 

@@ -1,9 +1,11 @@
-import { decodeModel, type NodeProto, type TensorProto } from "../../host/checkpoint/onnx_proto.ts";
+import { DATA_TYPE, decodeModel, type NodeProto, type TensorProto } from "../../host/checkpoint/onnx_proto.ts";
 
 /** A value of ONNX: row-major numbers of any rank. */
 export interface NdArray {
   dims: number[];
   data: number[];
+  /** Of constants of the file. */
+  type?: number;
 }
 
 /**
@@ -55,6 +57,46 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
       return unary(Math.sqrt);
     case "Relu":
       return unary((x) => (x > 0 ? x : 0));
+    case "Abs":
+      return unary(Math.abs);
+    case "Sign":
+      return unary((x) => (x > 0 ? 1 : x < 0 ? -1 : 0));
+    case "Round":
+      return unary(halfEven);
+    case "Cast":
+      return a; // the generator casts integers to floats
+    case "Less":
+      return binary(a, b, (x, y) => (x < y ? 1 : 0));
+    case "Where":
+      return binary(
+        binary(a, b, (condition, x) => (condition ? x : Number.NaN)),
+        inputs[2]!,
+        (x, y) => (Number.isNaN(x) ? y : x),
+      );
+    case "ReduceMean": {
+      const mean = a.data.reduce((sum, x) => sum + x, 0) / a.data.length; // the generator asks for that of all
+      return { dims: int("keepdims", 1) ? a.dims.map(() => 1) : [], data: [mean] };
+    }
+    case "QuantizeLinear": {
+      const zero = inputs[2]!;
+      const [least, most] = zero.type === DATA_TYPE.INT8 ? [-128, 127] : [0, 255];
+      return binary(
+        binary(a, b, (x, s) => halfEven(x / s)),
+        zero,
+        (x, z) => Math.min(Math.max(x + z, least), most),
+      );
+    }
+    case "DequantizeLinear": {
+      const axis = (int("axis", 1) + a.dims.length) % a.dims.length;
+      const along = (v: NdArray): NdArray => {
+        return v.data.length === 1 ? v : { dims: a.dims.map((size, i) => (i === axis ? size : 1)), data: v.data };
+      };
+      return binary(
+        binary(a, along(inputs[2]!), (q, z) => q - z),
+        along(b),
+        (q, s) => q * s,
+      );
+    }
     case "HardTanh":
       return unary((x) => Math.min(Math.max(x, float("min_val", -1)), float("max_val", 1)));
     case "Clip": {
@@ -132,6 +174,12 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
   }
 }
 
+function halfEven(x: number): number {
+  const size = Math.abs(x);
+  const tie = size - Math.floor(size) === 0.5;
+  return Math.sign(x) * (tie ? 2 * Math.round(size / 2) : Math.round(size));
+}
+
 /** qonnx, `custom_op/general/intquant.py`: `quant`, `min_int`, `max_int`, `resolve_rounding_mode`. */
 function quantInt(bits: number, signed: number, narrow: number, mode: string): (y: number) => number {
   if (bits === 1 && signed) return (y) => (y >= 0 ? 1 : -1);
@@ -201,12 +249,16 @@ function scalar(x: number): NdArray {
   return { dims: [], data: [x] };
 }
 
-/** The generator writes FLOAT and INT64. */
-function fromProto({ dims, data_type, raw_data }: TensorProto): NdArray {
+/** The generator writes FLOAT, INT64, INT8 and UINT8. */
+function fromProto({ dims, data_type: type, raw_data }: TensorProto): NdArray {
   const view = new DataView(raw_data!.slice().buffer);
-  const bytes = data_type === 1 ? 4 : 8;
-  const data = Array.from({ length: view.byteLength / bytes }, (_, i) =>
-    data_type === 1 ? view.getFloat32(i * 4, true) : Number(view.getBigInt64(i * 8, true)),
-  );
-  return { dims, data };
+  const read: Record<number, [bytes: number, at: (i: number) => number]> = {
+    [DATA_TYPE.FLOAT]: [4, (i) => view.getFloat32(i, true)],
+    [DATA_TYPE.INT64]: [8, (i) => Number(view.getBigInt64(i, true))],
+    [DATA_TYPE.INT8]: [1, (i) => view.getInt8(i)],
+    [DATA_TYPE.UINT8]: [1, (i) => view.getUint8(i)],
+  };
+  const [bytes, at] = read[type!]!;
+  const data = Array.from({ length: view.byteLength / bytes }, (_, i) => at(i * bytes));
+  return { dims, data, type: type! };
 }

@@ -4,21 +4,22 @@ import type { Node } from "../../host/graph/graph.ts";
 import { at, dequantize, quantize } from "../../host/numbers/quantizer.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { applyStep } from "../../host/numbers/step.ts";
-import { randomOnnx } from "../random_graph.ts";
+import { randomOnnx, randomPlainOnnx } from "../random_graph.ts";
 import { evaluateOnnx } from "./onnx_definition.ts";
 
-const SEEDS = 300;
-
-describe(`random files of seeds 0 … ${SEEDS - 1}`, () => {
+describe.each<[string, number, (seed: number) => Uint8Array]>([
+  ["QONNX files", 300, randomOnnx],
+  ["files of plain ops", 150, randomPlainOnnx],
+])("random %s of %i seeds", (_, seeds, randomFile) => {
   it("depend on the seed alone", () => {
-    for (let seed = 0; seed < 20; seed++) expect(randomOnnx(seed)).toEqual(randomOnnx(seed));
-    expect(randomOnnx(0)).not.toEqual(randomOnnx(1));
+    for (let seed = 0; seed < 20; seed++) expect(randomFile(seed)).toEqual(randomFile(seed));
+    expect(randomFile(0)).not.toEqual(randomFile(1));
   });
 
   it("mean after import what they meant before", () => {
     let compared = 0;
-    for (let seed = 0; seed < SEEDS; seed++) {
-      const bytes = randomOnnx(seed);
+    for (let seed = 0; seed < seeds; seed++) {
+      const bytes = randomFile(seed);
       const { graph } = readCheckpoint(bytes);
       const next = mulberry32(seed);
       const channels = graph.inputs[0]!.shape.reduce((product, size) => product * size, 1);
@@ -42,7 +43,7 @@ describe(`random files of seeds 0 … ${SEEDS - 1}`, () => {
       }
       expect(graph.outputs.every((name) => truth.has(name))).toBe(true);
     }
-    expect(compared).toBeGreaterThan((10 * SEEDS) / 2);
+    expect(compared).toBeGreaterThan((10 * seeds) / 2);
   });
 });
 

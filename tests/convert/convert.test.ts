@@ -155,7 +155,7 @@ describe("an input without a quantizer", () => {
     disposeAll(sessions);
   });
 
-  it.each(["", "scale=1", "scale=0,bits=4,signed", "scale=1,bits=9,signed", "scale=1,bits=4,signed,unsigned", "bits"])(
+  it.each(["", "scale=1", "scale=0,bits=4,signed", "scale=1,bits=17,signed", "scale=1,bits=4,signed,unsigned", "bits"])(
     "is not declared by %o",
     async (text) => {
       const wanted = text === "" ? UnsupportedError : InputError; // none is declared by an empty text

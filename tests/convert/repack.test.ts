@@ -13,10 +13,10 @@ import type { Variant } from "../../host/variant.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
 import { describeEngines } from "../engines.ts";
 import { Random } from "../graph/random.ts";
-import { elements, packingsOf, programOf, thresholds, weights } from "../module/programs.ts";
+import { elements, programOf, thresholds, weights } from "../module/programs.ts";
 import { randomOnnx } from "../random_graph.ts";
 import { disposeAll, openSessions } from "../sessions.ts";
-import { accepts, moduleNamed, VARIANTS } from "../variants.ts";
+import { accepts, moduleNamed, packingsOf, VARIANTS } from "../variants.ts";
 
 const NAMES = Object.keys(TARGETS) as Target[];
 const packings = ({ ops }: Program) => ops.flatMap((op) => (op.kind === "dense" ? [packingOf(op).name] : []));

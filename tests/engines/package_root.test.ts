@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { buildSync } from "esbuild";
 import { afterAll, afterEach, expect, it, vi } from "vitest";
 import { isInstalled, npmRun } from "../../host/engines/package_root.ts";
+import { bundleForNode } from "../bundle.ts";
 import { PROJECT } from "../house/project_files.ts";
 
 const user = realpathSync(mkdtempSync(join(tmpdir(), "tern-user-")));
@@ -25,7 +25,7 @@ it("names the folder of an installed package", async () => {
   writeFileSync(join(root, "package.json"), "{}");
   const outfile = join(root, "package_root.mjs");
   const source = join(PROJECT, "host", "engines", "package_root.ts");
-  buildSync({ entryPoints: [source], outfile, format: "esm", platform: "node", bundle: true });
+  await bundleForNode(source, outfile);
   const installed: typeof import("../../host/engines/package_root.ts") = await import(pathToFileURL(outfile).href);
   expect(installed.isInstalled()).toBe(true);
   vi.spyOn(process, "cwd").mockReturnValue(user);

@@ -55,6 +55,7 @@ int main(int count, char **arguments) {
   const int status = tern_open(memory, bytes, rows);
   printf("open: %s, %u bytes\\n", tern_status_text(status), tern_planned());
   if (status == TERN_OK) {
+    if (tern_input_bytes(0) != 256 || tern_output_bytes(0) != 40) return 1;
     for (uint32_t first = 0; first < 10; first += rows) {
       memcpy(tern_input(0, rows), pictures + 256 * first, 256 * rows);
       printf("run: %s\\n", tern_status_text(tern_run(rows)));
@@ -69,8 +70,9 @@ int main(int count, char **arguments) {
     printf("self-test: %s", tern_status_text(tern_self_test(&pairs, &wrong)));
     printf(", %u of %u wrong\\n", wrong, pairs);
     printf("reset: %s\\n", tern_status_text(tern_reset()));
-    printf("no such input: %d\\n", tern_input(1, rows) == 0 && tern_input(0, rows + 1) == 0 && tern_output(1, rows) == 0);
+    printf("no such input: %d\\n", tern_input(1, rows) == 0 && tern_input_bytes(1) == 0 && tern_output_bytes(1) == 0 && tern_input(0, rows + 1) == 0 && tern_output(1, rows) == 0);
     tern_close();
+    if (tern_input(0, 1) || tern_input_bytes(0) || tern_output_bytes(0) || tern_row_bytes(0)) return 2;
     printf("closed: %s\\n", tern_status_text(tern_reset()));
   }
   free(memory);
@@ -79,7 +81,7 @@ int main(int count, char **arguments) {
 `;
 
 const generated = await translate(MODULE);
-const strips = await digitsBlob({ target: "cortex-m4" });
+const trit4 = await digitsBlob({ target: "cortex-m4" });
 const mlp = moduleNamed("device_mlp");
 const generatedMlp = await translate(mlp);
 const SOURCES = [...LIBRARY, "runtimes/runtime.h", "runtimes/wasm2c/wasm2c.c"];
@@ -95,9 +97,9 @@ for (const compiler of ["gcc", "clang"]) {
       for (const [packed, module, run, rows] of [
         [blob, MODULE, main, 1],
         [blob, MODULE, main, 5],
-        [strips, MODULE, main, 1],
-        [strips, mlp, mainMlp, 1],
-        [strips, mlp, mainMlp, 5],
+        [trit4, MODULE, main, 1],
+        [trit4, mlp, mainMlp, 1],
+        [trit4, mlp, mainMlp, 5],
       ] as const) {
         const file = put("packed.tern", packed);
         const { bytes } = await modelMemory(packed, module, v8, rows);
@@ -148,6 +150,19 @@ describe("tern firmware --library", () => {
       expect(existsSync(join(out, name)), name).toBe(true);
     }
     expect(tern("firmware", "--library", "-o", path("bare")).code).toBe(0);
+  });
+
+  describeUnless(hasProgram("gcc") ? undefined : "needs gcc", "with the README's lines", () => {
+    it("compiles", () => {
+      const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+      const [, lines] = readme.match(/^```c\n([\s\S]*?)^```$/m)!;
+      put(
+        "lines.c",
+        `#include "tern.h"\n#include "tern_model.h"\n#include <string.h>\nvoid answer(void) {\n${lines}}\n`,
+      );
+      const flags = ["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", `-I${join(out, "src")}`, "lines.c"];
+      expect(() => execFileSync("gcc", flags, { cwd: folder, stdio: "pipe" })).not.toThrow();
+    });
   });
 
   it("is what ESP-IDF, Zephyr and Arduino look for", () => {
@@ -280,6 +295,7 @@ static uint8_t memory[TERN_MODEL_MEMORY_BYTES] __attribute__((aligned(16)));
 int main(void) {
   const int status = tern_open(memory, sizeof memory, 1);
   if (status != TERN_OK) print(tern_status_text(status));
+  if (tern_input_bytes(0) != TERN_MODEL_INPUT_0_BYTES || tern_output_bytes(0) != TERN_MODEL_OUTPUT_0_BYTES) return 1;
   for (int row = 0; row < 10 && status == TERN_OK; row++) {
     memcpy(tern_input(0, 1), ten + 256 * row, TERN_MODEL_INPUT_0_BYTES);
     if (tern_run(1) == TERN_OK) print_hex(tern_output(0, 1), TERN_MODEL_OUTPUT_0_BYTES);

@@ -26,13 +26,14 @@ const JOINTS = [
 /** What any folder of host/ may import: types and numbers that the stages hand to each other. */
 const SHARED = [
   ...[/^host\/[^/]+\.ts$/, /^host\/numbers\//, /^host\/engines\/engine\.ts$/],
-  /^host\/graph\/(graph|form|check|supported)\.ts$/, // the language of importer, evaluator and lowering
+  /^host\/graph\/(graph|form|check|supported|carry|names|live)\.ts$/, // the language of importer, evaluator and lowering
   ...[/^host\/firmware\/protocol\.ts$/, /^host\/engines\/(device|package_root)\.ts$/], // the language of device and host
 ];
 
 /** The files of host/ that need Node; all others run in a browser as well. */
 const NODE_ONLY = [
   ...[/^host\/node\.ts$/, /^host\/engines\/\w*wasmtime\w*\.ts$/, /^host\/engines\/package_root\.ts$/],
+  /^host\/leftovers\.ts$/,
   /^host\/firmware\/(?!protocol)\w+\.ts$/,
 ];
 
@@ -77,7 +78,7 @@ function withEnding(path: string): string {
 describe("import directions", () => {
   it.each([
     ["host/blob/read.ts", "host/cursor.ts"],
-    ["host/blob/read.ts", "host/blob/pack/trits.ts"],
+    ["host/blob/read.ts", "host/blob/pack/trit5.ts"],
     ["host/blob/read.ts", "fflate"],
     ["host/lower/lower.ts", "host/numbers/step.ts"],
     ["host/lower/lower.ts", "host/graph/graph.ts"],

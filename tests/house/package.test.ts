@@ -1,8 +1,10 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
+import { join } from "node:path";
 import ts from "typescript";
 import { expect, it } from "vitest";
 import { VERSION } from "../../host/version.ts";
-import { projectFiles, read } from "./project_files.ts";
+import { PROJECT, projectFiles, read } from "./project_files.ts";
 
 const PACKAGE = JSON.parse(read("package.json"));
 const LOCK = JSON.parse(read("package-lock.json")).packages[""];
@@ -38,10 +40,32 @@ it("runs no script when installed", () => {
     expect(PACKAGE.scripts).not.toHaveProperty(script);
 });
 
+it("needs no script of others that fetches something when installed", () => {
+  const packages: Record<string, { hasInstallScript?: boolean }> = JSON.parse(read("package-lock.json")).packages;
+  const scripted = Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript);
+  // koffi's looks for the build that its package brings
+  expect(scripted.map(([path]) => path)).toEqual(["node_modules/koffi"]);
+});
+
+it("has onnxruntime in one version, where it is compared and where it is timed", () => {
+  const versionIn = (path: string) => {
+    const { dependencies, optionalDependencies } = JSON.parse(read(path));
+    return { ...dependencies, ...optionalDependencies }["onnxruntime-node"];
+  };
+  expect(versionIn("tests/oracle/package.json")).toMatch(/^\d+\.\d+\.\d+$/);
+  expect(versionIn("tools/bench/peers/package.json")).toBe(versionIn("tests/oracle/package.json"));
+});
+
+it("is one program by two names, of which its own is never another package's", () => {
+  expect(PACKAGE.bin[PACKAGE.name]).toBeDefined(); // `npx littletern` runs it, installed or not
+  expect(new Set(Object.values(PACKAGE.bin)).size).toBe(1);
+});
+
 it("ships what its entries point to", () => {
-  const entries: string[] = [PACKAGE.bin.tern, ...Object.values<{ default: string } | string>(PACKAGE.exports)].map(
-    (entry) => (typeof entry === "string" ? entry : entry.default),
-  );
+  const entries: string[] = [
+    PACKAGE.bin.littletern,
+    ...Object.values<{ default: string } | string>(PACKAGE.exports),
+  ].map((entry) => (typeof entry === "string" ? entry : entry.default));
   const files = projectFiles();
   for (const entry of entries) {
     const path = entry.replace(/^\.\//, "");
@@ -61,4 +85,14 @@ it("has an entry for its version in CHANGELOG.md", () => {
 
 it("tells its version as package.json does", () => {
   expect(VERSION).toBe(PACKAGE.version);
+});
+
+it("ships types that older TypeScript reads: typed arrays were not generic before 5.7", () => {
+  const folder = join(PROJECT, "dist", "host"); // `npm test` builds it
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".d.ts"));
+  expect(files).toContain("index.d.ts");
+  const generic = files.filter((file) =>
+    /\b(Big)?(Ui|I)nt\d+Array<|\bFloat\d+Array</.test(readFileSync(join(folder, file), "utf8")),
+  );
+  expect(generic).toEqual([]);
 });

@@ -3,12 +3,13 @@ import { inputCodes, scores } from "../../host/describe.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Graph } from "../../host/graph/graph.ts";
 import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.ts";
+import { realOf } from "../../host/numbers/unit.ts";
 import { type Elements, runReference } from "../../host/reference/model.ts";
 
 export const OPTIONS: LowerOptions = {
   modelId: 1n,
   modelVersion: 1,
-  source: { format: "test", file: "test", bytes: 0, sha256: "" },
+  source: { format: "test", file: "test", bytes: 0, sha256: "0".repeat(64) },
   converter: { version: "0", choices: {} },
 };
 
@@ -19,7 +20,10 @@ export function expectAgreement(graph: Graph, elements: Elements, options: Parti
   const { description } = program;
   const input = program.tensors[program.inputs[0]!]!;
   const rows = elements.length / input.channels;
-  const x = Float32Array.from(elements, (element) => Math.fround(element / description.inputs[0]!.divide));
+  const real = realOf(description.inputs[0]!.unit, input.channels);
+  const x = Float32Array.from(elements, (element, i) =>
+    input.dtype === "f32" ? element : real(element, i % input.channels),
+  );
 
   const traced = new Map<string, Float64Array>();
   const expected = evaluate(graph, [x], rows, (value, integers) => traced.set(value, integers));

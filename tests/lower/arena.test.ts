@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rowStride, type Shape } from "../../host/blob/tensors.ts";
-import { lifetimes, planArena } from "../../host/lower/arena.ts";
+import { lifetimes } from "../../host/lifetimes.ts";
+import { planArena } from "../../host/lower/arena.ts";
 import type { ActivationDtype, Op } from "../../host/program.ts";
 
 /** Ops matter to the plan only by what they read and write. */
@@ -35,14 +36,16 @@ describe("planArena", () => {
   });
 
   it("takes the smallest gap that holds a tensor", () => {
-    const tensors: Shape[] = [96, 64, 48, 32, 16].map((channels) => ({ dtype: "i8", channels }));
+    const tensors: Shape[] = [96, 64, 48, 32, 16].map((channels) => vector("i8", channels));
     const plan = planArena(tensors, [op(0, 1), op(1, 2), op(2, 4), op(2, 3)], [0], [4, 3]);
     expect(plan.arena.perRow).toBe(160);
   });
 
   it("never lets two live tensors overlap", () => {
     const dtype = fc.constantFrom("bit", "u8", "i8", "i32", "f32");
-    const tensor = fc.record({ dtype, channels: fc.integer({ min: 1, max: 300 }) });
+    const tensor = fc
+      .tuple(dtype, fc.integer({ min: 1, max: 300 }))
+      .map(([dtype, channels]) => vector(dtype, channels));
     const net = fc.array(fc.tuple(tensor, fc.nat()), { minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(fc.array(tensor, { minLength: 1, maxLength: 3 }), net, fc.nat(), (inputs, layers, other) => {

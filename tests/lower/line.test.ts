@@ -12,7 +12,7 @@ const post = (line: Line, lo: number, hi: number, rounding: Rounding): Requantiz
   requantizeOf({ lo, hi, rounding }, [line], false);
 
 /** The line of the greatest shifts. */
-function fit(found: Run[], lo: number, hi: number, rounding: Rounding, fine = true): Line | undefined {
+function fitted(found: Run[], lo: number, hi: number, rounding: Rounding, fine = true): Line | undefined {
   const corridor = corridorOf(found, lo, hi, rounding);
   if (!corridor) return undefined;
   const left = leftShift(corridor);
@@ -33,29 +33,29 @@ describe("fitLine", () => {
       { from: -9, to: 2, code: -1 },
       { from: 3, to: 9, code: 0 },
     ];
-    expectExact(sign, fit(sign, -1, 0, "floor", false)!, -1, 0, "floor");
+    expectExact(sign, fitted(sign, -1, 0, "floor", false)!, -1, 0, "floor");
     const constant = [{ from: -9, to: 9, code: 5 }];
-    expectExact(constant, fit(constant, 0, 7, "floor", false)!, 0, 7, "floor");
+    expectExact(constant, fitted(constant, 0, 7, "floor", false)!, 0, 7, "floor");
     const quarters = runs((x) => Math.floor(x / 4), -32, 31, true);
-    expectExact(quarters, fit(quarters, -8, 7, "floor", false)!, -8, 7, "floor");
+    expectExact(quarters, fitted(quarters, -8, 7, "floor", false)!, -8, 7, "floor");
   });
 
   it("needs rounding half to even for the ties of a power of two", () => {
     const found = runs((x) => ROUND.ROUND(x / 4), -30, 30, true);
-    expect(fit(found, -8, 8, "floor")).toBeUndefined();
-    expectExact(found, fit(found, -8, 8, "half-even", false)!, -8, 8, "half-even");
+    expect(fitted(found, -8, 8, "floor")).toBeUndefined();
+    expectExact(found, fitted(found, -8, 8, "half-even", false)!, -8, 8, "half-even");
   });
 
   it("bends for no clamp in the middle", () => {
     const found = runs((x) => Math.max(Math.floor(x / 2), 0), -20, 20, true);
-    expect(fit(found, 0, 10, "floor")).toBeDefined();
-    expect(fit(found, -1, 10, "floor")).toBeUndefined();
+    expect(fitted(found, 0, 10, "floor")).toBeDefined();
+    expect(fitted(found, -1, 10, "floor")).toBeUndefined();
   });
 
   it("follows no function that turns back", () => {
     const found = runs((x) => Math.min(Math.abs(x), 2), -5, 5, false);
-    expect(fit(found, 0, 2, "floor")).toBeUndefined();
-    expect(fit(found, 0, 2, "half-even")).toBeUndefined();
+    expect(fitted(found, 0, 2, "floor")).toBeUndefined();
+    expect(fitted(found, 0, 2, "half-even")).toBeUndefined();
   });
 
   it.each(["floor", "half-even"] as const)("finds a line wherever one made the codes, %s", (rounding) => {
@@ -72,9 +72,9 @@ describe("fitLine", () => {
       fc.property(line, range, clamp, (made, ends, [lo, width]) => {
         const op = post(made, lo, lo + width, rounding);
         const found = runs((x) => requantize(op, 0, x), Math.min(...ends), Math.max(...ends), true);
-        const fitted = fit(found, lo, lo + width, rounding);
-        if (!fitted) expect.fail("no line found");
-        expectExact(found, fitted, lo, lo + width, rounding);
+        const line = fitted(found, lo, lo + width, rounding);
+        if (!line) expect.fail("no line found");
+        expectExact(found, line, lo, lo + width, rounding);
       }),
       { numRuns: 1000 },
     );
@@ -83,7 +83,7 @@ describe("fitLine", () => {
   it("gives up where 31 bits of multiplier are too coarse", () => {
     const scaledTo = (reach: number, fine: boolean) => {
       const found = runs((x) => Math.floor((x * 127.3) / reach), -reach, reach - 2, true);
-      const line = fit(found, -128, 127, "floor", fine);
+      const line = fitted(found, -128, 127, "floor", fine);
       const op = line && post(line, -128, 127, "floor");
       const isRight = ({ from, to, code }: Run) => [from, to].every((x) => requantize(op!, 0, x) === code);
       return op && found.every(isRight);

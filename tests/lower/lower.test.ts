@@ -245,7 +245,7 @@ describe("argmax", () => {
     return b.graph([2], b.argmax(value));
   };
   const pairs = Uint8Array.from({ length: 512 }, (_, i) => (i % 2 === 0 ? (i >> 1) & 15 : i >> 5));
-  const options: Partial<LowerOptions> = { input: { dtype: "u8", divide: 1 } };
+  const options: Partial<LowerOptions> = { input: { dtype: "u8", scale: 1 } };
 
   it("compares accumulators where all channels have one slope and offset", () => {
     const { program, notes } = expectAgreement(build([0.25], { kind: "add", by: by(0.5) }), pairs, options);
@@ -270,6 +270,45 @@ describe("argmax", () => {
     const greatest = Math.max(...op.scores!.multiplier.map(Math.abs));
     expect(greatest).toBeGreaterThanOrEqual(2 ** 30); // as fine as 32 bits allow
     expect(notes).toHaveLength(1);
+  });
+
+  it.each<[string, number[], Step[], RegExp]>([
+    ["scales", [1e9, 0.1, 0.2], [], /slopes of up to 1000000000 .* steps of 2\^-1, .* 0\.1 · sum \+ 0 of channel 1/],
+    ["large scales", [1e12, 0.1, 0.2], [], /slopes of up to 1000000000000 .* steps of 2\^9, .* of channel 1/],
+    ["scales of which the small ones are equal", [1e11, 0.1, 0.1], [], /which is greater, .* 0\.1 · sum/],
+    [
+      "offsets",
+      [0.7, 0.3, 0.1],
+      [{ kind: "add", by: by(1e24, 0, 0) }],
+      /scores of up to 1e\+24, .* of channel 1 or .* channel 2/,
+    ],
+  ])("refuses %s so unlike that fixed point cannot rank the classes", (_, scale, steps, message) => {
+    expect(() => lower(build(scale, ...steps), OPTIONS)).toThrow(UnsupportedError);
+    expect(() => lower(build(scale, ...steps), OPTIONS)).toThrow(message);
+  });
+
+  it.each<[string, number[], Step[]]>([
+    ["scales that are apart by powers of two", [2 ** 40, 2 ** 10, 2 ** 10], []],
+    ["a scale that is large beside one class alone", [1e9, 1e9, 0.1], [{ kind: "add", by: by(0, 0, -1e12) }]],
+    ["scales of which one is 10,000 times the others", [1e4, 0.7, 0.9], []],
+    [
+      "channels that say nothing, in any order",
+      [1],
+      [
+        { kind: "mul", by: by(1, 1e-20, 0) },
+        { kind: "add", by: by(0, 3, 4) },
+      ],
+    ],
+    [
+      "constants alone",
+      [1],
+      [
+        { kind: "mul", by: by(0) },
+        { kind: "add", by: by(0.1, 0.3, 0.3) },
+      ],
+    ],
+  ])("compares %s", (_, scale, steps) => {
+    expectAgreement(build(scale, ...steps), pairs, options);
   });
 
   it("keeps ties of channels with equal constants", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { UnsupportedError } from "../../host/errors.ts";
-import type { InputDtype } from "../../host/lower/elements.ts";
+import type { InputDtype } from "../../host/lower/input.ts";
 import type { Elements } from "../../host/reference/model.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { expectAgreement } from "./agree.ts";

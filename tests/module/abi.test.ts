@@ -19,10 +19,10 @@ import type { Program } from "../../host/program.ts";
 import { STATUS, type Status } from "../../host/status.ts";
 import { ABI, codes, projectText, tableRows } from "../blob/spec.ts";
 import { Random } from "../graph/random.ts";
-import { accepts, describeModules, moduleNamed, TARGETS } from "../variants.ts";
+import { accepts, describeModules, moduleNamed, packingsOf, TARGETS } from "../variants.ts";
 import { expectReference, WAYS } from "./agree.ts";
 import { type Machine, machine, seal } from "./machine.ts";
-import { elements, lookup, packingsOf, programOf, requantize, smallLine, SMALL, thresholds, weights } from "./programs.ts";
+import { elements, lookup, programOf, requantize, SMALL, smallLine, thresholds, weights } from "./programs.ts";
 
 const { readWasm } = await wabt();
 
@@ -118,6 +118,7 @@ function changed(program: Program, change: (view: DataView) => void): Uint8Array
 
 const TENSORS = HEADER_BYTES + PART_BYTES;
 const OPS = TENSORS + FIRST.tensors.length * TENSOR_BYTES;
+const PORTS = OPS + FIRST.ops.length * OP_BYTES;
 const MEMORY = 65_536;
 const LARGEST_TILE = Math.max(...FIRST.ops.map((op) => tilingOf(FIRST, op).tileBytes));
 
@@ -157,6 +158,11 @@ describeModules("the ABI", (engine, module) => {
     ["BadVersion", (view) => view.setUint16(HEADER.abiVersion, 1, true)],
     ["BadSize", (view) => view.setUint32(HEADER.totalBytes, 16, true)],
     ["BadHead", (view) => view.setUint16(HEADER.tensorCount, 0, true)],
+    ["BadHead", (view) => view.setUint16(HEADER.inputCount, 2 << 8, true)], // no input, two outputs: a head of the same size
+    ["BadHead", (view) => view.setUint16(HEADER.inputCount, 2, true)],
+    ["BadHead", (view) => view.setUint16(PORTS, FIRST.tensors.length, true)],
+    ["BadHead", (view) => view.setUint16(PORTS, 0xffff, true)],
+    ["BadHead", (view) => view.setUint16(PORTS + 2, FIRST.tensors.length, true)],
     ["BadPart", (view) => view.setUint32(TENSORS - PART_BYTES + PART.offset, 0x7fffffff, true)],
     ["BadPart", (view) => view.setUint32(TENSORS - PART_BYTES + PART.bytes, 0xffffffff, true)],
     ["BadPart", (view) => view.setUint32(TENSORS - PART_BYTES + PART.kind, 3, true)], // no weights
@@ -176,7 +182,7 @@ describeModules("the ABI", (engine, module) => {
     ["BadOp", (view) => view.setUint8(OPS + 3 * OP_BYTES + OP.post, 1)], // thresholds of an argmax
     ["Unsupported", (view) => view.setUint32(HEADER.ops, 1 << 28, true)],
     ["Unsupported", (view) => view.setUint32(HEADER.packings, 1 << 5, true)],
-    ["Unsupported", (view) => view.setUint32(HEADER.stateBytes, 16, true)],
+    ["Unsupported", (view) => view.setUint32(HEADER.dtypes, 2 ** 30, true)], // tensors of more than one position
     ["Unsupported", (view) => view.setUint16(TENSORS - PART_BYTES + PART.kind, 4, true)], // required
     ["Unsupported", (view) => view.setUint8(TENSORS + TENSOR.dtype, 1)],
     ["Unsupported", (view) => view.setUint8(TENSORS + TENSOR.dtype, 32 + 6)],

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { HEADER } from "../../host/blob/layout.ts";
+import { HEADER, HEADER_BYTES, OP_BYTES, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { rowStride } from "../../host/blob/tensors.ts";
 import type { Engine } from "../../host/engines/engine.ts";
@@ -8,7 +8,7 @@ import { BlobError } from "../../host/errors.ts";
 import type { Program, Tensor } from "../../host/program.ts";
 import { invoke } from "../../host/reference/model.ts";
 import { STATUS, type Status } from "../../host/status.ts";
-import { describeModules } from "../variants.ts";
+import { describeModules, packingsOf } from "../variants.ts";
 import { expectSame, WAYS } from "./agree.ts";
 import { type Machine, machine } from "./machine.ts";
 import {
@@ -23,7 +23,7 @@ import {
   type Target,
   targetOf,
 } from "./mutations.ts";
-import { PACKED, packingsOf, SMALL, STRIPS } from "./programs.ts";
+import { PACKED, SMALL, TRIT4 } from "./programs.ts";
 
 const MEMORY = 65_536;
 const BLOB_AT = 256;
@@ -90,6 +90,7 @@ function attack(
       return status!;
     }
     expect(runs.every((run) => run === "Ok" || run === "ReadFailed")).toBe(true);
+    expectPorts(view);
     results.push(memory.slice(work, end - scratch));
 
     /** Runs an op; if the reader has taken the blob, the reference must make the same of what the op found in the arena. */
@@ -107,6 +108,17 @@ function attack(
   for (const result of results)
     expect(Buffer.compare(result, results[0]!), "what surrounds it makes no difference").toBe(0);
   return "Ok";
+}
+
+/** What hosts rely on of a blob that is open: there are inputs and outputs, and their tensors exist. */
+function expectPorts(view: DataView): void {
+  const [parts, tensors, ops] = [HEADER.partCount, HEADER.tensorCount, HEADER.opCount].map((at) =>
+    view.getUint16(at, true),
+  ) as [number, number, number];
+  const counts = [view.getUint8(HEADER.inputCount), view.getUint8(HEADER.outputCount)] as const;
+  expect(Math.min(...counts), "inputs, and outputs").toBeGreaterThan(0);
+  const ports = HEADER_BYTES + parts * PART_BYTES + tensors * TENSOR_BYTES + ops * OP_BYTES;
+  for (let i = 0; i < counts[0] + counts[1]; i++) expect(view.getUint16(ports + 2 * i, true)).toBeLessThan(tensors);
 }
 
 /** What the reference takes as the elements of a tensor; a float by its bits, so NaNs too. */
@@ -171,7 +183,7 @@ describeModules("an attacker who recomputes checksums", (engine, module) => {
   });
 
   const packings = packingsOf(module);
-  const programs = { ...SMALL, ...(packings.includes("pair4") && PACKED), ...(packings.includes("trit4") && STRIPS) };
+  const programs = { ...SMALL, ...(packings.includes("pair4") && PACKED), ...(packings.includes("trit4") && TRIT4) };
   describe.each(Object.entries(programs))("%s", (_, program) => {
     const target = targetOf(program);
 

@@ -5,10 +5,10 @@ import { rowStride } from "../../host/blob/tensors.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
 import type { ActivationDtype, Op, PackingName, WeightDtype } from "../../host/program.ts";
 import { Random } from "../graph/random.ts";
-import { describeModules } from "../variants.ts";
+import { describeModules, packingsOf } from "../variants.ts";
 import { expectReference } from "./agree.ts";
 import { machine, seal } from "./machine.ts";
-import { elements, inputsOf, packingsOf, programOf, RANGE, WEIGHT_DTYPES, weights } from "./programs.ts";
+import { elements, inputsOf, programOf, RANGE, WEIGHT_DTYPES, weights } from "./programs.ts";
 
 /** One lane; the words of 10, 16, 32 (and 4, 8) lanes, two and four of them, and each side of those edges; many. */
 const INPUTS = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1024];
@@ -297,9 +297,9 @@ function padded(
   channels: number,
 ): Uint8Array {
   const bytes = blob.slice();
-  if (packing === "pair4") padPairs(bytes.subarray(headBytes), inputs, channels);
-  else if (packing === "field2x16") padGroups(bytes.subarray(headBytes), inputs, channels);
-  else if (packing === "trit4") padQuads(bytes.subarray(headBytes), inputs, channels);
+  if (packing === "pair4") padPair4(bytes.subarray(headBytes), inputs, channels);
+  else if (packing === "field2x16") padField2x16(bytes.subarray(headBytes), inputs, channels);
+  else if (packing === "trit4") padTrit4(bytes.subarray(headBytes), inputs, channels);
   else padWords(bytes.subarray(headBytes), packing, inputs, channels);
   return seal(bytes, headBytes, 1);
 }
@@ -315,12 +315,12 @@ function padWords(tile: Uint8Array, packing: PackingName, inputs: number, channe
 }
 
 /** Bytes of no channel: weights of no input are defined. */
-function padQuads(tile: Uint8Array, inputs: number, channels: number): void {
+function padTrit4(tile: Uint8Array, inputs: number, channels: number): void {
   for (let at = 0; at < 16 * Math.ceil(inputs / 16); at++) if ((at % 16) >> 2 >= channels) tile[at] = 0xff;
 }
 
-/** Pairs of no input, and lanes of no channel. */
-function padPairs(tile: Uint8Array, inputs: number, channels: number): void {
+/** Nibbles of pair4 of no input, and lanes of no channel. */
+function padPair4(tile: Uint8Array, inputs: number, channels: number): void {
   for (let at = 0; at < 64 + 16 * Math.ceil(inputs / 4); at++) {
     const channel = at < 64 ? at >> 2 : at % 16;
     if (channel >= channels) tile[at] = 0xff;
@@ -329,7 +329,7 @@ function padPairs(tile: Uint8Array, inputs: number, channels: number): void {
 }
 
 /** Fields of no input, and of no channel. */
-function padGroups(tile: Uint8Array, inputs: number, channels: number): void {
+function padField2x16(tile: Uint8Array, inputs: number, channels: number): void {
   for (let at = 64; at < 64 + 16 * Math.ceil(inputs / 4); at++) {
     const input = 4 * ((at - 64) >> 4) + (at % 4);
     for (let field = 0; field < 4; field++) {

@@ -37,8 +37,9 @@ export function targetOf(program: Program): Target {
   const fields: Target["fields"] = [];
   let at = 0;
   const add = (record: Parameters<typeof fieldsOf>[0], size: number, records: number) => {
+    const all = fieldsOf(record);
     for (let i = 0; i < records; i++, at += size) {
-      for (const { name, offset, bytes } of fieldsOf(record)) {
+      for (const { name, offset, bytes } of all) {
         fields.push({ record: `${record} ${i}`, name, at: at + offset, bytes });
       }
     }
@@ -48,7 +49,7 @@ export function targetOf(program: Program): Target {
   add("Tensor", TENSOR_BYTES, count(HEADER.tensorCount));
   add("Op", OP_BYTES, count(HEADER.opCount));
   const ports = view.getUint8(HEADER.inputCount) + view.getUint8(HEADER.outputCount);
-  for (let i = 0; i < ports; i++, at += 2) fields.push({ record: "Ports", name: `${i}`, at, bytes: 2 });
+  for (let i = 0; i < ports; i++, at += 2) fields.push({ record: `Ports ${i}`, name: "tensor", at, bytes: 2 });
   const headBytes = view.getUint32(HEADER.headBytes, true);
   for (; at < headBytes - 4; at++) fields.push({ record: "Padding", name: `${at}`, at, bytes: 1 });
   return { blob, headBytes, parts: count(HEADER.partCount), fields };
@@ -114,7 +115,7 @@ export function anyWeights({ blob, headBytes, parts }: Target): fc.Arbitrary<Uin
   });
 }
 
-/** Found by the above, or by reading: each once made the module read behind its tiles. Of the first program of SMALL. */
+/** Found by the above, or by reading: each once made the module read behind its tiles, or the library write to address 0. Of the first program of SMALL. */
 export const FOUND_ONCE: [string, Record<string, number>][] = [
   ["scores of a dense, with the steps of thresholds", { "Op 1, post": 4, "Op 1, count": 255 }],
   ["scores of a quantize, with the steps of thresholds", { "Op 0, post": 4, "Op 0, count": 255 }],
@@ -122,6 +123,11 @@ export const FOUND_ONCE: [string, Record<string, number>][] = [
     "an argmax whose channels share the last record of all",
     { "Op 3, tileChannels": 3, "Op 3, recordStep": 0, "Op 3, tileBytes": 16, "Op 3, weights": -16 },
   ],
+  ["an input that does not exist", { "Ports 0, tensor": 99 }],
+  ["the first index that stands for no input", { "Ports 0, tensor": 5 }],
+  ["an output that does not exist", { "Ports 1, tensor": 0xffff }],
+  ["no input, but one output more", { "Header 0, inputCount": 0, "Header 0, outputCount": 2 }],
+  ["no output, but one input more", { "Header 0, inputCount": 2, "Header 0, outputCount": 0 }],
 ];
 
 /** Mutations by the names of their fields; a value below 0 counts from the blob's end. */

@@ -13,7 +13,7 @@ import { moduleNamed } from "../variants.ts";
 import { programOf, weights } from "./programs.ts";
 
 // The WebAssembly instructions of scalar kernels, counted by wasmtime's fuel: the same on every machine. The table of
-// assembly/kernels/README.md holds them.
+// assembly/kernels/NOTES.md holds them.
 
 interface Kernel {
   dtype: WeightDtype;
@@ -39,17 +39,17 @@ const KERNELS: Record<string, Kernel> = {
 /** Inputs and outputs of the products that are compared: whole words and blocks of every kernel. */
 const [K, M] = [640, 32];
 
-const README = readFileSync(join(import.meta.dirname, "../../assembly/kernels/README.md"), "utf8");
+const NOTES = readFileSync(join(import.meta.dirname, "../../assembly/kernels/NOTES.md"), "utf8");
 const { engine } = ENGINES.wasmtime!;
 
 describeUnless(typeof engine === "string" ? engine : undefined, "instructions of scalar kernels", () => {
-  it.each(Object.entries(KERNELS))("%s: as assembly/kernels/README.md says", async (name, kernel) => {
+  it.each(Object.entries(KERNELS))("%s: as assembly/kernels/NOTES.md says", async (name, kernel) => {
     const count = (inputs: number, outputs: number) => instructions(engine as WasmtimeEngine, kernel, inputs, outputs);
     const perInput = async (outputs: number) => ((await count(2 * K, outputs)) - (await count(K, outputs))) / K;
     const [few, many] = [await perInput(M), await perInput(2 * M)];
     const perProduct = (many - few) / M;
     const perCode = few - M * perProduct;
-    expect(README).toContain(`| ${name} | ${perProduct.toFixed(3)} | ${perCode.toFixed(1)} |`);
+    expect(NOTES).toContain(`| ${name} | ${perProduct.toFixed(3)} | ${perCode.toFixed(1)} |`);
   });
 });
 

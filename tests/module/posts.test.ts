@@ -11,7 +11,8 @@ import {
   lookup,
   programOf,
   RANGE,
-  requantize, smallLine,
+  requantize,
+  smallLine,
   thresholds,
   weights,
 } from "./programs.ts";
@@ -104,29 +105,44 @@ describeModules("posts", (engine, module) => {
       const lines = [
         smallLine(1, 0, shift),
         smallLine(-1, half, shift), // ties where x is a multiple of 2^shift
-        { multiplier: random.int(INT32_MIN, INT32_MAX), offset: random.int(INT32_MIN, INT32_MAX), low: 0, left: 0, right: shift },
+        {
+          multiplier: random.int(INT32_MIN, INT32_MAX),
+          offset: random.int(INT32_MIN, INT32_MAX),
+          low: 0,
+          left: 0,
+          right: shift,
+        },
         { multiplier: 2 ** 30, offset: -1, low: 0, left: shift, right: 4 },
         { multiplier: INT32_MIN, offset: -1, low: 2 ** 16 - 1, left: shift, right: shift },
-        { multiplier: random.int(INT32_MIN, INT32_MAX), offset: 7, low: random.int(1, 2 ** 16 - 1), left: 31 - shift, right: shift },
+        {
+          multiplier: random.int(INT32_MIN, INT32_MAX),
+          offset: 7,
+          low: random.int(1, 2 ** 16 - 1),
+          left: 31 - shift,
+          right: shift,
+        },
       ];
       return lines.map((line) => requantize({ lo: -128, hi: 127, rounding }, line));
     }).flat();
     await expectReference(postProgram("i32", INTEGERS.length, posts, ["i8"]), engine, module, [[INTEGERS]]);
   });
 
-  it.each(ROUNDINGS)("requantize: %s, sums at and past both ends of 32 bits, and carries out of the low bits", async (rounding) => {
-    const posts: Requantize[] = [];
-    for (const offset of [INT32_MAX, INT32_MAX - 1, INT32_MIN, INT32_MIN + 1, 2 ** 30]) {
-      for (const multiplier of [0, 1, -1, INT32_MAX, INT32_MIN]) {
-        for (const right of [0, 1, 30, 31]) {
-          for (const low of [0, 1, 2 ** 15, 2 ** 16 - 1]) {
-            posts.push(requantize({ lo: -128, hi: 127, rounding }, { multiplier, offset, low, left: 3, right }));
+  it.each(ROUNDINGS)(
+    "requantize: %s, sums at and past both ends of 32 bits, and carries out of the low bits",
+    async (rounding) => {
+      const posts: Requantize[] = [];
+      for (const offset of [INT32_MAX, INT32_MAX - 1, INT32_MIN, INT32_MIN + 1, 2 ** 30]) {
+        for (const multiplier of [0, 1, -1, INT32_MAX, INT32_MIN]) {
+          for (const right of [0, 1, 30, 31]) {
+            for (const low of [0, 1, 2 ** 15, 2 ** 16 - 1]) {
+              posts.push(requantize({ lo: -128, hi: 127, rounding }, { multiplier, offset, low, left: 3, right }));
+            }
           }
         }
       }
-    }
-    await expectReference(postProgram("i32", INTEGERS.length, posts, ["i8"]), engine, module, [[INTEGERS]]);
-  });
+      await expectReference(postProgram("i32", INTEGERS.length, posts, ["i8"]), engine, module, [[INTEGERS]]);
+    },
+  );
 
   it.each(ROUNDINGS)("requantize: %s, ties and clamps", async (rounding) => {
     const x = Array.from({ length: 81 }, (_, i) => i - 40);

@@ -17,20 +17,11 @@ import type {
   WeightDtype,
 } from "../../host/program.ts";
 import type { Random } from "../graph/random.ts";
-import { VARIANTS } from "../variants.ts";
 
 export const INT32_MIN = -(2 ** 31);
 export const INT32_MAX = 2 ** 31 - 1;
 
 export const WEIGHT_DTYPES = Object.keys(WEIGHTS) as WeightDtype[];
-
-/** Packings that a variant runs. */
-export function packingsOf(module: Uint8Array): PackingName[] {
-  const everywhere: PackingName[] = ["sign32", "field2", "field3", "field4", "field8"];
-  if (module === VARIANTS.scalar) return everywhere;
-  if (module === VARIANTS.device) return [...everywhere, "trit4"];
-  return [...everywhere, "pair4", "sign128", ...(module === VARIANTS.relaxed ? ["field2x16" as const] : [])];
-}
 
 /** Inputs that weights of a dtype go with. */
 export function inputsOf(dtype: WeightDtype): ActivationDtype[] {
@@ -400,7 +391,7 @@ function ternary(packing: PackingName): Program {
   );
 }
 /** What the modules of devices run, and what also the smallest of them run. */
-export const STRIPS: Record<string, Program> = { "u8 → trit4 → trit4": ternary("trit4") };
+export const TRIT4: Record<string, Program> = { "u8 → trit4 → trit4": ternary("trit4") };
 export const TERNARY: Record<string, Program> = { "u8 → field2 → field2": ternary("field2") };
 
 /** The program with two golden pairs. */

@@ -5,9 +5,9 @@ import { UnsupportedError } from "../../host/errors.ts";
 import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
-import { describeModules } from "../variants.ts";
+import { describeModules, packingsOf } from "../variants.ts";
 import { expectReference } from "./agree.ts";
-import { elements, packingsOf, randomProgram } from "./programs.ts";
+import { elements, randomProgram } from "./programs.ts";
 
 const GRAPHS = 120;
 
@@ -39,7 +39,7 @@ describeModules("random programs", (engine, module) => {
   it.each(["u8", "i8", "i16", "f32"] as const)("lowered from graphs, %s inputs", async (dtype) => {
     let ran = 0;
     for (let seed = 0; seed < GRAPHS; seed++) {
-      const program = lowered(seed, { ...OPTIONS, input: { dtype, divide: 7 } })?.program;
+      const program = lowered(seed, { ...OPTIONS, input: { dtype, scale: "1/7" } })?.program;
       if (!program) continue;
       const again = readBlob(writeBlob(program));
       for (const op of again.ops) delete op.tileChannels; // which the writer chose

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 // @ts-expect-error: JavaScript, which runs before anything is compiled
-import { CEILINGS } from "../../tools/scripts/build_wasm.mjs";
+import { buildWasm, CEILINGS } from "../../tools/scripts/build_wasm.mjs";
 import { moduleNamed, TARGETS, VARIANTS } from "../variants.ts";
 
 it.each(TARGETS)("build/%s.wasm keeps its ceiling", (target) => {
@@ -16,4 +16,8 @@ it("the ceilings are those that were promised", () => {
   expect(CEILINGS.scalar.bytes).toBe(7 * 1024);
   expect(CEILINGS.ternary_mlp.bytes).toBe(2 * 1024);
   expect(CEILINGS.device_mlp.bytes).toBe(3 * 1024);
+});
+
+it("builds a module of a name alone, and none of a name that there is not", async () => {
+  await expect(buildWasm("simd", "sse")).rejects.toThrow(/^no module sse, expected some of scalar, simd, .*tern-cli/);
 });

@@ -29,6 +29,16 @@ describe("code range", () => {
 
 describe("quantize", () => {
   it.each([
+    [0.25, 3], // 0.5 rounds to 0
+    [0.75, 5], // 1.5 to 2
+    [-0.25, 3],
+    [100, 7],
+    [-100, -8],
+  ])("%d → %i where the zero point 3 is added after rounding", (x, code) => {
+    expect(quantize(int({ zero: Float64Array.of(3), roundsFirst: true }), x, 0)).toBe(code);
+  });
+
+  it.each([
     [0.25, 0], // ties to even
     [0.75, 2],
     [-0.25, 0],

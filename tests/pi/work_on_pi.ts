@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildSync } from "esbuild";
 import { nodeOnPi } from "../../tools/bench/pi/pi.ts";
+import { bundleForNode } from "../bundle.ts";
 import { PROJECT } from "../house/project_files.ts";
 import type { Case } from "../same_bits/cases.ts";
 import type { Work } from "./worker.ts";
@@ -11,10 +11,10 @@ import type { Work } from "./worker.ts";
 const CASES = 5;
 
 /** What the worker finds about models there. */
-export function workOnPi(cases: Case[]): Work {
+export async function workOnPi(cases: Case[]): Promise<Work> {
   const all: Work = { digests: {}, fuel: {} };
   for (let first = 0; first < cases.length; first += CASES) {
-    const { digests, fuel } = workOnFew(cases.slice(first, first + CASES));
+    const { digests, fuel } = await workOnFew(cases.slice(first, first + CASES));
     for (const [session, found] of Object.entries(digests))
       all.digests[session] = { ...all.digests[session], ...found };
     Object.assign(all.fuel, fuel);
@@ -22,19 +22,12 @@ export function workOnPi(cases: Case[]): Work {
   return all;
 }
 
-function workOnFew(cases: Case[]): Work {
+async function workOnFew(cases: Case[]): Promise<Work> {
   const folder = mkdtempSync(join(tmpdir(), "tern-pi-"));
   // in the project, where it finds modules and packages
   const worker = join(PROJECT, ".cache", `pi_worker_${process.pid}.mjs`);
   try {
-    buildSync({
-      entryPoints: [join(import.meta.dirname, "worker.ts")],
-      outfile: worker,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      packages: "external",
-    });
+    await bundleForNode(join(import.meta.dirname, "worker.ts"), worker, "outside");
     const jobs = cases.map(({ name, blob, inputs }, i) => {
       const [blobFile, ...inputFiles] = [blob, ...inputs].map((bytes, part) => {
         const path = join(folder, `${i}.${part}`);

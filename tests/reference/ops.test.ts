@@ -129,7 +129,9 @@ describe("requantize", () => {
   it("wraps the integer and the sum to 32 bits", () => {
     expect(requantize(post({ multiplier: 2 ** 30, offset: 0, low: 0, left: 31, right: 29 }, "floor"), 0, 1)).toBe(-1);
     expect(requantize(post({ multiplier: 0, offset: 2 ** 31 - 1, low: 0, left: 0, right: 28 }, "floor"), 0, 0)).toBe(7);
-    expect(requantize(post({ multiplier: 2 ** 30, offset: 2 ** 31 - 1, low: 0, left: 2, right: 28 }, "floor"), 0, 1)).toBe(-8);
+    expect(
+      requantize(post({ multiplier: 2 ** 30, offset: 2 ** 31 - 1, low: 0, left: 2, right: 28 }, "floor"), 0, 1),
+    ).toBe(-8);
   });
 
   it("has shifts for all channels, or shifts of their own", () => {

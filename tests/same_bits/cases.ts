@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { convert } from "../../host/convert.ts";
 import { UnsupportedError } from "../../host/errors.ts";
-import type { InputDtype } from "../../host/lower/elements.ts";
+import type { InputDtype } from "../../host/lower/input.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import type { InputRows } from "../../host/session.ts";
 import { readInput } from "../../tools/inputs/read.ts";
@@ -27,6 +27,7 @@ const FEW_GRAPHS = 1;
 /** The least input, the greatest, and random ones. */
 const GRAPH_ROWS = 10;
 const DTYPES: InputDtype[] = ["u8", "i8", "i16", "f32"];
+const SCALES = { u8: "1/255", i8: "1/128", i16: "1/32768", f32: 1 } as const;
 
 /** The published checkpoint on the first test pictures of MNIST; none without these files. */
 export async function tfcCases(): Promise<Case[]> {
@@ -57,7 +58,10 @@ export async function graphCases(): Promise<Case[]> {
   for (let seed = 0; cases.length < GRAPHS; seed++) {
     const dtype = DTYPES[seed % DTYPES.length]!;
     try {
-      const { blob, program } = await convert(randomOnnx(seed), { input: { dtype }, maxRows: 1 + (seed % 13) });
+      const { blob, program } = await convert(randomOnnx(seed), {
+        input: { dtype, scale: SCALES[dtype] },
+        maxRows: 1 + (seed % 13),
+      });
       const inputs = sampleInputs(program, GRAPH_ROWS, seed);
       cases.push({ name: `graph ${seed}, ${dtype} inputs`, blob, inputs, few: cases.length < FEW_GRAPHS });
     } catch (error) {

@@ -46,9 +46,9 @@ export function here(name: string, row: Row): Host {
 /** What an emulated Raspberry Pi found about cases, by their names: it is slow, so it is asked once. */
 const found = new Map<string, Work>();
 
-export function piFound(cases: Case[]): Work {
+export async function piFound(cases: Case[]): Promise<Work> {
   const names = cases.map(({ name }) => name).join();
-  const work = found.get(names) ?? workOnPi(cases);
+  const work = found.get(names) ?? (await workOnPi(cases));
   found.set(names, work);
   return work;
 }
@@ -58,7 +58,7 @@ export function onPi(engine: string): Host {
   return {
     missing: missingOnPi(),
     async run(cases) {
-      const { digests } = piFound(cases);
+      const { digests } = await piFound(cases);
       return Object.fromEntries(Object.entries(digests).filter(([session]) => session.startsWith(`${engine} `)));
     },
   };

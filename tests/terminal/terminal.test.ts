@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { colourBits } from "../../tools/terminal/colours.ts";
+import { printable } from "../../tools/terminal/paint.ts";
 import { drawPicture, type Picture } from "../../tools/terminal/picture.ts";
 import { startProgress } from "../../tools/terminal/progress.ts";
 import { drawScores } from "../../tools/terminal/scores.ts";
@@ -9,6 +10,8 @@ const ESC = "\x1b";
 function grey(width: number, ...data: number[]): Picture {
   return { width, height: data.length / width, channels: 1, data: Uint8Array.from(data) };
 }
+
+const draw = (...args: Parameters<typeof drawPicture>) => drawPicture(...args).lines.map(printable);
 
 describe("colourBits", () => {
   const terminal = (depth: number) => ({ isTTY: true, getColorDepth: () => depth });
@@ -30,32 +33,28 @@ describe("colourBits", () => {
 describe("drawPicture", () => {
   it("shades two rows as one line of text", () => {
     const ramp = [0, 28, 57, 85, 113, 142, 170, 198, 227, 255];
-    expect(drawPicture(grey(10, ...ramp, ...ramp), 0)).toEqual([" .:-=+*#%@"]);
-    expect(drawPicture(grey(2, 255, 0, 0, 0, 255, 0), 0)).toEqual(["+", "+"]); // the odd last row is half black
-    expect(drawPicture({ width: 1, height: 2, channels: 3, data: Uint8Array.of(0, 255, 0, 0, 255, 0) }, 0)).toEqual([
-      "+",
-    ]);
+    expect(draw(grey(10, ...ramp, ...ramp), 0)).toEqual([" .:-=+*#%@"]);
+    expect(draw(grey(2, 255, 0, 0, 0, 255, 0), 0)).toEqual(["+", "+"]); // the odd last row is half black
+    expect(draw({ width: 1, height: 2, channels: 3, data: Uint8Array.of(0, 255, 0, 0, 255, 0) }, 0)).toEqual(["+"]);
   });
 
   it("draws half blocks in any colour, naming a colour where it changes", () => {
-    expect(drawPicture(grey(3, 0, 0, 255, 7, 7, 255), 24)).toEqual([
+    expect(draw(grey(3, 0, 0, 255, 7, 7, 255), 24)).toEqual([
       `${ESC}[38;2;0;0;0;48;2;7;7;7m▀▀${ESC}[38;2;255;255;255;48;2;255;255;255m▀${ESC}[0m`,
     ]);
     const colour = { width: 1, height: 2, channels: 3 as const, data: Uint8Array.of(1, 2, 3, 4, 5, 6) };
-    expect(drawPicture(colour, 24)).toEqual([`${ESC}[38;2;1;2;3;48;2;4;5;6m▀${ESC}[0m`]);
+    expect(draw(colour, 24)).toEqual([`${ESC}[38;2;1;2;3;48;2;4;5;6m▀${ESC}[0m`]);
   });
 
   it("draws half blocks from the palette", () => {
-    expect(drawPicture(grey(2, 0, 10, 255, 128), 8)).toEqual([
-      `${ESC}[38;5;16;48;5;231m▀${ESC}[38;5;232;48;5;244m▀${ESC}[0m`,
-    ]);
+    expect(draw(grey(2, 0, 10, 255, 128), 8)).toEqual([`${ESC}[38;5;16;48;5;231m▀${ESC}[38;5;232;48;5;244m▀${ESC}[0m`]);
     const colour = { width: 1, height: 2, channels: 3 as const, data: Uint8Array.of(255, 0, 0, 0, 255, 51) };
-    expect(drawPicture(colour, 8)).toEqual([`${ESC}[38;5;196;48;5;47m▀${ESC}[0m`]);
+    expect(draw(colour, 8)).toEqual([`${ESC}[38;5;196;48;5;47m▀${ESC}[0m`]);
   });
 
   it("shrinks what is wider than 80 columns", () => {
     const wide = { width: 161, height: 6, channels: 1 as const, data: new Uint8Array(161 * 6).fill(255) };
-    const lines = drawPicture(wide, 0);
+    const lines = draw(wide, 0);
     expect(lines).toEqual(["@".repeat(54)]); // 161 / 3 columns, 6 / 3 / 2 lines
   });
 });

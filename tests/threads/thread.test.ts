@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { writeBlob } from "../../host/blob/write.ts";
 import type { startThread as StartThread } from "../../tools/threads/thread.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
 import { describeEngines } from "../engines.ts";
@@ -29,6 +30,42 @@ const failure = (promise: Promise<unknown>) => promise.catch((error) => ({ ...er
 const ended = { message: expect.stringContaining("worker thread ended") };
 
 describe("a worker thread", () => {
+  it("that is busy for too long is ended in the middle of what it does", async () => {
+    const channels = 2 ** 20;
+    const post = {
+      ...{
+        kind: "thresholds" as const,
+        records: 1,
+        count: 60_000,
+        base: Int16Array.of(0),
+        ups: Uint16Array.of(60_000),
+      },
+      steps: new Int32Array(60_000).fill(2 ** 31 - 1),
+    };
+    const slow = writeBlob({
+      ...{
+        modelId: 1n,
+        modelVersion: 1,
+        maxRows: 1,
+        arena: { fixed: 0, perRow: 2 * channels },
+        inputs: [0],
+        outputs: [1],
+      },
+      tensors: [0, channels].map((perRow) => ({ dtype: "u8", height: 1, width: 1, channels, fixed: 0, perRow })),
+      ops: [{ kind: "quantize", input: 0, output: 1, post }],
+    }); // some minutes of work
+    const options = { blob: slow, engine: "v8", weights: "resident", maxOperations: 1e12 } as const;
+    const thread = startThread("outputs", options, 4000);
+    threads.push(thread);
+    await thread.started;
+    const start = performance.now();
+    const [busy, next] = [thread.run([new Uint8Array(channels)]), thread.run([new Uint8Array(channels)])];
+    const refusal = { name: "EngineError", kind: "fuel", message: "a batch was not done in 4 s, and was ended" };
+    expect(await Promise.all([failure(busy), failure(next)])).toMatchObject([refusal, refusal]);
+    await thread.stop();
+    expect(performance.now() - start).toBeLessThan(15_000);
+  });
+
   it("answers batches in order, and leaves the sender's arrays whole", async () => {
     const thread = start("answers", inV8);
     const image = (digit: number) => IMAGES.subarray(256 * digit, 256 * (digit + 1));

@@ -1,27 +1,76 @@
 import { describe, expect, it } from "vitest";
 import { VERSION } from "../../host/version.ts";
+import { COMMAND_NAMES, findCommand } from "../../tools/commands.ts";
+import { checkArguments, formatUsage } from "../../tools/usage.ts";
 import { scratch, tern, ternWith } from "./tern.ts";
 
-const COMMANDS = ["convert", "repack", "inspect", "run", "eval", "verify", "doctor"];
+const COMMANDS = COMMAND_NAMES;
 const { put, path } = scratch();
 
 describe("tern", () => {
-  it("says its version", () => {
-    expect(tern("--version")).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: "" });
+  it.each(["version", "--version", "-v"])("says its version: %s", (word) => {
+    expect(tern(word)).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: "" });
   });
 
   it("lists its commands", () => {
-    const { code, stdout } = tern("--help");
+    const { code, stdout } = tern("help");
     expect(code).toBe(0);
+    for (const option of ["--help", "-h"]) expect(tern(option).stdout).toBe(stdout);
     for (const name of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
-    expect(tern()).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("usage: tern COMMAND") });
+    expect(tern()).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringContaining("usage: npx littletern COMMAND"),
+    });
   });
 
-  it.each(COMMANDS)("%s --help fits a screen of 80 columns", (name) => {
-    const { code, stdout } = tern(name, "--help");
-    expect(code).toBe(0);
-    expect(stdout).toContain(`usage: tern ${name}`);
+  it.each(COMMANDS)("help %s fits a screen of 80 columns and ends with an example", async (name) => {
+    const stdout = formatUsage(await findCommand(name)).join("\n");
+    expect(stdout).toContain(`usage: npx littletern ${name}`);
+    expect(stdout).toMatch(new RegExp(`\\nexample: npx littletern ${name}[^\\n]*$`));
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it.each([
+    ["run", "--weights", "resident|streaming"],
+    ["run", "--engine", "one of v8, wasmtime, reference, device:lm3s6965evb"],
+    ["convert", "--for", "one of any, storage, browser, x86, arm64,"],
+    ["fit", "--runtime", "one of wasm2c, wasm3, wamr"],
+    ["fit", "--board", "one of all, lm3s6965evb, microbit"],
+    ["firmware", "--module", "one of device_mlp, device,"],
+  ])("help of %s says what %s takes", async (name, option, values) => {
+    const usage = formatUsage(await findCommand(name)).join("\n");
+    const behind = usage.slice(usage.indexOf(`${option} `));
+    expect(behind.slice(0, behind.indexOf("--", 2)).replaceAll(/\s+/g, " ")).toContain(values);
+  });
+
+  it("says it at every way to ask", () => {
+    const help = tern("help", "run");
+    expect(help).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("usage: npx littletern run") });
+    for (const args of [
+      ["run", "--help"],
+      ["run", "a", "-h"],
+    ])
+      expect(tern(...args)).toEqual(help);
+  });
+
+  it.each(COMMANDS)("has an example of %s that its own arguments accept", async (name) => {
+    const { args, example } = await findCommand(name);
+    const [first, ...rest] = example.replace(/ > .*/, "").split(" ");
+    expect(first).toBe(name);
+    expect(() => checkArguments(args, rest)).not.toThrow();
+  });
+
+  it.each([
+    ["covert", "convert"],
+    ["insepct", "inspect"],
+    ["verfiy", "verify"],
+    ["firm", "firmware"],
+    ["Eval", "eval"],
+  ])("suggests the nearest command for %s", async (typed, meant) => {
+    await expect(findCommand(typed)).rejects.toThrow(
+      `unknown command "${typed}", did you mean "${meant}"? expected one of`,
+    );
   });
 
   it.each([
@@ -30,14 +79,17 @@ describe("tern", () => {
     [["inspect"], "missing argument MODEL"],
     [["inspect", "a", "b"], 'unexpected argument "b"'],
     [["inspect", "a", "--colour"], "Unknown option '--colour'"],
+    [["run", "a", "b", "--proflie"], "Unknown option '--proflie', did you mean --profile?"],
+    [["completion", "tcsh"], 'shell "tcsh", expected one of bash, zsh, fish'],
     [["inspect", "a", "--no-json"], "Unknown option '--no-json'"],
     [["inspect", "a", "-x"], "Unknown option '-x'"],
     [["inspect", "a", "--json=yes"], "Option '--json' does not take an argument"],
     [["convert", "a"], "missing option --out"],
     [["convert", "a", "-o"], "Option '-o, --out <value>' argument missing"],
     [["convert", "a", "-o", "b", "--input", "u16"], '--input "u16", expected one of u8, i8, i16, f32'],
-    [["convert", "a", "-o", "b", "--divide", "255"], "--divide needs --input"],
-    [["convert", "a", "-o", "b", "--input", "u8", "--divide", "0"], '--divide "0", expected a positive number'],
+    [["convert", "a", "-o", "b", "--input-scale", "1/0"], 'scale "1/0", expected a number other than 0 or a quotient'],
+    [["convert", "a", "-o", "b", "--mean", "0.5,x"], 'mean "x", expected a number, or one for each channel'],
+    [["convert", "a", "-o", "b", "--std", ""], 'deviation "", expected a number'],
     [["convert", "a", "-o", "b", "--max-rows", "0"], '--max-rows "0", expected a whole number from 1 to 1048576'],
     [["convert", "a", "-o", "b", "--model-version", "1.5"], '--model-version "1.5", expected a whole number'],
     [["convert", "a", "-o", "b", "--input-quant", "bits=8"], "the scale is no positive number"],
@@ -69,7 +121,7 @@ describe("tern", () => {
       put("text", "no blob at all, but long enough to have a header: 0123456789abcdef"),
       "blob, byte ",
     ],
-    ["an empty file", put("empty", ""), "blob, byte "],
+    ["an empty file", put("empty", ""), "is an empty file, expected a blob of Little Tern"],
   ])("says in one line what is wrong with %s", (_, file, message) => {
     const { code, stdout, stderr } = tern("inspect", file);
     expect(stderr).toMatch(/^tern: [^\n]*\n$/);

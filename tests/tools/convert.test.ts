@@ -12,7 +12,7 @@ describe("tern convert", () => {
     expect(new Uint8Array(readFileSync(out))).toEqual(await digitsBlob());
     for (const line of [
       `${DIGITS} → ${out}`,
-      "input    pixels [1, 16, 16]: u8 / 255",
+      "input    pixels [1, 16, 16]: u8, x = e / 255 (read)",
       "dense1.weight, 64 × 256: latent, 2 bits → ternary, packed as field2",
       "  40.8 % zero, 32.4 % negative; × 0.2005 per tensor; 3 thresholds; 5,760 bytes",
       "work     21,120 multiply-accumulates a row",
@@ -43,8 +43,12 @@ describe("tern convert", () => {
       "7",
       "--input",
       "i16",
-      "--divide",
-      "4",
+      "--input-scale",
+      "1/4",
+      "--mean",
+      "2",
+      "--std",
+      "0.5",
       "--max-rows",
       "3",
     ];
@@ -53,10 +57,11 @@ describe("tern convert", () => {
     ).toBe(0);
     const inspection = JSON.parse(tern("inspect", out, "--json").stdout);
     expect(inspection).toMatchObject({ name: "sea bird", modelVersion: 7, maxRows: 3 });
-    expect(inspection.inputs[0].divide).toBe(4);
+    expect(inspection.inputs[0].unit).toEqual({ multiply: [1], divide: [4], mean: [2], std: [0.5] });
+    expect(inspection.inputs[0].basis).toBe("declared");
     expect(inspection.outputs[0].classes).toEqual(["a", "b", "c"]);
     expect(tern("inspect", out).stdout).toContain(
-      "input    x [4]: i16 / 4\noutput   sums [3]: scores from i32 sums; a, b, c\n",
+      "input    x [4]: i16, x = (e / 4 − 2) / 0.5 (declared)\noutput   sums [3]: scores from i32 sums; a, b, c\n",
     );
   });
 

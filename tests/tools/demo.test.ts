@@ -12,7 +12,7 @@ it("goes from the checkpoint to answers and their proof, on 80 columns", () => {
     "The next 7 digits are read as 3 4 5 6 7 8 9.",
     "100.00 % right: 1,000 of 1,000",
     "The blob computes what the checkpoint computes.",
-    "npx tern convert yours.onnx -o yours.tern",
+    "npx littletern convert yours.onnx -o yours.tern",
   ]) {
     expect(stdout).toContain(part);
   }

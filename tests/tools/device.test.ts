@@ -15,7 +15,7 @@ import { DIGITS, digitsBlob, IMAGES, LABELS, scratch, TEN, tern, ternWith } from
 const { put, path } = scratch();
 const CLI = join(PROJECT, "dist", "tools", "cli.js");
 const model = put("digits.tern", await digitsBlob());
-const strips = await digitsBlob({ target: "cortex-m4" });
+const trit4 = await digitsBlob({ target: "cortex-m4" });
 
 describeBoards(
   "tern on a device",
@@ -41,7 +41,7 @@ describeBoards(
   "tern on a device with a module of a name",
   (board, runtime) => {
     it("runs as with the one that is taken if none is said", () => {
-      const packed = put("strips.tern", strips);
+      const packed = put("trit4.tern", trit4);
       const engine = (module: string) => `device:${board.name}:${runtime}${module}`;
       const run = (module: string) => JSON.parse(tern("run", packed, TEN, "--json", "--engine", engine(module)).stdout);
       expect(run(":device")).toEqual(run(""));

@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { floatTensor, node, model as onnxModel, valueInfo } from "../../host/checkpoint/onnx_build.ts";
+import { encodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { convert } from "../../host/convert.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { describeWith, MNIST_IMAGES, MNIST_LABELS, TFC } from "../data.ts";
 import { digitsBlob, IMAGES, LABELS, scratch, smallBlob, TEN, tern } from "./tern.ts";
@@ -68,5 +71,87 @@ describeWith([TFC, MNIST_IMAGES, MNIST_LABELS], "a published checkpoint", () => 
     expect(stdout).toMatch(/^92\.96 % right: 9,296 of 10,000/);
     const { code } = tern("verify", tfc, TFC, "--inputs", MNIST_IMAGES, "--limit", "500");
     expect(code).toBe(0);
+  });
+});
+
+/** x (N, 4) → 4-bit codes → ternary 4-1 → what `end` says: one sum, or the sign of one. */
+function oneOutput(end: "sum" | "sign" | "unsigned"): Uint8Array {
+  const domain = "qonnx.custom_op.general";
+  const quant = (x: string, y: string, signed: bigint) =>
+    node("Quant", [x, "half", "zero", "four"], y, { signed, narrow: 0n, rounding_mode: "ROUND" }, domain);
+  const ends = {
+    sum: [],
+    sign: [node("BipolarQuant", ["sum", "half"], "y", {}, domain)],
+    unsigned: [quant("sum", "y", 0n)],
+  };
+  const graph = {
+    name: "one",
+    node: [quant("x", "q", 1n), node("MatMul", ["q", "w"], "sum"), ...ends[end]],
+    initializer: [
+      ...[floatTensor("half", [], [0.5]), floatTensor("zero", [], [0]), floatTensor("four", [], [4])],
+      floatTensor("w", [4, 1], [1, -1, 0, 1]),
+    ],
+    input: [valueInfo("x", ["N", 4])],
+    output: [valueInfo(end === "sum" ? "sum" : "y", [])],
+  };
+  return encodeModel(onnxModel(graph, { "": 13, [domain]: 1 }, { name: "tests", version: "1" }));
+}
+
+/** Sums of 3, −1, 0 and −0.5. */
+const SIGNS = Float32Array.of(1, 0, 0, 2, 0, 1, 0, 0, 0, 0, 3, 0, -1, 0, 0, 0.5);
+
+describe("tern eval of one output", () => {
+  const images = put("signs.npy", writeNpy({ shape: [4, 4], dtype: "f32", data: SIGNS }));
+  const evaluated = async (end: "sum" | "sign", ...classes: string[]) => {
+    const { blob } = await convert(oneOutput(end), classes.length > 0 ? { classes } : {});
+    return tern("eval", put(`${end}.tern`, blob), "--images", images, "--labels", labels(1, 0, 1, 1));
+  };
+
+  it.each(["sum", "sign"] as const)("takes the sign of a %s as the class, 0 as 1, and says so", async (end) => {
+    const { code, stdout, stderr } = await evaluated(end);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^75\.00 % right: 3 of 4/);
+    expect(stdout).toContain(`\nclass 1 where output "${end === "sum" ? "sum" : "y"}" is at least 0, else class 0\n`);
+    expect(stdout).toContain("is \\ said  0  1\n        0  1  ·\n        1  1  2\n");
+  });
+
+  it("takes two names of classes", async () => {
+    expect((await evaluated("sum", "benign", "attack")).stdout).toMatch(/is \\ said +benign +attack\n/);
+    await expect(convert(oneOutput("sum"), { classes: ["benign"] })).rejects.toThrow("found 1 class names, expected 2");
+  });
+
+  it("refuses one score that is never negative", async () => {
+    const unsigned = put("unsigned.tern", (await convert(oneOutput("unsigned"))).blob);
+    const { code, stderr } = tern("eval", unsigned, "--images", images, "--labels", labels(1, 0, 1, 1));
+    expect(stderr).toContain('output "y" is one score, at least 0: its sign tells no class');
+    expect(code).toBe(1);
+  });
+});
+
+describe("tern eval of several outputs", () => {
+  const images = put(
+    "two.npy",
+    writeNpy({ shape: [2, 4], dtype: "f32", data: Float32Array.of(1, 2, 3, 0, 0, -1, 0, 0) }),
+  );
+  const run = async (...args: string[]) => {
+    const both = put("both.tern", await smallBlob("both"));
+    return tern("eval", both, "--images", images, "--labels", labels(1, 1), ...args);
+  };
+
+  it("asks which", async () => {
+    const { code, stderr } = await run();
+    expect(stderr).toBe("tern: the model has 2 outputs: --output says which has the classes, sums, y, or 0 to 1\n");
+    expect(code).toBe(2);
+  });
+
+  it.each(["sums", "y", "0", "1"])("takes --output %s", async (output) => {
+    const { samples, output: taken } = JSON.parse((await run("--output", output, "--json")).stdout);
+    expect({ samples, taken }).toEqual({ samples: 2, taken: { 0: "sums", 1: "y" }[output] ?? output });
+  });
+
+  it.each(["z", "2", "-1", "1.5"])("refuses --output=%s", async (output) => {
+    const { code, stderr } = await run(`--output=${output}`);
+    expect(stderr).toBe(`tern: --output "${output}", expected sums, y, or 0 to 1\n`);
+    expect(code).toBe(2);
   });
 });

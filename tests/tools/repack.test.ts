@@ -23,13 +23,13 @@ describe("tern repack", () => {
   it("says what became of each tensor", () => {
     const { stdout } = tern("repack", model, "-o", path("out.tern"), "--for", "storage");
     for (const line of [
-      `${model} → ${path("out.tern")}, for storage: 10,592 → 9,728 bytes`,
+      `${model} → ${path("out.tern")}, for storage: 10,656 → 9,792 bytes`,
       "dense1.weight  field2 → trit5         5,760  4,896",
     ]) {
       expect(stdout.split("\n")).toContain(line);
     }
     const json = JSON.parse(tern("repack", stored, "-o", path("out.tern"), "--for", "any", "--json").stdout);
-    expect(json).toMatchObject({ target: "any", bytesBefore: 9728, blobBytes: 10592 });
+    expect(json).toMatchObject({ target: "any", bytesBefore: 9792, blobBytes: 10656 });
     expect(json.weights[0]).toEqual({
       weights: "dense1.weight",
       from: "trit5",
@@ -53,7 +53,7 @@ describe("a blob for storage", () => {
     const { code, stdout } = tern("inspect", stored);
     expect(code).toBe(0);
     expect(stdout).toContain("dense1.weight  trit5         1.63  3,328\n");
-    expect(stdout).toContain("`tern repack --for any`");
+    expect(stdout).toContain("`npx littletern repack --for any`");
     expect(JSON.parse(tern("inspect", stored, "--json").stdout).memory).toEqual([]);
   });
 
@@ -84,7 +84,7 @@ describe("a blob for storage", () => {
       code: 1,
       stdout: "",
       stderr:
-        "tern: the module was not built for packing trit5; streamed weights are not repacked: `tern repack --for any` does so\n",
+        "tern: the module was not built for packing trit5; streamed weights are not repacked: `npx littletern repack --for any` does so\n",
     });
   });
 });

@@ -45,7 +45,8 @@ describe("tern run", () => {
         "--weights",
         way,
       );
-      expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "", stderr: "" });
+      const said = `zero-to-nine.npy: u8 elements e, x = e / 255 (read)\n`;
+      expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: said, stderr: "" });
       expect(readScores("out.npy")).toEqual({ kind: "npy", shape: [10, 10], dtype: "f32", data: expected });
     });
   }
@@ -58,22 +59,23 @@ describe("tern run", () => {
       .slice(1)
       .entries()) {
       expect(block).toMatch(new RegExp(`^.{16}.* ${row} +\\d+\\.\\d{3}  #{40} <$`, "m")); // beside the picture
-      expect(block.trimEnd().split("\n")).toHaveLength(10);
+      expect(block.split("\n\n")[0]!.split("\n")).toHaveLength(10);
     }
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    expect(stdout).toMatch(/\n10 rows in v8, [\d.e+]+ ms\n$/);
   });
 
   it("shows ten rows of many, or all", () => {
     const some = tern("run", model, IMAGES).stdout;
     expect(some.match(/^row \d+$/gm)).toHaveLength(10);
-    expect(some).toMatch(/\n990 more rows: --all shows them\n$/);
+    expect(some).toMatch(/\n990 more rows: --all shows them\n1,000 rows in v8, .* m?s\n$/);
     expect(tern("run", model, IMAGES, "--all").stdout.match(/^row \d+$/gm)).toHaveLength(1000);
   });
 
   it("shows where the time goes", () => {
     const { code, stdout } = tern("run", model, TEN, "--profile", "-o", path("profiled.npy"));
     expect(code).toBe(0);
-    const [head, ...lines] = stdout.split("\n").slice(0, 5); // what follows says what was repacked, and written
+    const [head, ...lines] = stdout.split("\n").slice(1, 6); // what follows says what was repacked, and written
     expect(head).toMatch(/^op, 10 rows +ms +share +MACs +MACs per second$/);
     expect(lines[0]).toMatch(/^Gemm_dense1.sums +dense +\d+\.\d{3} +\d+\.\d % +163,840 +[\d,]+ M\/s$/);
     expect(lines[3]).toMatch(/^all +\d+\.\d{3} +100\.0 % +211,200/);
@@ -130,7 +132,9 @@ describe("tern run", () => {
     expect(await run("scores")).toMatchObject({ shape: [2, 3], dtype: "f32", data: Float32Array.from(sums) });
     expect(await run("codes")).toMatchObject({ shape: [2, 3], dtype: "i8", data: Int8Array.of(0, 7, 4, -2, -2, 0) });
     expect(await run("index")).toMatchObject({ shape: [2], dtype: "i32", data: Int32Array.of(1, 2) });
-    expect(tern("run", path("index.tern"), batch).stdout).toBe("row 0\nclass 1\n\nrow 1\nclass 2\n\n");
+    expect(tern("run", path("index.tern"), batch).stdout).toMatch(
+      /^batch.npy: real numbers\nrow 0\nclass 1\n\nrow 1\nclass 2\n\n2 rows in v8, [\d.e+]+ ms\n$/,
+    );
   });
 
   it("writes and shows several outputs", async () => {
@@ -139,7 +143,9 @@ describe("tern run", () => {
     expect(tern("run", both, sample, "-o", path("both.npy")).code).toBe(0);
     expect(readScores("both.0.npy")).toMatchObject({ shape: [1, 3], dtype: "f32", data: Float32Array.of(0, 5, 2) });
     expect(readScores("both.1.npy")).toMatchObject({ shape: [1, 3], dtype: "i8", data: Int8Array.of(0, 7, 4) });
-    expect(tern("run", both, sample).stdout).toMatch(/^sums:\n0 .*\n1 .*<\n2 .*\ny:\n0 .*\n1 .*<\n2 .*\n\n$/);
+    expect(tern("run", both, sample).stdout).toMatch(
+      /^sample.npy: real numbers\nsums:\n0 .*\n1 .*<\n2 .*\ny:\n0 .*\n1 .*<\n2 .*\n\n1 row in v8, .* ms\n$/,
+    );
   });
 
   it("runs a blob without description or self-test", async () => {
@@ -151,20 +157,20 @@ describe("tern run", () => {
     expect(tern("inspect", bare).stdout).toMatch(/^model {4}without a description, version 1/);
   });
 
-  it("reads i8 and i16 for models that take them, and u8 pictures as value / 255 for models of real numbers", async () => {
-    const blob = async (name: string, dtype: "i8" | "i16" | "f32", divide: number) =>
-      put(name, (await convert(smallCheckpoint("scores"), { input: { dtype, divide } })).blob);
+  it("reads i8 and i16 for models that take them, and u8 as the numbers that they are for models of real numbers", async () => {
+    const blob = async (name: string, dtype: "i8" | "i16" | "f32", scale?: "1/1" | "1/100") =>
+      put(name, (await convert(smallCheckpoint("scores"), { input: { dtype, ...(scale && { scale }) } })).blob);
     const scoresOf = (blobPath: string, npy: Uint8Array) => {
       const { code, stderr } = tern("run", blobPath, put("in.npy", npy), "-o", path("out.npy"));
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       return Array.from(readScores("out.npy").data);
     };
     const i8 = writeNpy({ shape: [4], dtype: "i8", data: Int8Array.of(1, 2, 3, 0) });
-    expect(scoresOf(await blob("i8.tern", "i8", 1), i8)).toEqual([0, 5, 2]);
+    expect(scoresOf(await blob("i8.tern", "i8", "1/1"), i8)).toEqual([0, 5, 2]);
     const i16 = writeNpy({ shape: [4], dtype: "i16", data: Int16Array.of(100, 200, 300, 0) });
-    expect(scoresOf(await blob("i16.tern", "i16", 100), i16)).toEqual([0, 5, 2]);
-    const u8 = writeNpy({ shape: [4], dtype: "u8", data: Uint8Array.of(255, 0, 0, 0) });
-    expect(scoresOf(await blob("f32.tern", "f32", 1), u8)).toEqual([1, 0, -1]);
+    expect(scoresOf(await blob("i16.tern", "i16", "1/100"), i16)).toEqual([0, 5, 2]);
+    const u8 = writeNpy({ shape: [4], dtype: "u8", data: Uint8Array.of(1, 2, 3, 0) });
+    expect(scoresOf(await blob("f32.tern", "f32"), u8)).toEqual([0, 5, 2]);
   });
 
   const npy = (shape: number[], data: Float32Array) => writeNpy({ shape, dtype: "f32", data });
@@ -183,7 +189,7 @@ describe("tern run", () => {
     [
       "a wrong dtype",
       writeNpy({ shape: [16, 16], dtype: "i8", data: new Int8Array(256) }),
-      "found Int8Array, expected u8 or f32",
+      "elements are i8, expected u8 (x = e / 255) or f32 (real numbers)",
     ],
     [
       "integers of 32 bits",
@@ -211,7 +217,7 @@ describe("tern run", () => {
       const broken = blob.slice();
       broken[byte]! ^= 4;
       const { code, stderr } = tern("run", put("broken.tern", broken), TEN);
-      expect(stderr).toMatch(/^tern: blob, byte \d+: /);
+      expect(stderr).toMatch(/^tern: \S+broken\.tern: blob, byte \d+: /);
       expect(code).toBe(1);
     }
   });

@@ -6,6 +6,7 @@ const samples = (elements: Samples["elements"], ...shapes: number[][]): Samples 
   total: 2,
   elements,
   shapes,
+  meaning: "",
 });
 
 it("sees grey pictures and planes of colour, by the file's shape or else by the model's", () => {

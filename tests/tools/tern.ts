@@ -9,7 +9,7 @@ import { type ConvertOptions, convert } from "../../host/convert.ts";
 import { PROJECT } from "../house/project_files.ts";
 
 /** The compiled command, which `npm test` builds first. */
-const CLI = join(PROJECT, "dist", "tools", "cli.js");
+export const CLI = join(PROJECT, "dist", "tools", "cli.js");
 
 export const DIGITS = join(PROJECT, "examples", "digits", "digits.onnx");
 export const TEN = join(PROJECT, "examples", "digits", "inputs", "zero-to-nine.npy");
@@ -62,35 +62,37 @@ export async function digitsBlob(options: ConvertOptions = {}): Promise<Uint8Arr
 
 /**
  * A checkpoint: x (N, 4) → 4-bit codes → ternary 4-3 → what `end` says: sums, 4-bit codes, the index of the greatest, or sums and codes.
- * "sigmoid" cannot be converted.
+ * "sigmoid" cannot be converted. `mark` stands in every name.
  */
-export function smallCheckpoint(end: "scores" | "codes" | "index" | "both" | "sigmoid"): Uint8Array {
-  const quant = (x: string, y: string) =>
+export function smallCheckpoint(end: "scores" | "codes" | "index" | "both" | "sigmoid", mark = ""): Uint8Array {
+  const [x, q, w] = [`x${mark}`, `q${mark}`, `w${mark}`];
+  const [sums, y, s] = [`sums${mark}`, `y${mark}`, `s${mark}`];
+  const quant = (from: string, to: string) =>
     node(
       "Quant",
-      [x, "half", "zero", "four"],
-      y,
+      [from, "half", "zero", "four"],
+      to,
       { signed: 1n, narrow: 0n, rounding_mode: "ROUND" },
       "qonnx.custom_op.general",
     );
   const ends = {
     scores: [],
-    codes: [quant("sums", "y")],
-    both: [quant("sums", "y")],
-    index: [node("ArgMax", ["sums"], "y", { axis: 1n, keepdims: 0n })],
-    sigmoid: [node("Sigmoid", ["sums"], "s"), quant("s", "y")],
+    codes: [quant(sums, y)],
+    both: [quant(sums, y)],
+    index: [node("ArgMax", [sums], y, { axis: 1n, keepdims: 0n })],
+    sigmoid: [node("Sigmoid", [sums], s), quant(s, y)],
   };
-  const outputs = { scores: ["sums"], codes: ["y"], index: ["y"], both: ["sums", "y"], sigmoid: ["y"] };
+  const outputs = { scores: [sums], codes: [y], index: [y], both: [sums, y], sigmoid: [y] };
   const graph = {
-    name: "small",
-    node: [quant("x", "q"), node("MatMul", ["q", "w"], "sums"), ...ends[end]],
+    name: `small${mark}`,
+    node: [quant(x, q), node("MatMul", [q, w], sums), ...ends[end]],
     initializer: [
       floatTensor("half", [], [0.5]),
       floatTensor("zero", [], [0]),
       floatTensor("four", [], [4]),
-      floatTensor("w", [4, 3], [1, 0, -1, 1, 1, 0, -1, 1, 1, 0, -1, 1]),
+      floatTensor(w, [4, 3], [1, 0, -1, 1, 1, 0, -1, 1, 1, 0, -1, 1]),
     ],
-    input: [valueInfo("x", ["N", 4])],
+    input: [valueInfo(x, ["N", 4])],
     output: outputs[end].map((name) => valueInfo(name, [])),
   };
   return encodeModel(model(graph, { "": 13, "qonnx.custom_op.general": 1 }, { name: "tests", version: "1" }));

@@ -88,7 +88,9 @@ describe("tern verify", () => {
   it("warns of a checkpoint that the blob was not made from", async () => {
     const bytes = Uint8Array.from([...readFileSync(DIGITS), 0x7a, 0x00]); // an empty field that ONNX does not have
     const { code, stdout } = tern("verify", model, put("other.onnx", bytes));
-    expect(stdout).toContain("warning: the blob was made from another file");
+    expect(stdout.replaceAll(/\n +/g, " ")).toMatch(
+      /\nwarning: the blob was made of digits\.onnx \(sha256 c6486cb4967f7424…\), this is \S+other\.onnx \(sha256 [0-9a-f]{16}…\)\n/,
+    );
     expect(code).toBe(0);
   });
 
@@ -102,7 +104,22 @@ describe("tern verify", () => {
 
   it("refuses the checkpoint of another network", () => {
     const { code, stderr } = tern("verify", model, put("small.onnx", smallCheckpoint("scores")));
-    expect(stderr).toMatch(/^tern: [^\n]*\n$/);
+    expect(stderr).toMatch(
+      /^tern: [^\n]*; the blob was made of digits\.onnx \(sha256 [^\n]*\), this is \S+small\.onnx \(sha256 [^\n]*\)\n$/,
+    );
+    expect(code).toBe(1);
+  });
+
+  it("says what the blob was made of where a network of the same shape differs", async () => {
+    const blob = put("index_of_small.tern", await smallBlob("index"));
+    const bytes = smallCheckpoint("index");
+    const at = bytes.findIndex(
+      (_, i) => new DataView(bytes.buffer, bytes.byteOffset + i, 16).getFloat32(8, true) === -1,
+    );
+    bytes.set([0, 0, 0, 0], at); // the first weight is 0 instead of 1
+    const { code, stdout } = tern("verify", blob, put("changed.onnx", bytes), "--limit", "64");
+    expect(stdout).toContain("\nwarning: the blob was made of small.onnx (sha256 ");
+    expect(stdout).toMatch(/\nNOT PROVEN\.\n$/);
     expect(code).toBe(1);
   });
 

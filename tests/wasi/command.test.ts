@@ -7,7 +7,7 @@ import { repack } from "../../host/blob/repack.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { convert } from "../../host/convert.ts";
 import { UnsupportedError } from "../../host/errors.ts";
-import type { InputDtype } from "../../host/lower/elements.ts";
+import type { InputDtype } from "../../host/lower/input.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { loadReference } from "../../host/session.ts";
 import { readInput } from "../../tools/inputs/read.ts";

@@ -94,7 +94,7 @@ describe.each(COMMANDS)("%s, in pieces and with failures", (name) => {
   });
 
   it("has not enough memory for a file that is too large, and believes no size", () => {
-    for (const fileBytes of [2n ** 32n - 1n, 2n ** 32n, 2n ** 40n]) {
+    for (const fileBytes of [2n ** 32n - 1n, 2n ** 32n, 2n ** 40n, 2n ** 64n - 2n ** 20n, 2n ** 64n - 1n]) {
       const { code, stderr } = runFake(module, { ...world, fileBytes });
       expect([code, stderr]).toEqual([14, "not enough memory\n"]);
     }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../../host/engines/package_root.ts";
-import { writeFileAtomic } from "../files.ts";
+import { writeFileAtomic } from "../outputs.ts";
 import { openRunners } from "../runners.ts";
 import { printResult } from "../terminal/print.ts";
 import { limitOf128Bits, measureClock } from "./clock.ts";

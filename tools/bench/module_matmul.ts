@@ -78,7 +78,11 @@ export async function solveInModule(
   const { M, K } = matmul;
   const output = program.tensors[1]!;
   const { features, wide } = await moduleFeatures(module, engine);
-  const packed = repackForModule(program, FASTEST[variant], features.packings, { inputs: activation.codes, rows, wide });
+  const packed = repackForModule(program, FASTEST[variant], features.packings, {
+    inputs: activation.codes,
+    rows,
+    wide,
+  });
   const blob = writeBlob(packed);
   const scratch = await planScratch({ module, blob, engine, weights: "resident", maxRows: rows });
   const workBytes = program.arena.perRow * rows + scratch;

@@ -15,10 +15,8 @@ import { EngineError } from "../../host/errors.ts";
 import { VERSION } from "../../host/version.ts";
 import { evaluateTwin, type FloatTwin, twinToOnnx } from "./float_twin.ts";
 import { floatWeights, type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
+import type { OnnxRuntime, SessionOptions } from "./onnxruntime_api.ts";
 import { PEERS_FOLDER, type Peer, type PeerLibrary } from "./peer.ts";
-
-type OnnxRuntime = typeof import("onnxruntime-node");
-type SessionOptions = import("onnxruntime-node").InferenceSession.SessionOptions;
 
 /** onnxruntime on one thread: native code, or the same in WebAssembly. */
 interface Runtime {
@@ -36,11 +34,18 @@ const QUIET: SessionOptions = { intraOpNumThreads: 1, interOpNumThreads: 1, logS
 
 /** Throws EngineError "missing" where its library cannot be loaded. */
 export async function openOnnxruntime(): Promise<PeerLibrary> {
-  const api: OnnxRuntime = await import("onnxruntime-node").catch((error: Error) => {
-    throw new EngineError("missing", `onnxruntime-node cannot be loaded: ${error.message}`);
-  });
+  const folder = join(packageRoot(), PEERS_FOLDER, "onnxruntime-node");
+  if (!existsSync(folder)) throw new EngineError("missing", "no onnxruntime-node: npm run bench:peers installs it");
+  const require = createRequire(import.meta.url);
+  const api: OnnxRuntime = (() => {
+    try {
+      return require(folder);
+    } catch (error) {
+      throw new EngineError("missing", `onnxruntime-node cannot be loaded: ${(error as Error).message}`);
+    }
+  })();
   const runtime = { api, options: { ...QUIET, executionProviders: ["cpu"] } };
-  const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json");
+  const { version } = require(join(folder, "package.json"));
   return {
     ...{ name: "onnxruntime-node", version },
     peers: [

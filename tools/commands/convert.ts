@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { MAX_ROWS } from "../../host/blob/layout.ts";
 import {
@@ -10,12 +9,19 @@ import {
   type Target,
   v8,
 } from "../../host/index.ts";
-import type { InputDtype } from "../../host/lower/elements.ts";
+import type { InputDtype } from "../../host/lower/input.ts";
 import { plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { parseUnit } from "../../host/numbers/unit.ts";
+import { shown } from "../../host/printable.ts";
+import { readFile } from "../files.ts";
+import { namingFiles } from "../models.ts";
+import { checkOutputs, writeFileAtomic } from "../outputs.ts";
+import { WORK_ARG, workOption } from "../sessions.ts";
+import { nameOf, outName, STDIO, takeStdout } from "../stdio.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
 import { countOption, UsageError } from "../usage.ts";
 import { formatEnds, formatTotals } from "./inspect.ts";
@@ -27,8 +33,11 @@ export interface Converted extends Conversion {
 
 /** Reads a checkpoint, converts it and writes the blob: all of it or nothing. */
 export async function convertFile(checkpoint: string, out: string, options: ConvertOptions = {}): Promise<Converted> {
-  const conversion = await convert(await readFile(checkpoint), { file: checkpoint, ...options });
-  const inspection = await inspect(conversion.blob, await plainModule(conversion.blob), v8);
+  const bytes = await readFile(checkpoint);
+  const file = checkpoint === STDIO ? "" : checkpoint;
+  const conversion = await namingFiles({ checkpoint }, () => convert(bytes, { file, ...options }));
+  const { maxOperations } = options;
+  const inspection = await inspect(conversion.blob, await plainModule(conversion.blob), v8, { maxOperations });
   await writeFileAtomic(out, conversion.blob);
   return { ...conversion, inspection };
 }
@@ -45,17 +54,24 @@ export function formatConversion({ inspection, weights, notes }: Converted): str
   ];
 }
 
+const FOUND: Record<Conversion["weights"][number]["found"], string> = {
+  latent: "latent",
+  "on-grid": "on the grid",
+  integers: "integers times a scale",
+  bare: "bare floats on a grid",
+};
+
 /** Per weight tensor: what it was, what it became, and what its layer does with the sums. */
 function formatWeights({ program, layers }: Inspection, weights: Conversion["weights"]): string[] {
   const named = layers.filter((_, i) => program.description?.ops[i]?.weights !== undefined);
   return weights.flatMap((tensor, i) => {
     const { name, shape, found, bits, dtype, packing, zeros, negatives, scale, bytes } = tensor;
-    const was = { latent: "latent", "on-grid": "on the grid", bare: "bare floats on a grid" }[found];
+    const was = FOUND[found];
     const per = scale.perChannel ? "per channel" : "per tensor";
     const range =
       scale.min === scale.max ? formatScale(scale.min) : `${formatScale(scale.min)} … ${formatScale(scale.max)}`;
     return [
-      `${name}, ${shape.join(" × ")}: ${was}${bits ? `, ${plural(bits, "bit")}` : ""} → ${dtype}, packed as ${packing}`,
+      `${shown(name)}, ${shape.join(" × ")}: ${was}${bits ? `, ${plural(bits, "bit")}` : ""} → ${dtype}, packed as ${packing}`,
       `  ${formatShare(zeros)} zero, ${formatShare(negatives)} negative; × ${range} ${per}; ` +
         `${named[i]!.post || "sums as they are"}; ${formatCount(bytes)} bytes`,
     ];
@@ -71,12 +87,15 @@ interface Args {
   name?: string;
   "model-version"?: string;
   input?: InputDtype;
-  divide?: string;
+  "input-scale"?: string;
+  mean?: string;
+  std?: string;
   "input-quant"?: string;
   argmax?: boolean;
   "max-rows"?: string;
   classes?: string;
   for: Target;
+  "limit-work"?: string;
 }
 
 function optionsOf(args: Args): ConvertOptions {
@@ -89,24 +108,35 @@ function optionsOf(args: Args): ConvertOptions {
     maxRows: countOption("max-rows", args["max-rows"], MAX_ROWS),
     classes: args.classes?.split(",").map((name) => name.trim()),
     target: args.for,
+    maxOperations: workOption(args["limit-work"]),
   };
 }
 
-function inputOption({ input, divide }: Args): ConvertOptions["input"] {
-  if (divide === undefined) return input === undefined ? undefined : { dtype: input };
-  if (input === undefined) throw new UsageError("--divide needs --input");
-  if (Number.isFinite(Number(divide)) && Number(divide) > 0) return { dtype: input, divide: Number(divide) };
-  throw new UsageError(`--divide "${divide}", expected a positive number`);
+function inputOption({ input, "input-scale": scale, mean, std }: Args): ConvertOptions["input"] {
+  const texts = {
+    ...(scale !== undefined && { scale }),
+    ...(mean !== undefined && { mean }),
+    ...(std !== undefined && { std }),
+  };
+  const unit = checked("--input-scale, --mean and --std", () => parseUnit(texts));
+  return { ...(input && { dtype: input }), ...unit };
 }
 
 function quantizerOption(text: string | undefined): string | undefined {
+  if (text !== undefined) checked("--input-quant", () => parseQuantizer(text));
+  return text;
+}
+
+/** What `parse` makes of an option; UsageError where it refuses. */
+function checked<T>(option: string, parse: () => T): T {
   try {
-    if (text !== undefined) parseQuantizer(text);
-    return text;
+    return parse();
   } catch (error) {
-    throw new UsageError(`--input-quant: ${(error as Error).message}`);
+    throw new UsageError(`${option}: ${(error as Error).message}`);
   }
 }
+
+export const EXAMPLE = "convert model.onnx -o model.tern --for cortex-m4";
 
 export default defineCommand({
   meta: { name: "convert", description: "Turn a trained checkpoint into a blob" },
@@ -116,7 +146,14 @@ export default defineCommand({
     name: { type: "string", description: "Name of the model, else that of the file" },
     "model-version": { type: "string", valueHint: "N", description: "Grows with every release, else 1" },
     input: { type: "enum", options: ["u8", "i8", "i16", "f32"], description: "Elements of the input" },
-    divide: { type: "string", valueHint: "N", description: "An element e stands for e / N" },
+    "input-scale": {
+      type: "string",
+      valueHint: "S",
+      description:
+        "An element or pixel e stands for (e · S − M) / D;\n1/255: 0 … 1; 1: 0 … 255; else what the checkpoint says",
+    },
+    mean: { type: "string", valueHint: "M", description: "One number, or one per channel: 0.485,0.456,0.406" },
+    std: { type: "string", valueHint: "D", description: "Deviation, one or one per channel" },
     "input-quant": {
       type: "string",
       valueHint: "Q",
@@ -126,19 +163,23 @@ export default defineCommand({
     "max-rows": { type: "string", valueHint: "N", description: "Rows that may run at once, else 64" },
     classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },
     for: { ...TARGET_ARG, default: "any" as const },
+    ...WORK_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
     const options = optionsOf(args);
-    if (resolve(args.out) === resolve(args.checkpoint)) throw new UsageError("--out is the checkpoint itself");
-    const converted = await convertFile(args.checkpoint, args.out, options);
+    takeStdout(args.out);
+    checkOutputs([args.out], { checkpoint: args.checkpoint });
+    const converted = await showWork(`Converting ${nameOf(args.checkpoint)}`, () => {
+      return convertFile(args.checkpoint, args.out, options);
+    });
     const { inspection, weights, notes } = converted;
     const { layers, memory, macs, blobBytes, headBytes } = inspection;
     const result = { out: args.out, blobBytes, headBytes, macs, weights, layers, memory, notes };
     printResult(
       args.json,
       () => result,
-      () => [`${args.checkpoint} → ${args.out}`, "", ...formatConversion(converted)],
+      () => [`${nameOf(args.checkpoint)} → ${outName(args.out)}`, "", ...formatConversion(converted)],
     );
   },
 });

@@ -12,7 +12,10 @@ import { INTERPRETERS } from "../../host/firmware/runtimes/interpreters.ts";
 import { WABT, wabtVersion } from "../../host/firmware/wasm2c.ts";
 import { openRunners } from "../runners.ts";
 import { measureSpeed, SIZE } from "../speed.ts";
+import { joinTexts, padText, paint, type Text } from "../terminal/paint.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
+import { formatTable } from "../terminal/table.ts";
 
 /** Something that Little Tern uses where it is. */
 export interface Part {
@@ -83,18 +86,21 @@ const TITLES: Record<string, string> = {
 };
 
 /** The report as lines for people. */
-export function formatReport(report: DoctorReport): string {
+export function formatReport(report: DoctorReport): Text[] {
   const filled = Object.entries(report).filter(([, parts]: [string, Part[]]) => parts.length > 0);
-  const sections = filled.map(([title, parts]: [string, Part[]]) => {
-    const width = Math.max(...parts.map(({ name }) => name.length));
-    return [TITLES[title] ?? title, ...parts.map((part) => format(part, width))].join("\n");
+  return filled.flatMap(([title, parts]: [string, Part[]], i) => {
+    const rows = parts.flatMap(rowsOf);
+    return [...(i > 0 ? [""] : []), TITLES[title] ?? title, ...formatTable("lll", rows)];
   });
-  return sections.join("\n\n");
 }
 
-function format({ name, found, use, get }: Part, width: number): string {
-  if (found !== null) return `  ok       ${name.padEnd(width)}  ${found}`;
-  return `  missing  ${name.padEnd(width)}  good for: ${use}\n${" ".repeat(width + 13)}get it: ${get}`;
+function rowsOf({ name, found, use, get }: Part): Text[][] {
+  const mark = (word: Text) => padText(joinTexts(["  ", word]), "  missing".length);
+  if (found !== null) return [[mark(paint("green", "ok")), name, found]];
+  return [
+    [mark(paint("yellow", "missing")), name, `good for: ${use}`],
+    ["", "", `get it: ${get}`],
+  ];
 }
 
 function node(): Part {
@@ -192,15 +198,17 @@ function pathIfThere(path: string): string | null {
   return existsSync(path) ? path : null;
 }
 
+export const EXAMPLE = "doctor";
+
 export default defineCommand({
   meta: { name: "doctor", description: "Say what is here, and how to get what is missing" },
   args: { json: { type: "boolean", description: "Print the report as JSON" } },
   async run({ args }) {
-    const report = await doctor();
+    const report = await showWork("Looking for engines, compilers and emulators", doctor);
     printResult(
       args.json,
       () => report,
-      () => [formatReport(report)],
+      () => formatReport(report),
     );
   },
 });

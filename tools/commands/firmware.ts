@@ -1,23 +1,27 @@
 import { defineCommand } from "citty";
 import { readBoard } from "../../host/firmware/boards.ts";
-import { type Written, writeFirmware, writeLibrary } from "../../host/firmware/output.ts";
+import { type Made, makeFirmware, makeLibrary } from "../../host/firmware/output.ts";
 import { runtimeNamed } from "../../host/firmware/runtimes.ts";
 import { modelHeader } from "../../host/fit.ts";
 import { readBlob, v8 } from "../../host/index.ts";
 import { deviceModule } from "../../host/node.ts";
-import { DEVICE_ARGS } from "../device_args.ts";
-import { readFile } from "../files.ts";
+import { BOARD_ARG, DEVICE_ARGS } from "../device_args.ts";
+import { namingFiles, readModel } from "../models.ts";
+import { writeFolderAtomic } from "../outputs.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
 import { formatCount } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
 import { UsageError } from "../usage.ts";
+
+export const EXAMPLE = "firmware model.tern --board netduinoplus2 -o firmware";
 
 export default defineCommand({
   meta: { name: "firmware", description: "Write C for a microcontroller: a whole image, or a library" },
   args: {
     model: { type: "positional", required: false, description: "Blob; a library can do without" },
     out: { type: "string", alias: "o", required: true, valueHint: "folder", description: "Where the files go" },
-    board: { type: "string", valueHint: "NAME", description: "A board, or the .json file of one" },
+    board: BOARD_ARG,
     library: { type: "boolean", description: "The library, for a firmware of your own" },
     ...DEVICE_ARGS,
     json: { type: "boolean", description: "Print the result as JSON" },
@@ -28,21 +32,25 @@ export default defineCommand({
       throw new UsageError("expected either --board or --library");
     if (!library && model === undefined) throw new UsageError("missing argument MODEL");
     const runtime = runtimeNamed(args.runtime);
-    const blob = model === undefined ? undefined : await readFile(model);
-    if (blob) readBlob(blob); // is one
+    const blob = model === undefined ? undefined : await readModel(model);
+    if (blob) await namingFiles({ model: model! }, async () => readBlob(blob)); // is one
     const { name, module } = await deviceModule(runtime, blob, args.module);
-    const written = library
-      ? await writeLibrary(out, runtime, module, blob && (await modelHeader(blob, module, v8, runtime.extraBytes)))
-      : await writeFirmware(out, readBoard(board!), runtime, module, blob!);
+    const made = await showWork(`Making C for ${board ?? "a library"}`, async () => {
+      if (!library) return makeFirmware(readBoard(board!), runtime, module, blob!);
+      return makeLibrary(runtime, module, blob && (await modelHeader(blob, module, v8, runtime.extraBytes)));
+    });
+    await writeFolderAtomic(out, made.files, { model, board });
+    const { codeBytes, missing } = made;
+    const files = Object.keys(made.files).filter((file) => !made.byTheWay.includes(file));
     printResult(
       args.json,
-      () => ({ out, module: name, ...written }),
-      () => formatWritten(out, name, written),
+      () => ({ out, module: name, files, codeBytes, missing }),
+      () => formatWritten(out, name, files, made),
     );
   },
 });
 
-function formatWritten(out: string, module: string, { files, codeBytes, missing }: Written): string[] {
+function formatWritten(out: string, module: string, files: string[], { codeBytes, missing }: Made): string[] {
   return [
     ...wrapText(`${out}: ${shortened(files).join(", ")}`),
     ...(codeBytes === undefined

@@ -7,9 +7,10 @@ import { type ModelMemory, modelMemory } from "../../host/fit.ts";
 import { EngineError, readBlob, v8 } from "../../host/index.ts";
 import { deviceModule } from "../../host/node.ts";
 import type { Program } from "../../host/program.ts";
-import { DEVICE_ARGS } from "../device_args.ts";
-import { readFile } from "../files.ts";
+import { BOARD_ARG, DEVICE_ARGS } from "../device_args.ts";
+import { namingFiles, readModel } from "../models.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
 
 /** What a model takes of a board with a runtime, and what is left; below 0: so much is missing. */
@@ -24,19 +25,24 @@ export interface Fit {
   instructions?: number;
 }
 
+export const EXAMPLE = "fit model.tern --board microbit";
+
 export default defineCommand({
   meta: { name: "fit", description: "Say whether a blob fits boards, and by how many bytes" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
-    board: { type: "string", valueHint: "NAME", default: "all", description: "A board, or the .json file of one" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
+    board: { ...BOARD_ARG, values: ["all", ...BOARD_ARG.values], default: "all" },
     ...DEVICE_ARGS,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    const blob = await readFile(args.model);
+    const blob = await readModel(args.model);
+    await namingFiles({ model: args.model }, async () => readBlob(blob)); // is one
     const runtime = runtimeNamed(args.runtime);
     const { name, module } = await deviceModule(runtime, blob, args.module);
-    const memory = await modelMemory(blob, module, v8, 1, runtime.extraBytes);
+    const memory = await showWork(`Reading ${args.model}`, () => {
+      return modelMemory(blob, module, v8, 1, runtime.extraBytes);
+    });
     const boards = (args.board === "all" ? boardNames() : [args.board]).map(readBoard);
     const fits = boards
       .filter(({ core }) => args.board !== "all" || runtime.cores.includes(core))
@@ -105,10 +111,11 @@ function formatFits(
     `flash    ${formatCount(blob)} bytes of blob`,
     `RAM      ${formatCount(bytes)} bytes: tables ${formatCount(tables)}, head ${formatCount(head)}, activations ${formatCount(arena)}, scratch ${formatCount(scratch)}, runtime ${runtime}`,
     "",
-    ...formatTable("lllrrrrl", [
-      ["board", "runtime", "module", "code", "RAM beside it", "of RAM", "instructions", ""],
-      ...rows,
-    ]),
+    ...formatTable(
+      "lllrrrrl",
+      [["board", "runtime", "module", "code", "RAM beside it", "of RAM", "instructions", ""], ...rows],
+      { headed: true },
+    ),
   ];
 }
 

@@ -1,20 +1,33 @@
 import { defineCommand } from "citty";
 import { type Inspection, inspect, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { readFile } from "../files.ts";
+import { shown } from "../../host/printable.ts";
 import { formatShape } from "../inputs/shape.ts";
+import { namingFiles, readModel } from "../models.ts";
+import { WORK_ARG, workOption } from "../sessions.ts";
+import { nameOf } from "../stdio.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
+import { inputText } from "../units.ts";
+
+export const EXAMPLE = "inspect model.tern";
 
 export default defineCommand({
   meta: { name: "inspect", description: "Show a blob's layers, and to the byte what memory it needs" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
+    ...WORK_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    const blob = await readFile(args.model);
-    const inspection = await inspect(blob, await plainModule(blob), v8);
+    const blob = await readModel(args.model);
+    const maxOperations = workOption(args["limit-work"]);
+    const inspection = await showWork(`Reading ${nameOf(args.model)}`, () => {
+      return namingFiles({ model: args.model }, async () =>
+        inspect(blob, await plainModule(blob), v8, { maxOperations }),
+      );
+    });
     printResult(
       args.json,
       () => toJson(inspection),
@@ -32,9 +45,11 @@ function toJson({ program, ...inspection }: Inspection) {
 function formatInspection(inspection: Inspection): string[] {
   const { modelId, modelVersion, description } = inspection.program;
   return [
-    `model    ${description?.name ?? "without a description"}, version ${modelVersion}, id ${formatId(modelId)}`,
-    ...(description ? [`source   ${description.source.file}, ${formatCount(description.source.bytes)} bytes`] : []),
-    ...(description ? [`sha256   ${description.source.sha256}`] : []),
+    `model    ${description ? shown(description.name) : "without a description"}, version ${modelVersion}, id ${formatId(modelId)}`,
+    ...(description
+      ? [`source   ${shown(description.source.file)}, ${formatCount(description.source.bytes)} bytes`]
+      : []),
+    ...(description ? [`sha256   ${shown(description.source.sha256)}`] : []),
     ...formatEnds(inspection),
     "",
     ...formatLayers(inspection),
@@ -53,11 +68,8 @@ function formatId(modelId: bigint): string {
 export function formatEnds({ program }: Inspection): string[] {
   const { tensors, description } = program;
   const inputs = program.inputs.map((tensor, i) => {
-    const { dtype, channels } = tensors[tensor]!;
-    const described = description?.inputs[i];
-    if (!described) return `input    [${channels}]: ${dtype}`;
-    const { name, shape, divide } = described;
-    return `input    ${name} ${formatShape(shape)}: ${dtype}${divide === 1 ? "" : ` / ${divide}`}`;
+    const { name, shape } = description?.inputs[i] ?? { shape: [tensors[tensor]!.channels] };
+    return `input    ${name === undefined ? "" : `${shown(name)} `}${formatShape(shape)}: ${inputText(program, i)}`;
   });
   const outputs = program.outputs.map((tensor, i) => {
     const { dtype, channels } = tensors[tensor]!;
@@ -67,31 +79,33 @@ export function formatEnds({ program }: Inspection): string[] {
     const what = { scores: `scores from ${dtype} sums`, codes: `scores from ${dtype} codes`, index: "best class" }[
       kind
     ];
-    const names = classes ? `; ${classes.join(", ")}` : "";
-    return `output   ${name} ${formatShape(shape)}: ${what}${softmax ? ", softmax" : ""}${names}`;
+    const names = classes ? `; ${classes.map((each) => shown(each)).join(", ")}` : "";
+    return `output   ${shown(name)} ${formatShape(shape)}: ${what}${softmax ? ", softmax" : ""}${names}`;
   });
   return [...inputs, ...outputs];
 }
 
 function formatLayers({ layers }: Inspection): string[] {
   const rows = layers.map((layer) => [
-    layer.name,
+    shown(layer.name),
     layer.weights || layer.op,
     `${layer.input} → ${layer.output}`,
     layer.macs > 0 ? formatCount(layer.macs) : "",
     layer.post,
     formatCount(layer.bytes),
   ]);
-  return formatTable("lllrlr", [["layer", "op", "in → out", "MACs", "then", "bytes"], ...rows]);
+  return formatTable("lllrlr", [["layer", "op", "in → out", "MACs", "then", "bytes"], ...rows], { headed: true });
 }
 
 /** How the weights are stored; without the parameters that stand in their tiles. */
 function formatPackings({ program, layers }: Inspection): string[] {
   const rows = layers.flatMap(({ name, weights, packing, weightBits, macs }, i) => {
     const tensor = program.description?.ops[i]?.weights ?? name;
-    return weights === "" ? [] : [[tensor, packing, weightBits.toFixed(2), formatCount((weightBits * macs) / 8)]];
+    return weights === ""
+      ? []
+      : [[shown(tensor), packing, weightBits.toFixed(2), formatCount((weightBits * macs) / 8)]];
   });
-  return formatTable("llrr", [["weights", "packing", "bits each", "bytes"], ...rows]);
+  return formatTable("llrr", [["weights", "packing", "bits each", "bytes"], ...rows], { headed: true });
 }
 
 /** What the whole blob costs: bytes of its parts, multiply-accumulates, RAM. */
@@ -110,9 +124,11 @@ export function formatTotals({ layers, macs, memory, blobBytes, headBytes }: Ins
     "",
     ...(ram.length > 0
       ? [
-          ...formatTable("lrr", [["bytes of RAM for", "weights in place", "weights streamed"], ...ram]),
-          "What a microcontroller needs, its module and runtime included: `tern fit`.",
+          ...formatTable("lrr", [["bytes of RAM for", "weights in place", "weights streamed"], ...ram], {
+            headed: true,
+          }),
+          "What a microcontroller needs, its module and runtime included: `npx littletern fit`.",
         ]
-      : ["RAM on a device: not with these packings; `tern repack --for any` makes a blob for it"]),
+      : ["RAM on a device: not with these packings; `npx littletern repack --for any` makes a blob for it"]),
   ];
 }

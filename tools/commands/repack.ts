@@ -1,13 +1,18 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { type Inspection, inspect, repack, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { shown } from "../../host/printable.ts";
+import { namingFiles, readModel } from "../models.ts";
+import { checkOutputs, writeFileAtomic } from "../outputs.ts";
+import { nameOf, outName, takeStdout } from "../stdio.ts";
 import { TARGET_ARG } from "../targets.ts";
 import { printResult } from "../terminal/print.ts";
+import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
-import { UsageError } from "../usage.ts";
 import { formatTotals } from "./inspect.ts";
+
+/** A blob is packed anew whatever work it takes where it runs. */
+const NOTHING_RUNS = { maxOperations: Number.POSITIVE_INFINITY };
 
 /** What became of a weight tensor. */
 interface RepackedWeights {
@@ -19,29 +24,32 @@ interface RepackedWeights {
   bytes: number;
 }
 
+export const EXAMPLE = "repack model.tern -o small.tern --for storage";
+
 export default defineCommand({
   meta: { name: "repack", description: "Pack a blob's weights for a target, losslessly" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     out: { type: "string", alias: "o", required: true, valueHint: "out.tern", description: "Blob to write" },
     for: { ...TARGET_ARG, required: true },
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
-    if (resolve(args.out) === resolve(args.model)) throw new UsageError("--out is the model itself");
-    const blob = await readFile(args.model);
-    const repacked = repack(blob, args.for);
-    const [before, after] = [
-      await inspect(blob, await plainModule(blob), v8),
-      await inspect(repacked, await plainModule(repacked), v8),
-    ];
+    takeStdout(args.out);
+    checkOutputs([args.out], { model: args.model });
+    const blob = await readModel(args.model);
+    const { repacked, before, after } = await showWork(`Packing ${nameOf(args.model)}`, async () => {
+      const repacked = await namingFiles({ model: args.model }, async () => repack(blob, args.for));
+      const before = await inspect(blob, await plainModule(blob), v8, NOTHING_RUNS);
+      return { repacked, before, after: await inspect(repacked, await plainModule(repacked), v8, NOTHING_RUNS) };
+    });
     await writeFileAtomic(args.out, repacked);
     const weights = compare(before, after);
     printResult(
       args.json,
       () => ({ out: args.out, target: args.for, blobBytes: repacked.length, bytesBefore: blob.length, weights }),
       () => [
-        `${args.model} → ${args.out}, for ${args.for}: ${formatCount(blob.length)} → ${formatCount(repacked.length)} bytes`,
+        `${nameOf(args.model)} → ${outName(args.out)}, for ${args.for}: ${formatCount(blob.length)} → ${formatCount(repacked.length)} bytes`,
         "",
         ...format(weights),
         "",
@@ -61,10 +69,10 @@ function compare(before: Inspection, after: Inspection): RepackedWeights[] {
 
 function format(weights: RepackedWeights[]): string[] {
   const rows = weights.map(({ weights, from, to, bytesBefore, bytes }) => [
-    weights,
+    shown(weights),
     from === to ? to : `${from} → ${to}`,
     formatCount(bytesBefore),
     formatCount(bytes),
   ]);
-  return formatTable("llrr", [["weights", "packing", "bytes before", "bytes"], ...rows]);
+  return formatTable("llrr", [["weights", "packing", "bytes before", "bytes"], ...rows], { headed: true });
 }

@@ -1,28 +1,35 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
-import { inspect, type Output, type OutputDescription, type Program, type Session, v8 } from "../../host/index.ts";
+import { inspect, type Output, type OutputDescription, type Program, readBlob, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { readFile, writeFileAtomic } from "../files.ts";
+import { shown } from "../../host/printable.ts";
+import { splitRows } from "../../host/verify.ts";
 import { writeNpy } from "../inputs/npy.ts";
-import { formatProfile, formatRepacking, profileOf } from "../profile.ts";
+import { namingFiles, readModel } from "../models.ts";
+import { checkOutputs, writeFileAtomic, writeFilesAtomic } from "../outputs.ts";
+import { formatProfile, formatRepacking, namedProfile } from "../profile.ts";
 import { pictureOf, readSamples, type Samples } from "../samples.ts";
-import { engineOption, openSession, SESSION_ARGS } from "../sessions.ts";
+import { engineOption, isDevice, SESSION_ARGS, type SessionOptions, workOption } from "../sessions.ts";
+import { nameOf, STDIO, takeStdout } from "../stdio.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
+import type { Text } from "../terminal/paint.ts";
 import { drawPicture } from "../terminal/picture.ts";
 import { printResult } from "../terminal/print.ts";
-import { startProgress } from "../terminal/progress.ts";
+import { showWork, startProgress } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
 import { plural } from "../terminal/table.ts";
+import { openTask, runBatches } from "../threads/run_batches.ts";
 import { UsageError } from "../usage.ts";
 
 /** Rows that are shown where --all does not ask for more. */
 const SHOWN_ROWS = 10;
 
+export const EXAMPLE = "run model.tern picture.png";
+
 export default defineCommand({
   meta: { name: "run", description: "Run a blob on inputs" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     input: {
       type: "positional",
       required: true,
@@ -35,42 +42,111 @@ export default defineCommand({
     json: { type: "boolean", description: "Print the outputs as JSON" },
   },
   async run({ args }) {
-    if (args.out && resolve(args.out) === resolve(args.input)) throw new UsageError("--out is the input itself");
+    takeStdout(args.out);
+    const inputs = { model: args.model, input: args.input };
+    if (args.out !== undefined) checkOutputs([args.out], inputs);
     const engine = engineOption(args.engine);
-    const blob = await readFile(args.model);
-    const session = await openSession(blob, { ...args, engine });
-    const samples = readSamples(args.input, session.program);
-    const outputs = runSamples(session, samples);
-    const profile = args.profile
-      ? profileOf(session, samples, await inspect(blob, await plainModule(blob), v8))
+    const blob = await readModel(args.model);
+    const maxOperations = workOption(args["limit-work"]);
+    const program = await namingFiles({ model: args.model }, async () => readBlob(blob));
+    const paths = args.out === undefined ? [] : outputPaths(args.out, program.outputs.length);
+    checkOutputs(paths, inputs);
+    const samples = await showWork(`Reading ${nameOf(args.input)}`, () => readSamples(args.input, program));
+    const options = { blob, weights: args.weights, engine, maxOperations };
+    const { outputs, ms, times, about } = await runSamples(
+      program,
+      samples,
+      options,
+      args.profile ? PROFILE_MS : undefined,
+    );
+    const profile = times
+      ? namedProfile(times, samples.rows, await inspect(blob, await plainModule(blob), v8, { maxOperations }))
       : undefined;
-    if (args.out !== undefined) {
-      for (const [i, path] of outputPaths(args.out, outputs.length).entries()) {
-        await writeFileAtomic(path, writeNpy(toArray(session.program, outputs[i]!, i, samples.rows)));
-      }
-    }
-    const { program, repacked, repackMs } = session;
-    const repacking = profile && { repacked, repackMs };
+    const files = paths.map((path, i) => ({ path, bytes: writeNpy(toArray(program, outputs[i]!, i, samples.rows)) }));
+    if (args.out === STDIO) await writeFileAtomic(STDIO, files[0]!.bytes);
+    else await writeFilesAtomic(files);
+    const { engine: ran, repacked, repackMs } = about;
+    const ends = { engine: ran, input: samples.meaning, rows: samples.rows, ms, outputs: outputs.map(toJson) };
     printResult(
       args.json,
-      () => ({ engine: session.engine, rows: samples.rows, outputs: outputs.map(toJson), profile, ...repacking }),
+      () => ({ ...ends, profile, ...(profile && { repacked, repackMs }) }),
       () => [
+        samples.meaning,
         ...(args.out === undefined ? formatRows(program, samples, outputs, args.all ? samples.rows : SHOWN_ROWS) : []),
-        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(session, profile)] : []),
+        ...(profile ? [...formatProfile(profile, samples.rows), ...formatRepacking(about, profile), ""] : []),
+        ...(paths.length === 0 || process.stdout.isTTY ? [formatSummary(samples.rows, about.engine, ms, paths)] : []),
       ],
     );
   },
 });
 
-function runSamples(session: Session, { elements, rows }: Samples): Output[] {
+/** A profile takes so long altogether, so that short runs can be told from noise. */
+const PROFILE_MS = 300;
+/** Rows that are sent to the thread at a time, where a model runs as many. */
+const BATCH_ROWS = 1024;
+
+/** The outputs for all samples, and with `profileMs` the milliseconds of every op. */
+async function runSamples(
+  program: Program,
+  { elements, rows }: Samples,
+  options: { blob: Uint8Array } & SessionOptions,
+  profileMs: number | undefined,
+) {
+  const most = Math.min(program.maxRows, BATCH_ROWS);
+  const count = Math.ceil(rows / most);
+  const task = await showWork("Opening the model", () =>
+    openTask("outputs", { ...options, profileMs: profileMs && profileMs / count }, isDevice(options.engine)),
+  );
   const progress = startProgress("Running", rows);
-  const outputs = session.run(elements, { onProgress: (done) => progress.update(done) });
-  progress.end();
-  return outputs;
+  const parts: Output[][] = [];
+  const times = profileMs === undefined ? undefined : new Float64Array(program.ops.length);
+  const start = performance.now();
+  try {
+    const batches = splitRows(program, [elements], most);
+    for await (const { outputs, profile } of runBatches({ task, batches, count, workers: 1 })) {
+      parts.push(outputs);
+      profile?.forEach((ms, op) => {
+        times![op]! += ms;
+      });
+      progress.update(Math.min(parts.length * most, rows));
+    }
+  } finally {
+    progress.end();
+    await task.close();
+  }
+  const ms = performance.now() - start;
+  const outputs = parts[0]!.map((first, i) =>
+    joinOutput(
+      first,
+      parts.map((part) => part[i]!),
+    ),
+  );
+  return { outputs, ms, times, about: task.about };
+}
+
+/** An output for all rows, out of those for a few. */
+function joinOutput({ name, shape }: Output, parts: readonly Output[]): Output {
+  const length = parts.reduce((sum, { elements }) => sum + elements.length, 0);
+  const [elements, scores] = [new Int32Array(length), new Float32Array(length)];
+  let first = 0;
+  for (const part of parts) {
+    elements.set(part.elements, first);
+    scores.set(part.scores, first);
+    first += part.elements.length;
+  }
+  return { name, shape, elements, scores };
+}
+
+/** "10 rows in v8, 1.2 ms". */
+function formatSummary(rows: number, engine: string, ms: number, paths: string[]): string {
+  const time = ms < 1000 ? `${ms.toPrecision(2)} ms` : `${(ms / 1000).toFixed(2)} s`;
+  return `${plural(rows, "row")} in ${engine}, ${time}${paths.length > 0 ? ` → ${paths.join(", ")}` : ""}`;
 }
 
 /** One path per output: "out.npy", or "out.0.npy" and so on for several. */
 function outputPaths(path: string, count: number): string[] {
+  if (count > 1 && path === STDIO)
+    throw new UsageError(`--out "${STDIO}": there are ${count} outputs, and one standard output`);
   return count === 1 ? [path] : Array.from({ length: count }, (_, i) => path.replace(/(\.npy)?$/, `.${i}$1`));
 }
 
@@ -89,7 +165,7 @@ function toJson({ name, shape, scores, elements }: Output) {
   return { name, shape, scores: Array.from(scores), elements: Array.from(elements) };
 }
 
-function formatRows(program: Program, samples: Samples, outputs: Output[], limit: number): string[] {
+function formatRows(program: Program, samples: Samples, outputs: Output[], limit: number): Text[] {
   const shown = Array.from({ length: Math.min(samples.rows, limit) }, (_, row) => [
     ...(samples.rows > 1 ? [`row ${row}`] : []),
     ...formatRow(program, samples, outputs, row),
@@ -100,14 +176,16 @@ function formatRows(program: Program, samples: Samples, outputs: Output[], limit
 }
 
 /** The picture of a row, if it is one, and what came out; side by side where the screen is wide enough. */
-export function formatRow(program: Program, samples: Samples, outputs: Output[], row: number): string[] {
+export function formatRow(program: Program, samples: Samples, outputs: Output[], row: number): Text[] {
   const colours = colourBits(process.stdout, process.env);
   const results = outputs.flatMap((output, i) => {
-    const title = outputs.length > 1 ? [`${output.name}:`] : [];
+    const title = outputs.length > 1 ? [`${shown(output.name)}:`] : [];
     return [...title, ...formatOutput(output, program.description?.outputs[i], row, samples.rows, colours)];
   });
   const picture = pictureOf(samples, row);
-  return picture ? placeBeside(drawPicture(picture, colours), Math.min(picture.width, 80), results) : results;
+  if (!picture) return results;
+  const { lines, columns } = drawPicture(picture, colours);
+  return placeBeside(lines, columns, results);
 }
 
 function formatOutput(
@@ -119,6 +197,9 @@ function formatOutput(
 ): string[] {
   const channels = scores.length / rows;
   const own = scores.subarray(row * channels, (row + 1) * channels);
-  if (description?.kind !== "index") return drawScores(own, colours, description?.classes);
-  return [`class ${description.classes?.[own[0]!] ?? own[0]}`];
+  if (description?.kind !== "index") {
+    const classes = description?.classes?.length === channels ? description.classes : undefined; // one score has two
+    return drawScores(own, colours, classes);
+  }
+  return [`class ${shown(description.classes?.[own[0]!] ?? String(own[0]))}`];
 }

@@ -1,16 +1,21 @@
 import { createHash } from "node:crypto";
 import { defineCommand } from "citty";
-import { type Difference, readBlob, type SelfTestResult, selfTest, type Verification } from "../../host/index.ts";
+import { CheckpointError, TernError } from "../../host/errors.ts";
+import { type Difference, readBlob, type SelfTestResult, type Verification } from "../../host/index.ts";
+import { shown } from "../../host/printable.ts";
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files.ts";
+import { namingFiles, readModel } from "../models.ts";
 import { openSamples, seededSamples } from "../samples.ts";
-import { ENGINE_ARG, engineOption, WORKERS_ARG, workersOption } from "../sessions.ts";
-import { openChecks, type Task } from "../tasks.ts";
+import { ENGINE_ARG, engineOption, isDevice, WORK_ARG, WORKERS_ARG, workersOption, workOption } from "../sessions.ts";
+import { nameOf } from "../stdio.ts";
+import { joinTexts, paint, type Text } from "../terminal/paint.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
+import { screenColumns } from "../terminal/screen.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
-import { runBatches } from "../threads/run_batches.ts";
+import { type OpenTask, openTask, runBatches } from "../threads/run_batches.ts";
 import { countOption } from "../usage.ts";
 
 /** Seeded samples where none are given, and the most of them: all are made at once. */
@@ -19,10 +24,20 @@ const MAX_SAMPLES = 65_536;
 
 /** What a proof found. */
 export interface Proof extends Verification {
+  /** Where the samples come from, and what their elements are to the model. */
+  input: string;
   /** What each session made of the golden pairs that the blob carries. */
   selfTest: Record<string, SelfTestResult>;
   /** Engines that are not here, and why. */
   missing: string[];
+  /** The file that the blob says it was made of, where it says so, and the checkpoint. */
+  madeOf?: Source;
+  checkpoint: Source;
+}
+
+interface Source {
+  file: string;
+  sha256: string;
 }
 
 export interface ProveOptions {
@@ -34,33 +49,52 @@ export interface ProveOptions {
   workers?: number | undefined;
   /** The one engine to prove it in, beside the reference. */
   engine?: string | undefined;
+  /** Operations that a row may take (host/work.ts). */
+  maxOperations?: number | undefined;
 }
 
 /** Proves a blob against its checkpoint, in every engine that is here if not told which, on samples from a file or on seeded ones. */
 export async function prove(model: string, source: string, options: ProveOptions = {}): Promise<Proof> {
-  const [blob, checkpoint] = [await readFile(model), await readFile(source)];
-  const program = readBlob(blob);
-  const { inputs, limit, workers, engine } = options;
+  const [blob, checkpoint] = [await readModel(model), await readFile(source)];
+  const program = await namingFiles({ model }, async () => readBlob(blob));
+  const sha256 = createHash("sha256").update(checkpoint).digest("hex");
+  const checkpointSource = { file: nameOf(source), sha256 };
+  const madeOf = program.description && {
+    file: program.description.source.file,
+    sha256: program.description.source.sha256,
+  };
+  const { inputs, limit, workers, engine, maxOperations } = options;
   const samples = inputs ? openSamples(inputs, program, limit) : seededSamples(program, limit ?? SAMPLES);
   const progress = startProgress("Verifying", samples.rows);
-  let task: Task<"checks"> | undefined;
+  let task: OpenTask<"checks"> | undefined;
   try {
-    const sources = { blob, checkpoint, engine };
-    task = await openChecks(sources);
-    const tally = new Tally(Object.keys(task.sessions));
+    const sources = { blob, checkpoint, engine, maxOperations };
+    task = await namingFiles({ model, checkpoint: source }, () => openTask("checks", sources, isDevice(engine ?? ""))); // "0 %" is shown meanwhile
+    const { sessions, missing, selfTest } = task.about;
+    const tally = new Tally(sessions);
     const batches = samples.batches(BATCH_ROWS);
     const count = Math.ceil(samples.rows / BATCH_ROWS);
-    for await (const check of runBatches({ name: "checks", options: sources, task, batches, count, workers })) {
+    for await (const check of runBatches({ task, batches, count, workers })) {
       tally.add(check);
       progress.update(tally.samples);
     }
-    const sha256 = createHash("sha256").update(checkpoint).digest("hex");
-    const pairs = Object.entries(task.sessions).map(([name, session]) => [name, selfTest(session)] as const);
-    return { ...tally.verification(program, sha256), selfTest: Object.fromEntries(pairs), missing: task.missing };
+    return {
+      ...tally.verification(program, sha256),
+      input: samples.meaning,
+      selfTest,
+      missing,
+      ...(madeOf && { madeOf }),
+      checkpoint: checkpointSource,
+    };
+  } catch (error) {
+    if (error instanceof TernError && !(error instanceof CheckpointError) && madeOf && madeOf.sha256 !== sha256) {
+      error.message += `; ${formatSources(madeOf, checkpointSource)}`;
+    }
+    throw error;
   } finally {
     progress.end();
     samples.close();
-    task?.close();
+    await task?.close();
   }
 }
 
@@ -70,26 +104,42 @@ export function isProven({ differences, selfTest, missing }: Proof): boolean {
   return complete && differences.length === 0 && Object.values(selfTest).every(({ wrong }) => wrong.length === 0);
 }
 
-export function formatProof(proof: Proof): string[] {
+/** What to say of a checkpoint that the blob was not made of. */
+function formatSources(madeOf: Source, checkpoint: Source): string {
+  const name = ({ file, sha256 }: Source) =>
+    `${file ? shown(file) : "a file without a name"} (sha256 ${shown(sha256, 16)})`;
+  return `the blob was made of ${name(madeOf)}, this is ${name(checkpoint)}`;
+}
+
+export function formatProof(proof: Proof): Text[] {
+  const other = !proof.sameSource && proof.madeOf ? formatSources(proof.madeOf, proof.checkpoint) : undefined;
   const lines = proof.sessions.map((name) => {
     const differs = proof.differences.some(({ session }) => session === name);
     const { pairs, wrong } = proof.selfTest[name]!;
     const right = `self-test: ${pairs - wrong.length} of ${pairs} right`;
-    return [`  ${name}`, differs ? "differs" : "equal", pairs > 0 ? right : ""];
+    return [`  ${name}`, differs ? paint("red", "differs") : paint("green", "equal"), pairs > 0 ? right : ""];
   });
   return [
+    proof.input,
     `${plural(proof.samples, "sample")}, ${formatCount(proof.compared)} numbers compared in each of ${plural(lines.length, "session")}:`,
     ...formatTable("lll", lines),
     ...proof.differences.map(formatDifference),
-    ...proof.missing.flatMap((why) => wrapText(`  missing: ${why}`)),
-    ...(proof.sameSource ? [] : ["warning: the blob was made from another file than this checkpoint"]),
-    isProven(proof) ? "The blob computes what the checkpoint computes." : "NOT PROVEN.",
+    ...proof.missing.flatMap(formatMissing),
+    ...(other === undefined ? [] : wrapText(`warning: ${other}`)),
+    isProven(proof) ? "The blob computes what the checkpoint computes." : paint("red", "NOT PROVEN."),
   ];
 }
 
-function formatDifference({ session, what, value, sample, channel, found, expected }: Difference): string {
-  return `${session}: ${what} "${value}", sample ${sample}, channel ${channel}: found ${found}, expected ${expected}`;
+function formatMissing(why: string): Text[] {
+  const [first, ...rest] = wrapText(`: ${why}`, Math.min(80, screenColumns()) - "  missing".length);
+  return [joinTexts(["  ", paint("yellow", "missing"), first!]), ...rest];
 }
+
+function formatDifference({ session, what, value, sample, channel, found, expected }: Difference): string {
+  return `${session}: ${what} "${shown(value)}", sample ${sample}, channel ${channel}: found ${found}, expected ${expected}`;
+}
+
+export const EXAMPLE = "verify model.tern model.onnx --inputs pictures.npy";
 
 export default defineCommand({
   meta: {
@@ -97,7 +147,7 @@ export default defineCommand({
     description: "Prove that a blob computes what its checkpoint computes",
   },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as `tern convert` writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     checkpoint: { type: "positional", required: true, description: "The checkpoint that it was made from" },
     inputs: { type: "string", valueHint: "file", description: "Samples: .npy, idx or PNG; else seeded ones" },
     limit: {
@@ -107,6 +157,7 @@ export default defineCommand({
     },
     engine: { ...ENGINE_ARG, description: "The engine to prove it in, else all here" },
     ...WORKERS_ARG,
+    ...WORK_ARG,
     json: { type: "boolean", description: "Print the result as JSON" },
   },
   async run({ args }) {
@@ -114,7 +165,8 @@ export default defineCommand({
     const workers = workersOption(args.workers, args.engine);
     const { inputs } = args;
     const engine = args.engine === undefined ? undefined : engineOption(args.engine);
-    const proof = await prove(args.model, args.checkpoint, { inputs, engine, limit, workers });
+    const maxOperations = workOption(args["limit-work"]);
+    const proof = await prove(args.model, args.checkpoint, { inputs, engine, limit, workers, maxOperations });
     printResult(
       args.json,
       () => ({ proven: isProven(proof), ...proof }),

@@ -14,6 +14,9 @@ const MAX_PIXELS = 2 ** 24;
 /** The same for the file, which is read at once: as many pixels of four 16-bit samples, and as much again. */
 const MAX_FILE_BYTES = 2 ** 28;
 
+/** Length, type, content and CRC of the first chunk. */
+const HEADER_CHUNK_BYTES = 4 + 4 + 13 + 4;
+
 /** Colour types: samples per pixel, and the bits that a sample may have. */
 const COLOURS: Record<number, { name: "grey" | "rgb" | "palette"; alpha: boolean; samples: number; bits: number[] }> = {
   0: { name: "grey", alpha: false, samples: 1, bits: [1, 2, 4, 8, 16] },
@@ -42,22 +45,26 @@ type Fail = (offset: number, message: string) => Error;
  * are ignored, since a network wants the stored samples. Interlaced files are refused. `name` is what errors call the file.
  */
 export function openPng(file: ByteStream, name: string): InputStream {
-  const bytes = file.take(MAX_FILE_BYTES + 1);
-  if (bytes.length > MAX_FILE_BYTES) throw new InputError(`${name}: more than ${MAX_FILE_BYTES} bytes of PNG`);
-  const { shape, data } = decodePng(bytes, name);
+  const fail: Fail = (offset, message) => new InputError(`${name}, byte ${offset}: ${message}`);
+  const start = new Cursor(file.peek(PNG_MAGIC.length + HEADER_CHUNK_BYTES), fail);
+  start.skip(PNG_MAGIC.length);
+  const { width, height, colour } = readHeader(readChunk(start, fail), fail);
   return {
     kind: "png",
-    shape,
+    shape: colour.name === "grey" ? [height, width] : [height, width, 3],
     dtype: "u8",
     *parts(count) {
+      const bytes = file.take(MAX_FILE_BYTES + 1); // only now: the shape may be reason enough to refuse the file
+      if (bytes.length > MAX_FILE_BYTES) throw new InputError(`${name}: more than ${MAX_FILE_BYTES} bytes of PNG`);
+      const data = decodePng(bytes, fail, name);
       for (let first = 0; first < data.length; first += count) yield data.subarray(first, first + count);
     },
     close: () => file.close(),
   };
 }
 
-function decodePng(bytes: Uint8Array, name: string): { shape: number[]; data: Uint8Array } {
-  const chunks = readChunks(bytes, (offset, message) => new InputError(`${name}, byte ${offset}: ${message}`));
+function decodePng(bytes: Uint8Array, fail: Fail, name: string): Uint8Array {
+  const chunks = readChunks(bytes, fail);
   const { width, height, bits, colour } = chunks;
   const rowBytes = Math.ceil((width * colour.samples * bits) / 8);
   const filtered = unzlib(slices(concat(chunks.compressed)), height * (1 + rowBytes), name);
@@ -71,7 +78,7 @@ function decodePng(bytes: Uint8Array, name: string): { shape: number[]; data: Ui
     for (let s = 0; s < colour.samples; s++) samples[s] = sampleAt(rows, firstBit + s * bits, bits);
     data.set(blend(chunks, samples, channels, name), pixel * channels);
   }
-  return { shape: channels === 1 ? [height, width] : [height, width, 3], data };
+  return data;
 }
 
 function readChunks(bytes: Uint8Array, fail: Fail): Chunks {

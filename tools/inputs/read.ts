@@ -1,13 +1,13 @@
 import { InputError } from "../../host/errors.ts";
+import { fileKind, KIND_BYTES } from "../../host/file_kind.ts";
+import { MAX_BYTES_AT_ONCE } from "../../host/limits.ts";
 import { ByteStream, CHUNK_BYTES, slices } from "./byte_stream.ts";
 import { openIdx } from "./idx.ts";
 import { GZIP_MAGIC, gunzip } from "./inflate.ts";
 import type { Elements, Input, InputStream } from "./input.ts";
 import { NPY_MAGIC, openNpy } from "./npy.ts";
 import { openPng, PNG_MAGIC } from "./png.ts";
-
-/** Most bytes of elements read at once. The pictures of EMNIST, the largest usual idx file, take 547 MB. */
-const MAX_BYTES_AT_ONCE = 2 ** 30;
+import { elementCount } from "./shape.ts";
 
 /** Elements read at a time where all are wanted. */
 const PART = 2 ** 16;
@@ -30,8 +30,8 @@ function openPlain(file: ByteStream, name: string): InputStream {
   if (startsWith(file, NPY_MAGIC)) return openNpy(file, name);
   if (startsWith(file, PNG_MAGIC)) return openPng(file, name);
   if (startsWith(file, [0, 0])) return openIdx(file, name);
-  const first = file.peek(8);
-  const found = first.length === 0 ? "empty" : `begins with ${hex(first)}`;
+  const kind = fileKind(file.peek(KIND_BYTES));
+  const found = kind === undefined ? `begins with ${hex(file.peek(8))}` : `is ${kind}`;
   throw new InputError(`${name}: ${found}, expected a .npy, idx or PNG file, or one of these in gzip`);
 }
 
@@ -43,30 +43,27 @@ export function readInput(bytes: Uint8Array, name: string): Input {
 
 /** All elements of an input at once. */
 export function readAll(input: InputStream, name: string): Elements {
-  const data = join(input.parts(PART), name) ?? new ARRAYS[input.dtype](0);
+  const data = join(input.parts(PART), input.dtype, elementCount(input.shape), name);
   return { dtype: input.dtype, data } as Elements;
 }
 
-/** All parts in one array; undefined if there are none. */
-export function join<T extends Elements["data"]>(parts: Iterable<T>, name: string): T | undefined {
-  const list: T[] = [];
-  let [count, bytes] = [0, 0];
-  for (const part of parts) {
-    list.push(part);
-    count += part.length;
-    bytes += part.byteLength;
-    if (bytes > MAX_BYTES_AT_ONCE) {
-      throw new InputError(`${name}: more than ${MAX_BYTES_AT_ONCE} bytes of elements, too many to read at once`);
-    }
+/** The `count` elements of all parts in one array. Throws InputError before the first part where that takes too many bytes. */
+export function join<T extends Elements["dtype"]>(
+  parts: Iterable<ArrayLike<number>>,
+  dtype: T,
+  count: number,
+  name: string,
+): InstanceType<(typeof ARRAYS)[T]> {
+  if (count * ARRAYS[dtype].BYTES_PER_ELEMENT > MAX_BYTES_AT_ONCE) {
+    throw new InputError(`${name}: more than ${MAX_BYTES_AT_ONCE} bytes of elements, too many to read at once`);
   }
-  if (list.length < 2) return list[0];
-  const all = new (list[0]!.constructor as new (length: number) => T)(count);
+  const all = new ARRAYS[dtype](count);
   let first = 0;
-  for (const part of list) {
+  for (const part of parts) {
     all.set(part, first);
     first += part.length;
   }
-  return all;
+  return all as InstanceType<(typeof ARRAYS)[T]>;
 }
 
 function startsWith(file: ByteStream, magic: readonly number[]): boolean {

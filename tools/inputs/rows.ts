@@ -19,8 +19,8 @@ export interface RowStream {
  */
 export function fitRows(input: InputStream, shape: readonly number[], name: string): RowStream {
   if (input.kind === "png") {
-    const row = fitPicture(input.shape, readAll(input, name).data, shape, name);
-    return { rows: 1, dtype: "u8", batches: () => [row] };
+    checkPicture(input.shape, shape, name);
+    return { rows: 1, dtype: "u8", batches: () => [fitPicture(input.shape, readAll(input, name).data, shape)] };
   }
   const rows = countRows(input.shape, shape, name);
   return { rows, dtype: input.dtype, batches: (count) => input.parts(count * elementCount(shape)) };
@@ -40,21 +40,24 @@ function matches(found: readonly number[], shape: readonly number[]): boolean {
   return formatShape(a) === formatShape(b);
 }
 
+/** Throws InputError for a picture that does not fit, before its pixels are decoded. */
+function checkPicture(found: readonly number[], shape: readonly number[], name: string): void {
+  const [height, width, channels] = found as [number, number, 3?];
+  if (isPlanes(shape, height, width) || matches([height, width], shape)) return;
+  const picture = `${channels ? "colour" : "grey"} picture of height ${height} and width ${width}`;
+  throw new InputError(`${name}: ${picture}, expected input of shape ${formatShape(shape)}`);
+}
+
+function isPlanes(shape: readonly number[], height: number, width: number): boolean {
+  return formatShape(shape) === formatShape([3, height, width]);
+}
+
 /** Grey for [height, width], [1, height, width] or that many in one axis; planes of red, green, blue for [3, height, width]. */
-function fitPicture(
-  found: readonly number[],
-  data: ArrayLike<number>,
-  shape: readonly number[],
-  name: string,
-): Uint8Array {
+function fitPicture(found: readonly number[], data: ArrayLike<number>, shape: readonly number[]): Uint8Array {
   const [height, width, channels] = found as [number, number, 3?];
   const pixels = height * width;
-  const planes = formatShape(shape) === formatShape([3, height, width]);
-  if (!planes && !matches([height, width], shape)) {
-    const picture = `${channels ? "colour" : "grey"} picture of height ${height} and width ${width}`;
-    throw new InputError(`${name}: ${picture}, expected input of shape ${formatShape(shape)}`);
-  }
   const sample = (pixel: number, channel: number) => data[channels ? 3 * pixel + channel : pixel]!;
-  if (planes) return Uint8Array.from({ length: 3 * pixels }, (_, i) => sample(i % pixels, Math.floor(i / pixels)));
+  if (isPlanes(shape, height, width))
+    return Uint8Array.from({ length: 3 * pixels }, (_, i) => sample(i % pixels, Math.floor(i / pixels)));
   return Uint8Array.from({ length: pixels }, (_, i) => luma(sample(i, 0), sample(i, 1), sample(i, 2)));
 }

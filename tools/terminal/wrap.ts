@@ -2,6 +2,7 @@
 export function wrapText(text: string, width = 80, indent = "    "): string[] {
   const lines: string[] = [];
   let line = "";
+  if (text.length <= width) return [text];
   for (const word of text.match(/ *[^ ]+/g) ?? []) {
     if (line !== "" && line.length + word.length > width) {
       lines.push(line);

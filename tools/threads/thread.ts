@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import * as errors from "../../host/errors.ts";
 import type { InputRows } from "../../host/index.ts";
-import type { TaskName, TaskOptions, TaskResult } from "../tasks.ts";
+import type { TaskAbout, TaskName, TaskOptions, TaskResult } from "../tasks.ts";
 import type { Lane } from "./in_order.ts";
 
 /** What a thread is started with. */
@@ -16,9 +16,11 @@ export interface ThreadData {
 export type Reply = { value: unknown } | { error: Error; fields: object };
 
 /** A worker thread with a task of its own open. */
-export interface Thread<Result> extends Lane<InputRows[], Result> {
+export interface Thread<Result, About> extends Lane<InputRows[], Result> {
   /** Settles when the task is open, or cannot be opened. Never rejects: `run` does, with the reason. */
   started: Promise<void>;
+  /** What is to be known of the open task. Rejects where it cannot be opened. */
+  about: Promise<About>;
   /** Ends it after what it is at: its task being opened, or one batch. Batches that wait are dropped. */
   stop(): Promise<void>;
 }
@@ -26,15 +28,36 @@ export interface Thread<Result> extends Lane<InputRows[], Result> {
 /** A batch is under way and the next one waits, so that the thread never does. */
 const DEPTH = 2;
 
+/**
+ * A thread that says nothing for so long is ended, whatever it is busy with. Models that take too much work are refused before they run, so
+ * this is for what no prediction sees; a batch of the largest that is allowed takes some minutes on a slow machine.
+ */
+const SILENT_MS = 600_000;
+
 /** Starts a thread that opens a task. */
-export function startThread<Name extends TaskName>(name: Name, options: TaskOptions<Name>): Thread<TaskResult<Name>> {
+export function startThread<Name extends TaskName>(
+  name: Name,
+  options: TaskOptions<Name>,
+  silentMs = SILENT_MS,
+): Thread<TaskResult<Name>, TaskAbout<Name>> {
   const stopping = new Int32Array(new SharedArrayBuffer(4));
   const workerData: ThreadData = { name, options, stopping };
   const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData });
   const waiting: { resolve(value: unknown): void; reject(error: Error): void }[] = []; // for replies, in order
   let isOpen = false;
   let failure: Error | undefined;
+  let watch: NodeJS.Timeout | undefined;
+  /** Starts the clock anew, if there is anything to wait for. */
+  const wind = () => {
+    clearTimeout(watch);
+    if (waiting.length > 0) watch = setTimeout(expire, silentMs);
+  };
+  const expire = () => {
+    fail(new errors.EngineError("fuel", `a batch was not done in ${silentMs / 1000} s, and was ended`));
+    worker.terminate(); // wasm in V8 stops at once
+  };
   const fail = (error: Error) => {
+    clearTimeout(watch);
     failure ??= error;
     for (const { reject } of waiting.splice(0)) reject(failure);
   };
@@ -56,16 +79,19 @@ export function startThread<Name extends TaskName>(name: Name, options: TaskOpti
       resolve(reply.value);
     }
     isOpen = true;
+    wind();
   });
 
   const reply = () =>
     new Promise<unknown>((resolve, reject) => {
       if (failure) reject(failure);
-      else waiting.push({ resolve, reject });
+      else if (waiting.push({ resolve, reject }) === 1) wind();
     });
+  const about = reply() as Promise<TaskAbout<Name>>;
   return {
     depth: DEPTH,
-    started: reply().then(() => {}, fail),
+    about,
+    started: about.then(() => {}, fail),
     run(batch) {
       const own = batch.map((elements) => elements.slice()); // of a view, all that it views would be sent
       worker.postMessage(

@@ -5,7 +5,9 @@ import { TASKS } from "../tasks.ts";
 import type { Reply, ThreadData } from "./thread.ts";
 
 const { name, options, stopping } = workerData as ThreadData;
-const open = TASKS[name] as (given: typeof options) => Promise<{ run(inputs: InputRows[]): unknown; close(): void }>;
+const open = TASKS[name] as (
+  given: typeof options,
+) => Promise<{ about: object; run(inputs: InputRows[]): unknown; close(): void }>;
 
 await reply(async () => {
   const task = await open(options);
@@ -14,6 +16,7 @@ await reply(async () => {
     parentPort!.close();
     task.close();
   });
+  return task.about;
 });
 
 async function reply(work: () => unknown): Promise<void> {

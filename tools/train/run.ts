@@ -1,4 +1,4 @@
-import { writeFileAtomic } from "../files.ts";
+import { writeFileAtomic } from "../outputs.ts";
 import { startProgress } from "../terminal/progress.ts";
 import type { Dataset } from "./dataset.ts";
 import { toQonnx } from "./export.ts";

@@ -2,7 +2,7 @@ import { SMALL } from "../../profiles";
 
 /**
  * Weights in fields (field2, field3, field4, field8) × codes of type A (i8 or u8). A u32 word holds 32 / bits fields of `bits` bits, the first
- * in its low bits; a field is a weight plus `offset`. Lane by lane: most widths have kernels for prepared rows (`preparedCode`), unless they are to be small.
+ * in its low bits; a field is a weight plus `offset`. Lane by lane: most widths have kernels for prepared rows (prepared_code.ts), unless they are to be small.
  * Contract: ../README.md.
  */
 export function fieldCode<A>(

@@ -1,5 +1,5 @@
 /**
- * Binary weights (sign32) × codes of type A (i8 or u8), where kernels are to be small; others prepare rows (`preparedCode`). Contract: ../README.md.
+ * Binary weights (sign32) × codes of type A (i8 or u8), where kernels are to be small; others prepare rows (prepared_code.ts). Contract: ../README.md.
  */
 export function signCode<A>(
   weights: usize,

@@ -1,37 +1,8 @@
+import { sumLanes } from "../common/bytes";
 import { fieldCode as scalar } from "../scalar/field_code";
-import { sumLanes } from "./bytes";
-import { fields2, fields4 } from "./fields";
 
-/**
- * Contract: ../scalar/field_code.ts. Rows for field2 and field4 are prepared as in lanes.ts; for field8 they are as they are, 16 codes at a time;
- * field3, whose words hold 10 fields, stays scalar.
- */
+/** Contract: ../scalar/field_code.ts. field8 16 codes at a time; field3, whose words hold 10 fields, as in scalar. */
 export function fieldCode<A>(
-  bits: u32,
-  offset: i32,
-  weights: usize,
-  weightStep: u32,
-  channels: u32,
-  codes: usize,
-  codeStep: u32,
-  rows: u32,
-  inputs: u32,
-  sums: usize,
-  sumStep: u32,
-): void {
-  if (bits == 2) {
-    fields2(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-    return;
-  }
-  if (bits == 4) {
-    fields4(1, -offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-    return;
-  }
-  plainFields<A>(bits, offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep);
-}
-
-/** Of the packings whose rows are not prepared: field3 and field8. */
-export function plainFields<A>(
   bits: u32,
   offset: i32,
   weights: usize,

@@ -1,11 +1,11 @@
 import { InputError } from "../../errors.ts";
 import type { DenseOp, PackingName, WeightDtype } from "../../program.ts";
-import { fieldBytes, packFields, unpackFields } from "./fields.ts";
-import { GROUP_CHANNELS, groupBytes, packGroup, unpackGroup } from "./groups.ts";
-import { PAIR_CHANNELS, packPairs, pairBytes, unpackPairs } from "./pairs.ts";
-import { packQuads, QUAD_BLOCK_BYTES, QUAD_CHANNELS, quadBytes, unpackQuads } from "./quads.ts";
-import { packSigns, signBytes, unpackSigns } from "./signs.ts";
-import { packTrits, tritBytes, unpackTrits } from "./trits.ts";
+import { fieldBytes, packFields, unpackFields } from "./field.ts";
+import { FIELD2X16_CHANNELS, field2x16Bytes, packField2x16, unpackField2x16 } from "./field2x16.ts";
+import { PAIR4_CHANNELS, packPair4, pair4Bytes, unpackPair4 } from "./pair4.ts";
+import { packSigns, signBytes, unpackSigns } from "./sign.ts";
+import { packTrit4, TRIT4_BLOCK_BYTES, TRIT4_CHANNELS, trit4Bytes, unpackTrit4 } from "./trit4.ts";
+import { packTrit5, trit5Bytes, unpackTrit5 } from "./trit5.ts";
 
 /** How weights are stored, a group of output channels at a time, and back. */
 export interface Packing {
@@ -35,26 +35,26 @@ function signs(lanes: 32 | 128): Packing {
 const TRIT5: Packing = {
   name: "trit5",
   groupChannels: 1,
-  groupBytes: tritBytes,
-  pack: packTrits,
-  unpack: unpackTrits,
+  groupBytes: trit5Bytes,
+  pack: packTrit5,
+  unpack: unpackTrit5,
 };
 
 const PAIR4: Packing = {
   name: "pair4",
-  groupChannels: PAIR_CHANNELS,
-  groupBytes: pairBytes,
-  pack: packPairs,
-  unpack: unpackPairs,
+  groupChannels: PAIR4_CHANNELS,
+  groupBytes: pair4Bytes,
+  pack: packPair4,
+  unpack: unpackPair4,
 };
 
 const TRIT4: Packing = {
   name: "trit4",
-  groupChannels: QUAD_CHANNELS,
-  groupBytes: quadBytes,
-  blockBytes: QUAD_BLOCK_BYTES,
-  pack: packQuads,
-  unpack: unpackQuads,
+  groupChannels: TRIT4_CHANNELS,
+  groupBytes: trit4Bytes,
+  blockBytes: TRIT4_BLOCK_BYTES,
+  pack: packTrit4,
+  unpack: unpackTrit4,
 };
 
 function fields(bits: 2 | 3 | 4 | 8, least: number): Packing {
@@ -67,21 +67,21 @@ function fields(bits: 2 | 3 | 4 | 8, least: number): Packing {
   };
 }
 
-function groups(least: number): Packing {
+function field2x16(least: number): Packing {
   return {
     name: "field2x16",
-    groupChannels: GROUP_CHANNELS,
-    groupBytes,
-    pack: (view, offset, codes, inputs) => packGroup(view, offset, codes, inputs, least),
-    unpack: (view, offset, codes, inputs) => unpackGroup(view, offset, codes, inputs, least),
+    groupChannels: FIELD2X16_CHANNELS,
+    groupBytes: field2x16Bytes,
+    pack: (view, offset, codes, inputs) => packField2x16(view, offset, codes, inputs, least),
+    unpack: (view, offset, codes, inputs) => unpackField2x16(view, offset, codes, inputs, least),
   };
 }
 
 /** The least and greatest weight of each dtype, and the packings that hold it: first that of an op which names none. */
 export const WEIGHTS: Record<WeightDtype, { min: number; max: number; packings: readonly [Packing, ...Packing[]] }> = {
   binary: { min: -1, max: 1, packings: [signs(32), signs(128)] },
-  ternary: { min: -1, max: 1, packings: [fields(2, -1), TRIT5, PAIR4, groups(-1), TRIT4] },
-  int2: { min: -2, max: 1, packings: [fields(2, -2), groups(-2)] },
+  ternary: { min: -1, max: 1, packings: [fields(2, -1), TRIT5, PAIR4, field2x16(-1), TRIT4] },
+  int2: { min: -2, max: 1, packings: [fields(2, -2), field2x16(-2)] },
   int3: { min: -4, max: 3, packings: [fields(3, -4), fields(4, -4)] },
   int4: { min: -8, max: 7, packings: [fields(4, -8)] },
   int8: { min: -128, max: 127, packings: [fields(8, -128)] },

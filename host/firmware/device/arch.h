@@ -1,4 +1,5 @@
-/* What the core's own code gives: arch/<arch>.c. Addresses are the linker script's. */
+/* What the core's own code gives: arch/<arch>.c. It relies on the linker script for the addresses, and on start() for the
+   paint of the stack; on nothing that comes in. */
 #ifndef ARCH_H
 #define ARCH_H
 #include <stdint.h>
@@ -12,7 +13,8 @@ uint32_t arch_stack_used(void);
 /* Whether the stack has been used to its end, and so maybe beyond it, where the bus did not fault. Once per overrun. */
 int arch_stack_overran(void);
 
-/* Copies words, a multiple of 16 bytes; many with an instruction where the core can. */
+/* Copies words, a multiple of 16 bytes; many with an instruction where the core can. memcpy, its one caller, has looked at
+   the addresses and rounded the bytes. */
 void arch_copy(uint32_t *to, const uint32_t *from, uint32_t bytes);
 
 /* Builds for tests alone. Way 0: a bad address, 1: no instruction, 2: a stack of 16 KB and more; 3: writes to flash,

@@ -1,4 +1,12 @@
-/* The command loop of the firmware: PROTOCOL.md. */
+/*
+ * The command loop of the firmware: PROTOCOL.md.
+ *
+ * Who proves what: no byte that comes in is trusted, nor one of the blob. frame.c proves length and checksum of a frame,
+ * so a payload has the bytes that it says, at most FRAME_PAYLOAD_BYTES. device.c compares that with what the command
+ * takes before it reads one. Tensors, rows and ranges are proven by the library, and what `write` and `read` name of a
+ * tensor by its size; offsets into the blob by board_weights_read, with the flash that there is. Trusted are board.h and
+ * the linker script, of which a board's file is made.
+ */
 #ifndef DEVICE_H
 #define DEVICE_H
 #include <stdint.h>
@@ -26,7 +34,8 @@ enum device_status {
 /* Answers requests, for ever. */
 void device_run(void);
 
-/* Where a fault handler goes on, on an empty stack: reports the fault and answers further requests. */
+/* Where a fault handler goes on, on an empty stack, behind device_fault: reports the fault and answers further requests.
+   Relies on no variable of what was under way but for whether a request was; closes the model. */
 void device_resume(void);
 
 /* What stopped the core: address of the instruction (0: unknown) and the core's own code. */

@@ -16,10 +16,12 @@ struct frame {
   uint32_t crc;
 };
 
-/* Waits for the next whole frame, which is valid until the next call. What is no frame is skipped, and answered where
-   it began like one. */
+/* Waits for the next whole frame, whose length and checksum are right, and which is valid until the next call. What is no
+   frame is skipped, and answered where it began like one. Relies on no byte that comes in. */
 struct frame frame_receive(void);
 
+/* Sends a frame. The caller has `bytes` bytes at `payload`, at most FRAME_PAYLOAD_BYTES: device.c's answers are of fixed
+   size, and it compares what `read` wants. */
 void frame_send(uint8_t type, uint8_t status, uint16_t sequence, const uint8_t *payload, uint16_t bytes);
 
 #endif

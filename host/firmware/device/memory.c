@@ -1,4 +1,4 @@
-/* memcpy and memset in few bytes: those of newlib take half a kilobyte. */
+/* memcpy and memset in few bytes: those of newlib take half a kilobyte. As in C, the caller proves that both places have the bytes and do not overlap. */
 #include "arch.h"
 #include <stddef.h>
 

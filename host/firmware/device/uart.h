@@ -3,7 +3,7 @@
 #define UART_H
 #include <stdint.h>
 
-/* Baud rate and pins as board.h says; the receive interrupt on in the UART. */
+/* Baud rate and pins as board.h says; the receive interrupt on in the UART. Comes before the others: device_run. */
 void uart_start(void);
 
 /* The next byte that has come in; -1: none has. */

@@ -2,8 +2,12 @@
  * The library: what a firmware calls, over a WebAssembly runtime that runs the module.
  *
  * Linear memory begins with what the module keeps for itself; the head of the blob, arena and scratch follow. What the
- * runtime wants beside it is of the same memory. All that is read of the head here has been proven by the module's `open`, so an open model's
- * tables lie in the head and its tensors in the arena.
+ * runtime wants beside it is of the same memory.
+ *
+ * Who proves what is read here: the head of an open model, the module's `open` (ABI.md), on the copy in linear memory
+ * that no one writes to; so its tables lie in the head, its inputs and outputs are tensors, and these lie in the arena.
+ * Before that, and of all other parts of the blob, nothing is proven: read_header and self_test_part compare what they
+ * use with the blob. The caller proves what tern.h asks of it.
  */
 #include "tern.h"
 #include "blob.h"
@@ -24,6 +28,9 @@ static int trapped(enum runtime_trap trap) {
   return TERN_TRAP + (int)trap;
 }
 
+/* A firmware's own takes its place. */
+__attribute__((weak)) void board_feed_watchdog(void) {}
+
 /* CRC-32 of a range of the blob; *read tells whether it could be read. */
 static uint32_t checksum(uint32_t offset, uint32_t end, int *read) {
   uint8_t buffer[64];
@@ -31,6 +38,7 @@ static uint32_t checksum(uint32_t offset, uint32_t end, int *read) {
   *read = 1;
   while (offset < end && *read) {
     const uint32_t bytes = end - offset < sizeof buffer ? end - offset : sizeof buffer;
+    board_feed_watchdog();
     *read = board_weights_read(buffer, offset, bytes) == 0;
     crc = crc32_add(crc, buffer, bytes);
     offset += bytes;
@@ -134,7 +142,7 @@ uint8_t *tern_tensor(uint32_t tensor, uint32_t rows) {
   return runtime_memory() + head_at + load32(head() + HEADER_HEAD_BYTES) + at;
 }
 
-/* Without padding; a dtype's half is log2 of an element's bits, which fill whole words. */
+/* Without padding, at most 2^22; a dtype's half is log2 of an element's bits, which fill whole words. */
 static uint32_t element_bytes(uint32_t tensor) {
   const uint8_t *record = tensor_record(tensor);
   const uint32_t bits = load32(record + TENSOR_CHANNELS) << (record[TENSOR_DTYPE] >> 1);
@@ -143,15 +151,22 @@ static uint32_t element_bytes(uint32_t tensor) {
 
 uint32_t tern_row_bytes(uint32_t tensor) { return has_tensor(tensor) ? (element_bytes(tensor) + 15) & ~15u : 0; }
 
-uint8_t *tern_input(uint32_t index, uint32_t rows) {
-  if (!open_rows || index >= head()[HEADER_INPUT_COUNT]) return 0;
-  return tern_tensor(load16(ports() + 2 * index), rows);
+/* The tensor of an input or output; one that no model has where there is none. */
+static uint32_t input_tensor(uint32_t index) {
+  return open_rows && index < head()[HEADER_INPUT_COUNT] ? load16(ports() + 2 * index) : UINT32_MAX;
 }
 
-uint8_t *tern_output(uint32_t index, uint32_t rows) {
-  if (!open_rows || index >= head()[HEADER_OUTPUT_COUNT]) return 0;
-  return tern_tensor(load16(ports() + 2 * (head()[HEADER_INPUT_COUNT] + index)), rows);
+static uint32_t output_tensor(uint32_t index) {
+  if (!open_rows || index >= head()[HEADER_OUTPUT_COUNT]) return UINT32_MAX;
+  return load16(ports() + 2 * (head()[HEADER_INPUT_COUNT] + index));
 }
+
+uint8_t *tern_input(uint32_t index, uint32_t rows) { return tern_tensor(input_tensor(index), rows); }
+uint8_t *tern_output(uint32_t index, uint32_t rows) { return tern_tensor(output_tensor(index), rows); }
+
+static uint32_t bytes_of(uint32_t tensor) { return has_tensor(tensor) ? element_bytes(tensor) : 0; }
+uint32_t tern_input_bytes(uint32_t index) { return bytes_of(input_tensor(index)); }
+uint32_t tern_output_bytes(uint32_t index) { return bytes_of(output_tensor(index)); }
 
 int tern_invoke(uint32_t first, uint32_t end, uint32_t rows) {
   if (!open_rows) return TERN_NOT_OPEN;
@@ -162,7 +177,15 @@ int tern_invoke(uint32_t first, uint32_t end, uint32_t rows) {
 }
 
 int tern_run(uint32_t rows) {
-  return open_rows ? tern_invoke(0, load16(head() + HEADER_OP_COUNT), rows) : TERN_NOT_OPEN;
+  if (!open_rows) return TERN_NOT_OPEN;
+  if (rows - 1 >= open_rows) return TERN_BAD_ROWS; /* also 0 rows */
+  const uint32_t ops = load16(head() + HEADER_OP_COUNT);
+  int status = TERN_OK;
+  for (uint32_t op = 0; op < ops && status == TERN_OK; op++) {
+    board_feed_watchdog();
+    status = tern_invoke(op, op + 1, rows);
+  }
+  return status;
 }
 
 void tern_close(void) { open_rows = 0; }
@@ -175,14 +198,20 @@ int tern_reset(void) {
   return trap ? trapped(trap) : result;
 }
 
-/* Offset of the self-test in the blob, and its size; 0: it has none. */
-static uint32_t self_test_part(uint32_t *bytes) {
+/* The record of the self-test; 0: there is none. */
+static const uint8_t *self_test_part(void) {
   const uint8_t *part = head() + HEADER_BYTES;
   for (uint32_t left = load16(head() + HEADER_PART_COUNT); left > 0; left--, part += PART_BYTES) {
-    *bytes = load32(part + PART_SIZE);
-    if (load16(part + PART_KIND) == SELF_TEST_PART) return load32(part + PART_OFFSET);
+    if (load16(part + PART_KIND) == SELF_TEST_PART) return part;
   }
   return 0;
+}
+
+/* Bytes of one row of each of `count` tensors: at most 255 of at most 2^22 bytes. */
+static uint32_t rows_bytes(const uint8_t *tensors, uint32_t count) {
+  uint32_t bytes = 0;
+  for (; count > 0; count--, tensors += 2) bytes += element_bytes(load16(tensors));
+  return bytes;
 }
 
 /* Copies one row of each of `count` tensors from the blob (inputs), or compares it with the blob (outputs). *same:
@@ -207,20 +236,25 @@ static int each_row(const uint8_t *tensors, uint32_t count, uint32_t offset, int
 int tern_self_test(uint32_t *pairs, uint32_t *wrong) {
   *pairs = *wrong = 0;
   if (!open_rows) return TERN_NOT_OPEN;
-  uint32_t part_bytes, header[SELF_TEST_HEADER_BYTES / 4];
-  const uint32_t part = self_test_part(&part_bytes);
+  const uint8_t *part = self_test_part();
   if (!part) return TERN_OK;
-  if (part_bytes < sizeof header || board_weights_read((uint8_t *)header, part, sizeof header)) return TERN_READ_FAILED;
-  const uint32_t count = load32((uint8_t *)header), inputs = load32((uint8_t *)(header + 1));
-  const uint32_t outputs = load32((uint8_t *)(header + 2));
-  const uint64_t size = sizeof header + count * ((uint64_t)inputs + outputs);
-  if (count > part_bytes || size > part_bytes) return TERN_BAD_BLOB; /* the module has not looked at this part */
-  for (uint32_t offset = part + sizeof header; *pairs < count; offset += inputs + outputs) {
-    const uint32_t input_count = head()[HEADER_INPUT_COUNT];
+  /* `open` has not looked at this part: neither at where it lies nor at what it says. */
+  const uint32_t at = load32(part + PART_OFFSET), part_bytes = load32(part + PART_SIZE);
+  const uint32_t total = load32(head() + HEADER_TOTAL_BYTES);
+  uint8_t header[SELF_TEST_HEADER_BYTES];
+  if (at > total || part_bytes > total - at || part_bytes < sizeof header) return TERN_BAD_BLOB;
+  if (board_weights_read(header, at, sizeof header)) return TERN_READ_FAILED;
+  const uint8_t *in = ports(), *out = in + 2 * head()[HEADER_INPUT_COUNT];
+  const uint32_t in_count = head()[HEADER_INPUT_COUNT], out_count = head()[HEADER_OUTPUT_COUNT];
+  const uint32_t in_bytes = rows_bytes(in, in_count), out_bytes = rows_bytes(out, out_count);
+  const uint32_t count = load32(header);
+  const uint64_t bytes = sizeof header + (uint64_t)count * (in_bytes + out_bytes);
+  if (load32(header + 4) != in_bytes || load32(header + 8) != out_bytes || bytes != part_bytes) return TERN_BAD_BLOB;
+  for (uint32_t offset = at + sizeof header; *pairs < count; offset += in_bytes + out_bytes) {
     int same = 1;
-    int status = each_row(ports(), input_count, offset, 0, &same);
+    int status = each_row(in, in_count, offset, 0, &same);
     if (!status) status = tern_run(1);
-    if (!status) status = each_row(ports() + 2 * input_count, head()[HEADER_OUTPUT_COUNT], offset + inputs, 1, &same);
+    if (!status) status = each_row(out, out_count, offset + in_bytes, 1, &same);
     if (status) return status;
     *pairs += 1;
     *wrong += !same;

@@ -1,6 +1,9 @@
 /*
  * The WebAssembly runtime, as the library sees it: one instance of tern.wasm with a memory of exactly the bytes that
  * were planned. runtimes/<name>/ implements it.
+ *
+ * Its one caller is the library (tern.c), which proves what a function here relies on; the module is held to linear
+ * memory by the runtime, whatever the module does.
  */
 #ifndef RUNTIME_H
 #define RUNTIME_H
@@ -29,7 +32,8 @@ enum runtime_trap {
   TRAP_OTHER,
 };
 
-/* Bytes at the start of linear memory that the module keeps for itself: its features(4). */
+/* Bytes at the start of linear memory that the module keeps for itself: its features(4). Ends the instance that there
+   is. Relies on nothing. */
 uint32_t runtime_own_bytes(void);
 
 /* What the runtime wants of the memory that it is given beside linear memory, a multiple of 16: wasm2c behind it, for
@@ -37,18 +41,25 @@ uint32_t runtime_own_bytes(void);
 extern const uint32_t runtime_extra_bytes;
 
 /* Makes the instance, with `bytes` bytes of linear memory, zeroed, in bytes + runtime_extra_bytes at `memory`, a multiple
-   of 16. Anything but TRAP_NONE: no instance; so for fewer bytes than are the module's own. Calling it again makes a fresh
-   instance: that is the way back after a trap. */
+   of 16: the library has counted them (tern_plan), the firmware's caller gives them. Anything but TRAP_NONE: no instance;
+   so for fewer bytes than are the module's own. Calling it again makes a fresh instance: that is the way back after a
+   trap. */
 enum runtime_trap runtime_start(uint8_t *memory, uint32_t bytes);
 
-/* Where linear memory lies; valid after runtime_start. */
+/* Where linear memory lies. Relies on a runtime_start that returned TRAP_NONE, be it that the module has trapped since: the
+   library asks for it behind one alone. */
 uint8_t *runtime_memory(void);
 
-/* Calls an export with `arguments` (as many as it has) and puts its result into *result. */
+/* Calls an export with `arguments` (as many as it has) and puts its result into *result, which only TRAP_NONE sets. Without
+   an instance: TRAP_OTHER. */
 enum runtime_trap runtime_call(enum runtime_export which, const uint32_t *arguments, int32_t *result);
 
 /* The module's one import, written by the firmware: copies `bytes` bytes of the blob, from `offset`, to `to`. 0, or
-   anything else when it cannot. The runtime has checked that to … to + bytes lies in linear memory. */
+   anything else when it cannot. The runtime has checked that `to` and the bytes behind it lie in linear memory, and the library calls
+   it for buffers of its own. Nobody has checked `offset` and `bytes`, which a damaged blob may have said: compare them
+   with the flash that there is, without a sum that wraps:
+
+     if (offset > FLASH_BYTES || bytes > FLASH_BYTES - offset) return 1; */
 int32_t board_weights_read(uint8_t *to, uint32_t offset, uint32_t bytes);
 
 #ifdef __cplusplus

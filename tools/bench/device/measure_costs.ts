@@ -7,8 +7,8 @@ import { EngineError } from "../../../host/errors.ts";
 import type { Board } from "../../../host/firmware/boards.ts";
 import type { Costs } from "../../../host/firmware/measured.ts";
 import { v8 } from "../../../host/index.ts";
-import { requantizeOf } from "../../../host/numbers/requantize.ts";
 import { mulberry32, type Random } from "../../../host/numbers/random.ts";
+import { requantizeOf } from "../../../host/numbers/requantize.ts";
 import type {
   ActivationDtype,
   DenseOp,
@@ -101,7 +101,7 @@ export async function measureCosts(board: Board, elf: string, module: Uint8Array
   try {
     const found = new Map<string, { counts: number[]; instructions: number }[]>();
     for (const { program, without } of samples(mulberry32(1))) {
-      const [sums, post] = termsOf(program, program.ops.at(-1)!);
+      const [sums, post] = termsOf(program).at(-1)!;
       const term = without ? post! : sums!;
       const instructions = await countLast(counted, program, features);
       const other = without && (await countLast(counted, without, features));

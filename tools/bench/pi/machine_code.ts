@@ -30,7 +30,7 @@ export interface Compiled {
   variant: string;
   engine: string;
   cpu: Cpu;
-  /** "kernels/relaxed/narrow/dots4". */
+  /** "kernels/common/narrow/dots4". */
   name: string;
   /** Its instructions, in order: mnemonics. */
   mnemonics: string[];

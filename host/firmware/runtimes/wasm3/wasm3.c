@@ -162,8 +162,8 @@ uint8_t *runtime_memory(void) { return linear_data(); }
 
 static M3Result call(enum runtime_export export, const uint32_t *arguments, int32_t *result) {
   IM3Function function = functions[export];
-  const void *from[6] = {arguments,     arguments + 1, arguments + 2,
-                         arguments + 3, arguments + 4, arguments + 5};
+  const void *from[6];
+  for (uint32_t i = 0; i < exports[export].arguments; i++) from[i] = arguments + i;
   const void *to[1] = {result};
   M3Result failed = m3Err_none;
   if (translated != export) {

@@ -1,0 +1,1 @@
+export { fieldCode } from "../scalar/field_code";

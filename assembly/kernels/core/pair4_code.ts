@@ -1,0 +1,1 @@
+export { pair4Code } from "../common/absent";

@@ -1,0 +1,1 @@
+export { PANEL_ROWS, panelCode } from "../common/absent";

@@ -1,0 +1,1 @@
+export { prepare, preparedBytes } from "../scalar/rows";

@@ -1,0 +1,1 @@
+export { signCode } from "../scalar/sign_code";

@@ -1,0 +1,1 @@
+export { sign128Bit } from "../simd/sign128_bit";

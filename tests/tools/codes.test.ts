@@ -1,0 +1,42 @@
+import { expect, it } from "vitest";
+import { CODES } from "../../tools/codes.ts";
+import { ABI, projectText, tableRows } from "../blob/spec.ts";
+import { tern } from "./tern.ts";
+
+const codesOf = (of: RegExp) => CODES.filter((entry) => of.test(entry.of)).map(({ code }) => code);
+
+it("explains every status of ABI.md, by its name", () => {
+  const listed = tableRows(ABI, "code", "name", "meaning").map(([code, name]) => [Number(code), name]);
+  expect(CODES.filter(({ of }) => /module/.test(of)).map(({ code, name }) => [code, name])).toEqual(listed);
+});
+
+it("explains every status of PROTOCOL.md", () => {
+  const [, , ...listed] = tableRows(projectText("host/firmware/PROTOCOL.md"), "code", "meaning", "payload");
+  expect(codesOf(/device/)).toEqual(listed.map(([code]) => Number(code)));
+});
+
+it("explains every exit code of tern-cli.wasm", () => {
+  const listed = tableRows(projectText("assembly/wasi/README.md"), "code", "line");
+  expect(codesOf(/tern-cli/)).toEqual(listed.map(([code]) => Number(code)));
+});
+
+it("explains every exit code of the command line", () => {
+  const named = projectText("tools/cli.ts").matchAll(/^const [A-Z_]+ = (\d+);$/gm);
+  expect(codesOf(/of littletern/)).toEqual([0, ...Array.from(named, ([, code]) => Number(code))]);
+});
+
+it("says all meanings of a number, and what to do; or the one of a name", () => {
+  const { code, stdout } = tern("explain", "9");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^status of the module .* 9, Unsupported\n {2}The blob has an op/);
+  expect(stdout).toContain("\n  To do: pack it for what runs it, `npx littletern repack --for any` fits");
+  expect(stdout).toContain("\nexit code of tern-cli.wasm 9\n");
+  const [named, ...more] = JSON.parse(tern("explain", "badchecksum", "--json").stdout);
+  expect([named.code, named.name, more]).toEqual([4, "BadChecksum", []]);
+});
+
+it("says that there is no such code", () => {
+  const { code, stderr } = tern("explain", "BadChecksun");
+  expect(stderr).toContain('"BadChecksun" is no code of Little Tern, did you mean "BadChecksum"?');
+  expect(code).toBe(1);
+});
