@@ -1,4 +1,5 @@
 import { BlobError } from "../errors.ts";
+import { MAX_NODES } from "../limits.ts";
 import { at, codeRange, type Quantizer, quantize, zeroPoint } from "../numbers/quantizer.ts";
 import { ROUNDINGS } from "../numbers/round.ts";
 import { applySteps, STEP_KINDS, type Step } from "../numbers/step.ts";
@@ -20,8 +21,8 @@ const MAX_BYTES = 2 ** 24;
 const MAX_TEXT = 2 ** 16;
 /** Of a shape; NumPy allows as many. */
 const MAX_AXES = 64;
-/** Functions of one number behind an input, or before an output; each is applied to every element. Real networks have some ten. */
-const MAX_STEPS = 1024;
+/** Functions of one number behind an input, or before an output; each is applied to every element. Real networks have some ten; a checkpoint, all of its nodes. */
+const MAX_STEPS = MAX_NODES;
 /** Choices of the converter. */
 const MAX_CHOICES = 64;
 

@@ -142,7 +142,6 @@ describe("parts: reader and writer", () => {
       { ...description!, inputs: [] },
       { ...description!, tensors: [] },
       { ...description!, surplus: 1 },
-      [],
     ]) {
       expectRefused(writeBlob({ ...whole, description: wrong as unknown as NonNullable<typeof description> }));
     }

@@ -79,7 +79,7 @@ describe("repack", () => {
     const blob = writeBlob(Object.values(SMALL)[0]!);
     expect(() => repack(blob, target as Target)).toThrow(
       new InputError(
-        `target "${target}", expected one of any, storage, browser, x86, arm64, cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m0:wasm3, cortex-m3:wasm3, cortex-m4:wasm3, cortex-m7:wasm3, rv32, rv32:wasm3`,
+        `target: found "${target}", expected one of any, storage, browser, x86, arm64, cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m0:wasm3, cortex-m3:wasm3, cortex-m4:wasm3, cortex-m7:wasm3, rv32, rv32:wasm3`,
       ),
     );
   });

@@ -138,7 +138,7 @@ describe("the choice", () => {
     ];
     const { post, note } = makePost(chain(50, 2, mixed, int(4, true)), "i32", "i8");
     expect(post).toMatchObject({ kind: "thresholds", records: 2, count: 15 });
-    expect(note).toBe("no multiplier gives its codes exactly; 15 thresholds per channel take 96 bytes more");
+    expect(note).toBe("no multiplier gives its codes exactly; 15 thresholds per channel take 104 bytes more");
   });
 });
 
