@@ -5,7 +5,8 @@ import { HEADER, HEADER_BYTES, OP_BYTES, PART_BYTES, TENSOR_BYTES } from "../../
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { convert } from "../../host/convert.ts";
-import { BlobError } from "../../host/errors.ts";
+import { BlobError, EngineError } from "../../host/errors.ts";
+import type { Program } from "../../host/program.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { ARRAYS, loadReference } from "../../host/session.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
@@ -112,6 +113,20 @@ describe.each(COMMANDS)("%s, in pieces and with failures", (name) => {
   });
 });
 
+/** A blob whose table of ports holds these, which the writer would refuse. */
+function withPorts(program: Program, { inputs, outputs }: Pick<Program, "inputs" | "outputs">): Uint8Array {
+  const blob = writeBlob(program);
+  const view = new DataView(blob.buffer);
+  const headBytes = view.getUint32(HEADER.headBytes, true);
+  const parts = view.getUint16(HEADER.partCount, true);
+  const at = HEADER_BYTES + PART_BYTES * parts + TENSOR_BYTES * program.tensors.length + OP_BYTES * program.ops.length;
+  blob.fill(0, at, headBytes);
+  view.setUint8(HEADER.inputCount, inputs.length);
+  view.setUint8(HEADER.outputCount, outputs.length);
+  [...inputs, ...outputs].forEach((tensor, i) => view.setUint16(at + 2 * i, tensor, true));
+  return seal(blob, headBytes, parts);
+}
+
 describe.each(COMMANDS)("%s, fed with", (name) => {
   const module = new WebAssembly.Module(readFileSync(commandPath(name)));
   const end = (blob: Uint8Array, input: Uint8Array = new Uint8Array(2000)) =>
@@ -131,7 +146,12 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
     if (!program || !runs) return end(blob).code;
     const inputs = sampleInputs(program, rows);
     const { code, stdout } = end(blob, samplesOf(program, inputs, rows));
-    if (code === 0) expect(Buffer.compare(stdout, expectedOf(loadReference(blob), inputs, rows))).toBe(0);
+    if (code !== 0) return code;
+    try {
+      expect(Buffer.compare(stdout, expectedOf(loadReference(blob), inputs, rows))).toBe(0);
+    } catch (error) {
+      if (!(error instanceof EngineError && error.kind === "memory")) throw error; // more activations than a session takes
+    }
     return code;
   }
 
@@ -224,9 +244,10 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
       { outputs: [0xffff] },
       { outputs: [count] },
     ]) {
-      const { code, stderr } = end(writeBlob({ ...program, ...ports }));
+      const { code, stderr } = end(withPorts(program, { ...program, ...ports }));
       expect([code, stderr]).toEqual([8, "m.tern: malformed, status 5\n"]);
     }
+    expect(end(withPorts(program, program)).code).toBe(0);
   });
 
   it("blobs that want more memory than there is", () => {
