@@ -123,11 +123,13 @@ function withPorts(program: Program, { inputs, outputs }: Pick<Program, "inputs"
   blob.fill(0, at, headBytes);
   view.setUint8(HEADER.inputCount, inputs.length);
   view.setUint8(HEADER.outputCount, outputs.length);
-  [...inputs, ...outputs].forEach((tensor, i) => view.setUint16(at + 2 * i, tensor, true));
+  for (const [i, tensor] of [...inputs, ...outputs].entries()) view.setUint16(at + 2 * i, tensor, true);
   return seal(blob, headBytes, parts);
 }
 
 describe.each(COMMANDS)("%s, fed with", (name) => {
+  /** The builds read blobs with the same code; so the second one is fed a share. */
+  const share = name === COMMANDS[0] ? 1 : 10;
   const module = new WebAssembly.Module(readFileSync(commandPath(name)));
   const end = (blob: Uint8Array, input: Uint8Array = new Uint8Array(2000)) =>
     runFake(module, { args: ["tern-cli.wasm", "m.tern"], files: { "m.tern": blob }, input });
@@ -166,13 +168,13 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
     });
 
     it("every truncation, and bytes behind the end", () => {
-      for (let bytes = 0; bytes < blob.length; bytes++) expect(end(blob.slice(0, bytes)).code).toBe(CUT);
+      for (let bytes = 0; bytes < blob.length; bytes += share) expect(end(blob.slice(0, bytes)).code).toBe(CUT);
       expect(end(Uint8Array.of(...blob, 0)).code).toBe(CUT);
       expect(end(Uint8Array.of(...blob, ...new Uint8Array(16))).code).toBe(CUT);
     });
 
     it("every flipped bit", () => {
-      for (let bit = 0; bit < 8 * blob.length; bit++) {
+      for (let bit = 0; bit < 8 * blob.length; bit += share === 1 ? 1 : 11) {
         const { code } = end(blob.with(bit >> 3, blob[bit >> 3]! ^ (1 << (bit & 7))));
         const inSize = bit >= 8 * HEADER.totalBytes && bit < 8 * (HEADER.totalBytes + 4);
         const inHeadSize = bit >= 8 * HEADER.headBytes && bit < 8 * (HEADER.headBytes + 4);
@@ -199,7 +201,7 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
           const code = attack(seal(bytes, headBytes, parts));
           expect([0, ...REFUSED, ...BAD_INPUT]).toContain(code);
         }),
-        { numRuns: 500 },
+        { numRuns: 500 / share },
       );
     });
 
@@ -210,7 +212,7 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
           for (let i = headBytes; i < bytes.length; i++) bytes[i] = stream.next().value;
           expect([0, ...BAD_INPUT]).toContain(attack(seal(bytes, headBytes, parts)));
         }),
-        { numRuns: 30 },
+        { numRuns: 30 / share },
       );
     });
   });
