@@ -40,7 +40,8 @@ describeWith([TFC, MNIST_IMAGES, MNIST_LABELS], "TFC_1W1A.onnx on the 10,000 tes
   it(`every session computes what the checkpoint means, ${COMPARED} pictures`, () => {
     const blob = sessions.reference!.program;
     const { sha256 } = blob.description!.source;
-    expect(verify({ blob, checkpoint, sha256, sessions, inputs: [images.subarray(0, COMPARED * PIXELS)] })).toMatchObject({
+    const inputs = [images.subarray(0, COMPARED * PIXELS)];
+    expect(verify({ blob, checkpoint, sha256, sessions, inputs })).toMatchObject({
       samples: COMPARED,
       differences: [],
       sameSource: true,
