@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { PACKING } from "../../host/blob/layout.ts";
 import { packedBytes, packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
-import { rowStride } from "../../host/blob/tensors.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
 import type { ActivationDtype, Op, PackingName, WeightDtype } from "../../host/program.ts";
+import { rowStride } from "../../host/shape.ts";
 import { Random } from "../graph/random.ts";
 import { ALL_SEEDS } from "../seeds.ts";
 import { describeModules, packingsOf } from "../variants.ts";
