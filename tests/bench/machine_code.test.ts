@@ -34,10 +34,10 @@ describeUnless(missingForMachineCode(), "the simd kernels on arm64", () => {
     const all = compileKernels(["simd"], ["cortex-a76"]);
     for (const engine of ["V8", "wasmtime"]) {
       const of = (name: string) => all.find((each) => each.engine === engine && each.name === `kernels/${name}`);
-      expect(of("index/signBit")!.mnemonics, engine).toContain("cnt");
-      expect(of("simd/tables/eightTables")!.mnemonics, engine).toContain("tbl");
-      expect(of("index/signBit")!.mnemonics, engine).toContain("ret");
-      expect(of("index/signBit")!.mnemonics, engine).not.toContain("");
+      expect(of("index/sign128Bit")!.mnemonics, engine).toContain("cnt");
+      expect(of("common/tables/eightTables")!.mnemonics, engine).toContain("tbl");
+      expect(of("index/sign128Bit")!.mnemonics, engine).toContain("ret");
+      expect(of("index/sign128Bit")!.mnemonics, engine).not.toContain("");
     }
   });
 });

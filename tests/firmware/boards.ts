@@ -38,23 +38,25 @@ export async function moduleFor(runtime: string, blob: Uint8Array = digits): Pro
   return (await deviceModule(runtimeNamed(runtime), blob)).module;
 }
 
-/** A board of each kind of core; the others only where TERN_DEVICES=all, as `npm run test:devices` says: they take long. */
-export const KINDS = ["microbit", "netduinoplus2", "sifive_e"];
+/** All boards with all runtimes where TERN_DEVICES=all, as `npm run test:devices` says: they take long. */
 export const ALL = process.env.TERN_DEVICES === "all";
 
-/** `suite` on some boards: of each kind of core, or all. */
-export function describeKinds(title: string, suite: (board: Board, runtime: string) => void): void {
-  describeBoards(title, suite, ALL ? undefined : KINDS);
-}
+/** Else each kind of core and each runtime, on boards with RAM for all that the suites run. */
+const SHARE = ["microbit wasm2c", "netduinoplus2 wasm3", "netduinoplus2 wamr", "sifive_e wasm2c"];
+const IN_SHARE = ({ board, runtime }: (typeof BOARDS)[number]) => ALL || SHARE.includes(`${board.name} ${runtime}`);
 
-/** `suite` once per board and runtime. Where a compiler or the emulator is absent, it is skipped aloud, or fails where TERN_REQUIRE_ALL=1. */
+/**
+ * `suite` once per board and runtime: a share of them, or all on boards of some names. Where a compiler or the emulator is absent, it is skipped
+ * aloud, or fails where TERN_REQUIRE_ALL=1.
+ */
 export function describeBoards(
   title: string,
   suite: (board: Board, runtime: string) => void,
-  only: string[] = boardNames(),
+  only?: string[],
   runtimes: string[] = Object.keys(RUNTIMES),
 ): void {
-  const chosen = BOARDS.filter(({ board, runtime }) => only.includes(board.name) && runtimes.includes(runtime));
+  const boards = BOARDS.filter(only ? ({ board }) => only.includes(board.name) : IN_SHARE);
+  const chosen = boards.filter(({ runtime }) => runtimes.includes(runtime));
   for (const { board, runtime } of chosen) {
     describeUnless(missingFor(board, runtime), `${title}: ${board.name}, ${runtime}`, () => suite(board, runtime));
   }

@@ -17,7 +17,7 @@ import { fitOf, predictFor } from "../../tools/commands/fit.ts";
 import { describeWith, TFC } from "../data.ts";
 import { Random } from "../graph/random.ts";
 import { elements, lookup, programOf, requantize, thresholds, weights } from "../module/programs.ts";
-import { ALL, describeBoards, KINDS } from "./boards.ts";
+import { describeBoards } from "./boards.ts";
 
 // The cost model against counted instructions, on networks that it was not made from.
 
@@ -100,31 +100,25 @@ async function countInference(board: Board, elf: string, blob: Uint8Array): Prom
 }
 
 describeWith([TFC], "instructions of an inference", () => {
-  describeBoards(
-    "predicted",
-    (board, runtime) => {
-      it("within 10 % of what is counted", { timeout: 120_000 }, async () => {
-        const runs = runtimeNamed(runtime);
-        const core = board.core === "rv32imac" ? "rv32" : board.core;
-        const target: Target = runtime === "wasm2c" ? core : `${core}:wasm3`;
-        const found: Record<string, number> = {};
-        for (const [name, make] of Object.entries(NETWORKS)) {
-          const blob = repack(await make(), target);
-          const { name: moduleName, module } = await deviceModule(runs, blob);
-          const memory = await modelMemory(blob, module, v8, 1, runs.extraBytes);
-          if (!fitOf(board, runs, moduleName, blob.length, memory).fits) continue;
-          const { elf } = await buildImage(board, runs, module);
-          const predicted = predictFor(board, runs, moduleName, readBlob(blob))!;
-          found[name] = predicted / (await countInference(board, elf, blob));
-        }
-        expect(Object.keys(found).length).toBeGreaterThan(1);
-        for (const [name, ratio] of Object.entries(found)) {
-          expect(Math.abs(ratio - 1), `${name}: ${ratio} of what is counted; npm run firmware:measure`).toBeLessThan(
-            0.1,
-          );
-        }
-      });
-    },
-    ALL ? undefined : KINDS,
-  );
+  describeBoards("predicted", (board, runtime) => {
+    it("within 10 % of what is counted", { timeout: 120_000 }, async () => {
+      const runs = runtimeNamed(runtime);
+      const core = board.core === "rv32imac" ? "rv32" : board.core;
+      const target: Target = runtime === "wasm2c" ? core : `${core}:wasm3`;
+      const found: Record<string, number> = {};
+      for (const [name, make] of Object.entries(NETWORKS)) {
+        const blob = repack(await make(), target);
+        const { name: moduleName, module } = await deviceModule(runs, blob);
+        const memory = await modelMemory(blob, module, v8, 1, runs.extraBytes);
+        if (!fitOf(board, runs, moduleName, blob.length, memory).fits) continue;
+        const { elf } = await buildImage(board, runs, module);
+        const predicted = predictFor(board, runs, moduleName, readBlob(blob))!;
+        found[name] = predicted / (await countInference(board, elf, blob));
+      }
+      expect(Object.keys(found).length).toBeGreaterThan(1);
+      for (const [name, ratio] of Object.entries(found)) {
+        expect(Math.abs(ratio - 1), `${name}: ${ratio} of what is counted; npm run firmware:measure`).toBeLessThan(0.1);
+      }
+    });
+  });
 });

@@ -23,7 +23,7 @@ import {
   targetOf,
 } from "../module/mutations.ts";
 import { SMALL, TERNARY, TRIT4, withGoldenPairs } from "../module/programs.ts";
-import { ALL, describeKinds, isNarrow, moduleFor } from "./boards.ts";
+import { ALL, describeBoards, isNarrow, moduleFor } from "./boards.ts";
 
 // Every kind of damage that tests/blob and tests/module do to blobs, in the flash of real firmware. The judge is the same module in V8, on the same
 // blob: those tests hold it to the reference.
@@ -93,7 +93,7 @@ function inV8(at: Machine, flash: Uint8Array, memoryBytes: number, extraBytes: n
   return status ? ended(status) : { status, tensors: rows.map((row) => Buffer.from(row)) };
 }
 
-describeKinds("hostile blobs", (board, runtime) => {
+describeBoards("hostile blobs", (board, runtime) => {
   const ternary = runtime === "wasm2c" ? TRIT4 : TERNARY; // interpreters do not run trit4
   const programs = isNarrow(board, runtime) ? ternary : { ...SMALL, ...ternary };
   for (const [name, program] of Object.entries(programs)) {

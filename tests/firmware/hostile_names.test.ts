@@ -64,11 +64,11 @@ const COMMENT = "[A-Za-z0-9 .,:;()+=_-]{0,80}";
 
 const plain = readBlob(await digitsBlob());
 
-/** The digits with a name of its own, and of everything in it. */
+/** The digits with a name of its own, and of everything in it. (Hashes and names of choices are digits and letters, or the blob is refused.) */
 function named(name: string): Uint8Array {
   const description = structuredClone(plain.description!);
-  description.name = description.source.file = description.source.format = description.source.sha256 = name;
-  description.converter.choices = { [name]: name };
+  description.name = description.source.file = description.source.format = name;
+  description.converter.choices = { name };
   for (const each of [...description.inputs, ...description.outputs]) each.name = name;
   for (const output of description.outputs) output.classes = new Array<string>(10).fill(name);
   for (const op of description.ops) op.node = name;

@@ -15,7 +15,7 @@ import { readInput } from "../../tools/inputs/read.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, TEN as TEN_FILE, tern } from "../tools/tern.ts";
 import { moduleNamed } from "../variants.ts";
-import { MODULE, missingFor } from "./boards.ts";
+import { ALL, MODULE, missingFor } from "./boards.ts";
 import { compileC, hasProgram } from "./host_c.ts";
 
 const { path, put, folder } = scratch();
@@ -212,7 +212,7 @@ describe("tern firmware --library", () => {
     });
 
     const machine = readBoard("netduinoplus2");
-    for (const runtime of ["wasm3", "wamr"]) {
+    for (const runtime of ALL ? ["wasm3", "wamr"] : ["wasm3"]) {
       describeUnless(missingFor(machine, runtime), `with ${runtime}, on a Cortex-M4`, () => {
         it("computes what the reference computes", { timeout: 120_000 }, async () => {
           const { code, stderr } = tern(

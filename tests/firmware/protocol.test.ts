@@ -19,7 +19,7 @@ import { deviceModule } from "../../host/node.ts";
 import { loadReference } from "../../host/session.ts";
 import { read } from "../house/project_files.ts";
 import { TERNARY, withGoldenPairs } from "../module/programs.ts";
-import { ALL, describeBoards, failureOf, KINDS } from "./boards.ts";
+import { ALL, describeBoards, failureOf } from "./boards.ts";
 import { FAULTS, faultyPort, type Place } from "./faulty_port.ts";
 import { simulatedDevice } from "./simulated.ts";
 
@@ -217,41 +217,37 @@ const STEP = ALL ? 1 : 61;
 /** More than a request takes here; and more than one takes on a machine with much else to do. */
 const [TIMEOUT_MS, BUSY_TIMEOUT_MS] = [60, 1500];
 
-describeBoards(
-  "a host and real firmware on a line that fails once",
-  (board, runtime) => {
-    const module = deviceModule(runtimeNamed(runtime), small);
-    it.each(FAULTS)(
-      "get along: a byte %s",
-      async (fault) => {
-        const { elf } = await buildImage(board, runtimeNamed(runtime), (await module).module);
-        const port = await startEmulator(board, elf, small);
-        try {
-          const sound = faultyPort(port);
-          inference(openDevice(sound));
-          const { toDevice, fromDevice } = sound.passed;
-          for (let at = 0; at < toDevice + fromDevice; at += STEP) {
-            const byte = at < toDevice ? at : at - toDevice;
-            const place: Place = { fault, toDevice: at < toDevice, byte };
-            const run = (timeoutMs: number) => inference(openDevice(faultyPort(port, place), { timeoutMs }));
+describeBoards("a host and real firmware on a line that fails once", (board, runtime) => {
+  const module = deviceModule(runtimeNamed(runtime), small);
+  it.each(FAULTS)(
+    "get along: a byte %s",
+    async (fault) => {
+      const { elf } = await buildImage(board, runtimeNamed(runtime), (await module).module);
+      const port = await startEmulator(board, elf, small);
+      try {
+        const sound = faultyPort(port);
+        inference(openDevice(sound));
+        const { toDevice, fromDevice } = sound.passed;
+        for (let at = 0; at < toDevice + fromDevice; at += STEP) {
+          const byte = at < toDevice ? at : at - toDevice;
+          const place: Place = { fault, toDevice: at < toDevice, byte };
+          const run = (timeoutMs: number) => inference(openDevice(faultyPort(port, place), { timeoutMs }));
+          try {
             try {
-              try {
-                run(TIMEOUT_MS);
-              } catch (error) {
-                if (!(error as Error).message.includes("does not answer")) throw error;
-                run(BUSY_TIMEOUT_MS); // the same fault: what is broken stays silent again
-              }
+              run(TIMEOUT_MS);
             } catch (error) {
-              const where = `byte ${byte} ${place.toDevice ? "to" : "from"} the device`;
-              throw new Error(`${where}: ${(error as Error).message}`);
+              if (!(error as Error).message.includes("does not answer")) throw error;
+              run(BUSY_TIMEOUT_MS); // the same fault: what is broken stays silent again
             }
+          } catch (error) {
+            const where = `byte ${byte} ${place.toDevice ? "to" : "from"} the device`;
+            throw new Error(`${where}: ${(error as Error).message}`);
           }
-        } finally {
-          port.close();
         }
-      },
-      600_000,
-    );
-  },
-  KINDS,
-);
+      } finally {
+        port.close();
+      }
+    },
+    600_000,
+  );
+});

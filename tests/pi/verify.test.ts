@@ -9,6 +9,7 @@ import { DIGITS, IMAGES, scratch, tern } from "../tools/tern.ts";
 
 /** Every processor and Node, and both models: `npm run test:pi`. Else one of each. */
 const ALL = process.env.TERN_PI === "all";
+const PICTURES = ALL ? 64 : 8;
 const MACHINES = CPUS.flatMap((cpu) => NODES.map((node) => ({ cpu, node })));
 
 const CLI = join(PROJECT, "dist", "tools", "cli.js");
@@ -18,7 +19,19 @@ const { path } = scratch();
 function verifyOnPi(checkpoint: string, pictures: string, machine: (typeof MACHINES)[number]): Proof {
   const blob = path("model.tern");
   expect(tern("convert", checkpoint, "-o", blob)).toMatchObject({ code: 0 });
-  const args = [CLI, "verify", blob, checkpoint, "--inputs", pictures, "--limit", "64", "--workers", "1", "--json"];
+  const args = [
+    CLI,
+    "verify",
+    blob,
+    checkpoint,
+    "--inputs",
+    pictures,
+    "--limit",
+    `${PICTURES}`,
+    "--workers",
+    "1",
+    "--json",
+  ];
   return JSON.parse(nodeOnPi(args, machine));
 }
 
@@ -34,7 +47,7 @@ const ON_ALL = MACHINES.filter(({ cpu, node }) => ALL || (cpu === "cortex-a76" &
 function provesOnAll(checkpoint: string, pictures: string): void {
   it.each(ON_ALL)("is proven on $cpu in $node", { timeout: 120_000 }, (machine) => {
     const proof = verifyOnPi(checkpoint, pictures, machine);
-    expect(proof).toMatchObject({ proven: true, samples: 64, differences: [], missing: [] });
+    expect(proof).toMatchObject({ proven: true, samples: PICTURES, differences: [], missing: [] });
     expect(proof.sessions).toEqual(sessionsOf(machine.node));
   });
 }

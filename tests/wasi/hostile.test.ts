@@ -5,7 +5,8 @@ import { HEADER, HEADER_BYTES, OP_BYTES, PART_BYTES, TENSOR_BYTES } from "../../
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { convert } from "../../host/convert.ts";
-import { BlobError } from "../../host/errors.ts";
+import { BlobError, EngineError } from "../../host/errors.ts";
+import type { Program } from "../../host/program.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { ARRAYS, loadReference } from "../../host/session.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
@@ -112,7 +113,23 @@ describe.each(COMMANDS)("%s, in pieces and with failures", (name) => {
   });
 });
 
+/** A blob whose table of ports holds these, which the writer would refuse. */
+function withPorts(program: Program, { inputs, outputs }: Pick<Program, "inputs" | "outputs">): Uint8Array {
+  const blob = writeBlob(program);
+  const view = new DataView(blob.buffer);
+  const headBytes = view.getUint32(HEADER.headBytes, true);
+  const parts = view.getUint16(HEADER.partCount, true);
+  const at = HEADER_BYTES + PART_BYTES * parts + TENSOR_BYTES * program.tensors.length + OP_BYTES * program.ops.length;
+  blob.fill(0, at, headBytes);
+  view.setUint8(HEADER.inputCount, inputs.length);
+  view.setUint8(HEADER.outputCount, outputs.length);
+  for (const [i, tensor] of [...inputs, ...outputs].entries()) view.setUint16(at + 2 * i, tensor, true);
+  return seal(blob, headBytes, parts);
+}
+
 describe.each(COMMANDS)("%s, fed with", (name) => {
+  /** The builds read blobs with the same code; so the second one is fed a share. */
+  const share = name === COMMANDS[0] ? 1 : 10;
   const module = new WebAssembly.Module(readFileSync(commandPath(name)));
   const end = (blob: Uint8Array, input: Uint8Array = new Uint8Array(2000)) =>
     runFake(module, { args: ["tern-cli.wasm", "m.tern"], files: { "m.tern": blob }, input });
@@ -131,7 +148,12 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
     if (!program || !runs) return end(blob).code;
     const inputs = sampleInputs(program, rows);
     const { code, stdout } = end(blob, samplesOf(program, inputs, rows));
-    if (code === 0) expect(Buffer.compare(stdout, expectedOf(loadReference(blob), inputs, rows))).toBe(0);
+    if (code !== 0) return code;
+    try {
+      expect(Buffer.compare(stdout, expectedOf(loadReference(blob), inputs, rows))).toBe(0);
+    } catch (error) {
+      if (!(error instanceof EngineError && error.kind === "memory")) throw error; // more activations than a session takes
+    }
     return code;
   }
 
@@ -146,13 +168,13 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
     });
 
     it("every truncation, and bytes behind the end", () => {
-      for (let bytes = 0; bytes < blob.length; bytes++) expect(end(blob.slice(0, bytes)).code).toBe(CUT);
+      for (let bytes = 0; bytes < blob.length; bytes += share) expect(end(blob.slice(0, bytes)).code).toBe(CUT);
       expect(end(Uint8Array.of(...blob, 0)).code).toBe(CUT);
       expect(end(Uint8Array.of(...blob, ...new Uint8Array(16))).code).toBe(CUT);
     });
 
     it("every flipped bit", () => {
-      for (let bit = 0; bit < 8 * blob.length; bit++) {
+      for (let bit = 0; bit < 8 * blob.length; bit += share === 1 ? 1 : 11) {
         const { code } = end(blob.with(bit >> 3, blob[bit >> 3]! ^ (1 << (bit & 7))));
         const inSize = bit >= 8 * HEADER.totalBytes && bit < 8 * (HEADER.totalBytes + 4);
         const inHeadSize = bit >= 8 * HEADER.headBytes && bit < 8 * (HEADER.headBytes + 4);
@@ -179,7 +201,7 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
           const code = attack(seal(bytes, headBytes, parts));
           expect([0, ...REFUSED, ...BAD_INPUT]).toContain(code);
         }),
-        { numRuns: 500 },
+        { numRuns: 500 / share },
       );
     });
 
@@ -190,7 +212,7 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
           for (let i = headBytes; i < bytes.length; i++) bytes[i] = stream.next().value;
           expect([0, ...BAD_INPUT]).toContain(attack(seal(bytes, headBytes, parts)));
         }),
-        { numRuns: 30 },
+        { numRuns: 30 / share },
       );
     });
   });
@@ -224,9 +246,10 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
       { outputs: [0xffff] },
       { outputs: [count] },
     ]) {
-      const { code, stderr } = end(writeBlob({ ...program, ...ports }));
+      const { code, stderr } = end(withPorts(program, { ...program, ...ports }));
       expect([code, stderr]).toEqual([8, "m.tern: malformed, status 5\n"]);
     }
+    expect(end(withPorts(program, program)).code).toBe(0);
   });
 
   it("blobs that want more memory than there is", () => {

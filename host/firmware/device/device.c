@@ -23,15 +23,20 @@ static uint8_t request_type;
 static uint16_t request_sequence;
 static int is_busy; /* with a request: a fault belongs to it */
 
-static uint8_t answer[96]; /* of numbers; rows are sent from where they lie */
+/* Of numbers, and of texts that are multiples of 4; rows are sent from where they lie. */
+static uint8_t answer[96] __attribute__((aligned(4)));
 static uint32_t answer_bytes;
 
+/* Numbers of a payload or a header: each lies at a multiple of 4. */
 static uint32_t load32(const uint8_t *at) {
-  return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+  uint32_t number;
+  __builtin_memcpy(&number, __builtin_assume_aligned(at, sizeof number), sizeof number);
+  return number;
 }
 
 static void say(uint32_t number) {
-  for (uint32_t i = 0; i < 4; i++) answer[answer_bytes++] = (uint8_t)(number >> (8 * i));
+  __builtin_memcpy(__builtin_assume_aligned(answer + answer_bytes, sizeof number), &number, sizeof number);
+  answer_bytes += sizeof number;
 }
 
 static void say_text(const char *text, uint32_t bytes) {

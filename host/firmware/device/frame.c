@@ -7,7 +7,8 @@
 #include "device.h"
 #include "uart.h"
 
-static uint8_t buffer[FRAME_HEADER_BYTES + FRAME_PAYLOAD_BYTES + FRAME_CRC_BYTES];
+/* Payloads begin at a multiple of 4. */
+static uint8_t buffer[FRAME_HEADER_BYTES + FRAME_PAYLOAD_BYTES + FRAME_CRC_BYTES] __attribute__((aligned(4)));
 static uint32_t have; /* bytes received that are not worked off */
 static uint32_t done; /* of these, the frame that was returned last */
 

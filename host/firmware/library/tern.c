@@ -17,11 +17,24 @@
 
 static uint32_t planned;   /* bytes: linear memory, and the runtime's extra ones */
 static uint32_t head_at;   /* where the head lies in linear memory */
+static uint8_t *head;      /* the same place, of the instance that there is */
 static uint32_t open_rows; /* 0: no model is open */
 
-static uint32_t load16(const uint8_t *at) { return at[0] | (uint32_t)at[1] << 8; }
-static uint32_t load32(const uint8_t *at) { return load16(at) | load16(at + 2) << 16; }
-static const uint8_t *head(void) { return runtime_memory() + head_at; }
+/* Numbers of a blob are read as they lie: each at a multiple of its size, since a head begins at a multiple of 16. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "a blob's numbers are little-endian"
+#endif
+#define ALIGNED __attribute__((aligned(4)))
+static uint32_t load16(const uint8_t *at) {
+  uint16_t number;
+  __builtin_memcpy(&number, __builtin_assume_aligned(at, sizeof number), sizeof number);
+  return number;
+}
+static uint32_t load32(const uint8_t *at) {
+  uint32_t number;
+  __builtin_memcpy(&number, __builtin_assume_aligned(at, sizeof number), sizeof number);
+  return number;
+}
 
 static int trapped(enum runtime_trap trap) {
   open_rows = 0;
@@ -63,7 +76,7 @@ static int read_header(uint8_t header[HEADER_BYTES], uint32_t room) {
 }
 
 int tern_check_blob(uint32_t room) {
-  uint8_t header[HEADER_BYTES];
+  uint8_t header[HEADER_BYTES] ALIGNED;
   const int status = read_header(header, room);
   if (status) return status;
   int read;
@@ -76,7 +89,8 @@ int tern_check_blob(uint32_t room) {
 static int start(uint8_t *memory, uint32_t head_bytes) {
   const enum runtime_trap trap = runtime_start(memory, planned - runtime_extra_bytes);
   if (trap) return trapped(trap);
-  return board_weights_read(runtime_memory() + head_at, 0, head_bytes) ? TERN_READ_FAILED : TERN_OK;
+  head = runtime_memory() + head_at;
+  return board_weights_read(head, 0, head_bytes) ? TERN_READ_FAILED : TERN_OK;
 }
 
 /* Sets `planned`; whether it is no more than `bytes`. */
@@ -86,7 +100,7 @@ static int plan(uint64_t all, uint32_t bytes) {
 }
 
 int tern_plan(uint8_t *memory, uint32_t bytes, uint32_t rows) {
-  uint8_t header[HEADER_BYTES];
+  uint8_t header[HEADER_BYTES] ALIGNED;
   open_rows = 0;
   planned = 0;
   const int status = read_header(header, UINT32_MAX);
@@ -103,7 +117,7 @@ int tern_plan(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   const enum runtime_trap trap = runtime_call(RUNTIME_PLAN, arguments, &scratch);
   if (trap) return trapped(trap);
   if (scratch < 0) return -scratch;
-  const uint64_t arena = load32(head() + HEADER_ARENA_FIXED) + (uint64_t)load32(head() + HEADER_ARENA_PER_ROW) * rows;
+  const uint64_t arena = load32(head + HEADER_ARENA_FIXED) + (uint64_t)load32(head + HEADER_ARENA_PER_ROW) * rows;
   return plan(least + arena + (uint32_t)scratch, bytes) ? TERN_OK : TERN_OUT_OF_MEMORY;
 }
 
@@ -112,7 +126,7 @@ uint32_t tern_planned(void) { return planned; }
 int tern_open(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   int status = tern_plan(memory, bytes, rows);
   if (status) return status;
-  const uint32_t head_bytes = load32(head() + HEADER_HEAD_BYTES);
+  const uint32_t head_bytes = load32(head + HEADER_HEAD_BYTES);
   status = start(memory, head_bytes);
   if (status) return status;
 
@@ -126,20 +140,20 @@ int tern_open(uint8_t *memory, uint32_t bytes, uint32_t rows) {
 }
 
 static const uint8_t *tensor_record(uint32_t tensor) {
-  return head() + HEADER_BYTES + PART_BYTES * load16(head() + HEADER_PART_COUNT) + TENSOR_BYTES * tensor;
+  return head + HEADER_BYTES + PART_BYTES * load16(head + HEADER_PART_COUNT) + TENSOR_BYTES * tensor;
 }
 
 static const uint8_t *ports(void) {
-  return tensor_record(load16(head() + HEADER_TENSOR_COUNT)) + OP_BYTES * load16(head() + HEADER_OP_COUNT);
+  return tensor_record(load16(head + HEADER_TENSOR_COUNT)) + OP_BYTES * load16(head + HEADER_OP_COUNT);
 }
 
-static int has_tensor(uint32_t tensor) { return open_rows && tensor < load16(head() + HEADER_TENSOR_COUNT); }
+static int has_tensor(uint32_t tensor) { return open_rows && tensor < load16(head + HEADER_TENSOR_COUNT); }
 
 uint8_t *tern_tensor(uint32_t tensor, uint32_t rows) {
   if (!has_tensor(tensor) || rows - 1 >= open_rows) return 0;
   const uint8_t *record = tensor_record(tensor);
   const uint32_t at = load32(record + TENSOR_FIXED) + load32(record + TENSOR_PER_ROW) * rows;
-  return runtime_memory() + head_at + load32(head() + HEADER_HEAD_BYTES) + at;
+  return head + load32(head + HEADER_HEAD_BYTES) + at;
 }
 
 /* Without padding, at most 2^22; a dtype's half is log2 of an element's bits, which fill whole words. */
@@ -153,12 +167,12 @@ uint32_t tern_row_bytes(uint32_t tensor) { return has_tensor(tensor) ? (element_
 
 /* The tensor of an input or output; one that no model has where there is none. */
 static uint32_t input_tensor(uint32_t index) {
-  return open_rows && index < head()[HEADER_INPUT_COUNT] ? load16(ports() + 2 * index) : UINT32_MAX;
+  return open_rows && index < head[HEADER_INPUT_COUNT] ? load16(ports() + 2 * index) : UINT32_MAX;
 }
 
 static uint32_t output_tensor(uint32_t index) {
-  if (!open_rows || index >= head()[HEADER_OUTPUT_COUNT]) return UINT32_MAX;
-  return load16(ports() + 2 * (head()[HEADER_INPUT_COUNT] + index));
+  if (!open_rows || index >= head[HEADER_OUTPUT_COUNT]) return UINT32_MAX;
+  return load16(ports() + 2 * (head[HEADER_INPUT_COUNT] + index));
 }
 
 uint8_t *tern_input(uint32_t index, uint32_t rows) { return tern_tensor(input_tensor(index), rows); }
@@ -179,7 +193,7 @@ int tern_invoke(uint32_t first, uint32_t end, uint32_t rows) {
 int tern_run(uint32_t rows) {
   if (!open_rows) return TERN_NOT_OPEN;
   if (rows - 1 >= open_rows) return TERN_BAD_ROWS; /* also 0 rows */
-  const uint32_t ops = load16(head() + HEADER_OP_COUNT);
+  const uint32_t ops = load16(head + HEADER_OP_COUNT);
   int status = TERN_OK;
   for (uint32_t op = 0; op < ops && status == TERN_OK; op++) {
     board_feed_watchdog();
@@ -200,8 +214,8 @@ int tern_reset(void) {
 
 /* The record of the self-test; 0: there is none. */
 static const uint8_t *self_test_part(void) {
-  const uint8_t *part = head() + HEADER_BYTES;
-  for (uint32_t left = load16(head() + HEADER_PART_COUNT); left > 0; left--, part += PART_BYTES) {
+  const uint8_t *part = head + HEADER_BYTES;
+  for (uint32_t left = load16(head + HEADER_PART_COUNT); left > 0; left--, part += PART_BYTES) {
     if (load16(part + PART_KIND) == SELF_TEST_PART) return part;
   }
   return 0;
@@ -240,12 +254,12 @@ int tern_self_test(uint32_t *pairs, uint32_t *wrong) {
   if (!part) return TERN_OK;
   /* `open` has not looked at this part: neither at where it lies nor at what it says. */
   const uint32_t at = load32(part + PART_OFFSET), part_bytes = load32(part + PART_SIZE);
-  const uint32_t total = load32(head() + HEADER_TOTAL_BYTES);
-  uint8_t header[SELF_TEST_HEADER_BYTES];
+  const uint32_t total = load32(head + HEADER_TOTAL_BYTES);
+  uint8_t header[SELF_TEST_HEADER_BYTES] ALIGNED;
   if (at > total || part_bytes > total - at || part_bytes < sizeof header) return TERN_BAD_BLOB;
   if (board_weights_read(header, at, sizeof header)) return TERN_READ_FAILED;
-  const uint8_t *in = ports(), *out = in + 2 * head()[HEADER_INPUT_COUNT];
-  const uint32_t in_count = head()[HEADER_INPUT_COUNT], out_count = head()[HEADER_OUTPUT_COUNT];
+  const uint8_t *in = ports(), *out = in + 2 * head[HEADER_INPUT_COUNT];
+  const uint32_t in_count = head[HEADER_INPUT_COUNT], out_count = head[HEADER_OUTPUT_COUNT];
   const uint32_t in_bytes = rows_bytes(in, in_count), out_bytes = rows_bytes(out, out_count);
   const uint32_t count = load32(header);
   const uint64_t bytes = sizeof header + (uint64_t)count * (in_bytes + out_bytes);

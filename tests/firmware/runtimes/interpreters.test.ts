@@ -15,6 +15,7 @@ import { Random } from "../../graph/random.ts";
 import { lookup, programOf, requantize, smallLine, thresholds, weights } from "../../module/programs.ts";
 import { describeUnless } from "../../skip.ts";
 import { moduleNamed } from "../../variants.ts";
+import { ALL } from "../boards.ts";
 import {
   BOARDS,
   buildImage,
@@ -330,7 +331,7 @@ const rows: Row[] = [
     board: "microbit",
     module: "ternary_device",
     model: "tiledDigits",
-    stack: 2_050,
+    stack: 2_052,
     fills: true,
   },
   { interpreter: "wasm3", board: "microbit", module: "binary_device", model: "bits", stack: 1_900, fills: true },
@@ -358,31 +359,34 @@ const rows: Row[] = [
 const FLASH: Record<string, number> = { wasm3: 64 << 10, wamr: 90 << 10 };
 
 describeUnless(missingTool(), "interpreters on emulated boards", () => {
-  it.each(rows)("$interpreter on $board: $module runs $model as the reference does", async (row) => {
-    const { interpreter, board, module, model } = row;
-    const { poolBytes } = INTERPRETERS[interpreter]!.modules[module]!;
-    const image = await inferenceImage({ ...row, model: MODELS[model] }, poolBytes);
-    const { lines, code } = await runImage(board, image);
-    const stack = Number(lines.at(-1)!.replace("stack ", ""));
-    expect(lines.slice(0, -1)).toEqual(expectedLines(MODELS[model]));
-    expect(code).toBe(0);
-    expect(stack).toBeLessThanOrEqual(row.stack);
-    expect(image.code).toBeLessThanOrEqual(FLASH[interpreter]!);
-    expect(image.ram + stack).toBeLessThanOrEqual(BOARDS[board]!.ram[1]);
+  it.each(rows.filter(({ fills, board }) => ALL || (fills && board !== "mps2-an500")))(
+    "$interpreter on $board: $module runs $model as the reference does",
+    async (row) => {
+      const { interpreter, board, module, model } = row;
+      const { poolBytes } = INTERPRETERS[interpreter]!.modules[module]!;
+      const image = await inferenceImage({ ...row, model: MODELS[model] }, poolBytes);
+      const { lines, code } = await runImage(board, image);
+      const stack = Number(lines.at(-1)!.replace("stack ", ""));
+      expect(lines.slice(0, -1)).toEqual(expectedLines(MODELS[model]));
+      expect(code).toBe(0);
+      expect(stack).toBeLessThanOrEqual(row.stack);
+      expect(image.code).toBeLessThanOrEqual(FLASH[interpreter]!);
+      expect(image.ram + stack).toBeLessThanOrEqual(BOARDS[board]!.ram[1]);
 
-    if (!row.fills) return;
-    const small = await runImage(
-      board,
-      await inferenceImage({ ...row, model: MODELS[model] }, Math.floor((poolBytes * 0.97) / 8) * 8),
-    );
-    expect(small.lines.find((line) => line.includes("trap"))).toMatch(/trap 5$/);
-  });
+      if (!row.fills) return;
+      const small = await runImage(
+        board,
+        await inferenceImage({ ...row, model: MODELS[model] }, Math.floor((poolBytes * 0.97) / 8) * 8),
+      );
+      expect(small.lines.find((line) => line.includes("trap"))).toMatch(/trap 5$/);
+    },
+  );
 
   describe.each([
-    ["wasm3", "netduinoplus2"],
+    ...(ALL ? [["wasm3", "netduinoplus2"] as const] : []),
     ["wasm3", "microbit"],
     ["wamr", "netduinoplus2"],
-  ])("%s on %s", (interpreter, board) => {
+  ] as const)("%s on %s", (interpreter, board) => {
     /** The lines that traps.c prints. */
     const run = async (module: Uint8Array, ways = 0) => {
       const { poolBytes, stackBytes } = INTERPRETERS[interpreter]!.modules.ternary_device!;
@@ -405,7 +409,7 @@ describeUnless(missingTool(), "interpreters on emulated boards", () => {
 
 describeUnless(missingTool("cc"), "instructions of interpreters", () => {
   it.each([
-    { interpreter: "wasm3", module: "ternary_device", most: 620_000 },
+    { interpreter: "wasm3", module: "ternary_device", most: 610_000 },
     { interpreter: "wasm3", module: "scalar", most: 510_000 },
     { interpreter: "wamr", module: "ternary_device", most: 920_000 },
     { interpreter: "wamr", module: "scalar", most: 820_000 },
@@ -426,14 +430,15 @@ describeUnless(missingTool("cc"), "instructions of interpreters", () => {
   });
 });
 
+const MUTATIONS = ALL ? 5_000 : 1_000;
 describeUnless(missingTool("cc"), "wasm3 with sanitizers", () => {
   it("touches nothing that is not its own, whatever the module holds", async () => {
     const module = moduleNamed("ternary_device");
     const { blob } = tiledDigits;
     const sizes = { ...(await placesOf(module, blob)), RUNTIME_POOL_BYTES: 24_000, RUNTIME_STACK_BYTES: 2_000 };
-    const counts = await runOnHost("mutations.c", { ...sizes, MUTATIONS: 5_000 }, { module, blob });
+    const counts = await runOnHost("mutations.c", { ...sizes, MUTATIONS }, { module, blob });
     const [refused, trapped, ran, endless] = counts.match(/\d+/g)!.map(Number) as [number, number, number, number];
-    expect(refused + trapped + ran + endless).toBe(5_000);
+    expect(refused + trapped + ran + endless).toBe(MUTATIONS);
     expect(Math.min(refused, trapped, ran)).toBeGreaterThan(0);
   });
 });

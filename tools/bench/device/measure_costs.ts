@@ -135,19 +135,19 @@ async function countLast(
   const blob = writeBlob(program);
   if (needsMore(blob, features)) return undefined;
   await flash(blob);
+  const tensor = program.tensors[program.inputs[0]!]!;
+  const next = mulberry32(tensor.channels);
+  const row = Uint8Array.from({ length: rowStride(tensor) }, () => integer(next, 0, 255));
+  const end = program.ops.length;
   try {
     device.open(1);
+    device.write(program.inputs[0]!, 1, 0, row);
+    device.invoke(0, end, 1); // an interpreter translates what it runs
   } catch (error) {
     // too little RAM for the model, or, in an interpreter's pool, for the code that it has to translate
     if (error instanceof EngineError && (error.kind === "memory" || error.kind === "trap")) return undefined;
     throw error;
   }
-  const tensor = program.tensors[program.inputs[0]!]!;
-  const next = mulberry32(tensor.channels);
-  const row = Uint8Array.from({ length: rowStride(tensor) }, () => integer(next, 0, 255));
-  device.write(program.inputs[0]!, 1, 0, row);
-  const end = program.ops.length;
-  device.invoke(0, end, 1); // an interpreter translates what it runs
   return count(end - 1, end, 1) - count(end, end, 1);
 }
 
