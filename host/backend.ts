@@ -1,12 +1,12 @@
 import { checkInstance } from "./arguments.ts";
 import { type Features, hasPacking } from "./blob/features.ts";
 import { HEADER } from "./blob/layout.ts";
-import { elementBytes, rowStride } from "./blob/tensors.ts";
 import type { Engine, Instance } from "./engines/engine.ts";
 import { EngineError } from "./errors.ts";
 import { orderKey } from "./numbers/order.ts";
 import type { Program, Tensor } from "./program.ts";
 import { invoke } from "./reference/model.ts";
+import { elementBytes, rowStride } from "./shape.ts";
 import { statusText } from "./status.ts";
 
 /** Something that runs a program's ops: the module in an engine, or the reference. Tensors are (rows, channels), row-major. */

@@ -1,11 +1,11 @@
 import { type Backend, decodeRow, encodeRow } from "./backend.ts";
 import { readBlob } from "./blob/read.ts";
-import { elementBytes, rowStride } from "./blob/tensors.ts";
 import { type Device, openDevice, type Port } from "./engines/device.ts";
 import { EngineError, InputError } from "./errors.ts";
 import { statusText } from "./firmware/protocol.ts";
 import type { Program } from "./program.ts";
 import { Session } from "./session.ts";
+import { elementBytes, rowStride } from "./shape.ts";
 
 export interface DeviceLoadOptions {
   /** The blob in the device's flash; the host reads in it what tensors and numbers mean. */

@@ -2,10 +2,10 @@ import { moduleFeatures, planScratch } from "./backend.ts";
 import { missingPackings } from "./blob/features.ts";
 import { HEADER } from "./blob/layout.ts";
 import { readBlob } from "./blob/read.ts";
-import { elementBytes } from "./blob/tensors.ts";
 import type { Engine } from "./engines/engine.ts";
 import { EngineError } from "./errors.ts";
 import { inComment } from "./firmware/comment.ts";
+import { elementBytes } from "./shape.ts";
 
 /** RAM that a model takes on a device, in bytes, in the order in which it lies there: its weights are streamed. */
 export interface ModelMemory {

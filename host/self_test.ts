@@ -1,10 +1,10 @@
 import { checkSession } from "./arguments.ts";
 import { decodeRow, encodeRow, referenceBackend } from "./backend.ts";
-import { elementBytes } from "./blob/tensors.ts";
 import { fromOrderKey } from "./numbers/order.ts";
 import type { Program, SelfTest } from "./program.ts";
 import { sampleInputs } from "./sample.ts";
 import { ARRAYS, type InputRows, Session } from "./session.ts";
+import { elementBytes } from "./shape.ts";
 import { rowsWithin } from "./work.ts";
 
 /** Golden pairs that a blob carries for devices. */

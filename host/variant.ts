@@ -2,12 +2,12 @@ import { checkBytes, checkEngine, checkObject } from "./arguments.ts";
 import { moduleBackend, moduleFeatures, referenceBackend } from "./backend.ts";
 import { hasPacking } from "./blob/features.ts";
 import { WEIGHTS } from "./blob/pack/pack.ts";
-import { rowStride } from "./blob/tensors.ts";
 import { writeBlob } from "./blob/write.ts";
 import type { Engine } from "./engines/engine.ts";
 import { EngineError } from "./errors.ts";
 import { mulberry32, type Random } from "./numbers/random.ts";
 import type { ActivationDtype, Op, Program, Tensor, WeightDtype } from "./program.ts";
+import { rowStride } from "./shape.ts";
 
 /** Variants of the module (assembly/kernels/README.md), the fastest first. */
 export const VARIANTS = ["relaxed", "simd", "scalar"] as const;

@@ -1,8 +1,8 @@
 import { BlobError } from "../errors.ts";
 import { lifetimes } from "../lifetimes.ts";
 import type { Program } from "../program.ts";
+import { rowStride } from "../shape.ts";
 import { OP, OP_BYTES } from "./layout.ts";
-import { rowStride } from "./tensors.ts";
 
 /** Bytes of the blob at which its op and port tables begin. */
 export interface Tables {

@@ -4,6 +4,7 @@ import { Cursor } from "../cursor.ts";
 import { BlobError } from "../errors.ts";
 import { hasOwnShifts } from "../numbers/requantize.ts";
 import type { ActivationDtype, Op, Program, Requantize, Tensor, Thresholds, WeightDtype } from "../program.ts";
+import { elementBytes, rowStride } from "../shape.ts";
 import { checkArena } from "./arena.ts";
 import { decodeDescription } from "./description.ts";
 import {
@@ -31,7 +32,6 @@ import {
 } from "./layout.ts";
 import { packingOf, transposeBlocks, WEIGHTS } from "./pack/pack.ts";
 import { decodeSelfTest } from "./self_test.ts";
-import { elementBytes, rowStride } from "./tensors.ts";
 import { type Tiling, tilingOf } from "./tiles.ts";
 import { type Part as OptionalPart, writeBlob } from "./write.ts";
 

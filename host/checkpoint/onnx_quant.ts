@@ -97,7 +97,7 @@ export function linearQuantizer(call: Call, toVector: ToVector): IntQuantizer {
   const { scale, zero, stored } = linearOperands(call, toVector);
   const { bits, signed } = stored ?? { bits: 8, signed: false }; // uint8 where no zero point tells
   const most = call.inputs[0]?.kind === "constant" ? MAX_CONSTANT_BITS : MAX_ACTIVATION_BITS;
-  if (bits > most) throw new Refusal(`${bits} bits`, `zero points of at most ${most} bits, as int8 and uint8 have`);
+  if (bits > most) throw new Refusal(`${bits} bits`, `zero points of at most ${most} bits`);
   const quantizer: IntQuantizer = { kind: "int", scale, zero, bits, signed, narrow: false, rounding: "ROUND" };
   return zero.every((z) => z === 0) ? quantizer : { ...quantizer, roundsFirst: true };
 }

@@ -1,6 +1,6 @@
-import { rowStride, type Shape } from "../blob/tensors.ts";
 import { lifetimes } from "../lifetimes.ts";
 import type { Arena, Op, Tensor } from "../program.ts";
+import { rowStride, type Shape } from "../shape.ts";
 
 /**
  * Gives each tensor `perRow` bytes of the arena from the op that writes it to the last op that reads it: inputs from the

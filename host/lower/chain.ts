@@ -93,7 +93,8 @@ function spend({ links }: Chain, channels: readonly Bounds[], budget: Budget): v
 function charge(budget: Budget, applied: number, node: ElementNode, because: string): void {
   if (applied > budget.left) {
     const why = `${because}finding its steps in all channels takes up to ${applied} evaluations`;
-    throw unsupported(node, why, `at most ${budget.left}, by fewer channels, bits or nodes between quantizers`);
+    const fewer = "by fewer channels, fewer nodes between quantizers, or fewer bits, as from an 8- or 16-bit input";
+    throw unsupported(node, why, `at most ${budget.left}, ${fewer}`);
   }
   budget.left -= applied;
 }

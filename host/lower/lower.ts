@@ -1,4 +1,3 @@
-import type { Shape } from "../blob/tensors.ts";
 import { UnsupportedError } from "../errors.ts";
 import { checkGraph } from "../graph/check.ts";
 import { type Codes, type Form, forms } from "../graph/form.ts";
@@ -14,6 +13,7 @@ import type {
   TensorDescription,
   Thresholds,
 } from "../program.ts";
+import type { Shape } from "../shape.ts";
 import { planArena } from "./arena.ts";
 import { type Budget, type Chain, isUniform, lookupTable } from "./chain.ts";
 import { weightDtype } from "./dense.ts";

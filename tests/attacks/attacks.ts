@@ -47,7 +47,7 @@ const program = programOf(
 );
 const TENSORS = HEADER_BYTES + PART_BYTES;
 const OPS = TENSORS + 3 * TENSOR_BYTES;
-const PORTS = OPS + 2 * 32;
+const PORTS = OPS + 2 * OP_BYTES;
 
 function blob(change: (view: DataView) => void, from: Program = program): Uint8Array {
   const bytes = writeBlob(from);
@@ -292,7 +292,7 @@ const MODELS: Record<string, Attack> = {
   },
   "cycle.onnx": {
     about: "a node that waits for what it makes",
-    says: "no output depends on an input",
+    says: "not in topological order",
     make: () => onnx((graph) => graph.node![0]!.input!.splice(0, 1, "q")),
   },
   "index_negative.onnx": {

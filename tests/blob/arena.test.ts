@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
-import { rowStride } from "../../host/blob/tensors.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { BlobError } from "../../host/errors.ts";
 import { lifetimes } from "../../host/lifetimes.ts";
 import type { Op, Program, QuantizeOp } from "../../host/program.ts";
+import { rowStride } from "../../host/shape.ts";
 import { Random } from "../graph/random.ts";
 import { programOf, thresholds } from "../module/programs.ts";
 

@@ -25,12 +25,14 @@ import { UnsupportedError } from "../../host/errors.ts";
 interface Case {
   nodes: Draft<NodeProto>[];
   shape?: (number | string)[];
+  /** Type of the input, as in DATA_TYPE; f32 if not told. */
+  type?: number;
   options?: ConvertOptions;
 }
 
 const QONNX = "qonnx.custom_op.general";
 const CONSTANTS: Draft<TensorProto>[] = [
-  ...[0, 1, 2, 4, 9].map((x) => floatTensor(`f${x}`, [], [x])),
+  ...[0, 1, 2, 4, 9, 17].map((x) => floatTensor(`f${x}`, [], [x])),
   floatTensor("half", [], [0.5]),
   floatTensor("tiny", [], [1e-38]),
   floatTensor("minus", [], [-1]),
@@ -55,6 +57,7 @@ const CONSTANTS: Draft<TensorProto>[] = [
   int64Tensor("nine", [9], [-1, 3, 1, 1, 1, 1, 1, 1, 1]),
   byteTensor("int8", "INT8", [], [3]),
   { name: "int16", dims: [], data_type: DATA_TYPE.INT16, int32_data: [3] },
+  { name: "int32", dims: [], data_type: DATA_TYPE.INT32, int32_data: [3] },
   { name: "training", dims: [], data_type: DATA_TYPE.BOOL, int32_data: [1] },
 ];
 
@@ -70,8 +73,8 @@ const one = (opType: string, inputs: string[], attributes: Attributes = {}): Dra
 ];
 const bias = ["q", "f1", "f0", "f0", "f1"];
 
-function bytes({ nodes, shape = ["N", 3] }: Case): Uint8Array {
-  const input = [valueInfo("x", shape)];
+function bytes({ nodes, shape = ["N", 3], type }: Case): Uint8Array {
+  const input = [valueInfo("x", shape, type)];
   const graph = { name: "g", node: nodes, initializer: CONSTANTS, input, output: [valueInfo("y", [])] };
   return encodeModel(model(graph, { "": 13, [QONNX]: 1 }, { name: "tests", version: "1" }));
 }
@@ -189,6 +192,14 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     { nodes: one("Add", ["q", "pair"]) },
     { nodes: one("Add", ["q", "features"]) },
   ],
+  [
+    "a Cast to FLOAT before it",
+    { nodes: [node("Add", ["x", "int8"], "a"), quant("a", "y")], type: DATA_TYPE.INT8 },
+    {
+      nodes: [node("Cast", ["x"], "c", { to: 1n }), node("Add", ["c", "f1"], "a"), quant("a", "y")],
+      type: DATA_TYPE.INT8,
+    },
+  ],
   // onnx_call.ts
   [
     "the constant that results, stored in the file",
@@ -204,15 +215,15 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     { nodes: [quant("x", "y", "half", "f0", "f4", { rounding_mode: "HALF_UP" })] },
   ],
   ["integer zero points", { nodes: [quant("x", "y", "half", "half")] }, { nodes: [quant("x", "y", "half", "f1")] }],
-  ["1 to 8 bits, an integer", { nodes: [quant("x", "y", "half", "f0", "f9")] }, { nodes: [quant("x", "y")] }],
+  ["1 to 16 bits, an integer", { nodes: [quant("x", "y", "half", "f0", "f17")] }, { nodes: [quant("x", "y")] }],
   [
     "BipolarQuant, or zero point 0 and scale > 0",
     { nodes: [quant("x", "y", "minus", "f0", "f1")] },
     { nodes: [node("BipolarQuant", ["x", "minus"], "y", {}, QONNX)] },
   ],
   [
-    "zero points of at most 8 bits, as int8 and uint8 have",
-    { nodes: [node("QuantizeLinear", ["x", "half", "int16"], "y")] },
+    "zero points of at most 16 bits",
+    { nodes: [node("QuantizeLinear", ["x", "half", "int32"], "y")] },
     { nodes: [node("QuantizeLinear", ["x", "half", "int8"], "y")] },
   ],
   [
@@ -313,6 +324,12 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     { nodes: [q, node("Relu", ["q"], "r"), node("Softmax", ["r"], "y")] },
   ],
   // lower/
+  ["at most 8 bits, in it", { nodes: [quant("x", "y", "half", "f0", "f9")] }, { nodes: [quant("x", "y")] }],
+  [
+    "in a quantizer behind it, before the layer",
+    { nodes: [node("QuantizeLinear", ["x", "half", "int16"], "y")] },
+    { nodes: [node("QuantizeLinear", ["x", "half", "int16"], "c"), quant("c", "y")] },
+  ],
   [
     "scores as output, without argmax",
     { nodes: [q, matMul("q", "w", "m"), node("Relu", ["m"], "r"), node("ArgMax", ["r"], "y", { axis: 1n })] },

@@ -7,6 +7,9 @@ import { type AttributeProto, decodeModel, encodeModel } from "../../host/checkp
 import { TernError } from "../../host/errors.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { randomOnnx } from "../random_graph.ts";
+import { seedCount } from "../seeds.ts";
+
+const FILES = seedCount(2000);
 
 /** Small, yet with every kind of message, typed and raw tensors, the shape idiom and a folded transpose. */
 const SMALL = encodeModel(
@@ -79,14 +82,14 @@ it("random bytes are survived, alone and spliced into random graphs", () => {
       }
       survives(bytes, `seed ${seed}`);
     }),
-    { numRuns: 300 },
+    { numRuns: seedCount(300) },
   );
 });
 
 it("well-formed files that make no sense are survived", () => {
   const SIZES = [0, 1, -1, 2, 3, 9, 2 ** 20, 2 ** 31, 2 ** 40, 2 ** 53, 2 ** 63];
   const OPERATORS = Object.keys(OPS);
-  for (let seed = 0; seed < 2000; seed++) {
+  for (let seed = 0; seed < FILES; seed++) {
     const next = mulberry32(seed);
     const pick = <T>(choices: readonly T[]): T => choices[Math.floor(next() * choices.length)]!;
     const file = decodeModel(seed % 4 === 0 ? SMALL : randomOnnx(seed % 40));

@@ -7,10 +7,11 @@ import type { Op, Program } from "../../host/program.ts";
 import { sampleInputs } from "../../host/sample.ts";
 import { type Difference, verify } from "../../host/verify.ts";
 import { randomOnnx, randomPlainOnnx } from "../random_graph.ts";
+import { seedCount } from "../seeds.ts";
 import { disposeAll, openSessions } from "../sessions.ts";
 
-const SEEDS = 340;
-const PLAIN_SEEDS = 60;
+const SEEDS = seedCount(340);
+const PLAIN_SEEDS = seedCount(60);
 const DTYPES: InputDtype[] = ["u8", "i8", "i16", "f32"];
 /** The least input, the greatest, and random ones. */
 const ROWS = 10;

@@ -15,6 +15,7 @@ import { describeEngines } from "../engines.ts";
 import { Random } from "../graph/random.ts";
 import { elements, programOf, thresholds, weights } from "../module/programs.ts";
 import { randomOnnx } from "../random_graph.ts";
+import { seedCount } from "../seeds.ts";
 import { disposeAll, openSessions } from "../sessions.ts";
 import { accepts, moduleNamed, packingsOf, VARIANTS } from "../variants.ts";
 
@@ -23,7 +24,7 @@ const packings = ({ ops }: Program) => ops.flatMap((op) => (op.kind === "dense" 
 
 describe.each(NAMES)("a blob for %s", (target) => {
   it("is that of any, repacked", async () => {
-    for (const file of [DIGITS, ...Array.from({ length: 30 }, (_, seed) => randomOnnx(seed))]) {
+    for (const file of [DIGITS, ...Array.from({ length: seedCount(30) }, (_, seed) => randomOnnx(seed))]) {
       const { blob, weights } = await convert(file, { target });
       const any = await convert(file);
       expect(Buffer.compare(blob, repack(any.blob, target))).toBe(0);

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rowStride, type Shape } from "../../host/blob/tensors.ts";
 import { lifetimes } from "../../host/lifetimes.ts";
 import { planArena } from "../../host/lower/arena.ts";
 import type { ActivationDtype, Op } from "../../host/program.ts";
+import { rowStride, type Shape } from "../../host/shape.ts";
 
 /** Ops matter to the plan only by what they read and write. */
 const op = (input: number, output: number): Op => ({ kind: "argmax", input, output });

@@ -4,6 +4,7 @@ import { UnsupportedError } from "../../host/errors.ts";
 import type { InputDtype } from "../../host/lower/input.ts";
 import type { Elements } from "../../host/reference/model.ts";
 import { Random, randomGraph } from "../graph/random.ts";
+import { seedCount } from "../seeds.ts";
 import { expectAgreement } from "./agree.ts";
 
 const ROWS = 256;
@@ -25,6 +26,8 @@ function elements(dtype: InputDtype, count: number, random: Random): Elements {
   }
 }
 
+const RUNS = seedCount(300);
+
 it.each(["u8", "i8", "i16", "f32"] as const)("a program computes what its graph does, %s inputs", (dtype) => {
   let converted = 0;
   const seeds = fc.integer();
@@ -40,7 +43,7 @@ it.each(["u8", "i8", "i16", "f32"] as const)("a program computes what its graph 
         if (!(error instanceof UnsupportedError)) throw error;
       }
     }),
-    { numRuns: 300 },
+    { numRuns: RUNS },
   );
-  expect(converted).toBeGreaterThan(150);
+  expect(converted).toBeGreaterThan(RUNS / 2);
 });

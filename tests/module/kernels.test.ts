@@ -1,17 +1,20 @@
 import { expect, it } from "vitest";
 import { PACKING } from "../../host/blob/layout.ts";
 import { packedBytes, packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
-import { rowStride } from "../../host/blob/tensors.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
 import type { ActivationDtype, Op, PackingName, WeightDtype } from "../../host/program.ts";
+import { rowStride } from "../../host/shape.ts";
 import { Random } from "../graph/random.ts";
+import { ALL_SEEDS } from "../seeds.ts";
 import { describeModules, packingsOf } from "../variants.ts";
 import { expectReference } from "./agree.ts";
 import { machine, seal } from "./machine.ts";
 import { elements, inputsOf, programOf, RANGE, WEIGHT_DTYPES, weights } from "./programs.ts";
 
 /** One lane; the words of 10, 16, 32 (and 4, 8) lanes, two and four of them, and each side of those edges; many. */
-const INPUTS = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1024];
+const INPUTS = ALL_SEEDS
+  ? [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1024]
+  : [1, 3, 4, 7, 9, 16, 17, 33, 65, 129, 1024];
 const OUTPUTS = [1, 3, 8, 9, 17];
 
 /** Rows one at a time, and by panels: of two, of blocks of 64, and each side of those edges. */

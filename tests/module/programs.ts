@@ -1,6 +1,5 @@
 import { encodeRow, referenceBackend } from "../../host/backend.ts";
 import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
-import { elementBytes, rowStride } from "../../host/blob/tensors.ts";
 import { type Line, requantizeOf } from "../../host/numbers/requantize.ts";
 import type {
   ActivationDtype,
@@ -16,6 +15,7 @@ import type {
   Thresholds,
   WeightDtype,
 } from "../../host/program.ts";
+import { elementBytes, rowStride } from "../../host/shape.ts";
 import type { Random } from "../graph/random.ts";
 
 export const INT32_MIN = -(2 ** 31);

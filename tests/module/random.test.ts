@@ -5,11 +5,13 @@ import { UnsupportedError } from "../../host/errors.ts";
 import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
+import { seedCount } from "../seeds.ts";
 import { describeModules, packingsOf } from "../variants.ts";
 import { expectReference } from "./agree.ts";
 import { elements, randomProgram } from "./programs.ts";
 
-const GRAPHS = 120;
+const PROGRAMS = seedCount(200);
+const GRAPHS = seedCount(120);
 
 /** The program of a graph; undefined where lowering refuses it, which lowering's own tests judge. */
 function lowered(seed: number, options: LowerOptions): Lowered | undefined {
@@ -26,7 +28,7 @@ describeModules("random programs", (engine, module) => {
     ["all ops in one call", false],
     ["one call per op", true],
   ])("%s", async (_, oneByOne) => {
-    for (let seed = 0; seed < 200; seed++) {
+    for (let seed = 0; seed < PROGRAMS; seed++) {
       const random = new Random(seed);
       const program = randomProgram(random, packingsOf(module));
       const { dtype, channels } = program.tensors[0]!;

@@ -14,7 +14,7 @@ import { fuelOf } from "./digest.ts";
 import { piFound, reference } from "./hosts.ts";
 
 // Golden digests: the sha256 (digest.ts) of what the reference answers to the cases of cases.ts. Every place must give the same.
-// `npx vitest run tests/same_bits -u` writes them, and the README's table of the places, anew.
+// `npx vitest run tests/same_bits -u` writes them, and the table of the places in docs/same_bits.md, anew.
 
 /** All cases everywhere: `npm run test:engines`. */
 const ALL = process.env.TERN_ENGINES === "all";
@@ -33,12 +33,12 @@ describeWith([TFC, MNIST_IMAGES], "golden digests", () => {
     await expect(`${JSON.stringify(digests, null, 2)}\n`).toMatchFileSnapshot(FILE);
   });
 
-  it("are listed in the README, with the places that give them", async () => {
-    const readme = read("README.md");
+  it("are listed in docs/same_bits.md, with the places that give them", async () => {
+    const places = read("docs/same_bits.md");
     const [start, end] = ["<!-- same bits: tests/same_bits -->\n", "<!-- end -->"];
-    const [from, to] = [readme.indexOf(start) + start.length, readme.indexOf(end)];
-    const page = `${readme.slice(0, from)}\n${(await table()).join("\n")}\n\n${readme.slice(to)}`;
-    await expect(page).toMatchFileSnapshot(join(PROJECT, "README.md"));
+    const [from, to] = [places.indexOf(start) + start.length, places.indexOf(end)];
+    const page = `${places.slice(0, from)}\n${(await table()).join("\n")}\n\n${places.slice(to)}`;
+    await expect(page).toMatchFileSnapshot(join(PROJECT, "docs/same_bits.md"));
   });
 });
 

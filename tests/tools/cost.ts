@@ -6,8 +6,8 @@ import type { Ended } from "./tern.ts";
 
 const CLI = join(PROJECT, "dist", "tools", "cli.js");
 
-/** Prints, as its last line of stderr, what the process has used: seconds of processor time, and megabytes at most. */
-const REPORT = `process.on("exit", () => {
+/** Prints, as its last line of stderr, what the process has used: seconds of processor time, and megabytes at most. A worker prints nothing. */
+const REPORT = `if (require("node:worker_threads").isMainThread) process.on("exit", () => {
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
   require("node:fs").writeSync(2, "\\n" + (userCPUTime + systemCPUTime) / 1e6 + " " + maxRSS / 1024);
 });`;

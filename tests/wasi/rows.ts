@@ -1,7 +1,7 @@
 import { encodeRow } from "../../host/backend.ts";
-import { elementBytes } from "../../host/blob/tensors.ts";
 import type { Program } from "../../host/program.ts";
 import type { InputRows, Session } from "../../host/session.ts";
+import { elementBytes } from "../../host/shape.ts";
 
 /** Samples as the command takes them: one row of each input after another. */
 export function samplesOf(program: Program, inputs: readonly InputRows[], rows: number): Uint8Array {

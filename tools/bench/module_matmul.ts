@@ -2,10 +2,10 @@ import { BLOB_AT, decodeRow, moduleFeatures, planScratch } from "../../host/back
 import { packedBytes, packingOf } from "../../host/blob/pack/pack.ts";
 import { repackForModule } from "../../host/blob/repack.ts";
 import { FASTEST } from "../../host/blob/targets.ts";
-import { rowStride } from "../../host/blob/tensors.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { EngineError } from "../../host/errors.ts";
 import type { DenseOp, Program, Tensor } from "../../host/program.ts";
+import { rowStride } from "../../host/shape.ts";
 import { STATUS } from "../../host/status.ts";
 import type { Runner } from "../runners.ts";
 import type { Activation } from "./activations.ts";

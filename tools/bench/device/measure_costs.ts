@@ -1,6 +1,5 @@
 import { moduleFeatures } from "../../../host/backend.ts";
 import { type Features, needsMore } from "../../../host/blob/features.ts";
-import { rowStride } from "../../../host/blob/tensors.ts";
 import { writeBlob } from "../../../host/blob/write.ts";
 import { termsOf } from "../../../host/cost.ts";
 import { EngineError } from "../../../host/errors.ts";
@@ -21,6 +20,7 @@ import type {
   Thresholds,
   WeightDtype,
 } from "../../../host/program.ts";
+import { rowStride } from "../../../host/shape.ts";
 import { type CountedBoard, startCounted } from "./counted_board.ts";
 import { leastSquares } from "./least_squares.ts";
 

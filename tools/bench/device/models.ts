@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readBlob } from "../../../host/blob/read.ts";
-import { rowStride } from "../../../host/blob/tensors.ts";
 import { writeBlob } from "../../../host/blob/write.ts";
 import { packageRoot } from "../../../host/engines/package_root.ts";
 import { EngineError } from "../../../host/errors.ts";
@@ -9,6 +8,7 @@ import { convert, sampleInputs } from "../../../host/index.ts";
 import { mulberry32, type Random } from "../../../host/numbers/random.ts";
 import { requantizeOf } from "../../../host/numbers/requantize.ts";
 import type { ActivationDtype, DenseOp, Program, Requantize, Tensor, Thresholds } from "../../../host/program.ts";
+import { rowStride } from "../../../host/shape.ts";
 import { readFile } from "../../files.ts";
 import { randomMlp } from "../random_mlp.ts";
 

@@ -1,0 +1,25 @@
+import type { ActivationDtype, Tensor } from "./program.ts";
+
+/** What tells the bytes of a row. */
+export type Shape = Pick<Tensor, "dtype" | "height" | "width" | "channels">;
+
+/** Rows begin at multiples of so many bytes, the width of a vector register. */
+const ROW_ALIGNMENT = 16;
+
+/** Bytes of an element; those of a position of bits are whole words. */
+const ELEMENT_BYTES: Record<Exclude<ActivationDtype, "bit">, number> = { u8: 1, i8: 1, i16: 2, i32: 4, f32: 4 };
+
+/** Bytes of a position's elements. */
+export function positionBytes({ dtype, channels }: Pick<Shape, "dtype" | "channels">): number {
+  return dtype === "bit" ? 4 * Math.ceil(channels / 32) : channels * ELEMENT_BYTES[dtype];
+}
+
+/** Bytes of a row's positions, without padding. */
+export function elementBytes(shape: Shape): number {
+  return shape.height * shape.width * positionBytes(shape);
+}
+
+/** Bytes from one row to the next. */
+export function rowStride(shape: Shape): number {
+  return Math.ceil(elementBytes(shape) / ROW_ALIGNMENT) * ROW_ALIGNMENT;
+}
