@@ -14,7 +14,7 @@ import { scratch } from "../tools/tern.ts";
 
 const { put } = scratch();
 
-/** Quantizers of `channels` u8 elements, one behind the other and back, with so many thresholds that all channels share. */
+/** Quantizers of `channels` u8 elements, one behind the other, with so many thresholds that all channels share. */
 function slow(channels: number, count: number, ops: number, maxRows = 1): Program {
   const bytes = Math.ceil(channels / 16) * 16;
   const tensor = (perRow: number): Tensor => ({ dtype: "u8", height: 1, width: 1, channels, fixed: 0, perRow });
@@ -31,10 +31,10 @@ function slow(channels: number, count: number, ops: number, maxRows = 1): Progra
     modelVersion: 1,
     maxRows,
     arena: { fixed: 0, perRow: 2 * bytes },
-    tensors: [tensor(0), tensor(bytes)],
-    ops: Array.from({ length: ops }, (_, i): Op => ({ kind: "quantize", input: i % 2, output: 1 - (i % 2), post })),
+    tensors: Array.from({ length: ops + 1 }, (_, i) => tensor((i % 2) * bytes)),
+    ops: Array.from({ length: ops }, (_, i): Op => ({ kind: "quantize", input: i, output: i + 1, post })),
     inputs: [0],
-    outputs: [ops % 2],
+    outputs: [ops],
   };
 }
 

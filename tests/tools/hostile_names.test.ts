@@ -4,7 +4,7 @@ import { convert } from "../../host/convert.ts";
 import { escapeText } from "../../host/printable.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { projectFiles, read } from "../house/project_files.ts";
-import { DIGITS, scratch, smallCheckpoint, tern, ternWith } from "./tern.ts";
+import { DIGITS, scratch, smallCheckpoint, ternHere, ternWith } from "./tern.ts";
 
 /** Steers a terminal in every way that there is, and pretends lines of ours. */
 const MARK = "\u001b[31m\u009b2J\u0007\u007f\r\nPROVEN\u202e\u200b\u2028\ufeff\u{e0041}";
@@ -65,11 +65,11 @@ describe("no command prints a control character of an input", () => {
     ...eachFile("run", model),
     ...eachFile("verify", model),
     ...eachFile("eval", model, "--images", samples, "--labels"),
-  ])("%j", (...args) => {
-    const { stdout, stderr } = tern(...args);
+  ])("%j", async (...args) => {
+    const { stdout, stderr } = await ternHere(...args);
     expectPrintable(stdout);
     expectPrintable(stderr);
-    if (args.length > 1 && !stderr) expectPrintable(tern(...args, "--json").stdout);
+    if (args.length > 1 && !stderr) expectPrintable((await ternHere(...args, "--json")).stdout);
   });
 
   it("and colours of ours survive", () => {
