@@ -48,7 +48,7 @@ describe("no command prints a control character of an input", () => {
     ["run", index, samples, "--profile"],
     ["run", model, samples, "-o", none, "--profile"],
     ["eval", model, "--images", samples, "--labels", labels],
-    ["verify", model, checkpoint],
+    ["verify", model, checkpoint, "--limit", "2"],
     ["verify", model, refused],
     ["verify", model, DIGITS],
     ["fit", named],
@@ -62,9 +62,14 @@ describe("no command prints a control character of an input", () => {
     ["inspect", model, MARK],
     ["inspect", model, `--${MARK}`],
     ...eachFile("inspect"),
-    ...eachFile("run", model),
-    ...eachFile("verify", model),
-    ...eachFile("eval", model, "--images", samples, "--labels"),
+    ["run", model, checkpoint],
+    ["run", model, bad],
+    ["run", model, none],
+    ["verify", model, model],
+    ["verify", model, bad],
+    ["verify", model, none],
+    ["eval", model, "--images", samples, "--labels", bad],
+    ["eval", model, "--images", samples, "--labels", none],
   ])("%j", async (...args) => {
     const { stdout, stderr } = await ternHere(...args);
     expectPrintable(stdout);
@@ -83,5 +88,5 @@ it("prints in one place", () => {
   const printers = projectFiles()
     .filter((file) => /^(host|tools)\/.*\.ts$/.test(file) && !/^tools\/(bench|train)\//.test(file))
     .filter((file) => /\bconsole\.|\b(stdout|stderr)\.write\(/.test(read(file)));
-  expect(printers).toEqual(["tools/terminal/print.ts"]);
+  expect(printers).toEqual(["tools/stdio.ts", "tools/terminal/print.ts"]); // the first, the bytes of files
 });
