@@ -111,7 +111,7 @@ describe("any number of workers ends with the same error", () => {
     [
       "elements of another type",
       writeNpy({ shape: [640, 256], dtype: "i8", data: new Int8Array(640 * 256) }),
-      "found Int8Array, expected u8 or f32",
+      "elements are i8, expected u8 (x = e / 255) or f32 (real numbers)",
     ],
   ])("%s", async (_, bytes, message) => {
     const labels = put("zeros.npy", writeNpy({ shape: [640], dtype: "u8", data: new Uint8Array(640) }));
