@@ -168,11 +168,11 @@ describe("tern run", () => {
       return Array.from(readScores("out.npy").data);
     };
     const i8 = writeNpy({ shape: [4], dtype: "i8", data: Int8Array.of(1, 2, 3, 0) });
-    expect(scoresOf(await blob("i8.tern", "i8", "1/1"), i8)).toEqual([0, 5, 2]);
+    expect(await scoresOf(await blob("i8.tern", "i8", "1/1"), i8)).toEqual([0, 5, 2]);
     const i16 = writeNpy({ shape: [4], dtype: "i16", data: Int16Array.of(100, 200, 300, 0) });
-    expect(scoresOf(await blob("i16.tern", "i16", "1/100"), i16)).toEqual([0, 5, 2]);
+    expect(await scoresOf(await blob("i16.tern", "i16", "1/100"), i16)).toEqual([0, 5, 2]);
     const u8 = writeNpy({ shape: [4], dtype: "u8", data: Uint8Array.of(1, 2, 3, 0) });
-    expect(scoresOf(await blob("f32.tern", "f32"), u8)).toEqual([0, 5, 2]);
+    expect(await scoresOf(await blob("f32.tern", "f32"), u8)).toEqual([0, 5, 2]);
   });
 
   const npy = (shape: number[], data: Float32Array) => writeNpy({ shape, dtype: "f32", data });
