@@ -16,9 +16,14 @@ function fail(name: string, value: unknown, expected: string): never {
   throw new InputError(`${name}: found ${kindOf(value)}, expected ${expected}`);
 }
 
+/** Whether a value is a typed array of this name, of this realm or another: a frame's, a VM's. `instanceof` knows only its own. */
+function isTyped(value: unknown, name: string): value is Uint8Array {
+  return ArrayBuffer.isView(value) && (value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] === name;
+}
+
 /** Bytes that are there: those of a buffer that was sent to another thread are not. */
 export function checkBytes(name: string, value: unknown): asserts value is Uint8Array {
-  if (!(value instanceof Uint8Array)) fail(name, value, "a Uint8Array");
+  if (!isTyped(value, "Uint8Array")) fail(name, value, "a Uint8Array");
   if (value.length === 0 && isDetached(value)) throw new InputError(`${name}: the bytes were sent away (detached)`);
 }
 
@@ -90,8 +95,8 @@ export function checkSession(name: string, value: unknown): void {
 
 /** Elements of an input: numbers in a typed array that is there. */
 export function checkElements(name: string, value: unknown): void {
-  const isNumbers = ArrayBuffer.isView(value) && !(value instanceof DataView) && !(value instanceof BigInt64Array);
-  if (!isNumbers || value instanceof BigUint64Array) fail(name, value, "a typed array");
+  const others = ["DataView", "BigInt64Array", "BigUint64Array"];
+  if (!ArrayBuffer.isView(value) || others.some((other) => isTyped(value, other))) fail(name, value, "a typed array");
 }
 
 const ACTIVATIONS = ["bit", "u8", "i8", "i16", "i32", "f32"];
@@ -123,11 +128,11 @@ export function checkProgram(value: unknown): void {
     index(`${name}.output`, op.output);
     if (op.kind === "dense") {
       checkOneOf(`${name}.dtype`, op.dtype, WEIGHTS);
-      if (!(op.weights instanceof Int8Array)) fail(`${name}.weights`, op.weights, "an Int8Array");
+      if (!isTyped(op.weights, "Int8Array")) fail(`${name}.weights`, op.weights, "an Int8Array");
     }
     if (op.kind === "quantize" || op.post !== undefined) checkPost(`${name}.post`, op.post);
     if (op.scores !== undefined)
-      checkArrays(`${name}.scores`, op.scores, { multiplier: Int32Array, offset: BigInt64Array });
+      checkArrays(`${name}.scores`, op.scores, { multiplier: "Int32Array", offset: "BigInt64Array" });
   });
   if (value.description !== undefined) checkObject("program.description", value.description);
   if (value.selfTest !== undefined) {
@@ -140,16 +145,15 @@ export function checkProgram(value: unknown): void {
 function checkPost(name: string, post: unknown): void {
   checkObject(name, post);
   checkOneOf(`${name}.kind`, post.kind, ["thresholds", "requantize", "lookup"]);
-  if (post.kind === "thresholds") checkArrays(name, post, { base: Int16Array, ups: Uint16Array, steps: Int32Array });
-  if (post.kind === "lookup") checkArrays(name, post, { table: Int16Array });
+  if (post.kind === "thresholds")
+    checkArrays(name, post, { base: "Int16Array", ups: "Uint16Array", steps: "Int32Array" });
+  if (post.kind === "lookup") checkArrays(name, post, { table: "Int16Array" });
 }
 
-type ArrayType = abstract new (...args: never[]) => object;
-
-function checkArrays(name: string, value: unknown, fields: Record<string, ArrayType>): void {
+function checkArrays(name: string, value: unknown, fields: Record<string, string>): void {
   checkObject(name, value);
   for (const [field, type] of Object.entries(fields)) {
-    if (!(value[field] instanceof type)) fail(`${name}.${field}`, value[field], `an ${type.name}`);
+    if (!isTyped(value[field], type)) fail(`${name}.${field}`, value[field], `an ${type}`);
   }
 }
 

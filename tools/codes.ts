@@ -19,7 +19,7 @@ const WASI = "exit code of tern-cli.wasm";
 
 type Entry = [code: number, means: string, todo: string, name?: string];
 
-/** Exit codes of the command line (tools/cli.ts). */
+/** Exit codes of the command line (tools/command_line.ts). */
 const COMMAND_CODES: Entry[] = [
   [0, "the command did what it was asked", "nothing"],
   [

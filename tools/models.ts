@@ -1,5 +1,6 @@
 import { BlobError, CheckpointError, GraphError, InputError, UnsupportedError } from "../host/errors.ts";
 import { BLOB, fileKind, ONNX } from "../host/file_kind.ts";
+import { escapeText } from "../host/printable.ts";
 import { readFile } from "./files.ts";
 import { nameOf } from "./stdio.ts";
 
@@ -23,7 +24,7 @@ export async function namingFiles<T>(
     const ofCheckpoint =
       error instanceof CheckpointError || error instanceof UnsupportedError || error instanceof GraphError;
     const path = error instanceof BlobError ? files.model : ofCheckpoint ? files.checkpoint : undefined;
-    if (path !== undefined) (error as Error).message = `${nameOf(path)}: ${(error as Error).message}`;
+    if (path !== undefined) (error as Error).message = `${escapeText(nameOf(path))}: ${(error as Error).message}`;
     throw error;
   }
 }

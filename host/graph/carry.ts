@@ -13,7 +13,7 @@ export interface Affine {
   offset: Float64Array;
 }
 
-export const NO_OFFSET = Float64Array.of(0);
+export const NO_OFFSET: Float64Array = Float64Array.of(0);
 
 /** A step behind codes that have an offset; undefined where it does more than scale all of them alike and add constants. */
 export function affineOf(step: Step, offset: Float64Array): Affine | undefined {

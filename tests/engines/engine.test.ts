@@ -244,8 +244,8 @@ function suite(engine: Engine, { countsFuel, limitsMemory }: Row): void {
     const instance = await engine.instantiate(ADD, options(65536));
     instance.dispose();
     instance.dispose();
-    await expectFailure("memory", "disposed", () => instance.call("add", 1, 2));
-    await expectFailure("memory", "disposed", () => instance.memory());
+    await expectFailure("state", "disposed", () => instance.call("add", 1, 2));
+    await expectFailure("state", "disposed", () => instance.memory());
   });
 
   it("frees what it takes: 1000 instances", async () => {

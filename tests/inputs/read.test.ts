@@ -42,11 +42,11 @@ describe("readInput", () => {
 
   it("refuses other files", () => {
     const expected = "expected a .npy, idx or PNG file, or one of these in gzip";
-    expect(() => readInput(new Uint8Array(0), "a")).toThrow(new InputError(`a: empty, ${expected}`));
+    expect(() => readInput(new Uint8Array(0), "a")).toThrow(new InputError(`a: is an empty file, ${expected}`));
     const text = new TextEncoder().encode("P5 28 28 255");
     expect(() => readInput(text, "a")).toThrow(new InputError(`a: begins with 50 35 20 32 38 20 32 38, ${expected}`));
     expect(() => readInput(gzipSync(text), "a")).toThrow(`a (unzipped): begins with 50 35`);
-    expect(() => readInput(gzipSync(gzipSync(IDX)), "a")).toThrow(`a (unzipped): begins with 1f 8b`);
+    expect(() => readInput(gzipSync(gzipSync(IDX)), "a")).toThrow(`a (unzipped): is a gzip archive, ${expected}`);
   });
 
   describe.each(Object.entries(FILES))("hostile %s", (_, bytes) => {

@@ -2,22 +2,22 @@ import { describe, expect, it } from "vitest";
 import { VERSION } from "../../host/version.ts";
 import { COMMAND_NAMES, findCommand } from "../../tools/commands.ts";
 import { checkArguments, formatUsage } from "../../tools/usage.ts";
-import { scratch, tern, ternWith } from "./tern.ts";
+import { scratch, ternHere, ternWith } from "./tern.ts";
 
 const COMMANDS = COMMAND_NAMES;
 const { put, path } = scratch();
 
 describe("tern", () => {
-  it.each(["version", "--version", "-v"])("says its version: %s", (word) => {
-    expect(tern(word)).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: "" });
+  it.each(["version", "--version", "-v"])("says its version: %s", async (word) => {
+    expect(await ternHere(word)).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: "" });
   });
 
-  it("lists its commands", () => {
-    const { code, stdout } = tern("help");
+  it("lists its commands", async () => {
+    const { code, stdout } = await ternHere("help");
     expect(code).toBe(0);
-    for (const option of ["--help", "-h"]) expect(tern(option).stdout).toBe(stdout);
+    for (const option of ["--help", "-h"]) expect((await ternHere(option)).stdout).toBe(stdout);
     for (const name of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
-    expect(tern()).toMatchObject({
+    expect(await ternHere()).toMatchObject({
       code: 2,
       stdout: "",
       stderr: expect.stringContaining("usage: npx littletern COMMAND"),
@@ -44,14 +44,14 @@ describe("tern", () => {
     expect(behind.slice(0, behind.indexOf("--", 2)).replaceAll(/\s+/g, " ")).toContain(values);
   });
 
-  it("says it at every way to ask", () => {
-    const help = tern("help", "run");
+  it("says it at every way to ask", async () => {
+    const help = await ternHere("help", "run");
     expect(help).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("usage: npx littletern run") });
     for (const args of [
       ["run", "--help"],
       ["run", "a", "-h"],
     ])
-      expect(tern(...args)).toEqual(help);
+      expect(await ternHere(...args)).toEqual(help);
   });
 
   it.each(COMMANDS)("has an example of %s that its own arguments accept", async (name) => {
@@ -87,9 +87,15 @@ describe("tern", () => {
     [["convert", "a"], "missing option --out"],
     [["convert", "a", "-o"], "Option '-o, --out <value>' argument missing"],
     [["convert", "a", "-o", "b", "--input", "u16"], '--input "u16", expected one of u8, i8, i16, f32'],
-    [["convert", "a", "-o", "b", "--input-scale", "1/0"], 'scale "1/0", expected a number other than 0 or a quotient'],
-    [["convert", "a", "-o", "b", "--mean", "0.5,x"], 'mean "x", expected a number, or one for each channel'],
-    [["convert", "a", "-o", "b", "--std", ""], 'deviation "", expected a number'],
+    [
+      ["convert", "a", "-o", "b", "--input-scale", "1/0"],
+      '--input-scale, --mean and --std: scale "1/0", expected a number other than 0 or a quotient',
+    ],
+    [
+      ["convert", "a", "-o", "b", "--mean", "0.5,x"],
+      '--input-scale, --mean and --std: mean "x", expected a number, or one for each channel',
+    ],
+    [["convert", "a", "-o", "b", "--std", ""], '--input-scale, --mean and --std: deviation "", expected a number'],
     [["convert", "a", "-o", "b", "--max-rows", "0"], '--max-rows "0", expected a whole number from 1 to 1048576'],
     [["convert", "a", "-o", "b", "--model-version", "1.5"], '--model-version "1.5", expected a whole number'],
     [["convert", "a", "-o", "b", "--input-quant", "bits=8"], "the scale is no positive number"],
@@ -106,8 +112,8 @@ describe("tern", () => {
     [["run", "a", "b", "-o", "b"], "--out is the input itself"],
     [["eval", "a", "--images", "b"], "missing option --labels"],
     [["verify", "a", "b", "--limit", "many"], '--limit "many", expected a whole number'],
-  ])("refuses %j as wrong usage", (args, message) => {
-    const { code, stdout, stderr } = tern(...args);
+  ])("refuses %j as wrong usage", async (args, message) => {
+    const { code, stdout, stderr } = await ternHere(...args);
     expect(stderr).toContain(`tern: ${message}`.replace("tern: the scale", "the scale"));
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -122,8 +128,8 @@ describe("tern", () => {
       "blob, byte ",
     ],
     ["an empty file", put("empty", ""), "is an empty file, expected a blob of Little Tern"],
-  ])("says in one line what is wrong with %s", (_, file, message) => {
-    const { code, stdout, stderr } = tern("inspect", file);
+  ])("says in one line what is wrong with %s", async (_, file, message) => {
+    const { code, stdout, stderr } = await ternHere("inspect", file);
     expect(stderr).toMatch(/^tern: [^\n]*\n$/);
     expect(stderr).toContain(message);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });

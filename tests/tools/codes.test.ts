@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { CODES } from "../../tools/codes.ts";
 import { ABI, projectText, tableRows } from "../blob/spec.ts";
-import { tern } from "./tern.ts";
+import { ternHere } from "./tern.ts";
 
 const codesOf = (of: RegExp) => CODES.filter((entry) => of.test(entry.of)).map(({ code }) => code);
 
@@ -21,22 +21,22 @@ it("explains every exit code of tern-cli.wasm", () => {
 });
 
 it("explains every exit code of the command line", () => {
-  const named = projectText("tools/cli.ts").matchAll(/^const [A-Z_]+ = (\d+);$/gm);
+  const named = projectText("tools/command_line.ts").matchAll(/^(?:export )?const [A-Z_]+ = (\d+);$/gm);
   expect(codesOf(/of littletern/)).toEqual([0, ...Array.from(named, ([, code]) => Number(code))]);
 });
 
-it("says all meanings of a number, and what to do; or the one of a name", () => {
-  const { code, stdout } = tern("explain", "9");
+it("says all meanings of a number, and what to do; or the one of a name", async () => {
+  const { code, stdout } = await ternHere("explain", "9");
   expect(code).toBe(0);
   expect(stdout).toMatch(/^status of the module .* 9, Unsupported\n {2}The blob has an op/);
   expect(stdout).toContain("\n  To do: pack it for what runs it, `npx littletern repack --for any` fits");
   expect(stdout).toContain("\nexit code of tern-cli.wasm 9\n");
-  const [named, ...more] = JSON.parse(tern("explain", "badchecksum", "--json").stdout);
+  const [named, ...more] = JSON.parse((await ternHere("explain", "badchecksum", "--json")).stdout);
   expect([named.code, named.name, more]).toEqual([4, "BadChecksum", []]);
 });
 
-it("says that there is no such code", () => {
-  const { code, stderr } = tern("explain", "BadChecksun");
+it("says that there is no such code", async () => {
+  const { code, stderr } = await ternHere("explain", "BadChecksun");
   expect(stderr).toContain('"BadChecksun" is no code of Little Tern, did you mean "BadChecksum"?');
   expect(code).toBe(1);
 });

@@ -2,14 +2,14 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { allCommands, COMMAND_NAMES } from "../../tools/commands.ts";
 import { SHELLS, type Shell } from "../../tools/completion.ts";
-import { scratch, tern } from "./tern.ts";
+import { scratch, ternHere } from "./tern.ts";
 
 const { put } = scratch();
 const commands = await allCommands();
 const has = (shell: string) => spawnSync(shell, ["--version"]).status === 0;
 
-it.each(Object.keys(SHELLS) as Shell[])("prints the script for %s", (shell) => {
-  expect(tern("completion", shell)).toEqual({ code: 0, stderr: "", stdout: `${SHELLS[shell](commands)}\n` });
+it.each(Object.keys(SHELLS) as Shell[])("prints the script for %s", async (shell) => {
+  expect(await ternHere("completion", shell)).toEqual({ code: 0, stderr: "", stdout: `${SHELLS[shell](commands)}\n` });
 });
 
 it.each(Object.keys(SHELLS) as Shell[])("names every command and option for %s", (shell) => {
@@ -41,7 +41,7 @@ describe.runIf(has("bash"))("in bash", () => {
   it("completes commands, options and values, and leaves files to the shell", () => {
     expect(offered("")).toEqual(COMMAND_NAMES);
     expect(offered("ins")).toEqual(["inspect"]);
-    expect(offered("convert", "--in")).toEqual(["--input", "--input-quant"]);
+    expect(offered("convert", "--in")).toEqual(["--input", "--input-scale", "--input-quant"]);
     expect(offered("convert", "x.onnx", "--for", "s")).toEqual(["storage"]);
     expect(offered("run", "--engine", "r")).toEqual(["reference"]);
     expect(offered("firmware", "--board", "m")).toEqual(["microbit", "mps2-an500"]);

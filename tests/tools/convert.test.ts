@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { DIGITS, digitsBlob, scratch, smallCheckpoint, tern } from "./tern.ts";
+import { DIGITS, digitsBlob, scratch, smallCheckpoint, ternHere } from "./tern.ts";
 
 const { folder, path, put } = scratch();
 
 describe("tern convert", () => {
   it("writes a blob and says what it found and made", async () => {
     const out = path("digits.tern");
-    const { code, stdout, stderr } = tern("convert", DIGITS, "-o", out);
+    const { code, stdout, stderr } = await ternHere("convert", DIGITS, "-o", out);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(new Uint8Array(readFileSync(out))).toEqual(await digitsBlob());
     for (const line of [
@@ -22,8 +22,8 @@ describe("tern convert", () => {
     expect(stdout).toContain(`flash    ${readFileSync(out).length.toLocaleString("en")} bytes: head `);
   });
 
-  it("prints JSON", () => {
-    const { code, stdout } = tern("convert", DIGITS, "-o", path("json.tern"), "--json");
+  it("prints JSON", async () => {
+    const { code, stdout } = await ternHere("convert", DIGITS, "-o", path("json.tern"), "--json");
     expect(code).toBe(0);
     const { weights, blobBytes, macs, notes } = JSON.parse(stdout);
     expect(weights.map(({ dtype }: { dtype: string }) => dtype)).toEqual(["ternary", "ternary", "ternary"]);
@@ -34,7 +34,7 @@ describe("tern convert", () => {
     });
   });
 
-  it("hands all options on", () => {
+  it("hands all options on", async () => {
     const out = path("options.tern");
     const options = [
       "--name",
@@ -53,21 +53,31 @@ describe("tern convert", () => {
       "3",
     ];
     expect(
-      tern("convert", put("small.onnx", smallCheckpoint("scores")), "-o", out, ...options, "--classes", "a, b,c").code,
+      (
+        await ternHere(
+          "convert",
+          put("small.onnx", smallCheckpoint("scores")),
+          "-o",
+          out,
+          ...options,
+          "--classes",
+          "a, b,c",
+        )
+      ).code,
     ).toBe(0);
-    const inspection = JSON.parse(tern("inspect", out, "--json").stdout);
+    const inspection = JSON.parse((await ternHere("inspect", out, "--json")).stdout);
     expect(inspection).toMatchObject({ name: "sea bird", modelVersion: 7, maxRows: 3 });
     expect(inspection.inputs[0].unit).toEqual({ multiply: [1], divide: [4], mean: [2], std: [0.5] });
     expect(inspection.inputs[0].basis).toBe("declared");
     expect(inspection.outputs[0].classes).toEqual(["a", "b", "c"]);
-    expect(tern("inspect", out).stdout).toContain(
+    expect((await ternHere("inspect", out)).stdout).toContain(
       "input    x [4]: i16, x = (e / 4 − 2) / 0.5 (declared)\noutput   sums [3]: scores from i32 sums; a, b, c\n",
     );
   });
 
-  it("replaces an existing file", () => {
+  it("replaces an existing file", async () => {
     const out = put("old.tern", "old");
-    expect(tern("convert", DIGITS, "-o", out).code).toBe(0);
+    expect((await ternHere("convert", DIGITS, "-o", out)).code).toBe(0);
     expect(readFileSync(out).length).toBeGreaterThan(1000);
     expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
@@ -90,9 +100,9 @@ describe("tern convert", () => {
       ["--classes", "a,b,c,d"],
       /found 4 class names, expected 3/,
     ],
-  ])("refuses %s and leaves the old output as it was", (_, checkpoint, options, message) => {
+  ])("refuses %s and leaves the old output as it was", async (_, checkpoint, options, message) => {
     const out = put("kept.tern", "old");
-    const { code, stdout, stderr } = tern("convert", put("bad.onnx", checkpoint), "-o", out, ...options);
+    const { code, stdout, stderr } = await ternHere("convert", put("bad.onnx", checkpoint), "-o", out, ...options);
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/^ +at /m);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
@@ -102,14 +112,14 @@ describe("tern convert", () => {
   it.each([
     ["a folder that is not there", "nowhere/out.tern", "no such file or folder"],
     ["a folder", ".", "is a directory"],
-  ])("cannot write into %s", (_, name, message) => {
-    const { code, stdout, stderr } = tern("convert", DIGITS, "-o", path(name));
+  ])("cannot write into %s", async (_, name, message) => {
+    const { code, stdout, stderr } = await ternHere("convert", DIGITS, "-o", path(name));
     expect(stderr).toContain(message);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   });
 
-  it.runIf(existsSync("/dev/full"))("says that a disk is full", () => {
-    expect(tern("convert", DIGITS, "-o", "/dev/full")).toMatchObject({
+  it.runIf(existsSync("/dev/full"))("says that a disk is full", async () => {
+    expect(await ternHere("convert", DIGITS, "-o", "/dev/full")).toMatchObject({
       code: 1,
       stderr: "tern: /dev/full: cannot be written: no space left on the disk\n",
     });

@@ -4,7 +4,7 @@ import { encodeModel } from "../../host/checkpoint/onnx_proto.ts";
 import { convert } from "../../host/convert.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { describeWith, MNIST_IMAGES, MNIST_LABELS, TFC } from "../data.ts";
-import { digitsBlob, IMAGES, LABELS, scratch, smallBlob, TEN, tern } from "./tern.ts";
+import { digitsBlob, IMAGES, LABELS, scratch, smallBlob, TEN, ternHere } from "./tern.ts";
 
 const { path, put } = scratch();
 const model = put("digits.tern", await digitsBlob());
@@ -14,19 +14,23 @@ function labels(...data: number[]): string {
 }
 
 describe("tern eval", () => {
-  it("counts right answers and mistakes", () => {
-    const { code, stdout, stderr } = tern("eval", model, "--images", IMAGES, "--labels", LABELS);
+  it("counts right answers and mistakes", async () => {
+    const { code, stdout, stderr } = await ternHere("eval", model, "--images", IMAGES, "--labels", LABELS);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^100\.00 % right: 1,000 of 1,000, in \d+\.\d\d s, [\d,]+ samples a second\n/);
+    expect(stdout).toMatch(
+      /^images-idx3-ubyte.gz: pixels p, x = p \/ 255 \(read\)\n100\.00 % right: 1,000 of 1,000, in \d+\.\d\d s, [\d,]+ samples a second\n/,
+    );
     expect(stdout).toContain("\n        9    ·    ·    ·    ·    ·    ·    ·    ·    ·  100\n");
   });
 
-  it("prints JSON, for the first samples only", () => {
+  it("prints JSON, for the first samples only", async () => {
     const wrong = labels(0, 1, 2, 3, 4, 5, 6, 9, 8, 7); // 7 and 9 changed places
-    const all = JSON.parse(tern("eval", model, "--images", TEN, "--labels", wrong, "--json").stdout);
+    const all = JSON.parse((await ternHere("eval", model, "--images", TEN, "--labels", wrong, "--json")).stdout);
     expect(all).toMatchObject({ samples: 10, right: 8, accuracy: 0.8 });
     expect([all.confusion[9][7], all.confusion[7][9], all.confusion[7][7]]).toEqual([1, 1, 0]);
-    const some = JSON.parse(tern("eval", model, "--images", TEN, "--labels", wrong, "--json", "--limit", "8").stdout);
+    const some = JSON.parse(
+      (await ternHere("eval", model, "--images", TEN, "--labels", wrong, "--json", "--limit", "8")).stdout,
+    );
     expect(some).toMatchObject({ samples: 8, right: 7 });
   });
 
@@ -36,8 +40,8 @@ describe("tern eval", () => {
       "x.npy",
       writeNpy({ shape: [2, 4], dtype: "f32", data: Float32Array.of(1, 2, 3, 0, 0, -1, 0, 0) }),
     );
-    const { stdout } = tern("eval", index, "--images", images, "--labels", labels(1, 1));
-    expect(stdout).toMatch(/^50\.00 % right: 1 of 2/);
+    const { stdout } = await ternHere("eval", index, "--images", images, "--labels", labels(1, 1));
+    expect(stdout).toMatch(/^50\.00 % right: 1 of 2/m);
     expect(stdout).toContain(`
 is \\ said  crow  gull  tern
      crow     ·     ·     ·
@@ -56,20 +60,20 @@ is \\ said  crow  gull  tern
     ["a negative class", () => labels(-1, 1, 2, 3, 4, 5, 6, 7, 8, 9), "label -1 of sample 0, expected 0 to 9"],
     ["pictures as labels", () => TEN, "expected one for each of 10 samples"],
     ["no labels", () => path("none"), "no such file"],
-  ])("refuses %s", (_, file, message) => {
-    const { code, stdout, stderr } = tern("eval", model, "--images", TEN, "--labels", file());
+  ])("refuses %s", async (_, file, message) => {
+    const { code, stdout, stderr } = await ternHere("eval", model, "--images", TEN, "--labels", file());
     expect(stderr).toContain(message);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   });
 });
 
 describeWith([TFC, MNIST_IMAGES, MNIST_LABELS], "a published checkpoint", () => {
-  it("is right on 92.96 % of the official MNIST test, and proven on its first 500", () => {
+  it("is right on 92.96 % of the official MNIST test, and proven on its first 500", async () => {
     const tfc = path("tfc.tern");
-    expect(tern("convert", TFC, "-o", tfc).code).toBe(0);
-    const { stdout } = tern("eval", tfc, "--images", MNIST_IMAGES, "--labels", MNIST_LABELS);
-    expect(stdout).toMatch(/^92\.96 % right: 9,296 of 10,000/);
-    const { code } = tern("verify", tfc, TFC, "--inputs", MNIST_IMAGES, "--limit", "500");
+    expect((await ternHere("convert", TFC, "-o", tfc)).code).toBe(0);
+    const { stdout } = await ternHere("eval", tfc, "--images", MNIST_IMAGES, "--labels", MNIST_LABELS);
+    expect(stdout).toMatch(/^92\.96 % right: 9,296 of 10,000/m);
+    const { code } = await ternHere("verify", tfc, TFC, "--inputs", MNIST_IMAGES, "--limit", "500");
     expect(code).toBe(0);
   });
 });
@@ -104,13 +108,13 @@ describe("tern eval of one output", () => {
   const images = put("signs.npy", writeNpy({ shape: [4, 4], dtype: "f32", data: SIGNS }));
   const evaluated = async (end: "sum" | "sign", ...classes: string[]) => {
     const { blob } = await convert(oneOutput(end), classes.length > 0 ? { classes } : {});
-    return tern("eval", put(`${end}.tern`, blob), "--images", images, "--labels", labels(1, 0, 1, 1));
+    return await ternHere("eval", put(`${end}.tern`, blob), "--images", images, "--labels", labels(1, 0, 1, 1));
   };
 
   it.each(["sum", "sign"] as const)("takes the sign of a %s as the class, 0 as 1, and says so", async (end) => {
     const { code, stdout, stderr } = await evaluated(end);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^75\.00 % right: 3 of 4/);
+    expect(stdout).toMatch(/^75\.00 % right: 3 of 4/m);
     expect(stdout).toContain(`\nclass 1 where output "${end === "sum" ? "sum" : "y"}" is at least 0, else class 0\n`);
     expect(stdout).toContain("is \\ said  0  1\n        0  1  ·\n        1  1  2\n");
   });
@@ -122,7 +126,7 @@ describe("tern eval of one output", () => {
 
   it("refuses one score that is never negative", async () => {
     const unsigned = put("unsigned.tern", (await convert(oneOutput("unsigned"))).blob);
-    const { code, stderr } = tern("eval", unsigned, "--images", images, "--labels", labels(1, 0, 1, 1));
+    const { code, stderr } = await ternHere("eval", unsigned, "--images", images, "--labels", labels(1, 0, 1, 1));
     expect(stderr).toContain('output "y" is one score, at least 0: its sign tells no class');
     expect(code).toBe(1);
   });
@@ -135,7 +139,7 @@ describe("tern eval of several outputs", () => {
   );
   const run = async (...args: string[]) => {
     const both = put("both.tern", await smallBlob("both"));
-    return tern("eval", both, "--images", images, "--labels", labels(1, 1), ...args);
+    return await ternHere("eval", both, "--images", images, "--labels", labels(1, 1), ...args);
   };
 
   it("asks which", async () => {

@@ -4,7 +4,7 @@ import { convert } from "../../host/convert.ts";
 import { escapeText } from "../../host/printable.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { projectFiles, read } from "../house/project_files.ts";
-import { DIGITS, scratch, smallCheckpoint, tern, ternWith } from "./tern.ts";
+import { DIGITS, scratch, smallCheckpoint, ternHere, ternWith } from "./tern.ts";
 
 /** Steers a terminal in every way that there is, and pretends lines of ours. */
 const MARK = "\u001b[31m\u009b2J\u0007\u007f\r\nPROVEN\u202e\u200b\u2028\ufeff\u{e0041}";
@@ -48,7 +48,7 @@ describe("no command prints a control character of an input", () => {
     ["run", index, samples, "--profile"],
     ["run", model, samples, "-o", none, "--profile"],
     ["eval", model, "--images", samples, "--labels", labels],
-    ["verify", model, checkpoint],
+    ["verify", model, checkpoint, "--limit", "2"],
     ["verify", model, refused],
     ["verify", model, DIGITS],
     ["fit", named],
@@ -62,14 +62,19 @@ describe("no command prints a control character of an input", () => {
     ["inspect", model, MARK],
     ["inspect", model, `--${MARK}`],
     ...eachFile("inspect"),
-    ...eachFile("run", model),
-    ...eachFile("verify", model),
-    ...eachFile("eval", model, "--images", samples, "--labels"),
-  ])("%j", (...args) => {
-    const { stdout, stderr } = tern(...args);
+    ["run", model, checkpoint],
+    ["run", model, bad],
+    ["run", model, none],
+    ["verify", model, model],
+    ["verify", model, bad],
+    ["verify", model, none],
+    ["eval", model, "--images", samples, "--labels", bad],
+    ["eval", model, "--images", samples, "--labels", none],
+  ])("%j", async (...args) => {
+    const { stdout, stderr } = await ternHere(...args);
     expectPrintable(stdout);
     expectPrintable(stderr);
-    if (args.length > 1 && !stderr) expectPrintable(tern(...args, "--json").stdout);
+    if (args.length > 1 && !stderr) expectPrintable((await ternHere(...args, "--json")).stdout);
   });
 
   it("and colours of ours survive", () => {
@@ -83,5 +88,5 @@ it("prints in one place", () => {
   const printers = projectFiles()
     .filter((file) => /^(host|tools)\/.*\.ts$/.test(file) && !/^tools\/(bench|train)\//.test(file))
     .filter((file) => /\bconsole\.|\b(stdout|stderr)\.write\(/.test(read(file)));
-  expect(printers).toEqual(["tools/terminal/print.ts"]);
+  expect(printers).toEqual(["tools/stdio.ts", "tools/terminal/print.ts"]); // the first, the bytes of files
 });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { DIGITS, digitsBlob, scratch, tern } from "./tern.ts";
+import { DIGITS, digitsBlob, scratch, ternHere } from "./tern.ts";
 
 const { put } = scratch();
 const blob = await digitsBlob();
@@ -9,8 +9,8 @@ const model = put("digits.tern", blob);
 const sha256 = createHash("sha256").update(readFileSync(DIGITS)).digest("hex");
 
 describe("tern inspect", () => {
-  it("shows model, layers and memory on 80 columns", () => {
-    const { code, stdout, stderr } = tern("inspect", model);
+  it("shows model, layers and memory on 80 columns", async () => {
+    const { code, stdout, stderr } = await ternHere("inspect", model);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const line of [
       `sha256   ${sha256}`,
@@ -25,8 +25,8 @@ describe("tern inspect", () => {
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
-  it("prints JSON, with sums that add up", () => {
-    const { code, stdout } = tern("inspect", model, "--json");
+  it("prints JSON, with sums that add up", async () => {
+    const { code, stdout } = await ternHere("inspect", model, "--json");
     expect(code).toBe(0);
     const { layers, macs, memory, blobBytes, headBytes, arena, source } = JSON.parse(stdout);
     expect(blobBytes).toBe(blob.length);

@@ -80,7 +80,8 @@ it.each(["an ONNX file", "a blob of Little Tern", "JSON text"] as const)("names 
 
 describe("fileKind", () => {
   it("tells every ONNX file of the project by its first bytes", () => {
-    const files = projectFiles().filter((file) => file.endsWith(".onnx"));
+    const crafted = "tests/attacks/files/"; // some of which are no ONNX at all
+    const files = projectFiles().filter((file) => file.endsWith(".onnx") && !file.startsWith(crafted));
     expect(files.length).toBeGreaterThan(20);
     for (const file of files)
       expect([file, fileKind(readBytes(file).subarray(0, KIND_BYTES))]).toEqual([file, "an ONNX file"]);

@@ -8,7 +8,7 @@ import { writeNpy } from "../../tools/inputs/npy.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { ENGINES } from "../engines.ts";
 import { idat, ihdr, png } from "../inputs/png.ts";
-import { digitsBlob, IMAGES, scratch, smallBlob, smallCheckpoint, TEN, tern } from "./tern.ts";
+import { digitsBlob, IMAGES, scratch, smallBlob, smallCheckpoint, TEN, ternHere } from "./tern.ts";
 
 const { path, put } = scratch();
 const model = put("digits.tern", await digitsBlob());
@@ -33,8 +33,8 @@ describe("tern run", () => {
       it.skip(`writes the reference's scores: ${engine}, ${way} (${missing})`, () => {});
       continue;
     }
-    it(`writes the reference's scores: ${engine}, ${way}`, () => {
-      const { code, stdout, stderr } = tern(
+    it(`writes the reference's scores: ${engine}, ${way}`, async () => {
+      const { code, stdout, stderr } = await ternHere(
         "run",
         model,
         TEN,
@@ -51,8 +51,8 @@ describe("tern run", () => {
     });
   }
 
-  it("draws every row and its scores", () => {
-    const { code, stdout } = tern("run", model, TEN);
+  it("draws every row and its scores", async () => {
+    const { code, stdout } = await ternHere("run", model, TEN);
     expect(code).toBe(0);
     for (const [row, block] of stdout
       .split(/^row \d\n/m)
@@ -65,15 +65,15 @@ describe("tern run", () => {
     expect(stdout).toMatch(/\n10 rows in v8, [\d.e+]+ ms\n$/);
   });
 
-  it("shows ten rows of many, or all", () => {
-    const some = tern("run", model, IMAGES).stdout;
+  it("shows ten rows of many, or all", async () => {
+    const some = (await ternHere("run", model, IMAGES)).stdout;
     expect(some.match(/^row \d+$/gm)).toHaveLength(10);
     expect(some).toMatch(/\n990 more rows: --all shows them\n1,000 rows in v8, .* m?s\n$/);
-    expect(tern("run", model, IMAGES, "--all").stdout.match(/^row \d+$/gm)).toHaveLength(1000);
+    expect((await ternHere("run", model, IMAGES, "--all")).stdout.match(/^row \d+$/gm)).toHaveLength(1000);
   });
 
-  it("shows where the time goes", () => {
-    const { code, stdout } = tern("run", model, TEN, "--profile", "-o", path("profiled.npy"));
+  it("shows where the time goes", async () => {
+    const { code, stdout } = await ternHere("run", model, TEN, "--profile", "-o", path("profiled.npy"));
     expect(code).toBe(0);
     const [head, ...lines] = stdout.split("\n").slice(1, 6); // what follows says what was repacked, and written
     expect(head).toMatch(/^op, 10 rows +ms +share +MACs +MACs per second$/);
@@ -81,8 +81,8 @@ describe("tern run", () => {
     expect(lines[3]).toMatch(/^all +\d+\.\d{3} +100\.0 % +211,200/);
   });
 
-  it("prints JSON", () => {
-    const { code, stdout } = tern("run", model, TEN, "--json", "--profile");
+  it("prints JSON", async () => {
+    const { code, stdout } = await ternHere("run", model, TEN, "--json", "--profile");
     expect(code).toBe(0);
     const { engine, rows, outputs, profile } = JSON.parse(stdout);
     expect({ engine, rows, name: outputs[0].name, shape: outputs[0].shape }).toEqual({
@@ -95,7 +95,7 @@ describe("tern run", () => {
     expect(profile).toHaveLength(3);
   });
 
-  it("reads one sample without a batch axis, and PNG pictures in grey and in colour", () => {
+  it("reads one sample without a batch axis, and PNG pictures in grey and in colour", async () => {
     const pixels = ten.data.subarray(3 * 256, 4 * 256) as Uint8Array;
     const rows = (samples: number) =>
       Array.from({ length: 16 }, (_, y) => [
@@ -112,9 +112,9 @@ describe("tern run", () => {
       ),
     ];
     for (const file of files) {
-      expect(tern("run", model, file, "-o", path("one.npy")).code).toBe(0);
+      expect((await ternHere("run", model, file, "-o", path("one.npy"))).code).toBe(0);
       expect(readScores("one.npy")).toMatchObject({ shape: [1, 10], data: expected.slice(30, 40) });
-      expect(tern("run", model, file).stdout).toMatch(/^.{16}.* 3 +\d+\.\d{3} {2}#{40} <$/m);
+      expect((await ternHere("run", model, file)).stdout).toMatch(/^.{16}.* 3 +\d+\.\d{3} {2}#{40} <$/m);
     }
   });
 
@@ -126,13 +126,15 @@ describe("tern run", () => {
     // x / 0.5 · w, with columns (1, 1, −1, 1), (0, 1, 1, −1) and (−1, 0, 1, 1)
     const sums = [0, 5, 2, -1, -1, 0];
     const run = async (end: "scores" | "codes" | "index") => {
-      expect(tern("run", put(`${end}.tern`, await smallBlob(end)), batch, "-o", path(`${end}.npy`)).code).toBe(0);
+      expect(
+        (await ternHere("run", put(`${end}.tern`, await smallBlob(end)), batch, "-o", path(`${end}.npy`))).code,
+      ).toBe(0);
       return readScores(`${end}.npy`);
     };
     expect(await run("scores")).toMatchObject({ shape: [2, 3], dtype: "f32", data: Float32Array.from(sums) });
     expect(await run("codes")).toMatchObject({ shape: [2, 3], dtype: "i8", data: Int8Array.of(0, 7, 4, -2, -2, 0) });
     expect(await run("index")).toMatchObject({ shape: [2], dtype: "i32", data: Int32Array.of(1, 2) });
-    expect(tern("run", path("index.tern"), batch).stdout).toMatch(
+    expect((await ternHere("run", path("index.tern"), batch)).stdout).toMatch(
       /^batch.npy: real numbers\nrow 0\nclass 1\n\nrow 1\nclass 2\n\n2 rows in v8, [\d.e+]+ ms\n$/,
     );
   });
@@ -140,10 +142,10 @@ describe("tern run", () => {
   it("writes and shows several outputs", async () => {
     const both = put("both.tern", await smallBlob("both"));
     const sample = put("sample.npy", writeNpy({ shape: [4], dtype: "f32", data: Float32Array.of(1, 2, 3, 0) }));
-    expect(tern("run", both, sample, "-o", path("both.npy")).code).toBe(0);
+    expect((await ternHere("run", both, sample, "-o", path("both.npy"))).code).toBe(0);
     expect(readScores("both.0.npy")).toMatchObject({ shape: [1, 3], dtype: "f32", data: Float32Array.of(0, 5, 2) });
     expect(readScores("both.1.npy")).toMatchObject({ shape: [1, 3], dtype: "i8", data: Int8Array.of(0, 7, 4) });
-    expect(tern("run", both, sample).stdout).toMatch(
+    expect((await ternHere("run", both, sample)).stdout).toMatch(
       /^sample.npy: real numbers\nsums:\n0 .*\n1 .*<\n2 .*\ny:\n0 .*\n1 .*<\n2 .*\n\n1 row in v8, .* ms\n$/,
     );
   });
@@ -151,26 +153,26 @@ describe("tern run", () => {
   it("runs a blob without description or self-test", async () => {
     const { description: _, selfTest: __, ...program } = readBlob(await digitsBlob());
     const bare = put("bare.tern", writeBlob(program));
-    expect(tern("run", bare, TEN, "-o", path("bare.npy")).code).toBe(0);
+    expect((await ternHere("run", bare, TEN, "-o", path("bare.npy"))).code).toBe(0);
     expect(readScores("bare.npy")).toMatchObject({ shape: [10, 10], dtype: "i32" });
-    expect(tern("run", bare, TEN).code).toBe(0);
-    expect(tern("inspect", bare).stdout).toMatch(/^model {4}without a description, version 1/);
+    expect((await ternHere("run", bare, TEN)).code).toBe(0);
+    expect((await ternHere("inspect", bare)).stdout).toMatch(/^model {4}without a description, version 1/);
   });
 
   it("reads i8 and i16 for models that take them, and u8 as the numbers that they are for models of real numbers", async () => {
     const blob = async (name: string, dtype: "i8" | "i16" | "f32", scale?: "1/1" | "1/100") =>
       put(name, (await convert(smallCheckpoint("scores"), { input: { dtype, ...(scale && { scale }) } })).blob);
-    const scoresOf = (blobPath: string, npy: Uint8Array) => {
-      const { code, stderr } = tern("run", blobPath, put("in.npy", npy), "-o", path("out.npy"));
+    const scoresOf = async (blobPath: string, npy: Uint8Array) => {
+      const { code, stderr } = await ternHere("run", blobPath, put("in.npy", npy), "-o", path("out.npy"));
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       return Array.from(readScores("out.npy").data);
     };
     const i8 = writeNpy({ shape: [4], dtype: "i8", data: Int8Array.of(1, 2, 3, 0) });
-    expect(scoresOf(await blob("i8.tern", "i8", "1/1"), i8)).toEqual([0, 5, 2]);
+    expect(await scoresOf(await blob("i8.tern", "i8", "1/1"), i8)).toEqual([0, 5, 2]);
     const i16 = writeNpy({ shape: [4], dtype: "i16", data: Int16Array.of(100, 200, 300, 0) });
-    expect(scoresOf(await blob("i16.tern", "i16", "1/100"), i16)).toEqual([0, 5, 2]);
+    expect(await scoresOf(await blob("i16.tern", "i16", "1/100"), i16)).toEqual([0, 5, 2]);
     const u8 = writeNpy({ shape: [4], dtype: "u8", data: Uint8Array.of(1, 2, 3, 0) });
-    expect(scoresOf(await blob("f32.tern", "f32"), u8)).toEqual([0, 5, 2]);
+    expect(await scoresOf(await blob("f32.tern", "f32"), u8)).toEqual([0, 5, 2]);
   });
 
   const npy = (shape: number[], data: Float32Array) => writeNpy({ shape, dtype: "f32", data });
@@ -203,8 +205,8 @@ describe("tern run", () => {
       png(["IHDR", ihdr(1, 1, 8, 0)], ["IDAT", idat([0, 9])], ["IEND", []]),
       "height 1 and width 1",
     ],
-  ])("refuses %s", (_, input, message) => {
-    const { code, stdout, stderr } = tern("run", model, put("bad", input), "-o", path("never.npy"));
+  ])("refuses %s", async (_, input, message) => {
+    const { code, stdout, stderr } = await ternHere("run", model, put("bad", input), "-o", path("never.npy"));
     expect(stderr).toMatch(/^tern: [^\n]*\n$/);
     expect(stderr).toContain(message);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
@@ -216,7 +218,7 @@ describe("tern run", () => {
     for (const byte of [0, 20, 300, 4000, blob.length - 1]) {
       const broken = blob.slice();
       broken[byte]! ^= 4;
-      const { code, stderr } = tern("run", put("broken.tern", broken), TEN);
+      const { code, stderr } = await ternHere("run", put("broken.tern", broken), TEN);
       expect(stderr).toMatch(/^tern: \S+broken\.tern: blob, byte \d+: /);
       expect(code).toBe(1);
     }

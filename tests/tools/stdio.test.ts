@@ -34,12 +34,12 @@ it("repacks from a pipe to a pipe", () => {
 
 it.each([
   ["inspect -", blob, ["inspect", "-"], /^model {4}digits,/],
-  ["run -", blob, ["run", "-", TEN], /^row 0\n/],
-  ["run … -", readFileSync(TEN), ["run", model, "-"], /^row 0\n/],
-  ["eval --images -", readFileSync(IMAGES), ["eval", model, "--images", "-", "--labels", LABELS], /^100\.00 % right/],
-  ["eval --labels -", readFileSync(LABELS), ["eval", model, "--images", IMAGES, "--labels", "-"], /^100\.00 % right/],
-  ["verify -", blob, ["verify", "-", DIGITS, "--limit", "8"], /^8 samples/],
-  ["verify … -", readFileSync(DIGITS), ["verify", model, "-", "--limit", "8"], /^8 samples/],
+  ["run -", blob, ["run", "-", TEN], /^row 0\n/m],
+  ["run … -", readFileSync(TEN), ["run", model, "-"], /^row 0\n/m],
+  ["eval --images -", readFileSync(IMAGES), ["eval", model, "--images", "-", "--labels", LABELS], /^100\.00 % right/m],
+  ["eval --labels -", readFileSync(LABELS), ["eval", model, "--images", IMAGES, "--labels", "-"], /^100\.00 % right/m],
+  ["verify -", blob, ["verify", "-", DIGITS, "--limit", "8"], /^8 samples/m],
+  ["verify … -", readFileSync(DIGITS), ["verify", model, "-", "--limit", "8"], /^8 samples/m],
 ])("%s reads standard input", (_, input, args, output) => {
   const { code, text, stderr } = piped(input, ...args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

@@ -18,7 +18,7 @@ import { writeIdx } from "../../tools/train/idx.ts";
 import { describeWith, MNIST_IMAGES, MNIST_LABELS, TFC } from "../data.ts";
 import { idat, ihdr, png } from "../inputs/png.ts";
 import { type PixelNet, pixelNet } from "../pixel_net.ts";
-import { DIGITS, scratch, tern } from "./tern.ts";
+import { DIGITS, scratch, ternHere } from "./tern.ts";
 
 const { path, put } = scratch();
 
@@ -159,41 +159,52 @@ describe("random pictures", () => {
   });
 });
 
-it("every command says what elements stand for", () => {
+it("every command says what elements stand for", async () => {
   const checkpoint = put("net.onnx", pixelNet({ shape: [1, 2, 2], before: [["Div", 255]] }));
   const model = path("net.tern");
   const images = put("pictures.idx", writeIdx([2, 2, 2], Uint8Array.from([...PIXELS, ...PIXELS])));
   const labels = put("labels.idx", writeIdx([2], Uint8Array.of(0, 1)));
-  expect(tern("convert", checkpoint, "-o", model).stdout).toContain("\ninput    x [1, 2, 2]: u8, x = e (read)\n");
-  expect(tern("inspect", model).stdout).toContain("\ninput    x [1, 2, 2]: u8, x = e (read)\n");
+  expect((await ternHere("convert", checkpoint, "-o", model)).stdout).toContain(
+    "\ninput    x [1, 2, 2]: u8, x = e (read)\n",
+  );
+  expect((await ternHere("inspect", model)).stdout).toContain("\ninput    x [1, 2, 2]: u8, x = e (read)\n");
   const line = "pictures.idx: pixels p, x = p (read)\n";
-  expect(tern("run", model, images).stdout).toContain(line);
-  expect(tern("eval", model, "--images", images, "--labels", labels).stdout).toContain(line);
-  const proof = (...more: string[]) => tern("verify", model, checkpoint, "--engine", "reference", ...more);
-  expect(proof("--inputs", images)).toMatchObject({ code: 0, stdout: expect.stringContaining(line) });
-  expect(proof().stdout).toContain("seeded elements: u8, x = e (read)\n");
-  expect(JSON.parse(tern("inspect", model, "--json").stdout).inputs[0]).toMatchObject({
+  expect((await ternHere("run", model, images)).stdout).toContain(line);
+  expect((await ternHere("eval", model, "--images", images, "--labels", labels)).stdout).toContain(line);
+  const proof = (...more: string[]) => ternHere("verify", model, checkpoint, "--engine", "reference", ...more);
+  expect(await proof("--inputs", images)).toMatchObject({ code: 0, stdout: expect.stringContaining(line) });
+  expect((await proof()).stdout).toContain("seeded elements: u8, x = e (read)\n");
+  expect(JSON.parse((await ternHere("inspect", model, "--json")).stdout).inputs[0]).toMatchObject({
     unit: { multiply: [1], divide: [1], mean: [0], std: [1] },
     basis: "read",
   });
 
   const declared = ["--input-scale", "1/255", "--mean=-0.1", "--std", "0.5"];
-  const said = tern("convert", DIGITS, "-o", model, ...declared).stdout;
+  const said = (await ternHere("convert", DIGITS, "-o", model, ...declared)).stdout;
   expect(said).toContain("\ninput    pixels [1, 16, 16]: u8, x = (e / 255 − (-0.1)) / 0.5 (declared)\n");
 });
 
 describeWith([TFC, MNIST_IMAGES, MNIST_LABELS], "TFC_1W1A reads 92.96 % of MNIST", () => {
   it.each<[string, string[], string]>([
     ["as u8 / 255, which its normalization says", [], "pixels p, x = p / 255 (read)"],
-  ])("%s", (_, options, meaning) => {
+  ])("%s", async (_, options, meaning) => {
     const model = path("tfc.tern");
-    expect(tern("convert", TFC, "-o", model, ...options)).toMatchObject({ code: 0, stderr: "" });
-    const { stdout } = tern("eval", model, "--images", MNIST_IMAGES, "--labels", MNIST_LABELS, "--workers", "1");
+    expect(await ternHere("convert", TFC, "-o", model, ...options)).toMatchObject({ code: 0, stderr: "" });
+    const { stdout } = await ternHere(
+      "eval",
+      model,
+      "--images",
+      MNIST_IMAGES,
+      "--labels",
+      MNIST_LABELS,
+      "--workers",
+      "1",
+    );
     expect(stdout).toContain(meaning);
     expect(stdout).toContain("92.96 % right: 9,296 of 10,000");
   });
 
-  it("also where the graph itself divides by 255", () => {
+  it("also where the graph itself divides by 255", async () => {
     const file = decodeModel(readFileSync(TFC));
     const graph = file.graph!;
     const [input] = graph.input;
@@ -208,14 +219,14 @@ describeWith([TFC, MNIST_IMAGES, MNIST_LABELS], "TFC_1W1A reads 92.96 % of MNIST
     };
     const model = path("divided.tern");
     const checkpoint = put("divided.onnx", encodeModel({ ...file, graph: divided }));
-    expect(tern("convert", checkpoint, "-o", model)).toMatchObject({ code: 0, stderr: "" });
+    expect(await ternHere("convert", checkpoint, "-o", model)).toMatchObject({ code: 0, stderr: "" });
     const pixels = readInput(readFileSync(MNIST_IMAGES), MNIST_IMAGES).data as Uint8Array;
     const images = put("t10k.npy", writeNpy({ shape: [10_000, 1, 28, 28], dtype: "u8", data: pixels }));
     for (const [file, meaning] of [
       [MNIST_IMAGES, "pixels p, x = p (read)"],
       [images, "u8 elements e, x = e (read)"],
     ]) {
-      const { stdout } = tern("eval", model, "--images", file!, "--labels", MNIST_LABELS, "--workers", "1");
+      const { stdout } = await ternHere("eval", model, "--images", file!, "--labels", MNIST_LABELS, "--workers", "1");
       expect(stdout).toContain(meaning);
       expect(stdout).toContain("92.96 % right: 9,296 of 10,000");
     }

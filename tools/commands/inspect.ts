@@ -127,7 +127,7 @@ export function formatTotals({ layers, macs, memory, blobBytes, headBytes }: Ins
           ...formatTable("lrr", [["bytes of RAM for", "weights in place", "weights streamed"], ...ram], {
             headed: true,
           }),
-          "What a microcontroller needs, its module and runtime included: `npx littletern fit`.",
+          "A microcontroller needs a module and a runtime, too: `npx littletern fit`.",
         ]
       : ["RAM on a device: not with these packings; `npx littletern repack --for any` makes a blob for it"]),
   ];

@@ -1,0 +1,37 @@
+import { inspect } from "node:util";
+import { runCommand } from "citty";
+import { TernError } from "../host/errors.ts";
+import { findCommand, formatCommands } from "./commands.ts";
+import { printErrors } from "./terminal/print.ts";
+import { checkArguments, UsageError } from "./usage.ts";
+
+/** Exit codes beside 0: a wrong model, a failed proof or a bad file; and a wrong command line. */
+export const FAILED = 1;
+const WRONG_USAGE = 2;
+
+/** Options that are commands as well. */
+const WORDS: Record<string, string> = { "--version": "version", "-v": "version", "--help": "help", "-h": "help" };
+
+/** Runs a command line, without the name of the program. What is wrong is said on the standard error output, and sets the exit code. */
+export async function runLine(words: string[]): Promise<void> {
+  try {
+    await run(words);
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof TernError) {
+      printErrors(`tern: ${error.message}`.split("\n"));
+      process.exitCode = error instanceof UsageError ? WRONG_USAGE : FAILED;
+    } else {
+      printErrors([...inspect(error).split("\n"), "tern: this is a bug of Little Tern; please report it"]);
+      process.exitCode = FAILED;
+    }
+  }
+}
+
+async function run([first, ...rest]: string[]): Promise<void> {
+  if (first === undefined) throw new UsageError("missing command", "", ...(await formatCommands()));
+  const { name, command, args } = await findCommand(Object.hasOwn(WORDS, first) ? WORDS[first]! : first);
+  const asked = rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined);
+  if (asked.includes("--help") || asked.includes("-h")) return run(["help", name]);
+  checkArguments(args, rest);
+  await runCommand(command, { rawArgs: rest });
+}
