@@ -98,7 +98,7 @@ describe("a field is refused that", () => {
     ["has too many axes", "inputs.0.shape", [3, ...new Array(64).fill(1)], "a list of at most 64"],
     ["divides by nothing", "inputs.0.unit.divide.0", 0, "numbers that give every element one in f32"],
     ["divides by infinity", "inputs.0.unit.divide.0", "Infinity", "finite numbers"],
-    ["has too many steps", "inputs.0.steps", new Array(1025).fill({ kind: "relu" }), "a list of at most 1024"],
+    ["has too many steps", "inputs.0.steps", new Array(2 ** 14 + 1).fill({ kind: "relu" }), "a list of at most 16384"],
     ["has an unknown step", "inputs.0.steps", step("exp", [1]), "one of add"],
     ["adds infinity", "inputs.0.steps", step("add", ["Infinity"]), "finite numbers"],
     ["divides by 0", "outputs.0.steps", step("div", [0]), "finite numbers other than 0"],
@@ -148,7 +148,7 @@ describe("text is refused that", () => {
       "description.name: expected text",
     ],
     ["has a list of a million", () => changed("outputs.0.scale", new Array(2 ** 20).fill(1)), "1 or 2 numbers"],
-    ["has a million steps", () => changed("inputs.0.steps", new Array(2 ** 20).fill(0)), "at most 1024"],
+    ["has a million steps", () => changed("inputs.0.steps", new Array(2 ** 20).fill(0)), "at most 16384"],
     ["has a number of a million digits", () => changed("inputs.0.unit.divide.0", "@").replace('"@"', "1".repeat(2 ** 20)), "finite numbers"], // biome-ignore format: a row
     ["is above 16 MiB", () => `"${"x".repeat(2 ** 24)}"`, "at most 16777216"],
   ])("%s", (_, text, why) => {

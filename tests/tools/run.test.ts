@@ -118,7 +118,7 @@ describe("tern run", () => {
     }
   });
 
-  it("writes scores, codes and indices each in their dtype", async () => {
+  it("writes scores, and the reals that codes stand for, as f32, and indices as i32", async () => {
     const batch = put(
       "batch.npy",
       writeNpy({ shape: [2, 4], dtype: "f32", data: Float32Array.of(1, 2, 3, 0, 0, -1, 0, 0) }),
@@ -132,7 +132,11 @@ describe("tern run", () => {
       return readScores(`${end}.npy`);
     };
     expect(await run("scores")).toMatchObject({ shape: [2, 3], dtype: "f32", data: Float32Array.from(sums) });
-    expect(await run("codes")).toMatchObject({ shape: [2, 3], dtype: "i8", data: Int8Array.of(0, 7, 4, -2, -2, 0) });
+    expect(await run("codes")).toMatchObject({
+      shape: [2, 3],
+      dtype: "f32",
+      data: Float32Array.of(0, 3.5, 2, -1, -1, 0),
+    });
     expect(await run("index")).toMatchObject({ shape: [2], dtype: "i32", data: Int32Array.of(1, 2) });
     expect((await ternHere("run", path("index.tern"), batch)).stdout).toMatch(
       /^batch.npy: real numbers\nrow 0\nclass 1\n\nrow 1\nclass 2\n\n2 rows in v8, [\d.e+]+ ms\n$/,
@@ -144,7 +148,7 @@ describe("tern run", () => {
     const sample = put("sample.npy", writeNpy({ shape: [4], dtype: "f32", data: Float32Array.of(1, 2, 3, 0) }));
     expect((await ternHere("run", both, sample, "-o", path("both.npy"))).code).toBe(0);
     expect(readScores("both.0.npy")).toMatchObject({ shape: [1, 3], dtype: "f32", data: Float32Array.of(0, 5, 2) });
-    expect(readScores("both.1.npy")).toMatchObject({ shape: [1, 3], dtype: "i8", data: Int8Array.of(0, 7, 4) });
+    expect(readScores("both.1.npy")).toMatchObject({ shape: [1, 3], dtype: "f32", data: Float32Array.of(0, 3.5, 2) });
     expect((await ternHere("run", both, sample)).stdout).toMatch(
       /^sample.npy: real numbers\nsums:\n0 .*\n1 .*<\n2 .*\ny:\n0 .*\n1 .*<\n2 .*\n\n1 row in v8, .* ms\n$/,
     );

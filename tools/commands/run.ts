@@ -150,11 +150,14 @@ function outputPaths(path: string, count: number): string[] {
   return count === 1 ? [path] : Array.from({ length: count }, (_, i) => path.replace(/(\.npy)?$/, `.${i}$1`));
 }
 
-/** Scores as f32; codes and indices as the elements that the module left. The batch is the first axis. */
+/**
+ * What the checkpoint's output is, as f32; of an index, or without a description, the elements that the module left. The batch is the first
+ * axis.
+ */
 function toArray(program: Program, { shape, scores, elements }: Output, index: number, rows: number) {
   const all = [rows, ...shape];
   const kind = program.description?.outputs[index]?.kind;
-  if (kind === "scores") return { shape: all, dtype: "f32" as const, data: scores };
+  if (kind === "scores" || kind === "codes") return { shape: all, dtype: "f32" as const, data: scores };
   const { dtype } = program.tensors[program.outputs[index]!]!;
   if (dtype === "u8") return { shape: all, dtype, data: Uint8Array.from(elements) };
   if (dtype === "i32") return { shape: all, dtype, data: elements };
