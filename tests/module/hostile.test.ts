@@ -174,7 +174,7 @@ function attackBothWays(at: Machine, target: Target, mutations: Mutation[]): voi
 }
 
 /** Every so many of the mutants run: all of them in `npm run test:random`; fewer in engines where a call costs more. */
-const share = (engine: Engine) => (process.env.TERN_SEEDS === "all" ? 1 : 3) * (engine.name === "v8" ? 1 : 16);
+const share = (engine: Engine) => (process.env.TERN_SEEDS === "all" ? 1 : 6) * (engine.name === "v8" ? 1 : 16);
 
 describeModules("an attacker who recomputes checksums", (engine, module) => {
   let at: Machine;
