@@ -1,5 +1,5 @@
 // `npm test`: set-up, then all tests: vitest (arguments are passed on to it) and the specs that run inside WebAssembly.
-// Ends with what was skipped; TERN_REQUIRE_ALL=1 makes a skipped test a failure.
+// Ends with what was skipped and what failed, by name; TERN_REQUIRE_ALL=1 makes a skipped test a failure.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ const vitestPassed = runModule(
   `--outputFile.json=${report}`,
   ...vitestArguments,
 );
-const skipped = existsSync(report) ? listSkipped(JSON.parse(readFileSync(report, "utf8"))) : [];
+const results = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { testResults: [] };
 rmSync(folder, { recursive: true });
 const specsPassed = runModule("@as-pect/cli/bin/asp.js", "--summary");
 
@@ -26,12 +26,14 @@ const failures = [];
 if (!vitestPassed) failures.push("vitest failed");
 if (!specsPassed) failures.push("as-pect failed");
 if (vitestArguments.length === 0) {
+  const skipped = listSkipped(results);
   // a run of chosen tests would list all others
   if (skipped.length > 0 && process.env.TERN_REQUIRE_ALL === "1") failures.push("TERN_REQUIRE_ALL=1 allows no skip");
   console.log(
     skipped.length > 0 ? `\nSKIPPED, as the titles say why:\n${skipped.join("\n")}` : "\nNo test was skipped.",
   );
 }
+for (const line of listFailed(results)) console.log(line);
 console.log(failures.length > 0 ? `\nFAILED: ${failures.join("; ")}.` : "\nAll tests that ran have passed.");
 process.exitCode = failures.length > 0 ? 1 : 0;
 
@@ -52,4 +54,21 @@ function listSkipped({ testResults }) {
     }
   }
   return [...counts].map(([suite, count]) => `  ${String(count).padStart(4)}  ${suite}`);
+}
+
+/** Of each failed test, and each file that failed as a whole: where it is, its title and what it threw, without the stack. */
+function listFailed({ testResults }) {
+  const lines = [];
+  for (const { name, status, message, assertionResults } of testResults) {
+    const failed = assertionResults.filter((result) => result.status === "failed");
+    for (const { fullName, failureMessages } of failed) {
+      lines.push(`\n${relative(PROJECT, name)}: ${fullName}\n${failureMessages.map(reason).join("\n")}`);
+    }
+    if (status === "failed" && failed.length === 0) lines.push(`\n${relative(PROJECT, name)}\n${reason(message)}`);
+  }
+  return lines;
+}
+
+function reason(message) {
+  return message.split(/\n +at /)[0].slice(0, 1000);
 }
