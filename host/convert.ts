@@ -1,18 +1,18 @@
-import { checkBytes, checkList, checkObject, checkOptional, checkText, kindOf } from "./arguments.ts";
+import { checkBytes, checkList, checkObject, checkOptional, checkText, kindOf } from "./base/arguments.ts";
+import { InputError } from "./base/errors.ts";
+import { VERSION } from "./base/version.ts";
 import { checkDescription } from "./blob/description.ts";
 import { MAX_ROWS } from "./blob/layout.ts";
 import { repackFor } from "./blob/repack.ts";
 import type { Target } from "./blob/targets.ts";
 import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
-import { classCount } from "./describe.ts";
-import { InputError } from "./errors.ts";
 import type { InputOptions } from "./lower/input.ts";
 import { lower } from "./lower/lower.ts";
 import type { Program } from "./program.ts";
 import { type WeightsReport, weightsReport } from "./report.ts";
-import { goldenPairs } from "./self_test.ts";
-import { VERSION } from "./version.ts";
+import { classCount } from "./run/describe.ts";
+import { goldenPairs } from "./run/self_test.ts";
 
 export interface ConvertOptions {
   /** Name of the checkpoint's file, for people. */

@@ -1,23 +1,23 @@
 /** What needs Node: the compiled module as a file, wasmtime, and devices. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { checkBytes, checkEngine, checkList, checkObject, checkOptional, checkText } from "./arguments.ts";
-import { moduleFeatures } from "./backend.ts";
+import { checkBytes, checkEngine, checkList, checkObject, checkOptional, checkText } from "./base/arguments.ts";
+import { EngineError } from "./base/errors.ts";
+import { packageRoot } from "./base/package_root.ts";
 import { hasBinaryOfCodes, hasPacking, needsMore } from "./blob/features.ts";
 import { HEADER, HEADER_BYTES } from "./blob/layout.ts";
 import { readBlob } from "./blob/read.ts";
-import { type DeviceLoadOptions, loadDevice } from "./device.ts";
 import type { Engine } from "./engines/engine.ts";
-import { packageRoot } from "./engines/package_root.ts";
 import { v8 } from "./engines/v8.ts";
-import { EngineError } from "./errors.ts";
 import { readBoard } from "./firmware/boards.ts";
-import { buildImage } from "./firmware/build.ts";
-import { startEmulator } from "./firmware/emulator.ts";
-import { openSerial } from "./firmware/port.ts";
-import { type Runtime, runtimeNamed } from "./firmware/runtimes.ts";
-import type { Session } from "./session.ts";
-import { chooseVariant, VARIANTS, type Variant } from "./variant.ts";
+import { startEmulator } from "./firmware/link/emulator.ts";
+import { openSerial } from "./firmware/link/port.ts";
+import { buildImage } from "./firmware/make/build.ts";
+import { type Runtime, runtimeNamed } from "./firmware/make/runtimes.ts";
+import { moduleFeatures } from "./run/backend.ts";
+import { type DeviceLoadOptions, loadDevice } from "./run/device.ts";
+import type { Session } from "./run/session.ts";
+import { chooseVariant, VARIANTS, type Variant } from "./run/variant.ts";
 
 /** The fastest variant that an engine computes right. */
 export async function bestModule(engine: Engine): Promise<{ variant: Variant; module: Uint8Array }> {

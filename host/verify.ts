@@ -7,14 +7,14 @@ import {
   checkProgram,
   checkSession,
   checkText,
-} from "./arguments.ts";
+} from "./base/arguments.ts";
+import { EngineError, InputError } from "./base/errors.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
-import { EngineError, InputError } from "./errors.ts";
 import { evaluate } from "./graph/evaluate.ts";
 import { orderKey } from "./numbers/order.ts";
 import { isIdentity, realOf, unitText } from "./numbers/unit.ts";
 import type { Program } from "./program.ts";
-import type { InputRows, Session } from "./session.ts";
+import type { InputRows, Session } from "./run/session.ts";
 
 /** The first place where a blob and its checkpoint differ. */
 export interface Difference {

@@ -1,5 +1,5 @@
-import { floatTensor, model, node, valueInfo } from "../host/checkpoint/onnx_build.ts";
-import { DATA_TYPE, type Draft, encodeModel, type NodeProto } from "../host/checkpoint/onnx_proto.ts";
+import { floatTensor, model, node, valueInfo } from "../host/checkpoint/onnx/build.ts";
+import { DATA_TYPE, type Draft, encodeModel, type NodeProto } from "../host/checkpoint/onnx/proto.ts";
 
 const QONNX = "qonnx.custom_op.general";
 

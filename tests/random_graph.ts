@@ -6,8 +6,8 @@ import {
   model,
   node,
   valueInfo,
-} from "../host/checkpoint/onnx_build.ts";
-import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../host/checkpoint/onnx_proto.ts";
+} from "../host/checkpoint/onnx/build.ts";
+import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../host/checkpoint/onnx/proto.ts";
 import { mulberry32 } from "../host/numbers/random.ts";
 
 /** One word of bits, one byte, and each side of those edges; the last is a layer of many tiles. */

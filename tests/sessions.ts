@@ -1,7 +1,7 @@
 import { packingOf } from "../host/blob/pack/pack.ts";
 import { readBlob } from "../host/blob/read.ts";
-import { load, loadReference, type Session } from "../host/session.ts";
-import type { Variant } from "../host/variant.ts";
+import { load, loadReference, type Session } from "../host/run/session.ts";
+import type { Variant } from "../host/run/variant.ts";
 import { ENGINES } from "./engines.ts";
 import { accepts, packingsOf, VARIANTS } from "./variants.ts";
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { asInputError } from "../host/file_errors.ts";
+import { asInputError } from "../host/base/file_errors.ts";
 import { FAILED, runLine } from "./command_line.ts";
 import { printErrors } from "./terminal/print.ts";
 

@@ -1,5 +1,5 @@
-import { DEVICE_STATUS } from "../host/firmware/protocol.ts";
-import { STATUSES } from "../host/status.ts";
+import { STATUSES } from "../host/base/status.ts";
+import { DEVICE_STATUS } from "../host/firmware/link/protocol.ts";
 
 /** A number by which something of Little Tern says how it ended. */
 export interface Code {
@@ -32,7 +32,7 @@ const COMMAND_CODES: Entry[] = [
 
 const { noBlob, badBlob, outOfMemory, badTensor, trap, badFrame, badRequest, fault } = DEVICE_STATUS;
 
-/** Those of host/firmware/PROTOCOL.md and library/tern.h, beside the module's. */
+/** Those of host/firmware/link/PROTOCOL.md and library/tern.h, beside the module's. */
 const DEVICE_CODES: Entry[] = [
   [
     noBlob,

@@ -1,9 +1,9 @@
 import { inspect } from "node:util";
 import { runCommand } from "citty";
-import { TernError } from "../host/errors.ts";
+import { TernError } from "../host/base/errors.ts";
 import { findCommand, formatCommands } from "./commands.ts";
+import { checkArguments, UsageError } from "./options/usage.ts";
 import { printErrors } from "./terminal/print.ts";
-import { checkArguments, UsageError } from "./usage.ts";
 
 /** Exit codes beside 0: a wrong model, a failed proof or a bad file; and a wrong command line. */
 export const FAILED = 1;

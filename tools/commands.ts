@@ -1,8 +1,8 @@
 import type { ArgsDef, CommandDef, CommandMeta } from "citty";
-import { VERSION } from "../host/version.ts";
-import { didYouMean } from "./nearest.ts";
+import { VERSION } from "../host/base/version.ts";
+import { didYouMean } from "./options/nearest.ts";
+import { UsageError } from "./options/usage.ts";
 import { formatTable } from "./terminal/table.ts";
-import { UsageError } from "./usage.ts";
 
 /** A file of commands/. */
 interface CommandModule {

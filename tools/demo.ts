@@ -1,14 +1,14 @@
 // The main job, which `npm start` runs: from a trained checkpoint to answers, and the proof that they are right.
 import { join, relative } from "node:path";
-import { classOf } from "../host/describe.ts";
-import { packageRoot } from "../host/engines/package_root.ts";
+import { packageRoot } from "../host/base/package_root.ts";
+import { classOf } from "../host/run/describe.ts";
 import { convertFile, formatConversion } from "./commands/convert.ts";
 import { evaluate, formatAccuracy } from "./commands/eval.ts";
 import { formatRow } from "./commands/run.ts";
 import { formatProof, isProven, prove } from "./commands/verify.ts";
-import { readFile } from "./files.ts";
-import { readSamples } from "./samples.ts";
-import { openSession } from "./sessions.ts";
+import { readFile } from "./files/files.ts";
+import { readSamples } from "./inputs/samples.ts";
+import { openSession } from "./options/sessions.ts";
 import { printLines } from "./terminal/print.ts";
 
 /** Digits shown in full. */

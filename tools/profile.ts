@@ -1,5 +1,5 @@
+import { shown } from "../host/base/printable.ts";
 import type { InputRows, Inspection, Session } from "../host/index.ts";
-import { shown } from "../host/printable.ts";
 import { formatCount, formatShare, formatTable, plural } from "./terminal/table.ts";
 
 /** Time and work of one op for all rows. */

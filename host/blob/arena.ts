@@ -1,4 +1,4 @@
-import { BlobError } from "../errors.ts";
+import { BlobError } from "../base/errors.ts";
 import { lifetimes } from "../lifetimes.ts";
 import type { Program } from "../program.ts";
 import { rowStride } from "../shape.ts";

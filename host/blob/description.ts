@@ -1,5 +1,5 @@
-import { BlobError } from "../errors.ts";
-import { MAX_NODES } from "../limits.ts";
+import { BlobError } from "../base/errors.ts";
+import { MAX_NODES } from "../base/limits.ts";
 import { at, codeRange, type Quantizer, quantize, zeroPoint } from "../numbers/quantizer.ts";
 import { ROUNDINGS } from "../numbers/round.ts";
 import { applySteps, STEP_KINDS, type Step } from "../numbers/step.ts";

@@ -1,4 +1,4 @@
-import { BlobError } from "../errors.ts";
+import { BlobError } from "../base/errors.ts";
 
 /** What the types of fields hold. */
 const RANGE = { u8: [0, 0xff], u16: [0, 0xffff], i8: [-0x80, 0x7f], u32: [0, 0xffffffff] } as const;

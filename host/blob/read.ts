@@ -1,7 +1,7 @@
-import { checkBytes } from "../arguments.ts";
-import { crc32 } from "../crc32.ts";
-import { Cursor } from "../cursor.ts";
-import { BlobError } from "../errors.ts";
+import { checkBytes } from "../base/arguments.ts";
+import { crc32 } from "../base/crc32.ts";
+import { Cursor } from "../base/cursor.ts";
+import { BlobError } from "../base/errors.ts";
 import { hasOwnShifts } from "../numbers/requantize.ts";
 import type { ActivationDtype, Op, Program, Requantize, Tensor, Thresholds, WeightDtype } from "../program.ts";
 import { elementBytes, rowStride } from "../shape.ts";

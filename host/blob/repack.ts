@@ -1,4 +1,4 @@
-import { checkOneOf } from "../arguments.ts";
+import { checkOneOf } from "../base/arguments.ts";
 import type { DenseOp, Op, PackingName, Program } from "../program.ts";
 import { codeRanges } from "./code_range.ts";
 import { hasPacking } from "./features.ts";

@@ -1,5 +1,5 @@
-import type { Cursor } from "../cursor.ts";
-import { BlobError } from "../errors.ts";
+import type { Cursor } from "../base/cursor.ts";
+import { BlobError } from "../base/errors.ts";
 import type { SelfTest } from "../program.ts";
 
 /** Golden pairs that a blob may have: a device runs all of them before it serves, and a host holds them. Converters write two. */

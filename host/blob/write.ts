@@ -1,5 +1,5 @@
-import { checkProgram } from "../arguments.ts";
-import { crc32 } from "../crc32.ts";
+import { checkProgram } from "../base/arguments.ts";
+import { crc32 } from "../base/crc32.ts";
 import { hasOwnShifts } from "../numbers/requantize.ts";
 import type { Op, Program, Requantize, Tensor, Thresholds } from "../program.ts";
 import { encodeDescription } from "./description.ts";

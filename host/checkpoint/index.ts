@@ -1,10 +1,10 @@
-import { CheckpointError } from "../errors.ts";
-import { BLOB, fileKind, ONNX } from "../file_kind.ts";
+import { CheckpointError } from "../base/errors.ts";
+import { BLOB, fileKind, ONNX } from "../base/file_kind.ts";
 import { parseQuantizer } from "../numbers/quantizer_text.ts";
 import type { Description } from "../program.ts";
-import { type Checkpoint, type ImportOptions, importOnnx } from "./onnx.ts";
+import { type Checkpoint, type ImportOptions, importOnnx } from "./onnx/import.ts";
 
-export type { Checkpoint, ImportOptions } from "./onnx.ts";
+export type { Checkpoint, ImportOptions } from "./onnx/import.ts";
 
 /** Reads a trained network. Its format is told from its bytes, never from a file's name. */
 export function readCheckpoint(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint & { format: "onnx" } {

@@ -1,6 +1,6 @@
 import type { Weights } from "../graph/graph.ts";
 import { findGrid } from "./grid.ts";
-import { type Constant, Refusal } from "./onnx_call.ts";
+import { type Constant, Refusal } from "./onnx/call.ts";
 
 /** The module multiplies int8 codes at most. */
 const CODE_MIN = -128;

@@ -1,4 +1,4 @@
-import { EngineError } from "../errors.ts";
+import { EngineError } from "../base/errors.ts";
 
 // Failures that engines report in the same words.
 

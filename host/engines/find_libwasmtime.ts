@@ -4,8 +4,8 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { EngineError } from "../errors.ts";
-import { npmRun, packageRoot } from "./package_root.ts";
+import { EngineError } from "../base/errors.ts";
+import { npmRun, packageRoot } from "../base/package_root.ts";
 
 /** A file that should be libwasmtime. */
 export interface Found {

@@ -1,6 +1,6 @@
 import type { LibraryHandle, TypeObject } from "koffi";
-import { EngineError } from "../errors.ts";
-import { npmRun } from "./package_root.ts";
+import { EngineError } from "../base/errors.ts";
+import { npmRun } from "../base/package_root.ts";
 
 /**
  * What we use of libwasmtime's C API: name → result and arguments. `void *` stands for a pointer to an opaque type, to

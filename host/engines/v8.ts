@@ -1,6 +1,6 @@
 import { instantiateSync } from "@assemblyscript/loader";
-import { checkInstantiate } from "../arguments.ts";
-import { EngineError } from "../errors.ts";
+import { checkInstantiate } from "../base/arguments.ts";
+import { EngineError } from "../base/errors.ts";
 import type { Engine } from "./engine.ts";
 import { noFunction, noMemory, noMemoryToHave, notRunning, wrongArguments } from "./failures.ts";
 import { PAGE_BYTES, pagesFor } from "./pages.ts";

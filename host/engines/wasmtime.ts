@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { checkBytes, checkInstantiate, checkObject, checkOneOf, checkOptional, checkWhole } from "../arguments.ts";
-import { EngineError, type EngineFailure } from "../errors.ts";
+import { checkBytes, checkInstantiate, checkObject, checkOneOf, checkOptional, checkWhole } from "../base/arguments.ts";
+import { EngineError, type EngineFailure } from "../base/errors.ts";
+import { npmRun } from "../base/package_root.ts";
 import type { Engine, Instance, InstantiateOptions } from "./engine.ts";
 import { noFunction, noMemory, noMemoryToHave, notRunning, wrongArguments } from "./failures.ts";
 import { checkLibrary, type Found, findLibwasmtime, namedLibrary } from "./find_libwasmtime.ts";
@@ -18,7 +19,6 @@ import {
   takeTrap,
   WINCH,
 } from "./libwasmtime.ts";
-import { npmRun } from "./package_root.ts";
 import { PAGE_BYTES, pagesFor } from "./pages.ts";
 
 /**

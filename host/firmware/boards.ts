@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EngineError } from "../errors.ts";
+import { EngineError } from "../base/errors.ts";
 import { CORES, type CoreName } from "./cores.ts";
 import { FIRMWARE } from "./folder.ts";
 

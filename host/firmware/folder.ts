@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { packageRoot } from "../engines/package_root.ts";
+import { packageRoot } from "../base/package_root.ts";
 
 /** The C sources and boards, as the package holds them. */
 export const FIRMWARE = join(packageRoot(), "host", "firmware");

@@ -1,4 +1,4 @@
-import { GraphError, UnsupportedError } from "../errors.ts";
+import { GraphError, UnsupportedError } from "../base/errors.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import { constants, type Step } from "../numbers/step.ts";
 import type { Graph, Node, Weights } from "./graph.ts";

@@ -1,4 +1,4 @@
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { at } from "../numbers/quantizer.ts";
 import { softmax } from "../numbers/softmax.ts";
 import { checkGraph, rowSize } from "./check.ts";

@@ -1,4 +1,4 @@
-import type { Unsupported } from "../errors.ts";
+import type { Unsupported } from "../base/errors.ts";
 import { at } from "../numbers/quantizer.ts";
 import { type Codes, type Form, forms } from "./form.ts";
 import type { Graph, Node, Weights } from "./graph.ts";

@@ -1,4 +1,4 @@
-import { UnsupportedError } from "../errors.ts";
+import { UnsupportedError } from "../base/errors.ts";
 import type { DenseNode, Weights } from "../graph/graph.ts";
 import { at } from "../numbers/quantizer.ts";
 import type { WeightDtype } from "../program.ts";

@@ -1,4 +1,4 @@
-import { UnsupportedError } from "../errors.ts";
+import { UnsupportedError } from "../base/errors.ts";
 import { rowSize } from "../graph/check.ts";
 import { accumulatorScale, type Codes, scalar } from "../graph/form.ts";
 import type { DenseNode, GraphInput } from "../graph/graph.ts";

@@ -1,4 +1,4 @@
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { applyNode } from "../graph/form.ts";
 import type { GraphInput, QuantizeNode } from "../graph/graph.ts";
 import { at, codeRange, type Quantizer, quantize } from "../numbers/quantizer.ts";

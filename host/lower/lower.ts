@@ -1,8 +1,8 @@
-import { UnsupportedError } from "../errors.ts";
+import { UnsupportedError } from "../base/errors.ts";
+import { APPLIED, MAX_PORTS, MAX_STEPS } from "../base/limits.ts";
 import { checkGraph } from "../graph/check.ts";
 import { type Codes, type Form, forms } from "../graph/form.ts";
 import type { ArgmaxNode, DenseNode, Graph } from "../graph/graph.ts";
-import { APPLIED, MAX_PORTS, MAX_STEPS } from "../limits.ts";
 import type {
   ActivationDtype,
   Description,

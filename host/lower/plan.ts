@@ -1,4 +1,4 @@
-import { type Unsupported, UnsupportedError } from "../errors.ts";
+import { type Unsupported, UnsupportedError } from "../base/errors.ts";
 import type { Codes, Form } from "../graph/form.ts";
 import type { Graph, Node, QuantizeNode, StepNode } from "../graph/graph.ts";
 import { liveNodes } from "../graph/live.ts";

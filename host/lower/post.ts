@@ -1,5 +1,5 @@
-import { UnsupportedError } from "../errors.ts";
-import { MAX_STEPS } from "../limits.ts";
+import { UnsupportedError } from "../base/errors.ts";
+import { MAX_STEPS } from "../base/limits.ts";
 import { requantize, requantizeOf } from "../numbers/requantize.ts";
 import type { ActivationDtype, Requantize, Thresholds } from "../program.ts";
 import { type Budget, type Chain, chainRuns } from "./chain.ts";

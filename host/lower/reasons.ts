@@ -1,4 +1,4 @@
-import { type Unsupported, UnsupportedError } from "../errors.ts";
+import { type Unsupported, UnsupportedError } from "../base/errors.ts";
 
 /** Gathers what cannot be converted, so that a person sees all of it at once. */
 export class Reasons {

@@ -1,4 +1,4 @@
-import { UnsupportedError } from "../errors.ts";
+import { UnsupportedError } from "../base/errors.ts";
 import { scalar } from "../graph/form.ts";
 import type { ArgmaxNode, StepNode } from "../graph/graph.ts";
 import { at } from "../numbers/quantizer.ts";

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { TernError } from "../../host/base/errors.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { convert } from "../../host/convert.ts";
-import { TernError } from "../../host/errors.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { ATTACKS, WHOLE } from "./attacks.ts";
 

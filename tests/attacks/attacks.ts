@@ -12,8 +12,8 @@ import {
   TENSOR_BYTES,
 } from "../../host/blob/layout.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
-import { type Draft, encodeModel, type GraphProto, type TensorProto } from "../../host/checkpoint/onnx_proto.ts";
+import { floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { type Draft, encodeModel, type GraphProto, type TensorProto } from "../../host/checkpoint/onnx/proto.ts";
 import { IDENTITY } from "../../host/numbers/unit.ts";
 import type { Program } from "../../host/program.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";

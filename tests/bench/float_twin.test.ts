@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { convert } from "../../host/convert.ts";
 import type { Graph, Node } from "../../host/graph/graph.ts";
-import { loadReference } from "../../host/session.ts";
+import { loadReference } from "../../host/run/session.ts";
 import { evaluateTwin, floatTwin } from "../../tools/bench/float_twin.ts";
 import { randomMlp } from "../../tools/bench/random_mlp.ts";
 import { DIGITS } from "../digits.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { BlobError } from "../../host/base/errors.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { BlobError } from "../../host/errors.ts";
 import { lifetimes } from "../../host/lifetimes.ts";
 import type { Op, Program, QuantizeOp } from "../../host/program.ts";
 import { rowStride } from "../../host/shape.ts";

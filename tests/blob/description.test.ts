@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { BlobError, InputError } from "../../host/base/errors.ts";
 import { decodeDescription, encodeDescription } from "../../host/blob/description.ts";
 import { PART_KIND } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { inputCodes, scores } from "../../host/describe.ts";
-import { BlobError, InputError } from "../../host/errors.ts";
 import type { Graph } from "../../host/graph/graph.ts";
 import { lower } from "../../host/lower/lower.ts";
 import type { Description, OutputDescription } from "../../host/program.ts";
+import { inputCodes, scores } from "../../host/run/describe.ts";
 import { OPTIONS } from "../lower/agree.ts";
 
 /** x (f32) · 0.5 → 4-bit codes → sums of two channels · 0.25 + 1 → softmax; and the sums' argmax. */

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { referenceBackend } from "../../host/backend.ts";
+import { InputError } from "../../host/base/errors.ts";
 import * as layout from "../../host/blob/layout.ts";
 import { type Packing, packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { InputError } from "../../host/errors.ts";
 import type { PackingName, WeightDtype } from "../../host/program.ts";
+import { referenceBackend } from "../../host/run/backend.ts";
 import { expectReference } from "../module/agree.ts";
 import { programOf, thresholds } from "../module/programs.ts";
 import { describeModules } from "../variants.ts";

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { BlobError } from "../../host/base/errors.ts";
 import { align16, HEADER, HEADER_BYTES, OP, PACKING, PART, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
-import { BlobError } from "../../host/errors.ts";
 import { lower } from "../../host/lower/lower.ts";
 import type { Op, PackingName, Program } from "../../host/program.ts";
 import { elementBytes } from "../../host/shape.ts";

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { BlobError, InputError } from "../../host/base/errors.ts";
 import { PACKING } from "../../host/blob/layout.ts";
 import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { readBlob, readWhole } from "../../host/blob/read.ts";
 import { repack, repackForModule } from "../../host/blob/repack.ts";
 import { FASTEST, TARGETS, type Target } from "../../host/blob/targets.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { BlobError, InputError } from "../../host/errors.ts";
 import { lower } from "../../host/lower/lower.ts";
 import type { ActivationDtype, Op, PackingName, Program, WeightDtype } from "../../host/program.ts";
 import { Random, randomGraph } from "../graph/random.ts";

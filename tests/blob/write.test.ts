@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { BlobError } from "../../host/base/errors.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { BlobError } from "../../host/errors.ts";
 import type { Op, Program } from "../../host/program.ts";
 import { programOf, requantize, smallLine, thresholds } from "../module/programs.ts";
 

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { UnsupportedError } from "../../host/base/errors.ts";
 import {
   type AttributeValue,
   byteTensor,
@@ -9,16 +10,15 @@ import {
   model,
   node,
   valueInfo,
-} from "../../host/checkpoint/onnx_build.ts";
+} from "../../host/checkpoint/onnx/build.ts";
 import {
   DATA_TYPE,
   type Draft,
   encodeModel,
   type NodeProto,
   type TensorProto,
-} from "../../host/checkpoint/onnx_proto.ts";
+} from "../../host/checkpoint/onnx/proto.ts";
 import { type ConvertOptions, convert } from "../../host/convert.ts";
-import { UnsupportedError } from "../../host/errors.ts";
 
 // Every refusal gives an advice. Here each one is followed, and what comes of it converts.
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { CheckpointError } from "../../host/base/errors.ts";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
-import { CheckpointError } from "../../host/errors.ts";
 
 const text = (s: string): number[] => Array.from(s, (c) => c.charCodeAt(0));
 

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { TernError } from "../../host/base/errors.ts";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
-import { attribute, floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
-import { OPS } from "../../host/checkpoint/onnx_ops.ts";
-import { type AttributeProto, decodeModel, encodeModel } from "../../host/checkpoint/onnx_proto.ts";
-import { TernError } from "../../host/errors.ts";
+import { attribute, floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { OPS } from "../../host/checkpoint/onnx/ops.ts";
+import { type AttributeProto, decodeModel, encodeModel } from "../../host/checkpoint/onnx/proto.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { randomOnnx } from "../random_graph.ts";
 import { seedCount } from "../seeds.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { importOnnx } from "../../host/checkpoint/onnx.ts";
+import { CheckpointError, UnsupportedError } from "../../host/base/errors.ts";
+import { MAX_ROW_ELEMENTS } from "../../host/base/limits.ts";
 import {
   type AttributeValue,
   byteTensor,
@@ -8,19 +9,18 @@ import {
   model,
   node,
   valueInfo,
-} from "../../host/checkpoint/onnx_build.ts";
+} from "../../host/checkpoint/onnx/build.ts";
+import { importOnnx } from "../../host/checkpoint/onnx/import.ts";
 import {
   DATA_TYPE,
   type Draft,
   encodeModel,
   type NodeProto,
   type TensorProto,
-} from "../../host/checkpoint/onnx_proto.ts";
-import { CheckpointError, UnsupportedError } from "../../host/errors.ts";
+} from "../../host/checkpoint/onnx/proto.ts";
 import { checkGraph } from "../../host/graph/check.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Graph, QuantizeNode } from "../../host/graph/graph.ts";
-import { MAX_ROW_ELEMENTS } from "../../host/limits.ts";
 import type { IntQuantizer } from "../../host/numbers/quantizer.ts";
 
 const QONNX = "qonnx.custom_op.general";

@@ -5,7 +5,7 @@ import { at, dequantize, quantize } from "../../host/numbers/quantizer.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { applyStep } from "../../host/numbers/step.ts";
 import { randomOnnx, randomPlainOnnx } from "../random_graph.ts";
-import { evaluateOnnx } from "./onnx_definition.ts";
+import { evaluateOnnx } from "./onnx/definition.ts";
 
 describe.each<[string, number, (seed: number) => Uint8Array]>([
   ["QONNX files", 300, randomOnnx],

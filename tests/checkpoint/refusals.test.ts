@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { importOnnx } from "../../host/checkpoint/onnx.ts";
-import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
+import { TernError } from "../../host/base/errors.ts";
+import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { importOnnx } from "../../host/checkpoint/onnx/import.ts";
 import {
   type Draft,
   decodeModel,
   encodeModel,
   type GraphProto,
   type ModelProto,
-} from "../../host/checkpoint/onnx_proto.ts";
-import { TernError } from "../../host/errors.ts";
+} from "../../host/checkpoint/onnx/proto.ts";
 import { lower } from "../../host/lower/lower.ts";
 import { smallCheckpoint } from "../tools/tern.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { int64Tensor } from "../../host/checkpoint/onnx_build.ts";
-import { OPS } from "../../host/checkpoint/onnx_ops.ts";
-import { decodeModel, encodeModel, type TensorProto } from "../../host/checkpoint/onnx_proto.ts";
+import { TernError } from "../../host/base/errors.ts";
+import { int64Tensor } from "../../host/checkpoint/onnx/build.ts";
+import { OPS } from "../../host/checkpoint/onnx/ops.ts";
+import { decodeModel, encodeModel, type TensorProto } from "../../host/checkpoint/onnx/proto.ts";
 import { convert } from "../../host/convert.ts";
-import { TernError } from "../../host/errors.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { DIGITS } from "../digits.ts";
 import { randomOnnx } from "../random_graph.ts";

@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
+import { UnsupportedError } from "../../host/base/errors.ts";
 import { tilingOf } from "../../host/blob/tiles.ts";
 import { type Conversion, convert } from "../../host/convert.ts";
-import { UnsupportedError } from "../../host/errors.ts";
 import type { InputDtype } from "../../host/lower/input.ts";
 import type { Op, Program } from "../../host/program.ts";
-import { sampleInputs } from "../../host/sample.ts";
+import { sampleInputs } from "../../host/run/sample.ts";
 import { type Difference, verify } from "../../host/verify.ts";
 import { randomOnnx, randomPlainOnnx } from "../random_graph.ts";
 import { seedCount } from "../seeds.ts";

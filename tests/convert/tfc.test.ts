@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { convert } from "../../host/convert.ts";
-import type { Session } from "../../host/session.ts";
+import type { Session } from "../../host/run/session.ts";
 import { verify } from "../../host/verify.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { describeWith, MNIST_IMAGES, MNIST_LABELS, TFC } from "../data.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { importOnnx } from "../../host/checkpoint/onnx.ts";
+import { InputError, UnsupportedError } from "../../host/base/errors.ts";
+import { importOnnx } from "../../host/checkpoint/onnx/import.ts";
 import { type ConvertOptions, convert } from "../../host/convert.ts";
-import { InputError, UnsupportedError } from "../../host/errors.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { type Unit, unitText } from "../../host/numbers/unit.ts";
-import { loadReference } from "../../host/session.ts";
+import { loadReference } from "../../host/run/session.ts";
 import { verify } from "../../host/verify.ts";
 import { type PixelNet, pixelNet } from "../pixel_net.ts";
 

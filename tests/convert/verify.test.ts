@@ -1,11 +1,11 @@
 import { beforeAll, expect, it } from "vitest";
+import { InputError } from "../../host/base/errors.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { decodeModel, encodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { decodeModel, encodeModel } from "../../host/checkpoint/onnx/proto.ts";
 import { convert } from "../../host/convert.ts";
-import { InputError } from "../../host/errors.ts";
 import type { Description, Program } from "../../host/program.ts";
 import { runReference } from "../../host/reference/model.ts";
-import { sampleInputs } from "../../host/sample.ts";
+import { sampleInputs } from "../../host/run/sample.ts";
 import { type Verification, verify } from "../../host/verify.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
 import { randomOnnx } from "../random_graph.ts";

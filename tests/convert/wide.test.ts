@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
-import { importOnnx } from "../../host/checkpoint/onnx.ts";
-import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
-import { DATA_TYPE, type Draft, encodeModel, type NodeProto } from "../../host/checkpoint/onnx_proto.ts";
+import { InputError, UnsupportedError } from "../../host/base/errors.ts";
+import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { importOnnx } from "../../host/checkpoint/onnx/import.ts";
+import { DATA_TYPE, type Draft, encodeModel, type NodeProto } from "../../host/checkpoint/onnx/proto.ts";
 import { convert } from "../../host/convert.ts";
-import { InputError, UnsupportedError } from "../../host/errors.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import { codeRange } from "../../host/numbers/quantizer.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { realOf } from "../../host/numbers/unit.ts";
-import { loadReference } from "../../host/session.ts";
+import { loadReference } from "../../host/run/session.ts";
 import { verify } from "../../host/verify.ts";
 
 const QONNX = "qonnx.custom_op.general";

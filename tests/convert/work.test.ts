@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
+import type { EngineError } from "../../host/base/errors.ts";
+import { MAX_ACTIVATION_BYTES, MAX_OPERATIONS } from "../../host/base/limits.ts";
 import { writeBlob } from "../../host/blob/write.ts";
+import { inspect } from "../../host/cost/inspect.ts";
 import { v8 } from "../../host/engines/v8.ts";
-import type { EngineError } from "../../host/errors.ts";
-import { inspect } from "../../host/inspect.ts";
-import { MAX_ACTIVATION_BYTES, MAX_OPERATIONS } from "../../host/limits.ts";
 import { readModule } from "../../host/node.ts";
 import type { Op, Program, Tensor } from "../../host/program.ts";
-import { load, loadReference } from "../../host/session.ts";
-import { rowsWithin, rowWork } from "../../host/work.ts";
+import { load, loadReference } from "../../host/run/session.ts";
+import { rowsWithin, rowWork } from "../../host/run/work.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { ended } from "../tools/cost.ts";
 import { scratch } from "../tools/tern.ts";

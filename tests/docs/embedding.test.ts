@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
-import { wamr } from "../../host/firmware/runtimes/interpreters.ts";
+import { wamr } from "../../host/firmware/make/interpreters.ts";
 // @ts-expect-error: JavaScript, which runs before anything is compiled
 import { LIBRARY } from "../../tools/scripts/install_wasmtime.mjs";
 import { projectText } from "../blob/spec.ts";

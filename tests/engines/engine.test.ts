@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import wabt from "wabt";
+import { EngineError, type EngineFailure } from "../../host/base/errors.ts";
 import type { Engine, Imports, InstantiateOptions } from "../../host/engines/engine.ts";
-import { EngineError, type EngineFailure } from "../../host/errors.ts";
 import { COMPILERS, describeEngines, ENGINES, type Row } from "../engines.ts";
 
 const { parseWat } = await wabt();

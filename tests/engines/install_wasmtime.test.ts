@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
+import { EngineError } from "../../host/base/errors.ts";
 import { checkLibrary } from "../../host/engines/find_libwasmtime.ts";
-import { EngineError } from "../../host/errors.ts";
 
 // A project of its own, so that nothing is in its .cache.
 const project = mkdtempSync(join(tmpdir(), "tern-install-"));

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import type { EngineFailure } from "../../host/base/errors.ts";
 import { createWasmtime, type WasmtimeEngine } from "../../host/engines/wasmtime.ts";
-import type { EngineFailure } from "../../host/errors.ts";
 import { ENGINES } from "../engines.ts";
 import { moduleNamed } from "../variants.ts";
 

@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Device, openDevice } from "../../host/engines/device.ts";
 import { type Board, boardNames, readBoard } from "../../host/firmware/boards.ts";
-import { buildImage } from "../../host/firmware/build.ts";
 import { CORES } from "../../host/firmware/cores.ts";
-import { startEmulator } from "../../host/firmware/emulator.ts";
-import { CRATES } from "../../host/firmware/interpreter.ts";
-import { RUNTIMES, runtimeNamed } from "../../host/firmware/runtimes.ts";
+import { type Device, openDevice } from "../../host/firmware/link/client.ts";
+import { startEmulator } from "../../host/firmware/link/emulator.ts";
+import { buildImage } from "../../host/firmware/make/build.ts";
+import { CRATES } from "../../host/firmware/make/interpreter.ts";
+import { RUNTIMES, runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import { deviceModule } from "../../host/node.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob } from "../tools/tern.ts";

@@ -1,15 +1,15 @@
 import { spawnSync } from "node:child_process";
 import { expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
-import { openDevice } from "../../host/engines/device.ts";
 import { readBoard } from "../../host/firmware/boards.ts";
-import { buildImage } from "../../host/firmware/build.ts";
-import { startEmulator } from "../../host/firmware/emulator.ts";
-import { runtimeNamed } from "../../host/firmware/runtimes.ts";
-import { countFrom } from "../../tools/bench/device/counted_board.ts";
+import { openDevice } from "../../host/firmware/link/client.ts";
+import { startEmulator } from "../../host/firmware/link/emulator.ts";
+import { buildImage } from "../../host/firmware/make/build.ts";
+import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import { measureTask } from "../../tools/bench/device/measure.ts";
 import { MODELS } from "../../tools/bench/device/models.ts";
 import type { Task } from "../../tools/bench/device/runs.ts";
+import { countFrom } from "../../tools/rigs/counted_board.ts";
 import { describeUnless } from "../skip.ts";
 import { digits, MODULE, missingFor } from "./boards.ts";
 

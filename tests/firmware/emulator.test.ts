@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { readBoard } from "../../host/firmware/boards.ts";
-import { startEmulator } from "../../host/firmware/emulator.ts";
+import { startEmulator } from "../../host/firmware/link/emulator.ts";
 import { MODELS } from "../../tools/bench/device/models.ts";
 import { describeUnless } from "../skip.ts";
 import { missingFor, startBoard } from "./boards.ts";

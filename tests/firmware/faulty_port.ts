@@ -1,4 +1,4 @@
-import type { Port } from "../../host/engines/device.ts";
+import type { Port } from "../../host/firmware/link/client.ts";
 
 /** What can happen to a byte on a line. */
 export const FAULTS = ["flipped", "lost", "doubled", "noise before", "cut off", "late", "frame twice"] as const;

@@ -1,16 +1,16 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { crc32 } from "../../host/base/crc32.ts";
 import { align16, HEADER, HEADER_BYTES, PART, PART_BYTES, TENSOR, TENSOR_BYTES } from "../../host/blob/layout.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { crc32 } from "../../host/crc32.ts";
-import type { Device } from "../../host/engines/device.ts";
 import { v8 } from "../../host/engines/v8.ts";
 import type { Board } from "../../host/firmware/boards.ts";
-import { buildImage } from "../../host/firmware/build.ts";
-import { DEVICE_STATUS } from "../../host/firmware/protocol.ts";
-import { runtimeNamed } from "../../host/firmware/runtimes.ts";
+import type { Device } from "../../host/firmware/link/client.ts";
+import { DEVICE_STATUS } from "../../host/firmware/link/protocol.ts";
+import { buildImage } from "../../host/firmware/make/build.ts";
+import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import type { Program } from "../../host/program.ts";
-import { type ProgrammedBoard, startProgrammed } from "../../tools/bench/device/programmed_board.ts";
+import { type ProgrammedBoard, startProgrammed } from "../../tools/rigs/programmed_board.ts";
 import { type Machine, machine } from "../module/machine.ts";
 import {
   anyWeights,

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { BlobError } from "../../host/base/errors.ts";
 import { HEADER_BYTES, PART, PART_BYTES } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
-import { BlobError } from "../../host/errors.ts";
-import { LIBRARY } from "../../host/firmware/project.ts";
-import { DEVICE_STATUS } from "../../host/firmware/protocol.ts";
-import { translate } from "../../host/firmware/wasm2c.ts";
+import { DEVICE_STATUS } from "../../host/firmware/link/protocol.ts";
+import { LIBRARY } from "../../host/firmware/make/project.ts";
+import { translate } from "../../host/firmware/make/wasm2c.ts";
 import {
   anyWeights,
   describing,

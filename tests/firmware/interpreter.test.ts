@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { edited } from "../../host/firmware/interpreter.ts";
-import { wasm3 } from "../../host/firmware/runtimes/interpreters.ts";
+import { edited } from "../../host/firmware/make/interpreter.ts";
+import { wasm3 } from "../../host/firmware/make/interpreters.ts";
 
 const interpreter = { ...wasm3, edits: [{ file: "a.h", from: /\bu64\b/g, to: "u32", times: 2 }] };
 

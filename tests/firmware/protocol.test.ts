@@ -2,9 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { type Device, openDevice } from "../../host/engines/device.ts";
-import { buildImage } from "../../host/firmware/build.ts";
-import { startEmulator } from "../../host/firmware/emulator.ts";
+import { type Device, openDevice } from "../../host/firmware/link/client.ts";
+import { startEmulator } from "../../host/firmware/link/emulator.ts";
 import {
   COMMAND,
   encodeFrame,
@@ -13,17 +12,18 @@ import {
   MAX_PAYLOAD,
   payloadOf,
   statusText,
-} from "../../host/firmware/protocol.ts";
-import { runtimeNamed } from "../../host/firmware/runtimes.ts";
+} from "../../host/firmware/link/protocol.ts";
+import { buildImage } from "../../host/firmware/make/build.ts";
+import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import { deviceModule } from "../../host/node.ts";
-import { loadReference } from "../../host/session.ts";
+import { loadReference } from "../../host/run/session.ts";
 import { read } from "../house/project_files.ts";
 import { TERNARY, withGoldenPairs } from "../module/programs.ts";
 import { ALL, describeBoards, failureOf } from "./boards.ts";
 import { FAULTS, faultyPort, type Place } from "./faulty_port.ts";
 import { simulatedDevice } from "./simulated.ts";
 
-const PAGE = read("host/firmware/PROTOCOL.md");
+const PAGE = read("host/firmware/link/PROTOCOL.md");
 
 /** Rows of a table of the page, by the title of its first column. */
 function table(title: string): string[][] {

@@ -1,4 +1,4 @@
-import type { Port } from "../../host/engines/device.ts";
+import type { Port } from "../../host/firmware/link/client.ts";
 import {
   COMMAND,
   DEVICE_STATUS,
@@ -8,7 +8,7 @@ import {
   PROTOCOL_VERSION,
   payloadOf,
   REPLY,
-} from "../../host/firmware/protocol.ts";
+} from "../../host/firmware/link/protocol.ts";
 
 /**
  * A device in TypeScript, which follows PROTOCOL.md: its only tensor is 600 bytes, and `invoke` adds 1 to each of them, so that a request

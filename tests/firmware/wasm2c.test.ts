@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import wabt from "wabt";
-import { EngineError } from "../../host/errors.ts";
-import { inject, translate } from "../../host/firmware/wasm2c.ts";
+import { EngineError } from "../../host/base/errors.ts";
+import { inject, translate } from "../../host/firmware/make/wasm2c.ts";
 import { describeUnless } from "../skip.ts";
 import { MODULE } from "./boards.ts";
 import { compileC, hasProgram } from "./host_c.ts";

@@ -1,4 +1,4 @@
-import { TernError } from "../../host/errors.ts";
+import { TernError } from "../../host/base/errors.ts";
 import { Random } from "../graph/random.ts";
 import { blobTarget } from "./blobs.ts";
 import { READERS } from "./readers.ts";

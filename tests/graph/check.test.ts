@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { GraphError, UnsupportedError } from "../../host/errors.ts";
+import { GraphError, UnsupportedError } from "../../host/base/errors.ts";
 import { checkGraph } from "../../host/graph/check.ts";
 import type { DenseNode, Graph, QuantizeNode, StepNode } from "../../host/graph/graph.ts";
 import type { IntQuantizer } from "../../host/numbers/quantizer.ts";

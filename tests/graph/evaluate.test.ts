@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { InputError } from "../../host/errors.ts";
+import { InputError } from "../../host/base/errors.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Graph, Node } from "../../host/graph/graph.ts";
 import type { Quantizer } from "../../host/numbers/quantizer.ts";

@@ -4,37 +4,32 @@ import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import { projectFiles, read } from "./project_files.ts";
 
-/** Files that join the stages of the pipeline. Nothing else in host/ imports them. */
-const JOINTS = [
-  ...[
-    "convert.ts",
-    "report.ts",
-    "sample.ts",
-    "session.ts",
-    "device.ts",
-    "cost.ts",
-    "fit.ts",
-    "backend.ts",
-    "self_test.ts",
-    "verify.ts",
-    "inspect.ts",
-    "variant.ts",
-  ],
-  ...["index.ts", "node.ts"],
-].map((name) => `host/${name}`);
-
-/** What any folder of host/ may import: types and numbers that the stages hand to each other. */
-const SHARED = [
-  ...[/^host\/[^/]+\.ts$/, /^host\/numbers\//, /^host\/engines\/engine\.ts$/],
+/** The floors of host/: a file imports its own folder and floors below its own, never another folder of the same floor. */
+const FLOORS: RegExp[] = [
+  /^host\/base\//,
+  /^host\/numbers\//,
+  /^host\/(program|shape|lifetimes)\.ts$/,
   /^host\/graph\/(graph|form|check|supported|carry|names|live)\.ts$/, // the language of importer, evaluator and lowering
-  ...[/^host\/firmware\/protocol\.ts$/, /^host\/engines\/(device|package_root)\.ts$/], // the language of device and host
+  /^host\/engines\/engine\.ts$/,
+  /^host\/(checkpoint|graph|lower|blob|reference|engines|firmware)\//,
+  /^host\/run\//,
+  /^host\/cost\//,
+  /^host\/(report|convert|verify)\.ts$/,
+  /^host\/(index|node)\.ts$/,
 ];
 
 /** The files of host/ that need Node; all others run in a browser as well. */
 const NODE_ONLY = [
-  ...[/^host\/node\.ts$/, /^host\/engines\/\w*wasmtime\w*\.ts$/, /^host\/engines\/package_root\.ts$/],
-  /^host\/leftovers\.ts$/,
-  /^host\/firmware\/(?!protocol)\w+\.ts$/,
+  ...[
+    /^host\/node\.ts$/,
+    /^host\/engines\/\w*wasmtime\w*\.ts$/,
+    /^host\/base\/(package_root|leftovers|file_errors)\.ts$/,
+  ],
+  ...[
+    /^host\/firmware\/(make\/)?\w+\.ts$/,
+    /^host\/firmware\/link\/(port|emulator)\.ts$/,
+    /^host\/cost\/measured\.ts$/,
+  ],
 ];
 
 /** Packages that only run in Node. */
@@ -52,10 +47,19 @@ function forbidden(from: string, to: string): string | undefined {
     return needsNode && !matches(NODE_ONLY, from) ? "host runs without Node" : undefined;
   }
   if (target !== "host") return "host imports only host";
-  if (JOINTS.includes(from)) return undefined;
-  if (JOINTS.includes(to)) return "the stages do not know what joins them";
-  const sameStage = from.split("/").length > 2 && from.split("/")[1] === to.split("/")[1];
-  return sameStage || matches(SHARED, to) ? undefined : "the stages of host do not import each other";
+  const [mine, theirs] = [floorOf(from), floorOf(to)];
+  if (theirs < mine || folderOf(from) === folderOf(to)) return undefined;
+  return theirs === mine ? "the folders of a floor do not import each other" : "host imports what stands below";
+}
+
+function floorOf(path: string): number {
+  return FLOORS.findIndex((floor) => floor.test(path));
+}
+
+/** The folder of host/ in which a file stands; of the files in host/ itself, those of a floor stand together. */
+function folderOf(path: string): string {
+  const parts = path.split("/");
+  return parts.length > 2 ? parts[1]! : String(floorOf(path));
 }
 
 function matches(patterns: RegExp[], path: string): boolean {
@@ -70,6 +74,12 @@ function importsOf(path: string): string[] {
   );
 }
 
+/** The package that an import names; undefined for a file of the project or a module of Node. */
+function packageOf(name: string): string | undefined {
+  if (/[.]m?[jt]s$|^node:/.test(name)) return undefined;
+  return name.split("/", name.startsWith("@") ? 2 : 1).join("/");
+}
+
 /** AssemblyScript leaves out ".ts". */
 function withEnding(path: string): string {
   return posix.extname(path) === "" ? `${path}.ts` : path;
@@ -77,7 +87,7 @@ function withEnding(path: string): string {
 
 describe("import directions", () => {
   it.each([
-    ["host/blob/read.ts", "host/cursor.ts"],
+    ["host/blob/read.ts", "host/base/cursor.ts"],
     ["host/blob/read.ts", "host/blob/pack/trit5.ts"],
     ["host/blob/read.ts", "fflate"],
     ["host/lower/lower.ts", "host/numbers/step.ts"],
@@ -95,11 +105,11 @@ describe("import directions", () => {
   it.each([
     ["host/blob/read.ts", "host/lower/lower.ts"],
     ["host/blob/read.ts", "host/graph/evaluate.ts"],
-    ["host/blob/read.ts", "host/session.ts"],
-    ["host/cursor.ts", "host/blob/read.ts"],
-    ["host/session.ts", "tools/files.ts"],
-    ["host/session.ts", "node:fs"],
-    ["host/session.ts", "fs"],
+    ["host/blob/read.ts", "host/run/session.ts"],
+    ["host/base/cursor.ts", "host/blob/read.ts"],
+    ["host/run/session.ts", "tools/files/files.ts"],
+    ["host/run/session.ts", "node:fs"],
+    ["host/run/session.ts", "fs"],
     ["host/engines/v8.ts", "koffi"],
     ["host/blob/read.ts", "tests/variants.ts"],
     ["tools/cli.ts", "tests/variants.ts"],
@@ -110,6 +120,21 @@ describe("import directions", () => {
   });
 
   const sources = projectFiles().filter((path) => /^(assembly|host|tools|examples|tests)\/.*\.(ts|mjs)$/.test(path));
+
+  it("every file of host stands on a floor", () => {
+    expect(projectFiles().filter((path) => /^host\/.*\.ts$/.test(path) && floorOf(path) < 0)).toEqual([]);
+  });
+
+  it("every package that is imported is installed by a manifest of the project", () => {
+    const manifests = projectFiles().filter((path) => posix.basename(path) === "package.json");
+    const installed = manifests.flatMap((path) => {
+      const { dependencies, optionalDependencies, devDependencies } = JSON.parse(read(path));
+      return Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies });
+    });
+    const packages = sources.flatMap((path) => importsOf(path).map((name) => ({ path, name: packageOf(name) })));
+    expect(packages.filter(({ name }) => name !== undefined && !installed.includes(name))).toEqual([]);
+  });
+
   it.each(sources)("%s keeps to them", (path) => {
     const broken = importsOf(path).flatMap((to) => (forbidden(path, to) ? `${to}: ${forbidden(path, to)}` : []));
     expect(broken).toEqual([]);

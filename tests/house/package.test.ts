@@ -3,7 +3,7 @@ import { builtinModules } from "node:module";
 import { join } from "node:path";
 import ts from "typescript";
 import { expect, it } from "vitest";
-import { VERSION } from "../../host/version.ts";
+import { VERSION } from "../../host/base/version.ts";
 import { PROJECT, projectFiles, read } from "./project_files.ts";
 
 const PACKAGE = JSON.parse(read("package.json"));

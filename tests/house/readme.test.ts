@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import { expect, it } from "vitest";
 import { convert } from "../../host/convert.ts";
+import { inspect } from "../../host/cost/inspect.ts";
 import { v8 } from "../../host/engines/v8.ts";
-import { inspect } from "../../host/inspect.ts";
 import { read, readBytes } from "./project_files.ts";
 
 const README = read("README.md");
@@ -26,7 +26,7 @@ it("README.md's five files exist, in the order that they are read", () => {
     "host/lower/lower.ts",
     "host/blob/FORMAT.md",
     "assembly/model.ts",
-    "host/session.ts",
+    "host/run/session.ts",
   ]);
   for (const [name, link] of files) {
     expect(link).toBe(name);

@@ -1,6 +1,6 @@
 import { gzipSync } from "fflate";
 import { describe, expect, it } from "vitest";
-import { InputError } from "../../host/errors.ts";
+import { InputError } from "../../host/base/errors.ts";
 import { slices } from "../../tools/inputs/byte_stream.ts";
 import { concat } from "../../tools/inputs/concat.ts";
 import { gunzip } from "../../tools/inputs/inflate.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { InputError } from "../../host/errors.ts";
+import { InputError } from "../../host/base/errors.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { idat, ihdr, png } from "./png.ts";
 

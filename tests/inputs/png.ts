@@ -1,5 +1,5 @@
 import { zlibSync } from "fflate";
-import { crc32 } from "../../host/crc32.ts";
+import { crc32 } from "../../host/base/crc32.ts";
 import { PNG_MAGIC } from "../../tools/inputs/png.ts";
 
 /** A PNG file of these chunks. */

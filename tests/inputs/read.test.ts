@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { gzipSync } from "fflate";
 import { describe, expect, it } from "vitest";
-import { InputError } from "../../host/errors.ts";
+import { InputError } from "../../host/base/errors.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { idat, ihdr, png } from "./png.ts";

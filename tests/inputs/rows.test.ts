@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { InputError } from "../../host/errors.ts";
+import { InputError } from "../../host/base/errors.ts";
 import type { Elements, InputStream } from "../../tools/inputs/input.ts";
 import { fitRows } from "../../tools/inputs/rows.ts";
 

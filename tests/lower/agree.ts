@@ -1,10 +1,10 @@
 import { expect } from "vitest";
-import { inputCodes, scores } from "../../host/describe.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Graph } from "../../host/graph/graph.ts";
 import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.ts";
 import { realOf } from "../../host/numbers/unit.ts";
 import { type Elements, runReference } from "../../host/reference/model.ts";
+import { inputCodes, scores } from "../../host/run/describe.ts";
 
 export const OPTIONS: LowerOptions = {
   modelId: 1n,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
-import { type Draft, encodeModel, type GraphProto, type NodeProto } from "../../host/checkpoint/onnx_proto.ts";
+import { floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { type Draft, encodeModel, type GraphProto, type NodeProto } from "../../host/checkpoint/onnx/proto.ts";
 import { ended } from "../tools/cost.ts";
 import { scratch } from "../tools/tern.ts";
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { scores } from "../../host/describe.ts";
-import { UnsupportedError } from "../../host/errors.ts";
+import { UnsupportedError } from "../../host/base/errors.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Graph, Node, Weights } from "../../host/graph/graph.ts";
 import { type LowerOptions, lower } from "../../host/lower/lower.ts";
@@ -8,6 +7,7 @@ import type { Quantizer } from "../../host/numbers/quantizer.ts";
 import type { Step } from "../../host/numbers/step.ts";
 import type { Op, Program } from "../../host/program.ts";
 import { runReference } from "../../host/reference/model.ts";
+import { scores } from "../../host/run/describe.ts";
 import { randomGraph } from "../graph/random.ts";
 import { expectAgreement, OPTIONS } from "./agree.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { UnsupportedError } from "../../host/errors.ts";
+import { UnsupportedError } from "../../host/base/errors.ts";
 import { formOf } from "../../host/graph/form.ts";
 import { type Chain, chainRuns, type Link, storedCode } from "../../host/lower/chain.ts";
 import { line, makePost, thresholds } from "../../host/lower/post.ts";

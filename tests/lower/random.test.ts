@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { UnsupportedError } from "../../host/errors.ts";
+import { UnsupportedError } from "../../host/base/errors.ts";
 import type { InputDtype } from "../../host/lower/input.ts";
 import type { Elements } from "../../host/reference/model.ts";
 import { Random, randomGraph } from "../graph/random.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import wabt from "wabt";
-import { moduleBackend } from "../../host/backend.ts";
+import { STATUS, type Status } from "../../host/base/status.ts";
 import {
   align16,
   HEADER,
@@ -16,7 +16,7 @@ import { tilingOf } from "../../host/blob/tiles.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { v8 } from "../../host/engines/v8.ts";
 import type { Program } from "../../host/program.ts";
-import { STATUS, type Status } from "../../host/status.ts";
+import { moduleBackend } from "../../host/run/backend.ts";
 import { ABI, codes, projectText, tableRows } from "../blob/spec.ts";
 import { Random } from "../graph/random.ts";
 import { accepts, describeModules, moduleNamed, packingsOf, TARGETS } from "../variants.ts";
@@ -99,7 +99,7 @@ describe.each(readable)("build/%s.wasm", (target) => {
 });
 
 describe("status codes", () => {
-  it("are the same in ABI.md, host/status.ts and assembly/status.ts", () => {
+  it("are the same in ABI.md, host/base/status.ts and assembly/status.ts", () => {
     const listed = tableRows(ABI, "code", "name", "meaning").map(([code, name]) => [name, Number(code)]);
     expect(STATUS.map((name, code) => [name, code])).toEqual(listed);
     const source = projectText("assembly/status.ts").matchAll(/^ {2}(\w+) = (\d+),$/gm);

@@ -1,9 +1,9 @@
 import { expect } from "vitest";
-import { moduleBackend, referenceBackend } from "../../host/backend.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import type { Engine } from "../../host/engines/engine.ts";
 import type { Program } from "../../host/program.ts";
+import { moduleBackend, referenceBackend } from "../../host/run/backend.ts";
 
 export const WAYS = ["resident", "streaming"] as const;
 

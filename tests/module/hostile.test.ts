@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { BlobError } from "../../host/base/errors.ts";
+import { STATUS, type Status } from "../../host/base/status.ts";
 import { HEADER, HEADER_BYTES, OP_BYTES, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import type { Engine } from "../../host/engines/engine.ts";
-import { BlobError } from "../../host/errors.ts";
 import type { Program, Tensor } from "../../host/program.ts";
 import { invoke } from "../../host/reference/model.ts";
 import { rowStride } from "../../host/shape.ts";
-import { STATUS, type Status } from "../../host/status.ts";
 import { describeModules, packingsOf } from "../variants.ts";
 import { expectSame, WAYS } from "./agree.ts";
 import { type Machine, machine } from "./machine.ts";

@@ -1,7 +1,7 @@
-import { moduleFeatures } from "../../host/backend.ts";
+import { crc32 } from "../../host/base/crc32.ts";
 import { HEADER, HEADER_BYTES, PART, PART_BYTES } from "../../host/blob/layout.ts";
-import { crc32 } from "../../host/crc32.ts";
 import type { Engine, Instance } from "../../host/engines/engine.ts";
+import { moduleFeatures } from "../../host/run/backend.ts";
 
 /** A module's exports (assembly/ABI.md) on memory that the test lays out: all but what the module keeps for itself, which address 0 is behind. */
 export interface Machine {

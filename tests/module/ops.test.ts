@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { planScratch } from "../../host/backend.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import type { WasmtimeEngine } from "../../host/engines/wasmtime.ts";
 import type { ActivationDtype, WeightDtype } from "../../host/program.ts";
+import { planScratch } from "../../host/run/backend.ts";
 import { rowStride } from "../../host/shape.ts";
 import { ENGINES } from "../engines.ts";
 import { Random } from "../graph/random.ts";

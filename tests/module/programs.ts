@@ -1,4 +1,3 @@
-import { encodeRow, referenceBackend } from "../../host/backend.ts";
 import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { type Line, requantizeOf } from "../../host/numbers/requantize.ts";
 import type {
@@ -15,6 +14,7 @@ import type {
   Thresholds,
   WeightDtype,
 } from "../../host/program.ts";
+import { encodeRow, referenceBackend } from "../../host/run/backend.ts";
 import { elementBytes, rowStride } from "../../host/shape.ts";
 import type { Random } from "../graph/random.ts";
 

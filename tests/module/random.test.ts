@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
+import { UnsupportedError } from "../../host/base/errors.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { UnsupportedError } from "../../host/errors.ts";
 import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";

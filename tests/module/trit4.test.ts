@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { STATUS } from "../../host/base/status.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { STATUS } from "../../host/status.ts";
 import { describeEngines } from "../engines.ts";
 import { Random } from "../graph/random.ts";
 import { moduleNamed } from "../variants.ts";

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { expect, it } from "vitest";
-import { chooseVariant } from "../../host/variant.ts";
+import { chooseVariant } from "../../host/run/variant.ts";
 import { describeEngines } from "../engines.ts";
 import { PROJECT } from "../house/project_files.ts";
 import { accepts, VARIANTS } from "../variants.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
-import { encodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { InputError } from "../../host/base/errors.ts";
+import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { encodeModel } from "../../host/checkpoint/onnx/proto.ts";
 import { convert } from "../../host/convert.ts";
-import { InputError } from "../../host/errors.ts";
 import { codeRange } from "../../host/numbers/quantizer.ts";
 import { parseQuantizer } from "../../host/numbers/quantizer_text.ts";
-import { loadReference } from "../../host/session.ts";
+import { loadReference } from "../../host/run/session.ts";
 
 const QONNX = "qonnx.custom_op.general";
 

@@ -10,8 +10,8 @@ import {
   model,
   node,
   valueInfo,
-} from "../../host/checkpoint/onnx_build.ts";
-import { encodeModel } from "../../host/checkpoint/onnx_proto.ts";
+} from "../../host/checkpoint/onnx/build.ts";
+import { encodeModel } from "../../host/checkpoint/onnx/proto.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import type { OnnxRuntime, SessionOptions } from "../../tools/bench/onnxruntime_api.ts";

@@ -1,11 +1,11 @@
-import { type AttributeValue, floatTensor, node } from "../../host/checkpoint/onnx_build.ts";
+import { type AttributeValue, floatTensor, node } from "../../host/checkpoint/onnx/build.ts";
 import {
   type Draft,
   decodeModel,
   encodeModel,
   type NodeProto,
   type TensorProto,
-} from "../../host/checkpoint/onnx_proto.ts";
+} from "../../host/checkpoint/onnx/proto.ts";
 
 const QUANTIZERS = ["Quant", "IntQuant", "BipolarQuant"];
 

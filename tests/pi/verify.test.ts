@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { CPUS, missingOnPi, NODES, nodeOnPi } from "../../tools/bench/pi/pi.ts";
 import type { Proof } from "../../tools/commands/verify.ts";
+import { CPUS, missingOnPi, NODES, nodeOnPi } from "../../tools/rigs/pi/pi.ts";
 import { describeWith, MNIST_IMAGES, TFC } from "../data.ts";
 import { PROJECT } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { nodeOnPi } from "../../tools/bench/pi/pi.ts";
+import { nodeOnPi } from "../../tools/rigs/pi/pi.ts";
 import { bundleForNode } from "../bundle.ts";
 import { PROJECT } from "../house/project_files.ts";
 import type { Case } from "../same_bits/cases.ts";

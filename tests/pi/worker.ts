@@ -1,9 +1,9 @@
 // Runs models in every session that can be had, for tests on another machine: `node worker.mjs jobs.json` prints Work as JSON.
 import { readFileSync } from "node:fs";
 import { createWasmtime } from "../../host/node.ts";
-import { ARRAYS, type InputRows } from "../../host/session.ts";
+import { ARRAYS, type InputRows } from "../../host/run/session.ts";
+import { openIn } from "../../tools/options/sessions.ts";
 import { openRunners } from "../../tools/runners.ts";
-import { openIn } from "../../tools/sessions.ts";
 import { digestOf, fuelOf } from "../same_bits/digest.ts";
 
 /** A model: paths of its blob, and of each input's elements. */

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
+import { UnsupportedError } from "../../host/base/errors.ts";
 import { convert } from "../../host/convert.ts";
-import { UnsupportedError } from "../../host/errors.ts";
 import type { InputDtype } from "../../host/lower/input.ts";
-import { sampleInputs } from "../../host/sample.ts";
-import type { InputRows } from "../../host/session.ts";
+import { sampleInputs } from "../../host/run/sample.ts";
+import type { InputRows } from "../../host/run/session.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { MNIST_IMAGES, TFC } from "../data.ts";
 import { randomOnnx } from "../random_graph.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Engine } from "../../host/engines/engine.ts";
 import type { WasmtimeEngine, WasmtimeInstance } from "../../host/engines/wasmtime.ts";
-import { type InputRows, load, type Output, type Session } from "../../host/session.ts";
-import type { Variant } from "../../host/variant.ts";
+import { type InputRows, load, type Output, type Session } from "../../host/run/session.ts";
+import type { Variant } from "../../host/run/variant.ts";
 
 /** sha256 of what a model answers: the elements of each output, as the module left them, (rows, channels), i32, little-endian. */
 export function digestOf(outputs: Pick<Output, "elements">[]): string {

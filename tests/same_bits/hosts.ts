@@ -1,11 +1,11 @@
+import { modelMemory } from "../../host/cost/fit.ts";
 import { readBoard } from "../../host/firmware/boards.ts";
-import { runtimeNamed } from "../../host/firmware/runtimes.ts";
-import { modelMemory } from "../../host/fit.ts";
+import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import { repack, v8 } from "../../host/index.ts";
 import { deviceModule, openOnDevice } from "../../host/node.ts";
-import { loadReference, type Session } from "../../host/session.ts";
-import { missingOnPi } from "../../tools/bench/pi/pi.ts";
+import { loadReference, type Session } from "../../host/run/session.ts";
 import { fitOf } from "../../tools/commands/fit.ts";
+import { missingOnPi } from "../../tools/rigs/pi/pi.ts";
 import type { Row } from "../engines.ts";
 import { missingFor } from "../firmware/boards.ts";
 import { workOnPi } from "../pi/work_on_pi.ts";

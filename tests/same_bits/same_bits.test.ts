@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
 import type { WasmtimeEngine } from "../../host/engines/wasmtime.ts";
-import { VARIANTS, type Variant } from "../../host/variant.ts";
+import { VARIANTS, type Variant } from "../../host/run/variant.ts";
 import { describeWith, MNIST_IMAGES, TFC } from "../data.ts";
 import { COMPILERS, ENGINES, PLACES } from "../engines.ts";
 import { PROJECT, read } from "../house/project_files.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { VERSION } from "../../host/version.ts";
+import { VERSION } from "../../host/base/version.ts";
 import { COMMAND_NAMES, findCommand } from "../../tools/commands.ts";
-import { checkArguments, formatUsage } from "../../tools/usage.ts";
+import { checkArguments, formatUsage } from "../../tools/options/usage.ts";
 import { scratch, ternHere, ternWith } from "./tern.ts";
 
 const COMMANDS = COMMAND_NAMES;

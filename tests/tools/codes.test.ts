@@ -11,7 +11,7 @@ it("explains every status of ABI.md, by its name", () => {
 });
 
 it("explains every status of PROTOCOL.md", () => {
-  const [, , ...listed] = tableRows(projectText("host/firmware/PROTOCOL.md"), "code", "meaning", "payload");
+  const [, , ...listed] = tableRows(projectText("host/firmware/link/PROTOCOL.md"), "code", "meaning", "payload");
   expect(codesOf(/device/)).toEqual(listed.map(([code]) => Number(code)));
 });
 

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { allCommands, COMMAND_NAMES } from "../../tools/commands.ts";
-import { SHELLS, type Shell } from "../../tools/completion.ts";
+import { SHELLS, type Shell } from "../../tools/options/completion.ts";
 import { scratch, ternHere } from "./tern.ts";
 
 const { put } = scratch();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { floatTensor, node, model as onnxModel, valueInfo } from "../../host/checkpoint/onnx_build.ts";
-import { encodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { floatTensor, node, model as onnxModel, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { encodeModel } from "../../host/checkpoint/onnx/proto.ts";
 import { convert } from "../../host/convert.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { describeWith, MNIST_IMAGES, MNIST_LABELS, TFC } from "../data.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { escapeText } from "../../host/base/printable.ts";
 import { convert } from "../../host/convert.ts";
-import { escapeText } from "../../host/printable.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { projectFiles, read } from "../house/project_files.ts";
 import { DIGITS, scratch, smallCheckpoint, ternHere, ternWith } from "./tern.ts";
@@ -88,5 +88,5 @@ it("prints in one place", () => {
   const printers = projectFiles()
     .filter((file) => /^(host|tools)\/.*\.ts$/.test(file) && !/^tools\/(bench|train)\//.test(file))
     .filter((file) => /\bconsole\.|\b(stdout|stderr)\.write\(/.test(read(file)));
-  expect(printers).toEqual(["tools/stdio.ts", "tools/terminal/print.ts"]); // the first, the bytes of files
+  expect(printers).toEqual(["tools/files/stdio.ts", "tools/terminal/print.ts"]); // the first, the bytes of files
 });

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { InputError } from "../../host/errors.ts";
-import { fileKind, KIND_BYTES } from "../../host/file_kind.ts";
+import { InputError } from "../../host/base/errors.ts";
+import { fileKind, KIND_BYTES } from "../../host/base/file_kind.ts";
+import { readModel } from "../../tools/files/models.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
-import { readModel } from "../../tools/models.ts";
 import { projectFiles, readBytes } from "../house/project_files.ts";
 import { DIGITS, digitsBlob, LABELS, scratch, smallCheckpoint, TEN, tern } from "./tern.ts";
 

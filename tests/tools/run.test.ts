@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { convert } from "../../host/convert.ts";
-import { loadReference } from "../../host/session.ts";
+import { loadReference } from "../../host/run/session.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { ENGINES } from "../engines.ts";

@@ -4,8 +4,8 @@ import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { selfTest } from "../../host/self_test.ts";
-import { loadReference } from "../../host/session.ts";
+import { selfTest } from "../../host/run/self_test.ts";
+import { loadReference } from "../../host/run/session.ts";
 import {
   DIGITS,
   digitsBlob,

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { InputError } from "../../host/errors.ts";
+import { InputError } from "../../host/base/errors.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { randomShift } from "../../tools/train/dataset.ts";
 import { readDataset, writeIdx } from "../../tools/train/idx.ts";

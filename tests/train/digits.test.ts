@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import { drawDigit, drawDigits, SIDE } from "../../examples/digits/draw.ts";
-import { decodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { decodeModel } from "../../host/checkpoint/onnx/proto.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
-import { readFile } from "../../tools/files.ts";
+import { readFile } from "../../tools/files/files.ts";
 import { readDataset } from "../../tools/train/idx.ts";
 import { evaluate } from "./evaluate.ts";
 

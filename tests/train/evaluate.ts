@@ -1,4 +1,4 @@
-import type { GraphProto, NodeProto } from "../../host/checkpoint/onnx_proto.ts";
+import type { GraphProto, NodeProto } from "../../host/checkpoint/onnx/proto.ts";
 import { dequantize, type Quantizer, quantize } from "../../host/numbers/quantizer.ts";
 import { applyStep } from "../../host/numbers/step.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { drawDigits, SIDE } from "../../examples/digits/draw.ts";
-import { decodeModel } from "../../host/checkpoint/onnx_proto.ts";
+import { decodeModel } from "../../host/checkpoint/onnx/proto.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { toQonnx } from "../../tools/train/export.ts";
 import type { Architecture } from "../../tools/train/model.ts";

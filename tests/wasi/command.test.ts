@@ -2,14 +2,14 @@ import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import wabt from "wabt";
+import { UnsupportedError } from "../../host/base/errors.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { repack } from "../../host/blob/repack.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { convert } from "../../host/convert.ts";
-import { UnsupportedError } from "../../host/errors.ts";
 import type { InputDtype } from "../../host/lower/input.ts";
-import { sampleInputs } from "../../host/sample.ts";
-import { loadReference } from "../../host/session.ts";
+import { sampleInputs } from "../../host/run/sample.ts";
+import { loadReference } from "../../host/run/session.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 // @ts-expect-error: JavaScript, which runs before anything is compiled
 import { COMMAND_CEILINGS } from "../../tools/scripts/build_wasm.mjs";

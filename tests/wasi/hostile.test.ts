@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { BlobError, EngineError } from "../../host/base/errors.ts";
 import { HEADER, HEADER_BYTES, OP_BYTES, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { convert } from "../../host/convert.ts";
-import { BlobError, EngineError } from "../../host/errors.ts";
 import type { Program } from "../../host/program.ts";
-import { sampleInputs } from "../../host/sample.ts";
-import { ARRAYS, loadReference } from "../../host/session.ts";
+import { sampleInputs } from "../../host/run/sample.ts";
+import { ARRAYS, loadReference } from "../../host/run/session.ts";
 import { DIGITS, IMAGES } from "../digits.ts";
 import { Random } from "../graph/random.ts";
 import { seal } from "../module/machine.ts";

@@ -1,6 +1,6 @@
-import { encodeRow } from "../../host/backend.ts";
 import type { Program } from "../../host/program.ts";
-import type { InputRows, Session } from "../../host/session.ts";
+import { encodeRow } from "../../host/run/backend.ts";
+import type { InputRows, Session } from "../../host/run/session.ts";
 import { elementBytes } from "../../host/shape.ts";
 
 /** Samples as the command takes them: one row of each input after another. */

@@ -1,8 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { packageRoot } from "../../host/engines/package_root.ts";
-import { writeFileAtomic } from "../outputs.ts";
+import { packageRoot } from "../../host/base/package_root.ts";
+import { writeFileAtomic } from "../files/outputs.ts";
+import {
+  compileKernels,
+  formatCode,
+  formatMachineCode,
+  labelOf,
+  missingForMachineCode,
+  versionsOnPi,
+} from "../rigs/pi/machine_code.ts";
 import { openRunners } from "../runners.ts";
 import { printResult } from "../terminal/print.ts";
 import { limitOf128Bits, measureClock } from "./clock.ts";
@@ -16,14 +24,6 @@ import { describeMachine } from "./machine.ts";
 import { measureNetworks } from "./networks.ts";
 import { type Part, withPart } from "./page.ts";
 import { openPeers } from "./peers.ts";
-import {
-  compileKernels,
-  formatCode,
-  formatMachineCode,
-  labelOf,
-  missingForMachineCode,
-  versionsOnPi,
-} from "./pi/machine_code.ts";
 import { measureProducts } from "./products.ts";
 import { formatNumber, formatReport, jsonReport, type Report } from "./report.ts";
 import { EFFORT, QUICK } from "./timing.ts";

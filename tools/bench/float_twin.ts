@@ -1,10 +1,10 @@
-import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
-import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../../host/checkpoint/onnx_proto.ts";
-import { GraphError } from "../../host/errors.ts";
+import { GraphError } from "../../host/base/errors.ts";
+import { VERSION } from "../../host/base/version.ts";
+import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../../host/checkpoint/onnx/proto.ts";
 import type { DenseNode, Graph, Node } from "../../host/graph/graph.ts";
 import { at } from "../../host/numbers/quantizer.ts";
 import { applySteps, type Step } from "../../host/numbers/step.ts";
-import { VERSION } from "../../host/version.ts";
 
 /** A low-bit network without its quantizers, as an f32 runtime would have it: dense layers with a bias and an activation. */
 export type FloatTwin = FloatLayer[];

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { packageRoot } from "../../host/engines/package_root.ts";
-import { EngineError } from "../../host/errors.ts";
+import { EngineError } from "../../host/base/errors.ts";
+import { packageRoot } from "../../host/base/package_root.ts";
 import type { Matmul, Solver } from "./matmul.ts";
 import type { PeerLibrary } from "./peer.ts";
 import { tfliteProduct } from "./tflite.ts";

@@ -1,12 +1,12 @@
-import { BLOB_AT, decodeRow, moduleFeatures, planScratch } from "../../host/backend.ts";
+import { EngineError } from "../../host/base/errors.ts";
+import { STATUS } from "../../host/base/status.ts";
 import { packedBytes, packingOf } from "../../host/blob/pack/pack.ts";
 import { repackForModule } from "../../host/blob/repack.ts";
 import { FASTEST } from "../../host/blob/targets.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { EngineError } from "../../host/errors.ts";
 import type { DenseOp, Program, Tensor } from "../../host/program.ts";
+import { BLOB_AT, decodeRow, moduleFeatures, planScratch } from "../../host/run/backend.ts";
 import { rowStride } from "../../host/shape.ts";
-import { STATUS } from "../../host/status.ts";
 import type { Runner } from "../runners.ts";
 import type { Activation } from "./activations.ts";
 import { type FloatEndsOptions, floatEnds } from "./floats/floats.ts";

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
-import { packageRoot } from "../../host/engines/package_root.ts";
+import { packageRoot } from "../../host/base/package_root.ts";
 import { convert, load, loadReference, sampleInputs } from "../../host/index.ts";
-import { readFile } from "../files.ts";
+import { readFile } from "../files/files.ts";
 import type { Runner } from "../runners.ts";
 import { type FloatTwin, floatTwin } from "./float_twin.ts";
 import type { PeerLibrary } from "./peer.ts";

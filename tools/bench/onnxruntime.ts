@@ -2,17 +2,17 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
+import { EngineError } from "../../host/base/errors.ts";
+import { packageRoot } from "../../host/base/package_root.ts";
+import { VERSION } from "../../host/base/version.ts";
+import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
 import {
   DATA_TYPE,
   type Draft,
   encodeModel,
   type NodeProto,
   type TensorProto,
-} from "../../host/checkpoint/onnx_proto.ts";
-import { packageRoot } from "../../host/engines/package_root.ts";
-import { EngineError } from "../../host/errors.ts";
-import { VERSION } from "../../host/version.ts";
+} from "../../host/checkpoint/onnx/proto.ts";
 import { evaluateTwin, type FloatTwin, twinToOnnx } from "./float_twin.ts";
 import { floatWeights, type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
 import type { OnnxRuntime, SessionOptions } from "./onnxruntime_api.ts";

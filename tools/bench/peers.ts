@@ -1,4 +1,4 @@
-import { EngineError } from "../../host/errors.ts";
+import { EngineError } from "../../host/base/errors.ts";
 import { openGgml } from "./ggml.ts";
 import { openLiteRt } from "./litert.ts";
 import { openLiteRtJs } from "./litert_js.ts";

@@ -1,8 +1,8 @@
 import { defineCommand } from "citty";
 import { allCommands } from "../commands.ts";
-import { SHELLS, type Shell } from "../completion.ts";
+import { SHELLS, type Shell } from "../options/completion.ts";
+import { UsageError } from "../options/usage.ts";
 import { printLines } from "../terminal/print.ts";
-import { UsageError } from "../usage.ts";
 
 export const EXAMPLE = "completion bash > littletern.bash";
 

@@ -1,4 +1,5 @@
 import { defineCommand } from "citty";
+import { shown } from "../../host/base/printable.ts";
 import { MAX_ROWS } from "../../host/blob/layout.ts";
 import {
   type Conversion,
@@ -13,17 +14,16 @@ import type { InputDtype } from "../../host/lower/input.ts";
 import { plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { parseUnit } from "../../host/numbers/unit.ts";
-import { shown } from "../../host/printable.ts";
-import { readFile } from "../files.ts";
-import { namingFiles } from "../models.ts";
-import { checkOutputs, writeFileAtomic } from "../outputs.ts";
-import { WORK_ARG, workOption } from "../sessions.ts";
-import { nameOf, outName, STDIO, takeStdout } from "../stdio.ts";
-import { TARGET_ARG } from "../targets.ts";
+import { readFile } from "../files/files.ts";
+import { namingFiles } from "../files/models.ts";
+import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
+import { nameOf, outName, STDIO, takeStdout } from "../files/stdio.ts";
+import { WORK_ARG, workOption } from "../options/sessions.ts";
+import { TARGET_ARG } from "../options/targets.ts";
+import { countOption, UsageError } from "../options/usage.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
-import { countOption, UsageError } from "../usage.ts";
 import { formatEnds, formatTotals } from "./inspect.ts";
 
 /** A conversion, and what its blob costs. */

@@ -1,11 +1,11 @@
 import { defineCommand } from "citty";
-import { classCount, type Readout, readoutOf, scores } from "../../host/describe.ts";
+import { shown } from "../../host/base/printable.ts";
 import { InputError, type Program, readBlob } from "../../host/index.ts";
-import { shown } from "../../host/printable.ts";
 import type { ActivationDtype } from "../../host/program.ts";
+import { classCount, type Readout, readoutOf, scores } from "../../host/run/describe.ts";
 import { BATCH_ROWS } from "../../host/verify.ts";
-import { namingFiles, readModel } from "../models.ts";
-import { openSamples, readLabels } from "../samples.ts";
+import { namingFiles, readModel } from "../files/models.ts";
+import { openSamples, readLabels } from "../inputs/samples.ts";
 import {
   engineOption,
   isDevice,
@@ -14,13 +14,13 @@ import {
   WORKERS_ARG,
   workersOption,
   workOption,
-} from "../sessions.ts";
+} from "../options/sessions.ts";
+import { countOption, UsageError } from "../options/usage.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { screenColumns } from "../terminal/screen.ts";
 import { formatCount, formatShare, formatTable } from "../terminal/table.ts";
 import { type OpenTask, openTask, runBatches } from "../threads/run_batches.ts";
-import { countOption, UsageError } from "../usage.ts";
 
 /** How often a model is right. */
 export interface Evaluation {

@@ -1,7 +1,7 @@
 import { defineCommand } from "citty";
-import { InputError } from "../../host/errors.ts";
+import { InputError } from "../../host/base/errors.ts";
 import { CODES, type Code } from "../codes.ts";
-import { didYouMean } from "../nearest.ts";
+import { didYouMean } from "../options/nearest.ts";
 import { printResult } from "../terminal/print.ts";
 import { wrapText } from "../terminal/wrap.ts";
 

@@ -1,18 +1,18 @@
 import { defineCommand } from "citty";
+import { modelHeader } from "../../host/cost/fit.ts";
 import { readBoard } from "../../host/firmware/boards.ts";
-import { type Made, makeFirmware, makeLibrary } from "../../host/firmware/output.ts";
-import { runtimeNamed } from "../../host/firmware/runtimes.ts";
-import { modelHeader } from "../../host/fit.ts";
+import { type Made, makeFirmware, makeLibrary } from "../../host/firmware/make/output.ts";
+import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import { readBlob, v8 } from "../../host/index.ts";
 import { deviceModule } from "../../host/node.ts";
-import { BOARD_ARG, DEVICE_ARGS } from "../device_args.ts";
-import { namingFiles, readModel } from "../models.ts";
-import { writeFolderAtomic } from "../outputs.ts";
+import { namingFiles, readModel } from "../files/models.ts";
+import { writeFolderAtomic } from "../files/outputs.ts";
+import { BOARD_ARG, DEVICE_ARGS } from "../options/device_args.ts";
+import { UsageError } from "../options/usage.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
 import { formatCount } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
-import { UsageError } from "../usage.ts";
 
 export const EXAMPLE = "firmware model.tern --board netduinoplus2 -o firmware";
 

@@ -1,7 +1,7 @@
 import { defineCommand } from "citty";
 import { COMMAND_NAMES, findCommand, formatCommands } from "../commands.ts";
+import { formatUsage } from "../options/usage.ts";
 import { printLines } from "../terminal/print.ts";
-import { formatUsage } from "../usage.ts";
 
 export const EXAMPLE = "help convert";
 

@@ -1,15 +1,15 @@
 import { defineCommand } from "citty";
+import { shown } from "../../host/base/printable.ts";
 import { type Inspection, inspect, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { shown } from "../../host/printable.ts";
+import { namingFiles, readModel } from "../files/models.ts";
+import { nameOf } from "../files/stdio.ts";
 import { formatShape } from "../inputs/shape.ts";
-import { namingFiles, readModel } from "../models.ts";
-import { WORK_ARG, workOption } from "../sessions.ts";
-import { nameOf } from "../stdio.ts";
+import { inputText } from "../inputs/units.ts";
+import { WORK_ARG, workOption } from "../options/sessions.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
-import { inputText } from "../units.ts";
 
 export const EXAMPLE = "inspect model.tern";
 

@@ -1,11 +1,11 @@
 import { defineCommand } from "citty";
+import { shown } from "../../host/base/printable.ts";
 import { type Inspection, inspect, repack, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { shown } from "../../host/printable.ts";
-import { namingFiles, readModel } from "../models.ts";
-import { checkOutputs, writeFileAtomic } from "../outputs.ts";
-import { nameOf, outName, takeStdout } from "../stdio.ts";
-import { TARGET_ARG } from "../targets.ts";
+import { namingFiles, readModel } from "../files/models.ts";
+import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
+import { nameOf, outName, takeStdout } from "../files/stdio.ts";
+import { TARGET_ARG } from "../options/targets.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";

@@ -1,15 +1,16 @@
 import { defineCommand } from "citty";
+import { shown } from "../../host/base/printable.ts";
 import { inspect, type Output, type OutputDescription, type Program, readBlob, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { shown } from "../../host/printable.ts";
 import { splitRows } from "../../host/verify.ts";
+import { namingFiles, readModel } from "../files/models.ts";
+import { checkOutputs, writeFileAtomic, writeFilesAtomic } from "../files/outputs.ts";
+import { nameOf, STDIO, takeStdout } from "../files/stdio.ts";
 import { writeNpy } from "../inputs/npy.ts";
-import { namingFiles, readModel } from "../models.ts";
-import { checkOutputs, writeFileAtomic, writeFilesAtomic } from "../outputs.ts";
+import { pictureOf, readSamples, type Samples } from "../inputs/samples.ts";
+import { engineOption, isDevice, SESSION_ARGS, type SessionOptions, workOption } from "../options/sessions.ts";
+import { UsageError } from "../options/usage.ts";
 import { formatProfile, formatRepacking, namedProfile } from "../profile.ts";
-import { pictureOf, readSamples, type Samples } from "../samples.ts";
-import { engineOption, isDevice, SESSION_ARGS, type SessionOptions, workOption } from "../sessions.ts";
-import { nameOf, STDIO, takeStdout } from "../stdio.ts";
 import { placeBeside } from "../terminal/beside.ts";
 import { type ColourBits, colourBits } from "../terminal/colours.ts";
 import type { Text } from "../terminal/paint.ts";
@@ -19,7 +20,6 @@ import { showWork, startProgress } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
 import { plural } from "../terminal/table.ts";
 import { openTask, runBatches } from "../threads/run_batches.ts";
-import { UsageError } from "../usage.ts";
 
 /** Rows that are shown where --all does not ask for more. */
 const SHOWN_ROWS = 10;

@@ -1,14 +1,23 @@
 import { createHash } from "node:crypto";
 import { defineCommand } from "citty";
-import { CheckpointError, TernError } from "../../host/errors.ts";
+import { CheckpointError, TernError } from "../../host/base/errors.ts";
+import { shown } from "../../host/base/printable.ts";
 import { type Difference, readBlob, type SelfTestResult, type Verification } from "../../host/index.ts";
-import { shown } from "../../host/printable.ts";
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
-import { readFile } from "../files.ts";
-import { namingFiles, readModel } from "../models.ts";
-import { openSamples, seededSamples } from "../samples.ts";
-import { ENGINE_ARG, engineOption, isDevice, WORK_ARG, WORKERS_ARG, workersOption, workOption } from "../sessions.ts";
-import { nameOf } from "../stdio.ts";
+import { readFile } from "../files/files.ts";
+import { namingFiles, readModel } from "../files/models.ts";
+import { nameOf } from "../files/stdio.ts";
+import { openSamples, seededSamples } from "../inputs/samples.ts";
+import {
+  ENGINE_ARG,
+  engineOption,
+  isDevice,
+  WORK_ARG,
+  WORKERS_ARG,
+  workersOption,
+  workOption,
+} from "../options/sessions.ts";
+import { countOption } from "../options/usage.ts";
 import { joinTexts, paint, type Text } from "../terminal/paint.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
@@ -16,7 +25,6 @@ import { screenColumns } from "../terminal/screen.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
 import { type OpenTask, openTask, runBatches } from "../threads/run_batches.ts";
-import { countOption } from "../usage.ts";
 
 /** Seeded samples where none are given, and the most of them: all are made at once. */
 const SAMPLES = 256;
@@ -49,7 +57,7 @@ export interface ProveOptions {
   workers?: number | undefined;
   /** The one engine to prove it in, beside the reference. */
   engine?: string | undefined;
-  /** Operations that a row may take (host/work.ts). */
+  /** Operations that a row may take (host/run/work.ts). */
   maxOperations?: number | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { defineCommand } from "citty";
-import { VERSION } from "../../host/version.ts";
+import { VERSION } from "../../host/base/version.ts";
 import { printLines } from "../terminal/print.ts";
 
 export const EXAMPLE = "version";

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { Gunzip, Unzlib } from "fflate";
-import { Cursor } from "../../host/cursor.ts";
-import { InputError } from "../../host/errors.ts";
+import { Cursor } from "../../host/base/cursor.ts";
+import { InputError } from "../../host/base/errors.ts";
 import { concat } from "./concat.ts";
 
 export const GZIP_MAGIC = [0x1f, 0x8b];

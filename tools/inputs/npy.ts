@@ -1,5 +1,5 @@
-import { Cursor } from "../../host/cursor.ts";
-import { InputError } from "../../host/errors.ts";
+import { Cursor } from "../../host/base/cursor.ts";
+import { InputError } from "../../host/base/errors.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import type { Elements, InputStream } from "./input.ts";
 import { type Fail, readParts, type Stored } from "./stored.ts";

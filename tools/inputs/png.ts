@@ -1,6 +1,6 @@
-import { crc32 } from "../../host/crc32.ts";
-import { Cursor } from "../../host/cursor.ts";
-import { InputError } from "../../host/errors.ts";
+import { crc32 } from "../../host/base/crc32.ts";
+import { Cursor } from "../../host/base/cursor.ts";
+import { InputError } from "../../host/base/errors.ts";
 import { type ByteStream, slices } from "./byte_stream.ts";
 import { concat } from "./concat.ts";
 import { unzlib } from "./inflate.ts";

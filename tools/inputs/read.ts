@@ -1,6 +1,6 @@
-import { InputError } from "../../host/errors.ts";
-import { fileKind, KIND_BYTES } from "../../host/file_kind.ts";
-import { MAX_BYTES_AT_ONCE } from "../../host/limits.ts";
+import { InputError } from "../../host/base/errors.ts";
+import { fileKind, KIND_BYTES } from "../../host/base/file_kind.ts";
+import { MAX_BYTES_AT_ONCE } from "../../host/base/limits.ts";
 import { ByteStream, CHUNK_BYTES, slices } from "./byte_stream.ts";
 import { openIdx } from "./idx.ts";
 import { GZIP_MAGIC, gunzip } from "./inflate.ts";

@@ -1,4 +1,4 @@
-import { InputError } from "../../host/errors.ts";
+import { InputError } from "../../host/base/errors.ts";
 import type { Elements, InputStream } from "./input.ts";
 import { luma } from "./luma.ts";
 import { readAll } from "./read.ts";

@@ -1,5 +1,5 @@
 // Builds the firmware of every board and writes what it takes without a model, in bytes, and what its kernels take, in instructions, into
-// host/firmware/measured.json.
+// host/cost/measured.json.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,10 +7,10 @@ import { PROJECT } from "./setup.mjs";
 
 const { boardNames, readBoard } = await import("../../dist/host/firmware/boards.js");
 const { CORES } = await import("../../dist/host/firmware/cores.js");
-const { buildImage } = await import("../../dist/host/firmware/build.js");
-const { RUNTIMES } = await import("../../dist/host/firmware/runtimes.js");
+const { buildImage } = await import("../../dist/host/firmware/make/build.js");
+const { RUNTIMES } = await import("../../dist/host/firmware/make/runtimes.js");
 const { readModule } = await import("../../dist/host/node.js");
-const { measureCosts } = await import("../../dist/tools/bench/device/measure_costs.js");
+const { measureCosts } = await import("../../dist/tools/rigs/measure_costs.js");
 
 const measured = {};
 for (const name of boardNames()) {
@@ -30,7 +30,7 @@ for (const name of boardNames()) {
 const text = JSON.stringify(measured, null, 2).replace(/\[[^\]]+\]/g, (list) =>
   list.replace(/\s+/g, " ").replace(/^\[ | \]$/g, (end) => end.trim()),
 );
-writeFileSync(join(PROJECT, "host", "firmware", "measured.json"), `${text}\n`);
+writeFileSync(join(PROJECT, "host", "cost", "measured.json"), `${text}\n`);
 
 async function measureSizes(board, runtime, module) {
   // with more RAM, since what does not fit is measured as well

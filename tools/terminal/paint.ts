@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { escapeText } from "../../host/printable.ts";
+import { escapeText } from "../../host/base/printable.ts";
 import { hasColours } from "./colours.ts";
 
 /** Text with escape sequences of ours, to be printed as it is. Whatever is a string is escaped before it is printed. */

@@ -1,5 +1,5 @@
-import { escapeJson, shorten } from "../../host/printable.ts";
-import { reportStream } from "../stdio.ts";
+import { escapeJson, shorten } from "../../host/base/printable.ts";
+import { reportStream } from "../files/stdio.ts";
 import { printable, type Text } from "./paint.ts";
 import { screenColumns } from "./screen.ts";
 import { wrapText } from "./wrap.ts";

@@ -1,4 +1,4 @@
-import { escapeText } from "../../host/printable.ts";
+import { escapeText } from "../../host/base/printable.ts";
 
 /** The part of `process.stderr` that progress needs. */
 export interface ProgressScreen {

@@ -1,4 +1,4 @@
-import { shown } from "../../host/printable.ts";
+import { shown } from "../../host/base/printable.ts";
 import type { ColourBits } from "./colours.ts";
 import { screenColumns } from "./screen.ts";
 

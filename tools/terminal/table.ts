@@ -1,4 +1,4 @@
-import { escapeText, shorten } from "../../host/printable.ts";
+import { escapeText, shorten } from "../../host/base/printable.ts";
 import { columnsOf, joinTexts, padText, type Text, trimText } from "./paint.ts";
 import { screenColumns } from "./screen.ts";
 import { wrapText } from "./wrap.ts";

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import * as errors from "../../host/errors.ts";
+import * as errors from "../../host/base/errors.ts";
 import type { InputRows } from "../../host/index.ts";
 import type { TaskAbout, TaskName, TaskOptions, TaskResult } from "../tasks.ts";
 import type { Lane } from "./in_order.ts";

@@ -4,8 +4,8 @@ import { parseArgs } from "node:util";
 import { gzipSync } from "fflate";
 import { drawDigits, SIDE } from "../../examples/digits/draw.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
+import { writeFileAtomic } from "../files/outputs.ts";
 import { writeNpy } from "../inputs/npy.ts";
-import { writeFileAtomic } from "../outputs.ts";
 import { writeIdx } from "./idx.ts";
 import { run } from "./run.ts";
 

@@ -1,5 +1,5 @@
-import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx_build.ts";
-import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../../host/checkpoint/onnx_proto.ts";
+import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../../host/checkpoint/onnx/proto.ts";
 import { EPSILON, PIXEL_SCALE } from "./model.ts";
 import { reluScale } from "./quantizers.ts";
 import type { TrainedNetwork } from "./train.ts";

@@ -1,5 +1,5 @@
-import { InputError } from "../../host/errors.ts";
-import { readFile } from "../files.ts";
+import { InputError } from "../../host/base/errors.ts";
+import { readFile } from "../files/files.ts";
 import { readInput } from "../inputs/read.ts";
 import { formatShape } from "../inputs/shape.ts";
 import type { Dataset } from "./dataset.ts";

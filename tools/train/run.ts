@@ -1,4 +1,4 @@
-import { writeFileAtomic } from "../outputs.ts";
+import { writeFileAtomic } from "../files/outputs.ts";
 import { startProgress } from "../terminal/progress.ts";
 import type { Dataset } from "./dataset.ts";
 import { toQonnx } from "./export.ts";

@@ -1,4 +1,4 @@
-import { InputError } from "../../errors.ts";
+import { InputError } from "../../base/errors.ts";
 import type { DenseOp, PackingName, WeightDtype } from "../../program.ts";
 import { fieldBytes, packFields, unpackFields } from "./field.ts";
 import { FIELD2X16_CHANNELS, field2x16Bytes, packField2x16, unpackField2x16 } from "./field2x16.ts";

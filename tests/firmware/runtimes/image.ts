@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { CORES, type CoreName } from "../../../host/firmware/cores.ts";
-import { edited } from "../../../host/firmware/interpreter.ts";
-import { INTERPRETERS } from "../../../host/firmware/runtimes/interpreters.ts";
-import { buildPlugin } from "../../../tools/bench/device/counted_board.ts";
+import { edited } from "../../../host/firmware/make/interpreter.ts";
+import { INTERPRETERS } from "../../../host/firmware/make/interpreters.ts";
+import { buildPlugin } from "../../../tools/rigs/counted_board.ts";
 import { PROJECT } from "../../house/project_files.ts";
 
 const HERE = import.meta.dirname;
@@ -208,7 +208,7 @@ export async function runOnHost(
 
 let plugin: Promise<string> | undefined;
 
-/** Instructions of a run, counted by a plugin of QEMU (tools/bench/device/count_instructions.c). */
+/** Instructions of a run, counted by a plugin of QEMU (tools/rigs/count_instructions.c). */
 export async function countInstructions(board: string, image: Image): Promise<number> {
   plugin ??= buildPlugin();
   const { stderr } = await runImage(board, image, ["-plugin", await plugin]);

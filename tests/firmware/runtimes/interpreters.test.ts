@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, it } from "vitest";
 import wabt from "wabt";
-import { moduleFeatures, planScratch } from "../../../host/backend.ts";
 import { readBlob } from "../../../host/blob/read.ts";
 import { repack } from "../../../host/blob/repack.ts";
 import { writeBlob } from "../../../host/blob/write.ts";
 import { convert } from "../../../host/convert.ts";
 import { v8 } from "../../../host/engines/v8.ts";
-import { INTERPRETERS } from "../../../host/firmware/runtimes/interpreters.ts";
+import { INTERPRETERS } from "../../../host/firmware/make/interpreters.ts";
 import type { DenseOp, WeightDtype } from "../../../host/program.ts";
-import { type InputRows, loadReference } from "../../../host/session.ts";
+import { moduleFeatures, planScratch } from "../../../host/run/backend.ts";
+import { type InputRows, loadReference } from "../../../host/run/session.ts";
 import { elementBytes } from "../../../host/shape.ts";
 import { DIGITS, IMAGES } from "../../digits.ts";
 import { Random } from "../../graph/random.ts";

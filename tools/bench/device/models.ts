@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { EngineError } from "../../../host/base/errors.ts";
+import { packageRoot } from "../../../host/base/package_root.ts";
 import { readBlob } from "../../../host/blob/read.ts";
 import { writeBlob } from "../../../host/blob/write.ts";
-import { packageRoot } from "../../../host/engines/package_root.ts";
-import { EngineError } from "../../../host/errors.ts";
 import { convert, sampleInputs } from "../../../host/index.ts";
 import { mulberry32, type Random } from "../../../host/numbers/random.ts";
 import { requantizeOf } from "../../../host/numbers/requantize.ts";
 import type { ActivationDtype, DenseOp, Program, Requantize, Tensor, Thresholds } from "../../../host/program.ts";
 import { rowStride } from "../../../host/shape.ts";
-import { readFile } from "../../files.ts";
+import { readFile } from "../../files/files.ts";
 import { randomMlp } from "../random_mlp.ts";
 
 // Models that are counted on devices: whole networks, and what the goals are about.

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { packageRoot } from "../../../host/engines/package_root.ts";
+import { packageRoot } from "../../../host/base/package_root.ts";
 import type { Activation } from "../activations.ts";
 
 // The float ends of a product, timed along with it: x becomes codes, sums become y. They run in V8, wherever the product does, in a small module

@@ -1,4 +1,4 @@
-import type { Variant } from "../../../host/variant.ts";
+import type { Variant } from "../../../host/run/variant.ts";
 import type { Product } from "../products.ts";
 import { quantile } from "../timing.ts";
 

@@ -1,9 +1,9 @@
+import { EngineError } from "../../../host/base/errors.ts";
 import { v8 } from "../../../host/engines/v8.ts";
-import { EngineError } from "../../../host/errors.ts";
 import { convert, load, loadReference, sampleInputs } from "../../../host/index.ts";
 import { createWasmtime, readModule } from "../../../host/node.ts";
 import type { WeightDtype } from "../../../host/program.ts";
-import { variantProblem } from "../../../host/variant.ts";
+import { variantProblem } from "../../../host/run/variant.ts";
 import type { Runner } from "../../runners.ts";
 import { floatTwin } from "../float_twin.ts";
 import { randomMatmul } from "../matmul.ts";

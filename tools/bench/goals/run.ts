@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { packageRoot } from "../../../host/engines/package_root.ts";
+import { packageRoot } from "../../../host/base/package_root.ts";
 import { hasWords } from "../command_line.ts";
 import { PEERS_FOLDER } from "../peer.ts";
 import { COLUMN_NAMES, COLUMNS, type ColumnName, cellsOf, judge, type Verdict } from "./goals.ts";

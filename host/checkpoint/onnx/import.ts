@@ -1,0 +1,403 @@
+import { CheckpointError, type Unsupported, UnsupportedError } from "../../base/errors.ts";
+import { FOLDED, MAX_FOLDED, MAX_NODES, MAX_ROW_ELEMENTS } from "../../base/limits.ts";
+import { carryOffsets } from "../../graph/carry.ts";
+import type { Graph, GraphInput, Node } from "../../graph/graph.ts";
+import { freshNames, valueNames } from "../../graph/names.ts";
+import { missingQuantizers, unsupportedIn } from "../../graph/supported.ts";
+import type { Quantizer } from "../../numbers/quantizer.ts";
+import { elements } from "../tensor.ts";
+import { attributesOf, type Call, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./call.ts";
+import { OPS } from "./ops.ts";
+import {
+  DATA_TYPE,
+  decodeModel,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  subgraphReads,
+  type TensorProto,
+  type ValueInfoProto,
+} from "./proto.ts";
+import { readTensor } from "./tensor.ts";
+
+export interface ImportOptions {
+  /** Quantizer of the input, for checkpoints that have none before their first layer. */
+  inputQuantizer?: Quantizer;
+  /** Whether outputs become the index of their greatest number. */
+  argmax?: boolean;
+}
+
+export interface Checkpoint {
+  graph: Graph;
+  /** Sentences for people: what was found that is worth a look. */
+  notes: string[];
+  /** Name and version of the tool that wrote the file, as far as it says. */
+  producer: string;
+}
+
+/** ONNX's own operators and QONNX's quantizers, under all names that exporters have used. */
+const DOMAINS = ["", "ai.onnx", "onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"];
+/** The first operator set in which constants broadcast as in numpy. */
+const MIN_OPSET = 7;
+/**
+ * Reads a QONNX or ONNX file into a graph. Throws `CheckpointError` for a bad file and `UnsupportedError`, with all
+ * reasons, for what this version cannot convert.
+ */
+export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint {
+  const model = decodeModel(bytes);
+  const { graph: read, reasons, notes } = walk(model);
+  if (options.inputQuantizer) notes.push(...quantizeInputs(read, options.inputQuantizer, reasons.length > 0));
+  const { graph, notes: carried } = carryOffsets(read);
+  notes.push(...carried);
+  if (options.argmax) endInArgmax(graph);
+  const all = [...reasons, ...unsupportedIn(graph)];
+  if (all.length > 0) throw new UnsupportedError(all);
+  return { graph, notes, producer: [model.producer_name, model.producer_version].filter(Boolean).join(" ") };
+}
+
+/** Goes through the nodes in the order of the file: data become graph nodes, constants and shapes are folded. */
+function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
+  const file = model.graph;
+  if (!file) throw new CheckpointError("model: no graph, expected an ONNX file with one");
+  const opset = opsetOf(model);
+  checkNames(file);
+  const { nodes: live, read } = liveNodes(file);
+
+  const names = new Set(file.node.flatMap((node) => [...node.input, ...node.output]));
+  const values = new Map<string, Value>();
+  const sink: Sink = { nodes: [], makers: new Map(), notes: [], fresh: freshNames(names), ...budget() };
+  const reasons: Unsupported[] = [];
+  const infos = new Map([...file.value_info, ...file.output].map((info) => [info.name, info]));
+
+  const initializers = new Map(file.initializer.map((tensor) => [tensor.name ?? "", tensor]));
+  const inputs = readInputs(file, initializers, read);
+  for (const { name, dims, batch, integers } of inputs) {
+    values.set(name, { kind: "data", value: name, dims, batch, ...(integers && { integer: true }) });
+  }
+
+  const sparse = new Set(file.sparse_initializer.map((tensor) => tensor.values?.name ?? ""));
+  const lookUp = (name: string, reader: string): Value => {
+    const known =
+      values.get(name) ??
+      readInitializer(initializers.get(name), name, sink) ??
+      (sparse.has(name) ? refuseSparse(name, reasons) : undefined);
+    if (!known) throw new CheckpointError(`${reader} reads "${name}", ${whyUndefined(name, file)}`);
+    values.set(name, known);
+    return known;
+  };
+
+  for (const { node, index } of live) {
+    const { name: nodeName, opType } = naming(node, index);
+    const where = `${opType} "${nodeName}"`;
+    const call: Call = {
+      name: nodeName,
+      opType,
+      opset,
+      inputs: node.input.map((name) => (name ? lookUp(name, where) : undefined)),
+      attributes: attributesOf(node, where),
+      output: node.output[0] ?? "",
+      sink,
+    };
+    let result: Value = { kind: "broken" };
+    try {
+      result = convert(call, node, read);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { why, instead } = error;
+      reasons.push({ node: call.name, op: opType, shape: shapeOf(call, infos.get(node.output[0])), why, instead });
+    }
+    for (const [i, name] of node.output.entries()) {
+      if (values.has(name) || initializers.has(name)) throw new CheckpointError(`value "${name}" is defined twice`);
+      if (name) values.set(name, i === 0 ? result : { kind: "broken" });
+    }
+  }
+
+  const idle = file.node.length - live.length;
+  if (idle > 0) sink.notes.push(`${idle} of ${file.node.length} nodes serve no output and are left out`);
+  for (const { name = "" } of file.input) {
+    if (!values.has(name) && !initializers.has(name)) sink.notes.push(`input "${name}" is not used`);
+  }
+  const outputs = file.output.map(({ name = "" }) => ({ name, value: lookUp(name, "the graph") }));
+  if (inputs.length === 0) throw new CheckpointError("model.graph: no output depends on an input");
+  const graph = finish(file.name ?? "", inputs, sink.nodes, outputs);
+  return { graph, reasons, notes: sink.notes };
+}
+
+/** What a node is called: by its op and where it stands in the file, if it has no name. */
+function naming({ name, op_type }: NodeProto, index: number): { name: string; opType: string } {
+  const opType = op_type || "node without an op type";
+  return { name: name || `${op_type || "node"}_${index}`, opType };
+}
+
+/** Why a value that a node reads is not known by then. */
+function whyUndefined(name: string, { node: nodes }: GraphProto): string {
+  const index = nodes.findIndex(({ output }) => output.includes(name));
+  if (index < 0) return "which nothing before it defines";
+  const { name: maker, opType } = naming(nodes[index]!, index);
+  return `which ${opType} "${maker}", a later node, defines: the nodes are not in topological order`;
+}
+
+function refuseSparse(name: string, reasons: Unsupported[]): Value {
+  const why = "it is sparse";
+  const instead = "a dense initializer, its zeros written out";
+  reasons.push({ node: name, op: "sparse initializer", shape: "", why, instead });
+  return { kind: "broken" };
+}
+
+/** What a node's first output is; broken, without a reason of its own, where an operand is. */
+function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlySet<string>): Value {
+  const op = DOMAINS.includes(domain) && Object.hasOwn(OPS, call.opType) ? OPS[call.opType] : undefined;
+  if (!op) throw new Refusal(`no such op here${domain ? ` (domain "${domain}")` : ""}`, advice(call.opType));
+  const extra = output.slice(1).find((name) => name && read.has(name));
+  if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
+  if (call.inputs.some((value) => value?.kind === "broken")) return { kind: "broken" };
+  const result = op(call);
+  if (result.kind !== "broken" && result.dims.length > MAX_AXES) {
+    throw new Refusal(`its result has ${result.dims.length} axes`, `at most ${MAX_AXES}`);
+  }
+  if (result.kind === "constant") call.sink.spend(result.data.length);
+  return result;
+}
+
+/** Every constant and every result of a node has a name of its own: of two, readers would take different ones. */
+function checkNames({ initializer, node: nodes }: GraphProto): void {
+  const names = new Set<string>();
+  const define = (name: string) => {
+    if (name && names.has(name)) throw new CheckpointError(`value "${name}" is defined twice`);
+    names.add(name);
+  };
+  for (const { name = "" } of initializer) define(name);
+  for (const { output } of nodes) output.forEach(define);
+}
+
+function opsetOf(model: ModelProto): number {
+  const own = model.opset_import.find(({ domain = "" }) => domain === "" || domain === "ai.onnx");
+  const version = own?.version ?? MIN_OPSET;
+  if (version < MIN_OPSET) throw new CheckpointError(`model: operator set ${version}, expected ${MIN_OPSET} or newer`);
+  return version;
+}
+
+/** Nodes that an output depends on, in the order of the file, which need not be the one they run in, and all value names that they read. */
+function liveNodes(file: GraphProto): { nodes: { node: NodeProto; index: number }[]; read: Set<string> } {
+  if (file.node.length > MAX_NODES) {
+    throw new CheckpointError(`model.graph: ${file.node.length} nodes, expected at most ${MAX_NODES}`);
+  }
+  const makers = new Map<string, number[]>();
+  for (const [index, { output }] of file.node.entries()) {
+    for (const name of output) pushTo(makers, name, index);
+  }
+  const read = new Set(file.output.map(({ name = "" }) => name));
+  const live = new Set<number>();
+  for (const name of read) {
+    for (const index of makers.get(name) ?? []) {
+      if (live.has(index)) continue;
+      live.add(index);
+      const node = file.node[index]!;
+      const { name: own, opType } = naming(node, index);
+      for (const each of node.input) if (each) read.add(each); // "" is an operand left out
+      for (const each of subgraphReads(node, `${opType} "${own}"`)) read.add(each);
+    }
+  }
+  const nodes = file.node.flatMap((node, index) => (live.has(index) ? [{ node, index }] : []));
+  return { nodes, read };
+}
+
+/** Types of an input whose elements are whole numbers, and what holds them. */
+const INTEGERS: Record<number, NonNullable<GraphInput["integers"]>> = {
+  [DATA_TYPE.UINT8]: "u8",
+  [DATA_TYPE.BOOL]: "u8",
+  [DATA_TYPE.INT8]: "i8",
+  [DATA_TYPE.INT16]: "i16",
+  [DATA_TYPE.UINT16]: "wide",
+  [DATA_TYPE.INT32]: "wide",
+  [DATA_TYPE.INT64]: "wide",
+  [DATA_TYPE.UINT32]: "wide",
+  [DATA_TYPE.UINT64]: "wide",
+  [DATA_TYPE.UINT4]: "u8",
+  [DATA_TYPE.INT4]: "i8",
+  [DATA_TYPE.UINT2]: "u8",
+  [DATA_TYPE.INT2]: "i8",
+};
+function pushTo(lists: Map<string, number[]>, name: string, index: number): void {
+  const list = lists.get(name);
+  if (list) list.push(index);
+  else lists.set(name, [index]);
+}
+
+interface FileInput extends GraphInput {
+  dims: number[];
+  batch: number | undefined;
+}
+
+/** Inputs of the network that are read. Old files list their constants as inputs too. */
+function readInputs(
+  file: GraphProto,
+  initializers: ReadonlyMap<string, TensorProto>,
+  read: ReadonlySet<string>,
+): FileInput[] {
+  const inputs: FileInput[] = [];
+  const names = new Set<string>();
+  for (const { name = "", type } of file.input) {
+    if (initializers.has(name) || !read.has(name)) continue;
+    const where = `input "${name}"`;
+    if (names.has(name)) throw new CheckpointError(`${where} is defined twice`);
+    names.add(name);
+    const sizes = type?.tensor_type?.shape?.dim.map((dim) => dim.dim_value);
+    if (!sizes || sizes.length === 0 || sizes.length > MAX_AXES) {
+      throw new CheckpointError(
+        `${where}: ${sizes?.length ? `a shape of ${sizes.length} axes` : "no shape"}, expected the batch and 1 to ${MAX_AXES - 1} more`,
+      );
+    }
+    // One axis alone is a row without a batch, if its size is known; else the first axis is the batch.
+    const batchless = sizes.length === 1 && sizes[0] !== undefined;
+    const [batch, ...rest] = batchless ? [undefined, ...sizes] : sizes;
+    const shape = rest.map((size) => size ?? 0);
+    const channels = elements(shape);
+    if (!(shape.every((size) => size > 0) && channels <= MAX_ROW_ELEMENTS)) {
+      throw new CheckpointError(
+        `${where}: shape [${sizes.map((size) => size ?? "?")}], expected fixed sizes after the batch and at most ${MAX_ROW_ELEMENTS} elements`,
+      );
+    }
+    const integers = INTEGERS[type?.tensor_type?.elem_type ?? DATA_TYPE.FLOAT];
+    inputs.push({
+      name,
+      shape,
+      ...(integers && { integers }),
+      dims: batchless ? shape : [Number.NaN, ...shape],
+      batch: batch && batch > 0 ? batch : undefined,
+    });
+  }
+  return inputs;
+}
+
+function readInitializer(tensor: TensorProto | undefined, name: string, sink: Sink): Value | undefined {
+  if (!tensor) return undefined;
+  const constant = readTensor(tensor, name);
+  sink.found(constant.data.length);
+  return { kind: "constant", name, ...constant };
+}
+
+/** Counts the elements that folding reads and makes, against a limit that grows with those that the file holds. */
+function budget(): Pick<Sink, "spend" | "found"> {
+  let [spent, limit] = [0, FOLDED.any];
+  return {
+    spend(elements) {
+      spent += elements;
+      if (!(spent <= limit)) {
+        throw new CheckpointError(
+          `model: folding its constants takes more than ${limit} elements, too many for what it holds`,
+        );
+      }
+    },
+    found(elements) {
+      limit = Math.min(limit + FOLDED.perElement * elements, MAX_FOLDED);
+      this.spend(elements);
+    },
+  };
+}
+
+/** Shape of what a refused node reads or, failing that, of what the file says that it gives. */
+function shapeOf(call: Call, info: ValueInfoProto | undefined): string {
+  const first = call.inputs.find((value) => value !== undefined);
+  if (first && first.kind !== "broken") return shapeText(first.dims);
+  const dims = info?.type?.tensor_type?.shape?.dim.map(({ dim_value, dim_param }) => dim_value ?? dim_param ?? "?");
+  return dims ? `[${dims.join(", ")}]` : "";
+}
+
+const NO_CONVOLUTIONS = "dense layers: this version has no convolutions and pooling";
+const INSTEAD: Record<string, string> = {
+  Conv: NO_CONVOLUTIONS,
+  ConvTranspose: NO_CONVOLUTIONS,
+  MaxPool: NO_CONVOLUTIONS,
+  AveragePool: NO_CONVOLUTIONS,
+  GlobalAveragePool: NO_CONVOLUTIONS,
+  LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
+  Sigmoid: "HardTanh, Clip or Relu",
+  Tanh: "HardTanh, Clip or Relu",
+  MultiThreshold: "the QONNX file from before FINN's transformations",
+};
+
+function advice(opType: string): string {
+  if (Object.hasOwn(INSTEAD, opType)) return INSTEAD[opType]!;
+  return "what a dense network needs: MatMul, Gemm, Quant, BipolarQuant, QuantizeLinear, DequantizeLinear, Sign, BatchNormalization, Relu, Clip, arithmetic with constants";
+}
+
+/** Drops nodes that nothing reads, and lets values carry the names of the outputs that they are. */
+function finish(
+  name: string,
+  inputs: readonly FileInput[],
+  walked: readonly Node[],
+  outputs: readonly { name: string; value: Value }[],
+): Graph {
+  if (outputs.length === 0) throw new CheckpointError("model.graph: no outputs");
+  const renamed = new Map<string, string>();
+  const taken = new Set([...inputs, ...outputs].map((end) => end.name));
+  const read = new Set<string>();
+  for (const { name, value } of outputs) {
+    if (value.kind === "constant")
+      throw new CheckpointError(`output "${name}" is a constant, expected it to depend on an input`);
+    if (value.kind === "broken") continue; // its reason is on the list
+    read.add(value.value);
+    if (!taken.has(value.value) && !renamed.has(value.value)) renamed.set(value.value, name);
+  }
+  const nodes: Node[] = [];
+  for (const node of walked.toReversed()) {
+    if (!read.has(node.output)) continue;
+    read.add(node.input);
+    nodes.push(node);
+  }
+  nodes.reverse();
+  const rename = (value: string): string => renamed.get(value) ?? value;
+  return {
+    name,
+    inputs: inputs.map(({ name, shape, integers }) => ({ name, shape, ...(integers && { integers }) })),
+    nodes: nodes.map((node) => ({ ...node, input: rename(node.input), output: rename(node.output) })),
+    outputs: outputs.flatMap(({ value }) => (value.kind === "data" ? [rename(value.value)] : [])),
+  };
+}
+
+/**
+ * Puts the quantizer that the caller declares where inputs miss one: right behind them, unless what follows would not leave
+ * codes to a layer. `partial`: some nodes were refused. Notes tell where it is not the input that is quantized.
+ */
+function quantizeInputs(graph: Graph, quantizer: Quantizer, partial: boolean): string[] {
+  const places = missingQuantizers(graph);
+  if (places.length === 0 && !partial) {
+    throw new CheckpointError(
+      "an input quantizer was declared, but the checkpoint already has a quantizer after each input",
+    );
+  }
+  const fresh = freshNames(valueNames(graph));
+  const quantized = new Map(places.map(({ value }) => [value, fresh(`${value}_quantized`)]));
+  const rename = (value: string): string => quantized.get(value) ?? value;
+  const quantizeNode = (input: string, channels: number): Node[] => {
+    const output = quantized.get(input);
+    return output ? [{ op: "quantize", name: output, input, output, channels, quantizer }] : [];
+  };
+  graph.nodes = [
+    ...graph.inputs.flatMap(({ name, shape }) => quantizeNode(name, elements(shape))),
+    ...graph.nodes.flatMap((node) => [
+      { ...node, input: rename(node.input) },
+      ...quantizeNode(node.output, node.channels),
+    ]),
+  ];
+  graph.outputs = graph.outputs.map(rename);
+  return places.flatMap(({ value, behind }) =>
+    behind ? [`the declared quantizer stands behind "${behind.name}", so its scale is that of "${value}"`] : [],
+  );
+}
+
+/** Puts an argmax at the end of each output that has none; before a softmax, which keeps the order. */
+function endInArgmax(graph: Graph): void {
+  const fresh = freshNames(valueNames(graph));
+  const makers = new Map(graph.nodes.map((node) => [node.output, node]));
+  graph.outputs = graph.outputs.map((value) => {
+    const end = makers.get(value);
+    if (end?.op === "argmax") return value;
+    const output = fresh(`${value}_argmax`);
+    const input = end?.op === "softmax" ? end.input : value;
+    graph.nodes.push({ op: "argmax", name: output, input, output, channels: 1 });
+    return output;
+  });
+  graph.nodes = graph.nodes.filter(({ op }) => op !== "softmax");
+}

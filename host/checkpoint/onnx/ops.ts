@@ -1,0 +1,622 @@
+import { CheckpointError } from "../../base/errors.ts";
+import type { Node } from "../../graph/graph.ts";
+import type { Quantizer } from "../../numbers/quantizer.ts";
+import { applySteps, type Step } from "../../numbers/step.ts";
+import { bitsOf } from "../grid.ts";
+import { reshapeDims } from "../reshape.ts";
+import { broadcastDims, broadcastTo, concat, elements, take, transpose } from "../tensor.ts";
+import { shortest, weightsOf } from "../weights.ts";
+import {
+  axisOf,
+  type Call,
+  type Constant,
+  channelsOf,
+  constantOperand,
+  type Data,
+  dataOperand,
+  type Grid,
+  hasBatch,
+  integers,
+  MAX_AXES,
+  operand,
+  Refusal,
+  requireFinite,
+  rowShape,
+  scalar,
+  shapeText,
+  type Value,
+} from "./call.ts";
+import { FOLDED, foldUnary } from "./fold.ts";
+import { DATA_TYPE } from "./proto.ts";
+import {
+  bipolarQuantizer,
+  dequantizeConstant,
+  intQuantizer,
+  linearCodes,
+  linearOperands,
+  linearQuantizer,
+  quantizeConstant,
+  SIGN,
+} from "./quant.ts";
+import { readTensor } from "./tensor.ts";
+
+/**
+ * ONNX node types. Each takes a node whose operands are known, adds graph nodes for what it does to data and gives the
+ * value of its output; on constants it computes. Meanings: https://onnx.ai/onnx/operators/ and, for the quantizers,
+ * https://github.com/fastmachinelearning/qonnx/tree/main/docs/qonnx-custom-ops.
+ */
+export const OPS: Record<string, (call: Call) => Value> = {
+  Quant: (call) => quant(call, intQuantizer),
+  IntQuant: (call) => quant(call, intQuantizer),
+  BipolarQuant: (call) => quant(call, bipolarQuantizer),
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+  Sign: sign,
+
+  MatMul: matMul,
+  Gemm: gemm,
+
+  Add: (call) => arithmetic(call, "add", "add"),
+  Sub: (call) => arithmetic(call, "sub", "rsub"),
+  Mul: (call) => arithmetic(call, "mul", "mul"),
+  Div: (call) => arithmetic(call, "div", "rdiv"),
+  Pow: (call) => arithmetic(call, "pow", undefined),
+  Min: (call) => extremum(call, "min"),
+  Max: (call) => extremum(call, "max"),
+  Neg: negate,
+  Sqrt: (call) => apply(call, operand(call, 0), [{ kind: "pow", by: vector(0.5) }]),
+  Reciprocal: (call) => apply(call, operand(call, 0), [{ kind: "rdiv", by: vector(1) }]),
+  Relu: (call) => apply(call, operand(call, 0), [{ kind: "relu" }]),
+  ...FOLDED,
+  Clip: clip,
+  HardTanh: hardTanh,
+  BatchNormalization: batchNormalization,
+
+  Reshape: reshape,
+  Flatten: flatten,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Transpose: transposeOp,
+
+  Constant: constantOp,
+  Shape: shapeOp,
+  Gather: gather,
+  Slice: slice,
+  Concat: concatOp,
+
+  Identity: (call) => operand(call, 0),
+  Dropout: dropout,
+  Cast: cast,
+
+  Softmax: softmax,
+  ArgMax: argMax,
+};
+
+// Quantizers
+
+function quant(call: Call, read: (call: Call, toVector: (c: Constant) => Float64Array) => Quantizer): Value {
+  const x = operand(call, 0);
+  const quantizer = read(call, (constant) => spread(call, constant, x));
+  if (x.kind === "data") return emit(call, x, [{ op: "quantize", quantizer }]);
+  requireFinite(call, x);
+  call.sink.spend(3 * x.data.length);
+  return quantizeConstant(x, quantizer);
+}
+
+/** Gives integers; a DequantizeLinear that undoes it gives the quantizer's own value. */
+function quantizeLinear(call: Call): Value {
+  const x = operand(call, 0);
+  const quantizer = linearQuantizer(call, (constant) => spread(call, constant, x));
+  if (x.kind === "constant") {
+    requireFinite(call, x);
+    call.sink.spend(5 * x.data.length);
+    return linearCodes(x, quantizer);
+  }
+  const { scale, zero } = quantizer;
+  const steps: Step[] = [{ kind: "div", by: scale }, ...offset("add", zero)];
+  const pieces: Piece[] = [{ op: "quantize", quantizer }, ...steps.map((step): Piece => ({ op: "step", step }))];
+  const integers = emit(call, x, pieces);
+  const value = call.sink.nodes.at(-pieces.length)!.output;
+  return { ...integers, quantized: { value, scale, zero } };
+}
+
+function dequantizeLinear(call: Call): Value {
+  const x = operand(call, 0);
+  const { scale, zero } = linearOperands(call, (constant) => spread(call, constant, x));
+  if (x.kind === "constant") {
+    requireFinite(call, x);
+    call.sink.spend(3 * x.data.length);
+    return dequantizeConstant(x, scale, zero);
+  }
+  const { quantized, ...integers } = x;
+  if (quantized && sameVector(quantized.scale, scale) && sameVector(quantized.zero, zero)) {
+    return { ...integers, value: quantized.value };
+  }
+  return apply(call, integers, [...offset("sub", zero), { kind: "mul", by: scale }]);
+}
+
+function offset(kind: "add" | "sub", by: Float64Array): Step[] {
+  return by.every((x) => x === 0) ? [] : [{ kind, by }];
+}
+
+function sameVector(a: Float64Array, b: Float64Array): boolean {
+  return a.length === b.length && a.every((x, i) => x === b[i]);
+}
+
+function sign(call: Call): Value {
+  const x = operand(call, 0);
+  return x.kind === "data" ? emit(call, x, [{ op: "quantize", quantizer: SIGN }]) : foldUnary(call, Math.sign);
+}
+
+// Matrix products
+
+function matMul(call: Call): Value {
+  if (operand(call, 0).kind === "constant") {
+    throw new Refusal("its weights are on the left", "data on the left, weights on the right: x · W");
+  }
+  const x = dataOperand(call, 0);
+  return dense(call, x, constantOperand(call, 1, "weight matrix"), "(K, M)");
+}
+
+/** alpha · x · B + beta · C. */
+function gemm(call: Call): Value {
+  const { attributes } = call;
+  if (attributes.int("transA")) throw new Refusal("transA is set", "one row per sample: transA = 0");
+  const layout = attributes.int("transB") ? "(M, K)" : "(K, M)";
+  const alpha = attributes.float("alpha") ?? 1;
+  const beta = attributes.float("beta") ?? 1;
+  const bias = call.inputs[2] ? constantOperand(call, 2, "bias C") : undefined;
+
+  return dense(call, dataOperand(call, 0), constantOperand(call, 1, "weight matrix"), layout, (product) => {
+    const after: Step[] = [];
+    if (alpha !== 1) after.push({ kind: "mul", by: vector(alpha) });
+    if (bias && beta !== 0) after.push({ kind: "add", by: spread(call, bias, product).map((c) => c * beta) });
+    return after;
+  });
+}
+
+/** x · W, then `after`, which is asked once the product's shape is known. */
+function dense(
+  call: Call,
+  x: Data,
+  constant: Constant,
+  layout: "(M, K)" | "(K, M)",
+  after: (product: Data) => Step[] = () => [],
+): Data {
+  if (constant.dims.length !== 2) {
+    throw new Refusal(`its weights have shape ${shapeText(constant.dims)}`, "a matrix");
+  }
+  requireFinite(call, constant);
+  const oriented = layout === "(M, K)" ? constant : transposeConstant(call, constant, [1, 0]);
+  const [outputs, inputs] = oriented.dims as [number, number];
+  if (x.dims.at(-1) !== inputs || inputs === 0 || outputs === 0) {
+    throw new CheckpointError(
+      `${call.opType} "${call.name}": ${shapeText(x.dims)} times weights ${layout} of shape ${shapeText(constant.dims)}`,
+    );
+  }
+  if (channelsOf(x) !== inputs) {
+    throw new Refusal("a row holds several vectors", "a Flatten or Reshape to one vector per sample before it");
+  }
+  const { weights, notes } = weightsOf(oriented);
+  call.sink.notes.push(...notes);
+  const dims = x.dims.with(-1, outputs);
+  const steps = after({ ...x, dims }).map((step): Piece => ({ op: "step", step }));
+  return emit(call, x, [{ op: "dense", weights }, ...steps], dims);
+}
+
+// Per-element functions
+
+type Arithmetic = "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "pow";
+
+/** `right`: the step where the constant is the right operand; `left`: where it is the left one. */
+function arithmetic(call: Call, right: Arithmetic, left: Arithmetic | undefined): Value {
+  const [a, b] = [operand(call, 0), operand(call, 1)];
+  refuseIntegers(a, b);
+  if (a.kind === "constant" && b.kind === "constant") {
+    const swap = right === "mul" && (b.grid !== undefined || b.data.length > a.data.length); // s · W as W · s keeps the grid
+    const [x, y] = swap ? [b, a] : [a, b];
+    const whole = enlarge(call, x, y.dims);
+    const result = apply(call, whole, [{ kind: right, by: spread(call, y, whole) }]);
+    if (right === "div" && a.integer && b.integer) return { ...result, data: result.data.map(Math.trunc) };
+    return { ...result, integer: a.integer && b.integer };
+  }
+  if (b.kind === "constant") return apply(call, a, [{ kind: right, by: spread(call, b, a) }]);
+  if (a.kind === "constant") {
+    if (!left) throw new Refusal("its exponent is data", "a constant exponent");
+    return apply(call, b, [{ kind: left, by: spread(call, a, b) }]);
+  }
+  throw new Refusal("both operands are data", "one data operand and a constant (no residual connections yet)");
+}
+
+/** Data of an integer type: what wraps around or truncates there is another function than that of real numbers. */
+function refuseIntegers(...operands: (Data | Constant)[]): void {
+  if (!operands.some((each) => each.kind === "data" && each.integer)) return;
+  throw new Refusal(
+    "it computes in the input's integer type, which wraps around and truncates",
+    "a Cast to FLOAT before it",
+  );
+}
+
+function negate(call: Call): Value {
+  const x = operand(call, 0);
+  refuseIntegers(x);
+  return apply(call, x, [{ kind: "mul", by: vector(-1) }]);
+}
+
+/** Of one data operand and any number of constants, or of constants only. */
+function extremum(call: Call, kind: "min" | "max"): Value {
+  const operands = call.inputs.map((_, i) => operand(call, i));
+  if (operands.length === 0) throw new CheckpointError(`${call.opType} "${call.name}": no inputs`);
+  const first = operands.find((x) => x.kind === "data") ?? operands[0]!;
+  const others = operands.filter((x) => x !== first);
+  let x = first;
+  if (x.kind === "constant") {
+    for (const other of others) if (other.kind === "constant") x = enlarge(call, x, other.dims);
+  }
+  const steps = others.map((other): Step => {
+    if (other.kind === "data") throw new Refusal("several operands are data", "one data operand and constants");
+    return { kind, by: spread(call, other, x) };
+  });
+  return apply(call, x, steps);
+}
+
+/** Bounds are attributes before operator set 11, inputs since; each may be absent. */
+function clip(call: Call): Value {
+  const x = operand(call, 0);
+  const bound = (name: string, index: number): number | undefined =>
+    call.inputs[index] ? scalar(call, constantOperand(call, index, name), name) : call.attributes.float(name);
+  return apply(call, x, bounds(bound("min", 1), bound("max", 2)));
+}
+
+function hardTanh(call: Call): Value {
+  const { attributes } = call;
+  return apply(call, operand(call, 0), bounds(attributes.float("min_val") ?? -1, attributes.float("max_val") ?? 1));
+}
+
+function bounds(min: number | undefined, max: number | undefined): Step[] {
+  const steps: Step[] = [];
+  if (min !== undefined) steps.push({ kind: "max", by: vector(min) });
+  if (max !== undefined) steps.push({ kind: "min", by: vector(max) });
+  return steps;
+}
+
+/** Attribute `epsilon` is an f32; so is its default. */
+const DEFAULT_EPSILON = Math.fround(1e-5);
+
+function batchNormalization(call: Call): Value {
+  const x = dataOperand(call, 0);
+  if (
+    call.attributes.int("training_mode") ||
+    call.attributes.int("is_test") === 0 ||
+    call.attributes.int("spatial") === 0
+  ) {
+    throw new Refusal("it is in training mode, or not per channel", "a model exported for inference");
+  }
+  if (!hasBatch(x.dims) || x.dims.length < 2) {
+    throw new Refusal(`its input has shape ${shapeText(x.dims)}`, "a batch axis, then the channels");
+  }
+  const trailing = new Array<number>(x.dims.length - 2).fill(1);
+  const parameter = (index: number, what: string): Float64Array => {
+    const constant = constantOperand(call, index, what);
+    return spread(call, { ...constant, dims: [...constant.dims, ...trailing] }, x); // (C, 1, …): channels are axis 1
+  };
+  const step: Step = {
+    kind: "batchnorm",
+    gamma: parameter(1, "scale"),
+    beta: parameter(2, "bias"),
+    mean: parameter(3, "mean"),
+    variance: parameter(4, "variance"),
+    epsilon: call.attributes.float("epsilon") ?? DEFAULT_EPSILON,
+  };
+  const bad = step.variance.findIndex((v) => !(v + step.epsilon > 0));
+  if (bad >= 0) {
+    throw new CheckpointError(
+      `BatchNormalization "${call.name}": variance ${step.variance[bad]} + epsilon ${step.epsilon} at channel ${bad}, expected > 0`,
+    );
+  }
+  return apply(call, x, [step]);
+}
+
+// Shapes
+
+function reshape(call: Call): Value {
+  const x = operand(call, 0);
+  const target = constantOperand(call, 1, "shape");
+  if (target.data.length > MAX_AXES) throw new Refusal(`${target.data.length} axes`, `at most ${MAX_AXES}`);
+  if (call.attributes.int("allowzero") && target.data.includes(0)) throw new Refusal("a size is 0", "sizes above 0");
+  return reshaped(x, reshapeDims(x.dims, x.kind === "data" ? x.batch : undefined, [...target.data]));
+}
+
+function flatten(call: Call): Value {
+  const x = operand(call, 0);
+  const rank = x.dims.length;
+  const axis = call.attributes.int("axis") ?? 1;
+  const split = axis === rank ? rank : axisOf(call, axis, rank);
+  if (x.kind === "constant") return reshaped(x, [elements(x.dims.slice(0, split)), elements(x.dims.slice(split))]);
+  const merged = hasBatch(x.dims) && split > 0 && elements(x.dims.slice(1, split)) === 1;
+  return reshaped(x, merged ? [Number.NaN, elements(x.dims.slice(split))] : undefined);
+}
+
+function squeeze(call: Call): Value {
+  const x = operand(call, 0);
+  const axes = integers(call, "axes", 1)?.map((axis) => axisOf(call, axis, x.dims.length));
+  const wrong = axes?.find((axis) => x.dims[axis] !== 1);
+  if (wrong !== undefined) {
+    throw new Refusal(`axis ${wrong} of ${shapeText(x.dims)} has not size 1`, "axes of size 1, without the batch");
+  }
+  return reshaped(
+    x,
+    x.dims.filter((size, axis) => (axes ? !axes.includes(axis) : size !== 1)),
+  );
+}
+
+function unsqueeze(call: Call): Value {
+  const x = operand(call, 0);
+  const given = integers(call, "axes", 1);
+  if (!given) throw new CheckpointError(`Unsqueeze "${call.name}": axes are missing`);
+  const rank = x.dims.length + given.length;
+  const axes = given.map((axis) => axisOf(call, axis, rank)).sort((a, b) => a - b);
+  const dims = [...x.dims];
+  for (const axis of axes) dims.splice(axis, 0, 1);
+  return reshaped(x, x.kind === "data" && hasBatch(x.dims) && axes[0] === 0 ? undefined : dims);
+}
+
+/** The same elements in the same order under another shape; `dims` undefined where that cannot be. */
+function reshaped<V extends Data | Constant>(x: V, dims: number[] | undefined): V {
+  if (!dims) {
+    throw new Refusal(
+      `it moves the batch axis, or does not keep the elements of ${shapeText(x.dims)}`,
+      "a shape with the batch first and as many elements per sample",
+    );
+  }
+  return { ...x, dims };
+}
+
+function transposeOp(call: Call): Value {
+  const x = operand(call, 0);
+  const rank = x.dims.length;
+  const order = call.attributes.ints("perm") ?? x.dims.map((_, axis) => rank - 1 - axis);
+  if (order.length !== rank || x.dims.some((_, axis) => !order.includes(axis))) {
+    throw new CheckpointError(`Transpose "${call.name}": perm [${order}] of a tensor with ${rank} axes`);
+  }
+  if (x.kind === "constant") return transposeConstant(call, x, order);
+  const moving = order.filter((axis) => x.dims[axis] !== 1); // moving axes of size 1 changes no order
+  if (moving.some((axis, i) => i > 0 && axis < moving[i - 1]!) || (hasBatch(x.dims) && order[0] !== 0)) {
+    throw new Refusal("it reorders data", "weights that are stored in the order of the data");
+  }
+  return { ...x, dims: order.map((axis) => x.dims[axis]!) };
+}
+
+function transposeConstant(call: Call, x: Constant, order: readonly number[]): Constant {
+  call.sink.spend((x.grid ? 3 : 1) * x.data.length);
+  const move = (data: Float64Array): Float64Array => transpose({ dims: x.dims, data }, order).data;
+  const dims = order.map((axis) => x.dims[axis]!);
+  const moved: Constant = { ...x, dims, data: move(x.data) };
+  if (x.grid) moved.grid = { ...x.grid, codes: move(x.grid.codes), scale: move(x.grid.scale) };
+  return moved;
+}
+
+// Constants and folded shapes
+
+function constantOp(call: Call): Value {
+  const { attributes, output: name } = call;
+  const tensor = attributes.tensor("value");
+  if (tensor) {
+    const read = readTensor(tensor, name);
+    call.sink.found(read.data.length);
+    return { kind: "constant", name, ...read };
+  }
+  const one = attributes.float("value_float") ?? attributes.int("value_int");
+  const many = attributes.floats("value_floats") ?? attributes.ints("value_ints") ?? (one === undefined ? [] : [one]);
+  const integer = attributes.int("value_int") !== undefined || attributes.ints("value_ints") !== undefined;
+  if (many.length === 0) throw new Refusal("its value is sparse, text or absent", "a tensor or numbers");
+  return constant(name, one === undefined ? [many.length] : [], Float64Array.from(many), integer);
+}
+
+function shapeOp(call: Call): Value {
+  const { dims } = operand(call, 0);
+  const { attributes, output } = call;
+  const part = dims.slice(attributes.int("start") ?? 0, attributes.int("end") ?? dims.length);
+  return constant(output, [part.length], Float64Array.from(part), true);
+}
+
+function gather(call: Call): Value {
+  const x = foldable(call, 0);
+  const indices = foldable(call, 1);
+  const axis = axisOf(call, call.attributes.int("axis") ?? 0, x.dims.length);
+  const picked = [...indices.data].map((index) => axisOf(call, index, x.dims[axis]!));
+  const dims = x.dims.toSpliced(axis, 1, ...indices.dims);
+  call.sink.spend(elements(dims));
+  return constant(x.name, dims, take(x, axis, picked).data, x.integer);
+}
+
+/** Starts, ends, axes and steps are attributes before operator set 10 (without steps), inputs since. */
+function slice(call: Call): Value {
+  let x = foldable(call, 0);
+  const starts = integers(call, "starts", 1) ?? [];
+  const ends = integers(call, "ends", 2) ?? [];
+  const axes = integers(call, "axes", 3) ?? starts.map((_, i) => i);
+  const steps = integers(call, "steps", 4) ?? starts.map(() => 1);
+  if (ends.length !== starts.length || axes.length !== starts.length || steps.some((step) => step !== 1)) {
+    throw new Refusal("its bounds do not match, or it has a step", "a start and an end per axis");
+  }
+  if (x.data.length === 0) throw new Refusal("it cuts an empty tensor", "the result, stored in the file");
+  call.sink.spend(x.data.length * axes.length);
+  for (const [i, axis] of axes.map((axis) => axisOf(call, axis, x.dims.length)).entries()) {
+    const kept = Array.from({ length: x.dims[axis]! }, (_, index) => index).slice(starts[i], ends[i]);
+    const { dims, data } = take(x, axis, kept);
+    x = constant(x.name, dims, data, x.integer);
+  }
+  return x;
+}
+
+function concatOp(call: Call): Value {
+  const parts = call.inputs.map((_, i) => foldable(call, i));
+  const first = parts[0];
+  if (!first) throw new CheckpointError(`Concat "${call.name}": no inputs`);
+  const axis = axisOf(call, call.attributes.int("axis") ?? 0, first.dims.length);
+  const joins = ({ dims }: Constant): boolean =>
+    dims.length === first.dims.length && dims.every((size, i) => i === axis || size === first.dims[i]);
+  if (!parts.every(joins)) {
+    throw new CheckpointError(`Concat "${call.name}": shapes ${parts.map(({ dims }) => shapeText(dims)).join(", ")}`);
+  }
+  call.sink.spend(parts.reduce((sum, part) => sum + part.data.length, 0));
+  const { dims, data } = concat(parts, axis);
+  return constant(
+    first.name,
+    dims,
+    data,
+    parts.every((part) => part.integer),
+  );
+}
+
+function foldable(call: Call, index: number): Constant {
+  const value = operand(call, index);
+  if (value.kind === "data") throw new Refusal("it picks or joins data", "whole vectors: only constants and shapes");
+  return value;
+}
+
+// Nodes without effect on data
+
+function dropout(call: Call): Value {
+  const training = call.inputs[2] && scalar(call, constantOperand(call, 2, "training mode"), "training mode");
+  if (training) throw new Refusal("it is in training mode", "a model exported for inference");
+  return operand(call, 0);
+}
+
+const FLOAT_TYPES: readonly number[] = [DATA_TYPE.FLOAT, DATA_TYPE.DOUBLE];
+const INTEGER_TYPES: readonly number[] = [DATA_TYPE.INT32, DATA_TYPE.INT64];
+
+function cast(call: Call): Value {
+  const x = operand(call, 0);
+  const to = call.attributes.int("to") ?? 0;
+  if (FLOAT_TYPES.includes(to)) return { ...x, integer: false };
+  if (x.kind === "constant" && INTEGER_TYPES.includes(to)) {
+    return constant(x.name, x.dims, x.data.map(Math.trunc), true);
+  }
+  if (x.kind === "data" && x.integer && INTEGER_TYPES.includes(to)) return x; // inputs of 64 bits are read as 32
+  throw new Refusal(`it casts to type ${to}`, "float32 data, quantized by Quant nodes");
+}
+
+// Ends
+
+function softmax(call: Call): Value {
+  const x = dataOperand(call, 0);
+  const axis = axisOf(call, call.attributes.int("axis") ?? (call.opset < 13 ? 1 : -1), x.dims.length);
+  // Before operator set 13 it covers all axes from `axis` on, since then only that one.
+  const covered = call.opset < 13 ? elements(x.dims.slice(axis)) : x.dims[axis];
+  if (covered !== channelsOf(x)) throw new Refusal(`its axis ${axis} is not the whole row`, "the axis of the features");
+  return emit(call, x, [{ op: "softmax" }]);
+}
+
+function argMax(call: Call): Value {
+  const x = dataOperand(call, 0);
+  const axis = axisOf(call, call.attributes.int("axis") ?? 0, x.dims.length);
+  if (x.dims[axis] !== channelsOf(x))
+    throw new Refusal(`its axis ${axis} is not the whole row`, "the axis of the features");
+  if (call.attributes.int("select_last_index")) {
+    throw new Refusal("it picks the last of equal values", "select_last_index = 0");
+  }
+  const dims = (call.attributes.int("keepdims") ?? 1) ? x.dims.with(axis, 1) : x.dims.toSpliced(axis, 1);
+  const before = call.sink.makers.get(x.value);
+  if (before?.op !== "softmax") return emit(call, x, [{ op: "argmax" }], dims);
+  call.sink.notes.push(`ArgMax "${call.name}" reads what Softmax "${before.name}" reads: softmax keeps the order`);
+  return emit(call, { ...x, value: before.input }, [{ op: "argmax" }], dims);
+}
+
+// Joints
+
+type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;
+type Piece = DistributiveOmit<Node, "name" | "input" | "output" | "channels">;
+
+/** Adds graph nodes, one reading the other, for one ONNX node; the last defines the ONNX node's output. */
+function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly Piece[], dims = x.dims): Data {
+  const { name, output: last, sink } = call;
+  const result: Data = { ...x, dims };
+  const channels = channelsOf(result);
+  sink.spend(channels * pieces.length);
+  for (const [i, piece] of pieces.entries()) {
+    const input = result.value;
+    const output = i === pieces.length - 1 ? last : sink.fresh(`${last}_${i}`);
+    const suffix = piece.op === "step" ? piece.step.kind : piece.op;
+    const node: Node = { ...piece, name: i === 0 ? name : `${name}_${suffix}`, input, output, channels };
+    sink.nodes.push(node);
+    sink.makers.set(output, node);
+    result.value = output;
+  }
+  return result;
+}
+
+/** Per-element function: graph nodes for data, a computed constant for a constant. */
+function apply<V extends Data | Constant>(call: Call, x: V, steps: readonly Step[]): V;
+function apply(call: Call, x: Data | Constant, steps: readonly Step[]): Value {
+  if (x.kind === "data") {
+    return emit(
+      call,
+      x,
+      steps.map((step) => ({ op: "step", step })),
+    );
+  }
+  call.sink.spend((x.grid ? 2 : 1) * x.data.length * steps.length);
+  const map = (data: Float64Array): Float64Array => data.map((element, i) => applySteps(steps, element, i));
+  const { kind, name, dims, integer } = x;
+  const result: Constant = { kind, name, dims, integer, data: map(x.data) };
+  const grid = steps.every(onlyScales) ? (x.grid ?? integerGrid(call, x)) : undefined;
+  if (grid) result.grid = { ...grid, scale: map(grid.scale) } satisfies Grid;
+  return result;
+}
+
+/** Integers that weights may have as codes, before a scale makes floats of them. */
+function integerGrid(call: Call, { data, dims, stored }: Constant): Grid | undefined {
+  if (dims.length < 2 || !data.every((x) => Number.isInteger(x) && Math.abs(x) <= MAX_INTEGER_CODE)) return undefined;
+  call.sink.spend(2 * data.length);
+  const scale = new Float64Array(data.length).fill(1);
+  return { codes: data, scale, bits: stored?.bits ?? bitsOf(data), found: "integers" };
+}
+
+/** Wider integers are no codes of weights. */
+const MAX_INTEGER_CODE = 128;
+
+function onlyScales(step: Step): boolean {
+  return (step.kind === "mul" || step.kind === "div") && !step.by.includes(0);
+}
+
+/**
+ * A constant operand as a vector that goes with `x`: one entry per channel of data or per element of a constant, or a
+ * single entry where all are equal.
+ */
+function spread(call: Call, constant: Constant, x: Data | Constant): Float64Array {
+  if (x.kind === "constant") call.sink.spend(constant.data.length);
+  else requireFinite(call, constant); // among constants NaN may be the batch size
+  const dims = x.kind === "data" && hasBatch(x.dims) ? [1, ...rowShape(x.dims)] : x.dims;
+  const joint = broadcastDims(constant.dims, dims);
+  if (`${joint}` !== `${dims}`) {
+    throw new Refusal(
+      `constant "${constant.name}" of shape ${shapeText(constant.dims)} does not fit ${shapeText(x.dims)}`,
+      "a constant with one entry, or one per feature",
+    );
+  }
+  const short = shortest(constant.data);
+  if (short.length === 1) return short;
+  call.sink.spend(elements(dims));
+  return broadcastTo(constant, dims);
+}
+
+/** `x` repeated to the shape that it has together with another operand of shape `dims`. */
+function enlarge(call: Call, x: Constant, dims: readonly number[]): Constant {
+  const joint = broadcastDims(x.dims, dims);
+  if (!joint) {
+    throw new CheckpointError(`${call.opType} "${call.name}": shapes ${shapeText(x.dims)} and ${shapeText(dims)}`);
+  }
+  if (`${joint}` === `${x.dims}`) return x;
+  call.sink.spend(elements(joint));
+  return constant(x.name, joint, broadcastTo(x, joint), x.integer);
+}
+
+function constant(name: string, dims: number[], data: Float64Array, integer: boolean): Constant {
+  return { kind: "constant", name, dims, data, integer };
+}
+
+function vector(...entries: number[]): Float64Array {
+  return Float64Array.from(entries);
+}

@@ -1,0 +1,125 @@
+import { checkBytes, checkEngine } from "../base/arguments.ts";
+import { missingPackings } from "../blob/features.ts";
+import { packedBytes, packingOf } from "../blob/pack/pack.ts";
+import { readBlob } from "../blob/read.ts";
+import { recordsOf, tilingOf } from "../blob/tiles.ts";
+import { headBytesOf } from "../blob/write.ts";
+import type { Engine } from "../engines/engine.ts";
+import type { Program } from "../program.ts";
+import { moduleFeatures, planScratch } from "../run/backend.ts";
+import type { WorkOptions } from "../run/session.ts";
+import { rowsWithin, rowWork } from "../run/work.ts";
+
+/** One op of a blob, for people. */
+export interface Layer {
+  /** Name of the checkpoint's node; empty if the blob has no description. */
+  name: string;
+  op: string;
+  /** Channels and dtypes of input and output: "784 × u8". */
+  input: string;
+  output: string;
+  /** Weights: dtype, packing, bits of one in the blob, multiply-accumulates of one row. "" and 0 for ops without. */
+  weights: string;
+  packing: string;
+  weightBits: number;
+  macs: number;
+  /** Thresholds of a channel, or how codes are made otherwise: "3 thresholds", "multiplier, half-even", "lookup", "". */
+  post: string;
+  /** Bytes in the blob. */
+  bytes: number;
+}
+
+/** What the module needs, in bytes, to run `rows` rows. A board's own module and runtime need more: fit.ts. */
+export interface Memory {
+  rows: number;
+  /** Weights in place: flash holds the blob, RAM arena and scratch. */
+  resident: { flash: number; ram: number };
+  /** Weights streamed: RAM holds the head and a tile as well. */
+  streaming: { flash: number; ram: number };
+}
+
+export interface Inspection {
+  program: Program;
+  blobBytes: number;
+  headBytes: number;
+  arena: { fixed: number; perRow: number };
+  layers: Layer[];
+  macs: number;
+  /** Operations of one row, as `load` limits them (work.ts). */
+  operations: number;
+  memory: Memory[];
+}
+
+/**
+ * Describes a blob; the module in `engine` tells the scratch memory that it needs. Throws BlobError, and EngineError of kind "fuel" for a model that takes
+ * more work than is allowed. `memory` is empty where the module
+ * was not built for the blob's packings.
+ */
+export async function inspect(
+  blob: Uint8Array,
+  module: Uint8Array,
+  engine: Engine,
+  { maxOperations }: WorkOptions = {},
+): Promise<Inspection> {
+  checkBytes("module", module);
+  checkEngine(engine);
+  const program = readBlob(blob);
+  rowsWithin(program, maxOperations);
+  const parts = 1 + (program.description ? 1 : 0) + (program.selfTest ? 1 : 0);
+  const headBytes = headBytesOf(program, parts);
+  const layers = program.ops.map((_, i) => layerOf(program, i));
+  const memory: Memory[] = [];
+  const { features } = await moduleFeatures(module, engine);
+  const rowCounts = missingPackings(program, features.packings).length === 0 ? new Set([1, program.maxRows]) : [];
+  for (const rows of rowCounts) {
+    const arena = program.arena.fixed + program.arena.perRow * rows;
+    const scratch = async (weights: "resident" | "streaming") =>
+      planScratch({ module, blob, engine, weights, maxRows: rows });
+    memory.push({
+      rows,
+      resident: { flash: blob.length, ram: arena + (await scratch("resident")) },
+      streaming: { flash: blob.length, ram: headBytes + arena + (await scratch("streaming")) },
+    });
+  }
+  const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
+  return {
+    program,
+    blobBytes: blob.length,
+    headBytes,
+    arena: program.arena,
+    layers,
+    macs,
+    operations: rowWork(program),
+    memory,
+  };
+}
+
+function layerOf(program: Program, index: number): Layer {
+  const op = program.ops[index]!;
+  const [input, output] = [program.tensors[op.input]!, program.tensors[op.output]!];
+  const { tiles, tileBytes } = tilingOf(program, op);
+  const dense = op.kind === "dense";
+  const packing = dense ? packingOf(op) : undefined;
+  const macs = dense ? input.channels * output.channels : 0;
+  return {
+    name: program.description?.ops[index]?.node ?? "",
+    op: op.kind,
+    input: `${input.channels} × ${input.dtype}`,
+    output: `${output.channels} × ${output.dtype}`,
+    weights: dense ? op.dtype : "",
+    packing: packing?.name ?? "",
+    weightBits: packing ? (8 * packedBytes(packing, output.channels, input.channels)) / macs : 0,
+    macs,
+    post: postText(program, index),
+    bytes: tiles * tileBytes,
+  };
+}
+
+function postText(program: Program, index: number): string {
+  const op = program.ops[index]!;
+  const { post } = recordsOf(op);
+  if (op.kind === "argmax") return post === "scores" ? "scores" : "";
+  if (op.post?.kind === "thresholds") return `${op.post.count} threshold${op.post.count === 1 ? "" : "s"}`;
+  if (op.post?.kind === "requantize") return `multiplier, ${op.post.rounding}`;
+  return op.post?.kind ?? "";
+}

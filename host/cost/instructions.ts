@@ -1,0 +1,112 @@
+import { codeRanges } from "../blob/code_range.ts";
+import { packingOf } from "../blob/pack/pack.ts";
+import { tilingOf } from "../blob/tiles.ts";
+import type { DenseOp, Op, PackingName, Program, QuantizeOp } from "../program.ts";
+import type { Costs } from "./measured.ts";
+
+// The instructions of an inference before anything is built. What an op takes is a sum of terms: how often a loop runs, by the shape of the op, times
+// what one turn costs a runtime on a core, as `npm run firmware:measure` has counted it (measured.json).
+
+/** A kernel, and how often its loops run. */
+export interface Term {
+  kernel: string;
+  counts: number[];
+}
+
+/** Codes that a kernel takes at a time: words of fields, blocks of bit planes, strips of trit4. */
+const BLOCK: Partial<Record<PackingName, number>> = {
+  sign32: 64,
+  field2: 64,
+  field3: 10,
+  field4: 16,
+  field8: 4,
+  trit4: 16,
+};
+
+/**
+ * The instructions of every op for one row, or undefined where a kernel was not measured. The sum is one inference, less what an invocation
+ * of no op takes.
+ */
+export function predictInstructions(program: Program, costs: Costs): number[] | undefined {
+  const found = termsOf(program).map((terms) =>
+    terms.map(({ kernel, counts }) => costs[kernel] && dot(costs[kernel], counts)),
+  );
+  return found.flat().includes(undefined) ? undefined : found.map((terms) => sum(terms as number[]));
+}
+
+/** Of every op, the kernel of its sums or elements, and that of its post, if it has one and is dense. */
+export function termsOf(program: Program): Term[][] {
+  const ranges = codeRanges(program);
+  return program.ops.map((op) => termsOfOp(program, op, ranges));
+}
+
+type Ranges = ReturnType<typeof codeRanges>;
+
+function termsOfOp(program: Program, op: Op, ranges: Ranges): Term[] {
+  const { tensors } = program;
+  const { channels, tiles } = tilingOf(program, op);
+  const [input, output] = [tensors[op.input]!, tensors[op.output]!];
+  switch (op.kind) {
+    case "dense": {
+      const sums = denseTerm(program, op, tiles, ranges);
+      if (!op.post) return [sums];
+      const from = packingOf(op).name === "trit4" ? "trit4" : "dense"; // trit4 reads records by itself
+      return [sums, { kernel: `${from} → ${postName(op.post, output.dtype)}`, counts: postCounts(op.post, channels) }];
+    }
+    case "quantize": {
+      const kernel = `quantize ${input.dtype} → ${postName(op.post, output.dtype)}`;
+      return [{ kernel, counts: [1, tiles, ...postCounts(op.post, channels)] }];
+    }
+    case "argmax":
+      return [{ kernel: op.scores ? "argmax of scores" : "argmax", counts: [1, tiles, channels] }];
+  }
+}
+
+function denseTerm(program: Program, op: DenseOp, tiles: number, ranges: Ranges): Term {
+  const { dtype, channels: inputs } = program.tensors[op.input]!;
+  const { channels: outputs } = program.tensors[op.output]!;
+  const packing = packingOf(op).name;
+  if (dtype === "bit") {
+    // bits are counted in 8 words of 32, then 4, then one by one
+    const words = [Math.floor(inputs / 256), Math.floor((inputs % 256) / 128), Math.ceil((inputs % 128) / 32)];
+    return { kernel: `${packing} × bit`, counts: [1, tiles, outputs, ...words.map((count) => outputs * count)] };
+  }
+  const [min, max] = ranges(op.input);
+  // rows whose codes have 4 bits beside the sign take half of the bit planes
+  const range = (packing === "sign32" || packing === "field2") && (min < -16 || max > 15) ? " wide" : "";
+  const blocks = Math.ceil(inputs / BLOCK[packing]!);
+  const weights = op.dtype === "int2" ? "int2 in " : "";
+  const group = packing === "trit4" ? 4 : packing === "field4" ? 2 : 1; // channels that share codes
+  const groups = group * Math.ceil(outputs / group);
+  return {
+    kernel: `${weights}${packing} × ${dtype}${range}`,
+    counts: [1, tiles, (packing === "trit4" ? tiles : 1) * blocks, groups, groups * blocks],
+  };
+}
+
+function postName({ kind, ...post }: QuantizeOp["post"], dtype: string): string {
+  const rounding = "rounding" in post ? ` ${post.rounding}` : "";
+  return `${kind}${rounding}${dtype === "bit" ? " to bits" : ""}`;
+}
+
+/** By channel and by byte of its own records; of thresholds also for steps that are found by halving, and for those that are compared one by one. */
+function postCounts(post: QuantizeOp["post"], channels: number): number[] {
+  switch (post.kind) {
+    case "lookup":
+      return [channels];
+    case "requantize":
+      return [channels, post.records > 1 ? 16 * channels : 0];
+    case "thresholds": {
+      const bytes = post.records > 1 ? (4 + 4 * post.count) * channels : 0;
+      return [channels, bytes, channels * Math.log2(post.count + 1), channels * post.count];
+    }
+  }
+}
+
+function dot(a: number[], b: number[]): number {
+  return sum(a.map((value, i) => value * b[i]!));
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,125 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { EngineError } from "../../base/errors.ts";
+import type { Board } from "../boards.ts";
+import { intelHex } from "../hex.ts";
+import type { Port } from "./client.ts";
+import { openPort } from "./port.ts";
+
+/** Debian packages with QEMU's programs, by the system that they emulate. */
+export const QEMU_PACKAGES: Record<string, string> = { arm: "qemu-system-arm", riscv32: "qemu-system-misc" };
+
+/** QEMU starts within a tenth of a second; a busy machine takes longer. */
+const START_MS = 20_000;
+
+/**
+ * A board in QEMU: firmware in flash, a blob in its part of flash, and the UART as a port. Closing the port stops it; it also ends with this
+ * process, however that ends. `options` are further ones of QEMU's command line.
+ */
+export async function startEmulator(
+  board: Board,
+  elf: string,
+  blob: Uint8Array,
+  options: readonly string[] = [],
+): Promise<Port> {
+  if (!board.qemu) throw new EngineError("missing", `no emulator for ${board.name}: its file names none`);
+  const { system, machine } = board.qemu;
+  const program = `qemu-system-${system}`;
+  const folder = mkdtempSync(join(tmpdir(), "tern-device-"));
+  const uart = join(folder, "uart");
+  const log = join(folder, "log");
+  const flash = join(folder, "flash.hex"); // QEMU takes raw files of no more bytes than the board has of RAM
+  writeFileSync(flash, intelHex([{ address: board.blob.address, bytes: blob }]));
+  try {
+    execFileSync("mkfifo", [`${uart}.in`, `${uart}.out`]);
+  } catch (error) {
+    rmSync(folder, { recursive: true });
+    throw new EngineError("missing", `no pipes for the emulator's UART: ${(error as Error).message}`);
+  }
+  const args = [
+    ...["-machine", machine, "-nodefaults", "-display", "none"],
+    ...["-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor"],
+    ...["-chardev", `pipe,id=uart,path=${uart}`, "-serial", "chardev:uart"],
+    ...["-kernel", elf, "-device", `loader,file=${flash}`],
+    ...options,
+  ];
+  const output = openSync(log, "w");
+  const qemu = spawn(program, args, { stdio: ["pipe", "ignore", output] });
+  closeSync(output);
+  let failure: (() => string) | undefined;
+  qemu.on("error", (error: NodeJS.ErrnoException) => {
+    const advice = `\`apt-get install --no-install-recommends ${QEMU_PACKAGES[system] ?? program}\` gets it, on Debian`;
+    failure = () => (error.code === "ENOENT" ? `no ${program}: ${advice}` : error.message);
+  });
+  qemu.on("exit", () => {
+    failure ??= () => `${program} has ended: ${readLog()}`;
+  });
+  qemu.stdin!.on("error", () => {}); // it has ended, which is told above
+  unref(qemu);
+  const guard = qemu.pid === undefined ? undefined : startGuard(qemu.pid, folder);
+
+  let port: Port | undefined;
+  const stop = () => {
+    port?.close();
+    guard?.kill();
+    qemu.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const readLog = () => {
+    const lines = readFileSync(log, "utf8").trim();
+    return lines === "" ? "it said nothing" : lines;
+  };
+  try {
+    // Until the firmware says that it is ready: QEMU would lose what is sent before.
+    for (let waited = 0; !port || !hasSpoken(port); waited += 5) {
+      if (failure !== undefined) throw new EngineError("missing", failure());
+      if (waited > START_MS) throw new EngineError("missing", `${board.name} in ${program} is silent: ${readLog()}`);
+      await setTimeout(5);
+      port ??= tryPort(uart);
+    }
+    // An empty line for its monitor: QEMU asks a UART whether it is on only when something else wakes it.
+    qemu.stdin!.write("\n");
+  } catch (error) {
+    stop();
+    throw error;
+  }
+  const { read, write } = port;
+  return { read, write, close: stop };
+}
+
+/** Whether something has come in. Until QEMU has opened the pipe that it writes to, which it does last, the pipe looks closed. */
+function hasSpoken(port: Port): boolean {
+  try {
+    return port.read(0).length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** The port, once QEMU has opened both pipes: until then, one cannot be opened for writing. */
+function tryPort(uart: string): Port | undefined {
+  try {
+    return openPort(`${uart}.out`, `${uart}.in`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENXIO") return undefined;
+    throw error;
+  }
+}
+
+/** A shell that kills a process and removes its folder when this one is gone: its input ends then, whatever ended us. */
+function startGuard(pid: number, folder: string) {
+  const args = ["-c", 'read _; kill -9 "$0"; rm -rf "$1"', String(pid), folder];
+  const guard = spawn("sh", args, { stdio: ["pipe", "ignore", "ignore"] });
+  guard.on("error", () => {}); // without it, only a killed process leaves its emulator behind
+  unref(guard);
+  return guard;
+}
+
+/** Lets this process end while another one runs. */
+function unref(child: ChildProcess): void {
+  child.unref();
+  (child.stdin as unknown as { unref(): void }).unref();
+}

@@ -1,0 +1,209 @@
+import { checkInstance } from "../base/arguments.ts";
+import { EngineError } from "../base/errors.ts";
+import { statusText } from "../base/status.ts";
+import { type Features, hasPacking } from "../blob/features.ts";
+import { HEADER } from "../blob/layout.ts";
+import type { Engine, Instance } from "../engines/engine.ts";
+import { orderKey } from "../numbers/order.ts";
+import type { Program, Tensor } from "../program.ts";
+import { invoke } from "../reference/model.ts";
+import { elementBytes, rowStride } from "../shape.ts";
+
+/** Something that runs a program's ops: the module in an engine, or the reference. Tensors are (rows, channels), row-major. */
+export interface Backend {
+  /** "reference", or the engine's name. */
+  readonly name: string;
+  /** Rows that it has memory for. */
+  readonly maxRows: number;
+  write(tensor: number, elements: ArrayLike<number>, rows: number): void;
+  /** Elements of a tensor; ±1 for bits; those of `into` from `first` on, if given. Meaningful until an op reuses its memory. */
+  read(tensor: number, rows: number, into?: Int32Array, first?: number): Int32Array;
+  /** Runs the ops firstOp … endOp − 1. */
+  invoke(firstOp: number, endOp: number, rows: number): void;
+  dispose(): void;
+}
+
+/** Rows that the reference runs at a time, whatever a blob's own limit: it keeps all tensors. */
+export const REFERENCE_ROWS = 64;
+
+/** The definition: plain loops over `program`. */
+export function referenceBackend(
+  program: Program,
+  maxRows: number = Math.min(program.maxRows, REFERENCE_ROWS),
+): Backend {
+  const tensors = program.tensors.map(({ channels }) => new Int32Array(maxRows * channels));
+  return {
+    name: "reference",
+    maxRows,
+    write: (tensor, elements) => {
+      const isFloat = program.tensors[tensor]!.dtype === "f32";
+      tensors[tensor]!.set(isFloat ? Array.from(elements, orderKey) : elements);
+    },
+    read: (tensor, rows, into = new Int32Array(rows * program.tensors[tensor]!.channels), first = 0) => {
+      into.set(tensors[tensor]!.subarray(0, rows * program.tensors[tensor]!.channels), first);
+      return into;
+    },
+    invoke: (firstOp, endOp, rows) => invoke(program, tensors, rows, firstOp, endOp),
+    dispose: () => {},
+  };
+}
+
+export interface ModuleOptions {
+  /** Bytes of tern.wasm. */
+  module: Uint8Array;
+  blob: Uint8Array;
+  engine: Engine;
+  /** Where the weights lie while the module runs: in its memory, or outside, read tile by tile. */
+  weights: "resident" | "streaming";
+  /** Rows to have memory for. */
+  maxRows: number;
+  /** Units of work that one call may use (engine.ts). */
+  fuel?: number | undefined;
+  /** Where streamed weights come from; the blob if not given. Returns fewer bytes, or none, when it cannot read. */
+  flash?: (offset: number, bytes: number) => Uint8Array | undefined;
+}
+
+/** Address of the blob: any multiple of 16 will do, behind what modules keep for themselves (ABI.md). */
+export const BLOB_AT = 2048;
+
+/** What the module sees of a blob: all of it, or its head. */
+function imageOf({ blob, weights }: ModuleOptions): Uint8Array {
+  const headBytes = new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.headBytes, true);
+  return weights === "resident" ? blob : blob.subarray(0, headBytes);
+}
+
+/** The module in an engine, with the blob's image and `workBytes` bytes behind it in its memory. */
+async function start(options: ModuleOptions, image: Uint8Array, workBytes: number): Promise<Instance> {
+  const { blob, engine, module, fuel } = options;
+  const flash =
+    options.flash ??
+    ((offset, bytes) => (offset + bytes <= blob.length ? blob.subarray(offset, offset + bytes) : undefined));
+  const imports = {
+    weights_read(memory: Uint8Array, destination: number, offset: number, bytes: number): number {
+      const data = flash(offset, bytes);
+      if (data?.length !== bytes || destination + bytes > memory.length) return 1;
+      memory.set(data, destination);
+      return 0;
+    },
+  };
+  const memoryBytes = BLOB_AT + image.length + workBytes;
+  const instance = await engine.instantiate(module, { memoryBytes, imports, ...(fuel !== undefined && { fuel }) });
+  checkInstance(instance);
+  instance.memory().set(image, BLOB_AT);
+  return instance;
+}
+
+/** What a module says of itself, in an engine. */
+export interface ModuleFeatures {
+  features: Features;
+  /** Bytes at the start of memory that it keeps for itself. */
+  ownBytes: number;
+  /** Whether a relaxed dot product of bytes is one machine instruction. */
+  wide: boolean;
+}
+
+export async function moduleFeatures(module: Uint8Array, engine: Engine): Promise<ModuleFeatures> {
+  const imports = { weights_read: () => 1 };
+  const instance = await engine.instantiate(module, { memoryBytes: 0, imports });
+  checkInstance(instance);
+  const word = (index: number) => instance.call("features", index) >>> 0;
+  const features = { ops: word(0), packings: word(1), posts: word(2), dtypes: word(3) };
+  const ownBytes = word(4);
+  const wide = hasPacking(features.packings, "field2x16") && word(5) !== 0;
+  instance.dispose();
+  return { features, ownBytes, wide };
+}
+
+/** Bytes of scratch memory that the module needs for a blob. */
+export async function planScratch(options: ModuleOptions): Promise<number> {
+  const image = imageOf(options);
+  const instance = await start(options, image, 0);
+  const bytes = instance.call("plan", BLOB_AT, image.length, options.maxRows);
+  instance.dispose();
+  if (bytes < 0) throw failed("plan", -bytes);
+  return bytes;
+}
+
+/** The module, opened on a blob that `readBlob` has read as `program`. Memory (ABI.md): blob or head, then arena, then scratch. */
+export async function moduleBackend(program: Program, options: ModuleOptions): Promise<Backend> {
+  const { engine, maxRows } = options;
+  const image = imageOf(options);
+  const arena = BLOB_AT + image.length;
+  const workBytes = program.arena.fixed + program.arena.perRow * maxRows + (await planScratch(options));
+  const instance = await start(options, image, workBytes);
+  const call = (name: string, ...args: number[]): void => {
+    const status = instance.call(name, ...args);
+    if (status !== 0) throw failed(name, status);
+  };
+  call("open", BLOB_AT, image.length, arena, workBytes, 0, maxRows);
+
+  const at = ({ fixed, perRow }: Tensor, rows: number) => arena + fixed + perRow * rows;
+  return {
+    name: engine.name,
+    maxRows,
+    write(index, elements, rows) {
+      const tensor = program.tensors[index]!;
+      const memory = instance.memory();
+      for (let row = 0; row < rows; row++) {
+        const start = at(tensor, rows) + row * rowStride(tensor);
+        const slot = memory.subarray(start, start + rowStride(tensor));
+        if (tensor.dtype === "bit") slot.fill(0);
+        encodeRow(slot, tensor, elements, row * tensor.channels);
+      }
+    },
+    read(index, rows, into = new Int32Array(rows * program.tensors[index]!.channels), first = 0) {
+      const tensor = program.tensors[index]!;
+      const memory = instance.memory();
+      for (let row = 0; row < rows; row++) {
+        const start = at(tensor, rows) + row * rowStride(tensor);
+        decodeRow(memory.subarray(start, start + elementBytes(tensor)), tensor, into, first + row * tensor.channels);
+      }
+      return into;
+    },
+    invoke: (firstOp, endOp, rows) => call("invoke", firstOp, endOp, rows),
+    dispose: () => instance.dispose(),
+  };
+}
+
+function failed(name: string, status: number): EngineError {
+  return new EngineError("status", `${name} returned status ${status}, ${statusText(status) ?? "unknown"}`);
+}
+
+/** Elements from `elements[first]` on → bytes of a row. */
+export function encodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements: ArrayLike<number>, first = 0): void {
+  const isByte = dtype === "u8" || dtype === "i8";
+  if (isByte && (elements instanceof Uint8Array || elements instanceof Int8Array)) {
+    row.set(elements.subarray(first, first + channels)); // many times as fast as one by one
+    return;
+  }
+  const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
+  for (let c = 0; c < channels; c++) {
+    const element = elements[first + c]!;
+    if (dtype === "bit") row[c >> 3]! |= (element < 0 ? 1 : 0) << (c & 7);
+    else if (dtype === "u8" || dtype === "i8") row[c] = element;
+    else if (dtype === "i16") view.setInt16(2 * c, element, true);
+    else if (dtype === "i32") view.setInt32(4 * c, element, true);
+    else view.setFloat32(4 * c, element, true);
+  }
+}
+
+/** Bytes of a row → elements from `elements[first]` on; an f32 as its order key, as in the reference. */
+export function decodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements: Int32Array, first = 0): void {
+  if (dtype === "u8") {
+    elements.set(row.subarray(0, channels), first); // many times as fast as one by one
+    return;
+  }
+  const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
+  for (let c = 0; c < channels; c++) {
+    elements[first + c] =
+      dtype === "bit"
+        ? 1 - 2 * ((row[c >> 3]! >> (c & 7)) & 1)
+        : dtype === "i8"
+          ? view.getInt8(c)
+          : dtype === "i16"
+            ? view.getInt16(2 * c, true)
+            : dtype === "i32"
+              ? view.getInt32(4 * c, true)
+              : orderKey(view.getFloat32(4 * c, true));
+  }
+}

@@ -1,0 +1,63 @@
+import { EngineError } from "../base/errors.ts";
+import { MAX_ACTIVATION_BYTES, MAX_OPERATIONS } from "../base/limits.ts";
+import type { Op, Program, QuantizeOp } from "../program.ts";
+
+/**
+ * What an op costs for one row, in operations: a multiply-accumulate, or a comparison with a threshold, is one. The rest is counted in them
+ * by its time in the slowest engine. It depends on the head of a blob alone.
+ */
+export function workOf({ tensors }: Pick<Program, "tensors">, op: Op): number {
+  const [inputs, outputs] = [tensors[op.input]!.channels, tensors[op.output]!.channels];
+  switch (op.kind) {
+    case "dense":
+      return outputs * (inputs + (op.post ? postWork(op.post) : 1));
+    case "quantize":
+      return outputs * postWork(op.post);
+    case "argmax":
+      return inputs * (op.scores ? SCALED : 1);
+  }
+}
+
+/** A product of 64 bits, rounded. */
+const SCALED = 10;
+
+function postWork(post: QuantizeOp["post"]): number {
+  switch (post.kind) {
+    case "thresholds":
+      return 1 + post.count;
+    case "requantize":
+      return SCALED;
+    case "lookup":
+      return 1;
+  }
+}
+
+/** Operations that a program takes for one row. */
+export function rowWork(program: Program): number {
+  return program.ops.reduce((sum, op) => sum + workOf(program, op), 0);
+}
+
+/**
+ * Rows that a program may run at once: as many as it says, while they take no more than `limit` operations and MAX_ACTIVATION_BYTES, in the
+ * module and in the reference. Throws EngineError of kind "fuel" or "memory" where one row takes more.
+ */
+export function rowsWithin(program: Program, limit: number = MAX_OPERATIONS): number {
+  const work = rowWork(program);
+  if (work > limit) {
+    throw new EngineError("fuel", `a row takes ${work} operations, and at most ${limit} are allowed: ${HOW}`);
+  }
+  const { fixed, perRow } = program.arena;
+  const inReference = 4 * program.tensors.reduce((sum, tensor) => sum + tensor.channels, 0);
+  const shown = 8 * program.outputs.reduce((sum, tensor) => sum + program.tensors[tensor]!.channels, 0);
+  const bytes = shown + Math.max(perRow, inReference);
+  if (fixed + bytes > MAX_ACTIVATION_BYTES) {
+    throw new EngineError(
+      "memory",
+      `a row takes ${fixed + bytes} bytes of activations, expected at most ${MAX_ACTIVATION_BYTES}`,
+    );
+  }
+  const rows = Math.min(limit / Math.max(work, 1), (MAX_ACTIVATION_BYTES - fixed) / Math.max(bytes, 1));
+  return Math.min(program.maxRows, Math.max(1, Math.floor(rows)));
+}
+
+const HOW = "the option maxOperations of `load`, or --limit-work, raises that";

@@ -1,0 +1,264 @@
+import { DATA_TYPE, decodeModel, type NodeProto, type TensorProto } from "../../../host/checkpoint/onnx/proto.ts";
+
+/** A value of ONNX: row-major numbers of any rank. */
+export interface NdArray {
+  dims: number[];
+  data: number[];
+  /** Of constants of the file. */
+  type?: number;
+}
+
+/**
+ * All values of an ONNX file for one input, batch of one, by plain loops in float64 over the file's own nodes: what the
+ * importer is judged by. Shares nothing with it but the decoder, and knows the ops of `random_graph.ts`.
+ */
+export function evaluateOnnx(file: Uint8Array, x: number[]): Map<string, NdArray> {
+  const model = decodeModel(file);
+  const { node: nodes, initializer, input } = model.graph!;
+  const values = new Map<string, NdArray>(initializer.map((tensor) => [tensor.name!, fromProto(tensor)]));
+  const [, ...shape] = input[0]!.type!.tensor_type!.shape!.dim.map(({ dim_value }) => dim_value!);
+  values.set(input[0]!.name!, { dims: [1, ...shape], data: x });
+  for (const node of nodes) {
+    const operands = node.input.map((name) => values.get(name));
+    values.set(node.output[0]!, evaluateNode(node, operands as NdArray[]));
+  }
+  return values;
+}
+
+function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
+  const [a, b] = inputs as [NdArray, NdArray];
+  const named = (name: string) => node.attribute.find((attribute) => attribute.name === name);
+  const int = (name: string, otherwise: number): number => named(name)?.i ?? otherwise;
+  const float = (name: string, otherwise: number): number => named(name)?.f ?? otherwise;
+  const unary = (f: (x: number) => number): NdArray => ({ dims: a.dims, data: a.data.map(f) });
+  switch (node.op_type) {
+    case "Constant":
+      return fromProto(named("value")!.t!);
+    case "Identity":
+    case "Dropout":
+      return a;
+    case "Add":
+      return binary(a, b, (x, y) => x + y);
+    case "Sub":
+      return binary(a, b, (x, y) => x - y);
+    case "Mul":
+      return binary(a, b, (x, y) => x * y);
+    case "Div":
+      return binary(a, b, (x, y) => x / y);
+    case "Pow":
+      return binary(a, b, (x, y) => x ** y);
+    case "Min":
+      return binary(a, b, Math.min);
+    case "Max":
+      return binary(a, b, Math.max);
+    case "Neg":
+      return unary((x) => -x);
+    case "Sqrt":
+      return unary(Math.sqrt);
+    case "Relu":
+      return unary((x) => (x > 0 ? x : 0));
+    case "Abs":
+      return unary(Math.abs);
+    case "Sign":
+      return unary((x) => (x > 0 ? 1 : x < 0 ? -1 : 0));
+    case "Round":
+      return unary(halfEven);
+    case "Cast":
+      return a; // the generator casts integers to floats
+    case "Less":
+      return binary(a, b, (x, y) => (x < y ? 1 : 0));
+    case "Where":
+      return binary(
+        binary(a, b, (condition, x) => (condition ? x : Number.NaN)),
+        inputs[2]!,
+        (x, y) => (Number.isNaN(x) ? y : x),
+      );
+    case "ReduceMean": {
+      const mean = a.data.reduce((sum, x) => sum + x, 0) / a.data.length; // the generator asks for that of all
+      return { dims: int("keepdims", 1) ? a.dims.map(() => 1) : [], data: [mean] };
+    }
+    case "QuantizeLinear": {
+      const zero = inputs[2]!;
+      const [least, most] = zero.type === DATA_TYPE.INT8 ? [-128, 127] : [0, 255];
+      return binary(
+        binary(a, b, (x, s) => halfEven(x / s)),
+        zero,
+        (x, z) => Math.min(Math.max(x + z, least), most),
+      );
+    }
+    case "DequantizeLinear": {
+      const axis = (int("axis", 1) + a.dims.length) % a.dims.length;
+      const along = (v: NdArray): NdArray => {
+        return v.data.length === 1 ? v : { dims: a.dims.map((size, i) => (i === axis ? size : 1)), data: v.data };
+      };
+      return binary(
+        binary(a, along(inputs[2]!), (q, z) => q - z),
+        along(b),
+        (q, s) => q * s,
+      );
+    }
+    case "HardTanh":
+      return unary((x) => Math.min(Math.max(x, float("min_val", -1)), float("max_val", 1)));
+    case "Clip": {
+      const low = inputs[1]?.data[0] ?? float("min", -Infinity);
+      const high = inputs[2]?.data[0] ?? float("max", Infinity);
+      return unary((x) => Math.min(Math.max(x, low), high));
+    }
+    case "BatchNormalization": {
+      const [, scale, shift, mean, variance] = inputs as [NdArray, NdArray, NdArray, NdArray, NdArray];
+      const epsilon = float("epsilon", 1e-5);
+      const data = a.data.map((x, c) => {
+        return (scale.data[c]! * (x - mean.data[c]!)) / Math.sqrt(variance.data[c]! + epsilon) + shift.data[c]!;
+      });
+      return { dims: a.dims, data };
+    }
+    case "Flatten":
+      return { dims: [1, a.data.length], data: a.data };
+    case "Reshape":
+      return { dims: [1, a.data.length], data: a.data }; // the generator asks for no other
+    case "Shape":
+      return { dims: [a.dims.length], data: a.dims };
+    case "Gather":
+      return { dims: b.dims, data: b.data.map((i) => a.data[i]!) };
+    case "Unsqueeze":
+      return { dims: [1, ...a.dims], data: a.data };
+    case "Concat":
+      return { dims: [a.data.length + b.data.length], data: [...a.data, ...b.data] };
+    case "Transpose": {
+      const [rows, columns] = a.dims as [number, number];
+      const data = Array.from(
+        { length: rows * columns },
+        (_, i) => a.data[(i % rows) * columns + Math.floor(i / rows)]!,
+      );
+      return { dims: [columns, rows], data };
+    }
+    case "MatMul":
+      return product(a, b, false);
+    case "Gemm": {
+      const scaled = binary(product(a, b, int("transB", 0) === 1), scalar(float("alpha", 1)), (x, y) => x * y);
+      if (!inputs[2]) return scaled;
+      return binary(
+        scaled,
+        binary(inputs[2], scalar(float("beta", 1)), (x, y) => x * y),
+        (x, y) => x + y,
+      );
+    }
+    case "BipolarQuant":
+      return binary(a, b, (x, scale) => (x >= 0 ? scale : -scale));
+    case "Quant":
+    case "IntQuant": {
+      const [, scale, zero, bitWidth] = inputs as [NdArray, NdArray, NdArray, NdArray];
+      const mode = new TextDecoder().decode(named("rounding_mode")!.s!).toUpperCase();
+      const code = quantInt(bitWidth.data[0]!, int("signed", 1), int("narrow", 0), mode);
+      const codes = binary(
+        binary(a, scale, (x, s) => x / s),
+        zero,
+        (x, z) => code(x + z),
+      );
+      return binary(
+        binary(codes, zero, (q, z) => q - z),
+        scale,
+        (q, s) => q * s,
+      );
+    }
+    case "Softmax": {
+      const largest = Math.max(...a.data);
+      const powers = a.data.map((x) => Math.exp(x - largest));
+      const sum = powers.reduce((total, power) => total + power, 0);
+      return { dims: a.dims, data: powers.map((power) => power / sum) };
+    }
+    case "ArgMax":
+      return { dims: int("keepdims", 1) ? [1, 1] : [1], data: [a.data.indexOf(Math.max(...a.data))] };
+    default:
+      throw new Error(`the definition has no ${node.op_type}`);
+  }
+}
+
+function halfEven(x: number): number {
+  const size = Math.abs(x);
+  const tie = size - Math.floor(size) === 0.5;
+  return Math.sign(x) * (tie ? 2 * Math.round(size / 2) : Math.round(size));
+}
+
+/** qonnx, `custom_op/general/intquant.py`: `quant`, `min_int`, `max_int`, `resolve_rounding_mode`. */
+function quantInt(bits: number, signed: number, narrow: number, mode: string): (y: number) => number {
+  if (bits === 1 && signed) return (y) => (y >= 0 ? 1 : -1);
+  const min = signed ? -(2 ** (bits - 1)) + narrow : 0;
+  const max = signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1 - narrow;
+  return (y) => {
+    const clamped = y > max ? max : y < min ? min : y;
+    const sign = clamped < 0 ? -1 : 1;
+    const size = Math.abs(clamped);
+    const tie = size - Math.floor(size) === 0.5;
+    switch (mode) {
+      case "ROUND":
+      case "HALF_EVEN":
+        return sign * (tie ? 2 * Math.round(size / 2) : Math.round(size));
+      case "CEIL":
+        return Math.ceil(clamped);
+      case "FLOOR":
+        return Math.floor(clamped);
+      case "UP":
+        return sign * Math.ceil(size);
+      case "DOWN":
+        return sign * Math.floor(size);
+      case "HALF_UP":
+        return sign * (tie ? Math.ceil(size) : Math.round(size));
+      case "HALF_DOWN":
+        return sign * (tie ? Math.floor(size) : Math.round(size));
+      default:
+        throw new Error(`the definition has no ${mode}`);
+    }
+  };
+}
+
+function product(x: NdArray, w: NdArray, transposed: boolean): NdArray {
+  const [inputs, outputs] = (transposed ? w.dims.toReversed() : w.dims) as [number, number];
+  const data = Array.from({ length: outputs }, (_, m) => {
+    let sum = 0;
+    for (let k = 0; k < inputs; k++) sum += x.data[k]! * w.data[transposed ? m * inputs + k : k * outputs + m]!;
+    return sum;
+  });
+  return { dims: [1, outputs], data };
+}
+
+function binary(a: NdArray, b: NdArray, f: (x: number, y: number) => number): NdArray {
+  const rank = Math.max(a.dims.length, b.dims.length);
+  const pad = (dims: number[]): number[] => [...new Array<number>(rank - dims.length).fill(1), ...dims];
+  const [m, n] = [pad(a.dims), pad(b.dims)];
+  const dims = m.map((size, axis) => Math.max(size, n[axis]!));
+  const count = dims.reduce((total, size) => total * size, 1);
+  const data = Array.from({ length: count }, (_, i) => f(a.data[offset(i, dims, m)]!, b.data[offset(i, dims, n)]!));
+  return { dims, data };
+}
+
+/** Where element `i` of an array of shape `dims` lies in one of shape `own`, which broadcasts to it. */
+function offset(i: number, dims: number[], own: number[]): number {
+  let result = 0;
+  let stride = 1;
+  for (let axis = dims.length - 1; axis >= 0; axis--) {
+    const index = i % dims[axis]!;
+    i = Math.floor(i / dims[axis]!);
+    if (own[axis] !== 1) result += index * stride;
+    stride *= own[axis]!;
+  }
+  return result;
+}
+
+function scalar(x: number): NdArray {
+  return { dims: [], data: [x] };
+}
+
+/** The generator writes FLOAT, INT64, INT8 and UINT8. */
+function fromProto({ dims, data_type: type, raw_data }: TensorProto): NdArray {
+  const view = new DataView(raw_data!.slice().buffer);
+  const read: Record<number, [bytes: number, at: (i: number) => number]> = {
+    [DATA_TYPE.FLOAT]: [4, (i) => view.getFloat32(i, true)],
+    [DATA_TYPE.INT64]: [8, (i) => Number(view.getBigInt64(i, true))],
+    [DATA_TYPE.INT8]: [1, (i) => view.getInt8(i)],
+    [DATA_TYPE.UINT8]: [1, (i) => view.getUint8(i)],
+  };
+  const [bytes, at] = read[type!]!;
+  const data = Array.from({ length: view.byteLength / bytes }, (_, i) => at(i * bytes));
+  return { dims, data, type: type! };
+}

@@ -1,0 +1,30 @@
+import { BlobError, CheckpointError, GraphError, InputError, UnsupportedError } from "../../host/base/errors.ts";
+import { BLOB, fileKind, ONNX } from "../../host/base/file_kind.ts";
+import { escapeText } from "../../host/base/printable.ts";
+import { readFile } from "./files.ts";
+import { nameOf } from "./stdio.ts";
+
+/** Reads a file that should be a blob, and says what it is where it is of another kind. */
+export async function readModel(path: string): Promise<Uint8Array> {
+  const bytes = await readFile(path);
+  const kind = fileKind(bytes);
+  if (kind === undefined || kind === BLOB) return bytes;
+  const advice = kind === ONNX ? `; convert it first: npx littletern convert ${path} -o model.tern` : "";
+  throw new InputError(`${nameOf(path)}: is ${kind}, expected ${BLOB}${advice}`);
+}
+
+/** Does work on a blob, a checkpoint or both, and puts the file's name before what is wrong with either. */
+export async function namingFiles<T>(
+  files: { model?: string; checkpoint?: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const ofCheckpoint =
+      error instanceof CheckpointError || error instanceof UnsupportedError || error instanceof GraphError;
+    const path = error instanceof BlobError ? files.model : ofCheckpoint ? files.checkpoint : undefined;
+    if (path !== undefined) (error as Error).message = `${escapeText(nameOf(path))}: ${(error as Error).message}`;
+    throw error;
+  }
+}

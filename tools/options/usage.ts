@@ -1,0 +1,121 @@
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import type { ArgDef, ArgsDef } from "citty";
+import { escapeText } from "../../host/base/printable.ts";
+import type { Command } from "../commands.ts";
+import { wrapText } from "../terminal/wrap.ts";
+import { didYouMean } from "./nearest.ts";
+
+/** A command line that makes no sense. The command ends with exit code 2. */
+export class UsageError extends Error {
+  override name = "UsageError";
+
+  constructor(...lines: string[]) {
+    super(lines.map(escapeText).join("\n"));
+  }
+}
+
+/** How a person without an installation starts the program. */
+const PROGRAM = "npx littletern";
+
+/** Checks what citty lets pass or words differently: unknown options, options without a value, missing or surplus arguments. */
+export function checkArguments(definitions: ArgsDef, rawArgs: readonly string[]): void {
+  const entries = Object.entries(definitions);
+  const positional = entries.filter(([, { type }]) => type === "positional");
+  const options: NonNullable<ParseArgsConfig["options"]> = {};
+  for (const [name, definition] of entries) {
+    if (definition.type === "positional") continue;
+    options[name] = { type: definition.type === "boolean" ? "boolean" : "string" };
+    if ("alias" in definition && typeof definition.alias === "string") options[name].short = definition.alias;
+  }
+  const { values, positionals } = parseStrictly([...rawArgs], options);
+
+  const missing = positional[positionals.length];
+  if (missing && missing[1].required !== false) throw new UsageError(`missing argument ${missing[0].toUpperCase()}`);
+  if (positionals.length > positional.length) {
+    throw new UsageError(`unexpected argument "${positionals[positional.length]}"`);
+  }
+  for (const [name, definition] of entries) {
+    const value = values[name];
+    if (definition.type !== "positional" && definition.required && value === undefined) {
+      throw new UsageError(`missing option --${name}`);
+    }
+    if (definition.type === "enum" && value !== undefined && !definition.options?.includes(String(value))) {
+      throw new UsageError(`--${name} "${value}", expected one of ${definition.options?.join(", ")}`);
+    }
+  }
+}
+
+function parseStrictly(args: string[], options: NonNullable<ParseArgsConfig["options"]>) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    const [what] = (error as Error).message.split(/\. |\n/) as [string]; // what follows is advice about "--"
+    const [, unknown] = what.match(/^Unknown option '--?([^']+)'$/) ?? [];
+    throw new UsageError(what + (unknown ? didYouMean(unknown, Object.keys(options)).replace(/"(.*)"/, "--$1") : ""));
+  }
+}
+
+/** A whole number from 1 on. Undefined stays. */
+export function countOption(name: string, text: string | undefined, max = 2 ** 32 - 1): number | undefined {
+  if (text === undefined) return undefined;
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= max) return count;
+  throw new UsageError(`--${name} "${text}", expected a whole number from 1 to ${max}`);
+}
+
+/** An argument of a command, and the values that it takes where they are known but others may be given, too. */
+export type Argument = ArgDef & { values?: readonly string[] };
+
+/** The values that an argument takes. */
+export function valuesOf(argument: Argument): readonly string[] {
+  return argument.values ?? (argument.type === "enum" ? (argument.options ?? []) : []);
+}
+
+/** Up to so many columns of values stand behind the name of an option; more, below its description. */
+const SHORT_VALUES = 20;
+const COLUMNS = 80;
+
+/** What `littletern help NAME` prints. */
+export function formatUsage({ name, description, args, example }: Command): string[] {
+  const positional: Line[] = [];
+  const options: Line[] = [["  -h, --help", "Print this"]];
+  for (const [key, argument] of Object.entries(args) as [string, Argument][]) {
+    const about = argument.description ?? "";
+    const values = valuesOf(argument);
+    const isShort = values.join("|").length <= SHORT_VALUES && argument.type === "enum";
+    const list = values.length > 0 && !isShort ? [`one of ${values.join(", ")}`] : [];
+    if (argument.type === "positional") {
+      positional.push([`  ${key.toUpperCase()}`, about, ...list]);
+      continue;
+    }
+    const value =
+      argument.valueHint ?? (isShort ? values.join("|") : values.length > 0 ? key.toUpperCase() : undefined);
+    const short = "alias" in argument && argument.alias ? `-${argument.alias}, ` : "    ";
+    const note = argument.required ? " (required)" : argument.default ? ` (else ${argument.default})` : "";
+    options.push([`  ${short}--${key}${value ? ` ${value}` : ""}`, about + note, ...list]);
+  }
+  const words = positional.map(([word]) => word!.trim());
+  return [
+    ...wrapText(`${PROGRAM} ${name}: ${description}`, COLUMNS, "  "),
+    "",
+    `usage: ${PROGRAM} ${[name, ...words].join(" ")} [options]`,
+    "",
+    ...formatLines(positional),
+    ...(positional.length > 0 ? [""] : []),
+    ...formatLines(options),
+    "",
+    `example: ${PROGRAM} ${example}`,
+  ];
+}
+
+/** A word, and paragraphs about it. */
+type Line = [string, ...string[]];
+
+/** Words in a column, and beside them what is said of each, within the screen. */
+function formatLines(lines: Line[]): string[] {
+  const width = Math.max(0, ...lines.map(([word]) => word.length)) + 2;
+  return lines.flatMap(([word, ...paragraphs]) => {
+    const texts = paragraphs.flatMap((text) => text.split("\n")).flatMap((text) => wrapText(text, COLUMNS - width, ""));
+    return texts.map((text, i) => (i === 0 ? word : "").padEnd(width) + text);
+  });
+}

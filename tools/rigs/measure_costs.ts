@@ -1,0 +1,261 @@
+import { EngineError } from "../../host/base/errors.ts";
+import { type Features, needsMore } from "../../host/blob/features.ts";
+import { writeBlob } from "../../host/blob/write.ts";
+import { termsOf } from "../../host/cost/instructions.ts";
+import type { Costs } from "../../host/cost/measured.ts";
+import type { Board } from "../../host/firmware/boards.ts";
+import { v8 } from "../../host/index.ts";
+import { mulberry32, type Random } from "../../host/numbers/random.ts";
+import { requantizeOf } from "../../host/numbers/requantize.ts";
+import type {
+  ActivationDtype,
+  DenseOp,
+  Op,
+  PackingName,
+  Program,
+  QuantizeOp,
+  Requantize,
+  Tensor,
+  Thresholds,
+  WeightDtype,
+} from "../../host/program.ts";
+import { moduleFeatures } from "../../host/run/backend.ts";
+import { rowStride } from "../../host/shape.ts";
+import { type CountedBoard, startCounted } from "./counted_board.ts";
+import { leastSquares } from "./least_squares.ts";
+
+// What one turn of each loop of a module's kernels costs, for the cost model of `tern fit` (host/cost/instructions.ts): ops of many shapes are counted
+// one by one, and the costs are those that come closest to the counts.
+
+/** Inputs, outputs and channels of a tile of dense ops. Boards of little RAM measure those that fit. */
+const SHAPES: [inputs: number, outputs: number, tileChannels?: number][] = [
+  [16, 8],
+  [16, 32],
+  [64, 4],
+  [64, 16],
+  [64, 16, 4],
+  [100, 12],
+  [128, 16],
+  [128, 16, 8],
+  [160, 12],
+  [200, 24, 8],
+  [256, 8],
+  [256, 16, 4],
+  [256, 48],
+  [384, 12, 4],
+  [512, 32],
+];
+/** Channels of ops without weights, and of posts. */
+const WIDTHS = [8, 33, 100];
+
+const WEIGHTS: [WeightDtype, PackingName, min: number, max: number][] = [
+  ["binary", "sign32", 0, 1],
+  ["ternary", "field2", -1, 1],
+  ["ternary", "trit4", -1, 1],
+  ["int2", "field2", -2, 1],
+  ["int3", "field3", -4, 3],
+  ["int4", "field4", -8, 7],
+  ["int8", "field8", -128, 127],
+];
+type Codes = [dtype: "bit" | "u8" | "i8", min: number, max: number];
+const BITS: Codes = ["bit", -1, 0];
+const CODES: Codes[] = [
+  ["u8", 0, 15],
+  ["u8", 0, 255],
+  ["i8", -16, 15],
+  ["i8", -128, 127],
+];
+
+/** Dense ops that posts are measured behind: one of them at least is in every module. */
+const LAYERS: [WeightDtype, PackingName, Codes][] = [
+  ["ternary", "field2", CODES[0]!],
+  ["ternary", "trit4", CODES[0]!],
+  ["binary", "sign32", BITS],
+];
+
+type Post = QuantizeOp["post"];
+/** Posts, by the dtype of the codes that they make. */
+const POSTS: [ActivationDtype, (records: number, next: Random) => Post][] = [
+  ["u8", (records, next) => thresholds(records, 1, next)],
+  ["u8", (records, next) => thresholds(records, 3, next)],
+  ["u8", (records, next) => thresholds(records, 7, next)],
+  ["u8", (records, next) => thresholds(records, 15, next)],
+  ["bit", (records, next) => thresholds(records, 1, next)],
+  ["bit", (records, next) => thresholds(records, 3, next)],
+  ["i8", (records, next) => requantize(records, "floor", next)],
+  ["i8", (records, next) => requantize(records, "half-even", next)],
+  ["u8", () => lookup(0, 255)],
+  ["bit", () => lookup(-1, 0)],
+];
+
+/** A program whose last op is counted: the kernel of its sums, or, less that of the same op without a post, its post. */
+interface Sample {
+  program: Program;
+  without?: Program;
+}
+
+/** Costs of every kernel that a module has and the board has memory for. */
+export async function measureCosts(board: Board, elf: string, module: Uint8Array): Promise<Costs> {
+  const { features } = await moduleFeatures(module, v8);
+  const counted = await startCounted(board, elf);
+  try {
+    const found = new Map<string, { counts: number[]; instructions: number }[]>();
+    for (const { program, without } of samples(mulberry32(1))) {
+      const [sums, post] = termsOf(program).at(-1)!;
+      const term = without ? post! : sums!;
+      const instructions = await countLast(counted, program, features);
+      const other = without && (await countLast(counted, without, features));
+      if (instructions === undefined || (without && other === undefined)) continue;
+      const all = found.get(term.kernel) ?? [];
+      found.set(term.kernel, all);
+      all.push({ counts: term.counts, instructions: instructions - (other ?? 0) });
+    }
+    return Object.fromEntries(
+      [...found]
+        .filter(([, all]) => all.length >= all[0]!.counts.length)
+        .map(([kernel, all]) => {
+          const costs = leastSquares(
+            all.map(({ counts }) => counts),
+            all.map(({ instructions }) => instructions),
+          );
+          return [kernel, costs.map((cost) => Number(cost.toPrecision(5)))];
+        }),
+    );
+  } finally {
+    counted.close();
+  }
+}
+
+/** Instructions of the last op of a program; undefined where the module has not all that it needs, or the board no room. */
+async function countLast(
+  { device, program: flash, count }: CountedBoard,
+  program: Program,
+  features: Features,
+): Promise<number | undefined> {
+  const blob = writeBlob(program);
+  if (needsMore(blob, features)) return undefined;
+  await flash(blob);
+  const tensor = program.tensors[program.inputs[0]!]!;
+  const next = mulberry32(tensor.channels);
+  const row = Uint8Array.from({ length: rowStride(tensor) }, () => integer(next, 0, 255));
+  const end = program.ops.length;
+  try {
+    device.open(1);
+    device.write(program.inputs[0]!, 1, 0, row);
+    device.invoke(0, end, 1); // an interpreter translates what it runs
+  } catch (error) {
+    // too little RAM for the model, or, in an interpreter's pool, for the code that it has to translate
+    if (error instanceof EngineError && (error.kind === "memory" || error.kind === "trap")) return undefined;
+    throw error;
+  }
+  return count(end - 1, end, 1) - count(end, end, 1);
+}
+
+/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax. */
+function* samples(next: Random): Generator<Sample> {
+  for (const [dtype, packing, ...range] of WEIGHTS) {
+    for (const codes of dtype === "binary" ? [BITS, ...CODES] : CODES) {
+      for (const [inputs, outputs, tileChannels] of SHAPES) {
+        const op = { ...denseOp(dtype, packing, range, inputs, outputs, next), ...(tileChannels && { tileChannels }) };
+        yield { program: denseProgram(codes, inputs, op, "i32", outputs) };
+      }
+    }
+  }
+  for (const [dtype, make] of POSTS) {
+    for (const channels of WIDTHS) {
+      for (const records of [1, channels]) {
+        const post = make(records, next);
+        for (const input of ["u8", "i8", "i16", "i32", "f32"] as const) {
+          const isLookup = post.kind === "lookup";
+          if (isLookup ? input !== "u8" && input !== "i8" : input === "f32" && post.kind === "requantize") continue;
+          const op: QuantizeOp = { kind: "quantize", input: 0, output: 1, post };
+          yield { program: programOf([op], [input, channels], [dtype, channels]) };
+        }
+        if (post.kind === "lookup") continue;
+        for (const [weights, packing, codes] of LAYERS) {
+          const bare = { ...denseOp(weights, packing, [-1, 1], 16, channels, next), tileChannels: 16 };
+          yield {
+            program: denseProgram(codes, 16, { ...bare, post }, dtype, channels),
+            without: denseProgram(codes, 16, bare, "i32", channels),
+          };
+        }
+      }
+    }
+  }
+  for (const channels of WIDTHS) {
+    const scores = {
+      multiplier: Int32Array.from({ length: channels }, () => integer(next, 1, 2 ** 20)),
+      offset: new BigInt64Array(channels),
+    };
+    for (const more of [{}, { scores }, { scores, tileChannels: 8 }]) {
+      const op: Op = { kind: "argmax", input: 0, output: 1, ...more };
+      yield { program: programOf([op], ["i32", channels], ["i32", 1]) };
+    }
+  }
+}
+
+function denseOp(
+  dtype: WeightDtype,
+  packing: PackingName,
+  [min, max]: number[],
+  inputs: number,
+  outputs: number,
+  next: Random,
+): DenseOp {
+  const weight = () => (dtype === "binary" ? 2 * integer(next, 0, 1) - 1 : integer(next, min!, max!));
+  const weights = Int8Array.from({ length: inputs * outputs }, weight);
+  return { kind: "dense", input: 1, output: 2, dtype, packing, weights };
+}
+
+/** A dense op behind one that makes codes of a range. */
+function denseProgram(
+  [dtype, min, max]: Codes,
+  inputs: number,
+  op: DenseOp,
+  output: ActivationDtype,
+  outputs: number,
+): Program {
+  const codes: QuantizeOp = { kind: "quantize", input: 0, output: 1, post: lookup(min, max) };
+  return programOf([codes, op], ["u8", inputs], [dtype, inputs], [output, outputs]);
+}
+
+/** Ops on tensors that share no memory. */
+function programOf(ops: Op[], ...shapes: [ActivationDtype, number][]): Program {
+  let perRow = 0;
+  const tensors = shapes.map(([dtype, channels]): Tensor => {
+    const tensor = { dtype, height: 1, width: 1, channels, fixed: 0, perRow };
+    perRow += rowStride(tensor);
+    return tensor;
+  });
+  const arena = { fixed: 0, perRow };
+  return { modelId: 0n, modelVersion: 0, maxRows: 1, arena, tensors, ops, inputs: [0], outputs: [tensors.length - 1] };
+}
+
+function lookup(min: number, max: number): Post {
+  return { kind: "lookup", table: Int16Array.from({ length: 256 }, (_, byte) => min + (byte % (max - min + 1))) };
+}
+
+function thresholds(records: number, count: number, next: Random): Thresholds {
+  const steps = Array.from({ length: records }, () =>
+    Int32Array.from({ length: count }, () => integer(next, -60, 60)).sort(),
+  );
+  return {
+    ...{ kind: "thresholds", records, count },
+    base: new Int16Array(records).fill(count === 1 ? -1 : 0),
+    ups: new Uint16Array(records).fill(count),
+    steps: Int32Array.from(steps.flatMap((own) => Array.from(own))),
+  };
+}
+
+function requantize(records: number, rounding: Requantize["rounding"], next: Random): Requantize {
+  const lines = Array.from({ length: records }, () => ({
+    multiplier: integer(next, 2 ** 29, 2 ** 30),
+    offset: integer(next, -(2 ** 18), 2 ** 18),
+    ...{ low: 0, left: 11, right: 8 },
+  }));
+  return requantizeOf({ lo: -128, hi: 127, rounding }, lines, true);
+}
+
+function integer(next: Random, min: number, max: number): number {
+  return Math.floor(min + next() * (max - min + 1));
+}
