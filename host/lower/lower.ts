@@ -98,7 +98,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   const addDense = (node: DenseNode, output: string, post?: Thresholds | Requantize): void => {
     const op: Op = {
       kind: "dense",
-      input: tensorOf.get(plan.sameCodes(node.input))!,
+      inputs: [tensorOf.get(plan.sameCodes(node.input))!],
       output: addTensor(output),
       dtype: weightDtype(node),
       weights: Int8Array.from(node.weights.codes),
@@ -122,7 +122,10 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
         tensorOf.set(value, input);
         described[input] = { value, offset: to.offset };
       } else {
-        addOp({ kind: "quantize", input, output: addTensor(value), post: { kind: "lookup", table } }, quantizes);
+        addOp(
+          { kind: "quantize", inputs: [input], output: addTensor(value), post: { kind: "lookup", table } },
+          quantizes,
+        );
       }
       return;
     }
@@ -131,7 +134,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     if (note) notes.push(`"${value}": ${note}`);
     const node = plan.definer(base);
     if (node?.op === "dense" && !plan.sums.has(base)) addDense(node, value, post);
-    else addOp({ kind: "quantize", input: tensorOf.get(base)!, output: addTensor(value), post }, quantizes);
+    else addOp({ kind: "quantize", inputs: [tensorOf.get(base)!], output: addTensor(value), post }, quantizes);
   };
 
   /** Codes as accumulators, which is what an argmax reads: sums of a dense op whose weights are the identity. */
@@ -146,7 +149,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     described.push({ value: codes, offset });
     const weights = Int8Array.from({ length: channels ** 2 }, (_, i) => (i % (channels + 1) === 0 ? 1 : 0));
     const dtype = channels === 1 ? "binary" : "ternary";
-    addOp({ kind: "dense", input: tensorOf.get(codes)!, output, dtype, weights }, { node: node.name });
+    addOp({ kind: "dense", inputs: [tensorOf.get(codes)!], output, dtype, weights }, { node: node.name });
     return output;
   };
 
@@ -156,9 +159,9 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
     const [sums, baseForm] = [elements.get(value)!, form.get(base)!];
     const isCodes = baseForm.kind === "codes";
     const input = isCodes ? addSums(value, node) : tensorOf.get(value)!;
-    const { scores, note } = fixedScores(node, isCodes ? realElements(sums, baseForm) : sums, steps);
+    const { post, note } = fixedScores(node, isCodes ? realElements(sums, baseForm) : sums, steps);
     if (note) notes.push(`"${node.output}": ${note}`);
-    const op: Op = { kind: "argmax", input, output: addTensor(node.output), ...(scores && { scores }) };
+    const op: Op = { kind: "argmax", inputs: [input], output: addTensor(node.output), ...(post && { post }) };
     addOp(op, { node: node.name });
   };
 

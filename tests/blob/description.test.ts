@@ -163,7 +163,7 @@ describe("codes of an input", () => {
   it.each([
     ["that two ops read", { ops: [quantize!, { ...quantize!, output: 3 }, ...rest] }],
     ["that is an output as well", { outputs: [0, 3] }],
-    ["that something else makes", { ops: [{ ...quantize!, input: 2 }, ...rest] }],
+    ["that something else makes", { ops: [{ ...quantize!, inputs: [2] }, ...rest] }],
   ])("are not written in place of an input %s", (_, change) => {
     const other = { ...program, ...change };
     const read = () => decodeDescription(bytes, 0, other);
