@@ -1,6 +1,7 @@
 import { UnsupportedError } from "../base/errors.ts";
 import { scalar } from "../graph/form.ts";
-import type { ArgmaxNode, StepNode } from "../graph/graph.ts";
+import type { ArgmaxNode } from "../graph/ops/argmax.ts";
+import type { StepNode } from "../graph/ops/step.ts";
 import { at } from "../numbers/quantizer.ts";
 import { applySteps, constants, type Step } from "../numbers/step.ts";
 import type { Scores } from "../program.ts";

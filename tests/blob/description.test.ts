@@ -15,11 +15,18 @@ const GRAPH: Graph = {
   name: "net",
   inputs: [{ name: "x", shape: [3] }],
   nodes: [
-    { op: "step", name: "half", input: "x", output: "h", channels: 3, step: { kind: "mul", by: Float64Array.of(0.5) } },
+    {
+      op: "step",
+      name: "half",
+      inputs: ["x"],
+      output: "h",
+      channels: 3,
+      step: { kind: "mul", by: Float64Array.of(0.5) },
+    },
     {
       op: "quantize",
       name: "quant",
-      input: "h",
+      inputs: ["h"],
       output: "q",
       channels: 3,
       quantizer: {
@@ -30,7 +37,7 @@ const GRAPH: Graph = {
     {
       op: "dense",
       name: "layer",
-      input: "q",
+      inputs: ["q"],
       output: "s",
       channels: 2,
       weights: {
@@ -38,9 +45,16 @@ const GRAPH: Graph = {
         ...{ scale: Float64Array.of(1), found: "latent" },
       },
     },
-    { op: "step", name: "plus", input: "s", output: "y", channels: 2, step: { kind: "add", by: Float64Array.of(1) } },
-    { op: "softmax", name: "soft", input: "y", output: "p", channels: 2 },
-    { op: "argmax", name: "arg", input: "s", output: "i", channels: 1 },
+    {
+      op: "step",
+      name: "plus",
+      inputs: ["s"],
+      output: "y",
+      channels: 2,
+      step: { kind: "add", by: Float64Array.of(1) },
+    },
+    { op: "softmax", name: "soft", inputs: ["y"], output: "p", channels: 2 },
+    { op: "argmax", name: "arg", inputs: ["s"], output: "i", channels: 1 },
   ],
   outputs: ["p", "i"],
 };

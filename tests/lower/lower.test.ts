@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../../host/base/errors.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
-import type { Graph, Node, Weights } from "../../host/graph/graph.ts";
+import type { Graph, Node } from "../../host/graph/graph.ts";
+import type { Weights } from "../../host/graph/ops/dense.ts";
 import { type LowerOptions, lower } from "../../host/lower/lower.ts";
 import type { Quantizer } from "../../host/numbers/quantizer.ts";
 import type { Step } from "../../host/numbers/step.ts";
@@ -29,7 +30,7 @@ class Builder {
 
   private add(node: Record<string, unknown>, input: string, channels: number): string {
     const output = `v${this.nodes.length}`;
-    this.nodes.push({ name: `n${this.nodes.length}`, input, output, channels, ...node } as unknown as Node);
+    this.nodes.push({ name: `n${this.nodes.length}`, inputs: [input], output, channels, ...node } as unknown as Node);
     return output;
   }
 
