@@ -1,4 +1,4 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, Post, Tensor } from "./blob";
+import { Activation, dtypeOf, Op, OpKind, Post, Tensor } from "./blob";
 import { ARGMAX, SCORES, TRIT4, TRIT4_ALONE } from "./features";
 import { argmax, argmaxFits } from "./ops/argmax";
 import { recordBytes } from "./ops/code";
