@@ -53,7 +53,7 @@ export interface Place {
 
 const hosts = () => import("./same_bits/hosts.ts");
 const ALL_WAYS = "scalar, simd, relaxed; weights resident and streamed";
-const INTERPRETED = "ternary_device, binary_device, scalar; weights in flash";
+const INTERPRETED = "scalar_ternary, scalar_binary, scalar; weights in flash";
 
 /** The places, by name. */
 export const PLACES: Record<string, Place> = {
@@ -100,7 +100,7 @@ function inWasi(title: string, host: "inNode" | "inWasmtime" | "inWazero" | "inN
 }
 
 function onBoard(board: string, core: string, runtime: string): Place {
-  const runs = runtime === "wasm2c" ? "device_mlp, device; weights in flash" : INTERPRETED;
+  const runs = runtime === "wasm2c" ? "core_ternary, core; weights in flash" : INTERPRETED;
   const host = async () => (await hosts()).onBoard(board, runtime);
   return { title: `${runtime} on ${core} (${board})`, runs, isSlow: true, host };
 }

@@ -15,7 +15,7 @@ export const VARIANTS: Record<string, Uint8Array> = {
   scalar: moduleNamed("scalar"),
   simd: moduleNamed("simd"),
   relaxed: moduleNamed("relaxed"),
-  device: moduleNamed("device"),
+  core: moduleNamed("core"),
 };
 
 /** The bytes of a target of asconfig.json. */
@@ -29,7 +29,7 @@ export function moduleNamed(target: string): Uint8Array {
 export function packingsOf(module: Uint8Array): PackingName[] {
   const everywhere: PackingName[] = ["sign32", "field2", "field3", "field4", "field8"];
   if (module === VARIANTS.scalar) return everywhere;
-  if (module === VARIANTS.device) return [...everywhere, "trit4"];
+  if (module === VARIANTS.core) return [...everywhere, "trit4"];
   return [...everywhere, "pair4", "sign128", ...(module === VARIANTS.relaxed ? ["field2x16" as const] : [])];
 }
 

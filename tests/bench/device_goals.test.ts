@@ -11,7 +11,7 @@ const NET: Task = { board: "netduinoplus2", runtime: "wasm2c", build: "checked",
 /** What was measured of a task, with numbers that are easy to judge. */
 function run(task: Task, instructions = 1000): Run {
   return {
-    ...{ ...task, module: "device", macs: 400, instructions, empty: 90, blobBytes: 5000, taken: 1300 },
+    ...{ ...task, module: "core", macs: 400, instructions, empty: 90, blobBytes: 5000, taken: 1300 },
     ops: [
       { name: "quantize 8 × u8 → 8 × u8", macs: 0, instructions: 8 },
       { name: "dense 8 × u8 → 50 × i32", macs: 400, instructions: instructions - 8 },
@@ -45,7 +45,7 @@ describe("goals on devices", () => {
   ] as const)("measured in %s are met up to the bound itself", (measure, figure) => {
     const bounds = [figure, figure - 0.001].map((atMost) => goalOf(measure, atMost));
     expect(judge(bounds, [run(NET)])).toMatchObject([
-      { figure, met: true, run: { module: "device" } },
+      { figure, met: true, run: { module: "core" } },
       { figure, met: false },
     ]);
   });
@@ -94,8 +94,8 @@ describe("the devices' parts of BENCHMARKS.md", () => {
 
       |    | task | board         | runtime | build   | module | measured |                      |     goal |              |
       | -- | ---- | ------------- | ------- | ------- | ------ | -------: | -------------------- | -------: | ------------ |
-      | M0 | task | netduinoplus2 | wasm2c  | checked | device |     2.50 | instructions per MAC |   ≤ 2.49 | **not met**  |
-      | M0 | task | netduinoplus2 | wasm2c  | checked | device |   14,336 | bytes of flash       | ≤ 14,336 | met          |
+      | M0 | task | netduinoplus2 | wasm2c  | checked | core   |     2.50 | instructions per MAC |   ≤ 2.49 | **not met**  |
+      | M0 | task | netduinoplus2 | wasm2c  | checked | core   |   14,336 | bytes of flash       | ≤ 14,336 | met          |
       | M0 | task | microbit      | wasm2c  | checked |        |          | instructions         |      ≤ 9 | **not met**  |
       | M0 | task | netduinoplus2 | wasm3   | checked |        |          | instructions         |      ≤ 9 | not measured |
 
@@ -115,7 +115,7 @@ describe("the devices' parts of BENCHMARKS.md", () => {
 
       | model  | board         | core      | runtime | module | instructions | per MAC | subtracted |
       | ------ | ------------- | --------- | ------- | ------ | -----------: | ------: | ---------: |
-      | digits | netduinoplus2 | cortex-m4 | wasm2c  | device |        1,000 |    2.50 |         90 |
+      | digits | netduinoplus2 | cortex-m4 | wasm2c  | core   |        1,000 |    2.50 |         90 |
 
       ### Models
 
@@ -123,7 +123,7 @@ describe("the devices' parts of BENCHMARKS.md", () => {
 
       | model  | module | MACs | flash | head | arena | scratch | tile in it | module's own |   RAM | taken |
       | ------ | ------ | ---: | ----: | ---: | ----: | ------: | ---------: | -----------: | ----: | ----: |
-      | digits | device |  400 | 5,000 |  300 |   400 |     500 |        450 |          100 | 1,300 | 1,300 |
+      | digits | core   |  400 | 5,000 |  300 |   400 |     500 |        450 |          100 | 1,300 | 1,300 |
 
       ### Firmware
 
@@ -131,7 +131,7 @@ describe("the devices' parts of BENCHMARKS.md", () => {
 
       | board         | core      | runtime | build   | module |  flash | variables | stack | stack in use |
       | ------------- | --------- | ------- | ------- | ------ | -----: | --------: | ----: | -----------: |
-      | netduinoplus2 | cortex-m4 | wasm2c  | checked | device | 14,336 |     1,024 | 1,536 |        1,200 |
+      | netduinoplus2 | cortex-m4 | wasm2c  | checked | core   | 14,336 |     1,024 | 1,536 |        1,200 |
 
       ### Ops of digits
 

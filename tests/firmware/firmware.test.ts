@@ -197,16 +197,16 @@ describeBoards(
 
 describe("firmware", () => {
   it("takes no more flash on a Cortex-M4 than 14 KB with all ops, and 7 KB with what a ternary MLP needs", () => {
-    const { device, device_mlp } = readMeasured().netduinoplus2!.wasm2c!;
-    expect(device!.code).toBeLessThanOrEqual(14 * 1024);
-    expect(device_mlp!.code).toBeLessThanOrEqual(7 * 1024);
+    const { core, core_ternary } = readMeasured().netduinoplus2!.wasm2c!;
+    expect(core!.code).toBeLessThanOrEqual(14 * 1024);
+    expect(core_ternary!.code).toBeLessThanOrEqual(7 * 1024);
   });
 });
 
 describe("tern fit", () => {
   it("says how much is missing", async () => {
     const large = { tables: 0, head: 512, arena: 14000, scratch: 800, runtime: 64, bytes: 15376 };
-    const { ram, fits } = fitOf(readBoard("microbit"), runtimeNamed("wasm2c"), "device", 200_000, large);
+    const { ram, fits } = fitOf(readBoard("microbit"), runtimeNamed("wasm2c"), "core", 200_000, large);
     expect({ free: ram.free, fits }).toEqual({ free: 16384 - 15376 - ram.stack - ram.variables, fits: false });
     const { stdout, code } = tern("fit", model, "--board", "microbit");
     expect(code).toBe(0);
@@ -220,8 +220,8 @@ describe("tern fit", () => {
     const packed = put("trit4.tern", trit4);
     const fitWith = (...args: string[]) =>
       JSON.parse(tern("fit", packed, "--board", "microbit", "--json", ...args).stdout).boards[0];
-    const [small, large] = [fitWith(), fitWith("--module", "device")];
-    expect([small.module, large.module]).toEqual(["device_mlp", "device"]);
+    const [small, large] = [fitWith(), fitWith("--module", "core")];
+    expect([small.module, large.module]).toEqual(["core_ternary", "core"]);
     expect(large.flash.code).toBeGreaterThan(small.flash.code);
     expect(large.instructions).toBeLessThan(small.instructions);
   });
@@ -229,7 +229,7 @@ describe("tern fit", () => {
   it("counts what the runtime takes of a model's memory, on the boards that it runs on", () => {
     const { memory, boards } = JSON.parse(tern("fit", model, "--runtime", "wasm3", "--json").stdout);
     expect(memory.bytes).toBe(memory.head + memory.arena + memory.scratch + 16);
-    expect(boards.map((each: { module: string }) => each.module)).toEqual(Array(4).fill("ternary_device"));
+    expect(boards.map((each: { module: string }) => each.module)).toEqual(Array(4).fill("scalar_ternary"));
     const { code, stderr } = tern("fit", model, "--runtime", "wasm3", "--board", "sifive_e");
     expect({ code, stderr }).toEqual({
       code: 1,

@@ -7,7 +7,7 @@ import { read, readBytes } from "./project_files.ts";
 
 const README = read("README.md");
 
-it.each(["scalar", "ternary_mlp"])("README.md has the size of %s.wasm", (target) => {
+it.each(["scalar", "scalar_ternary_resident"])("README.md has the size of %s.wasm", (target) => {
   expect(README).toContain(`${statSync(`build/${target}.wasm`).size.toLocaleString("en")} bytes`);
 });
 

@@ -36,7 +36,7 @@ describe.each(readable)("build/%s.wasm", (target) => {
   const module = new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>);
   const parsed = readWasm(wasm, { relaxed_simd: target === "relaxed" });
   const text = parsed.toText({ foldExprs: false, inlineExport: false });
-  const streams = target !== "ternary_mlp";
+  const streams = target !== "scalar_ternary_resident";
 
   it("exports what ABI.md lists", () => {
     const listed = tableRows(ABI, "export", "arguments", "returns").map(([name]) => name!);
@@ -363,8 +363,8 @@ describeModules("the ABI", (engine, module) => {
   });
 });
 
-describe("build/ternary_mlp.wasm", () => {
-  const module = moduleNamed("ternary_mlp");
+describe("build/scalar_ternary_resident.wasm", () => {
+  const module = moduleNamed("scalar_ternary_resident");
   const random = new Random(1);
   const dense = (input: number, from: number, to: number) => ({
     kind: "dense" as const,

@@ -14,8 +14,8 @@ it("every target of asconfig.json has a ceiling, and every variant is one", () =
 
 it("the ceilings are those that were promised", () => {
   expect(CEILINGS.scalar.bytes).toBe(7 * 1024);
-  expect(CEILINGS.ternary_mlp.bytes).toBe(2 * 1024);
-  expect(CEILINGS.device_mlp.bytes).toBe(3 * 1024);
+  expect(CEILINGS.scalar_ternary_resident.bytes).toBe(2 * 1024);
+  expect(CEILINGS.core_ternary.bytes).toBe(3 * 1024);
 });
 
 it("builds a module of a name alone, and none of a name that there is not", async () => {

@@ -10,11 +10,11 @@ export const CEILINGS = {
   scalar: { bytes: 7 * 1024, holds: "all ops, scalar kernels" },
   simd: { bytes: 16 * 1024, holds: "all ops, SIMD128 kernels" },
   relaxed: { bytes: 16.25 * 1024, holds: "all ops, relaxed SIMD kernels" },
-  device: { bytes: 9 * 1024, holds: "all ops, scalar kernels, ternary weights in trit4" },
-  device_mlp: { bytes: 3 * 1024, holds: "u8 lookup, ternary dense in trit4, thresholds" },
-  ternary_mlp: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
-  ternary_device: { bytes: 4 * 1024, holds: "the same, fast kernels; weights resident or streamed" },
-  binary_device: { bytes: 5 * 1024, holds: "u8 lookup, binary dense, bits, thresholds; weights resident or streamed" },
+  core: { bytes: 9 * 1024, holds: "all ops, scalar kernels, ternary weights in trit4" },
+  core_ternary: { bytes: 3 * 1024, holds: "u8 lookup, ternary dense in trit4, thresholds" },
+  scalar_ternary_resident: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
+  scalar_ternary: { bytes: 4 * 1024, holds: "the same, fast kernels; weights resident or streamed" },
+  scalar_binary: { bytes: 5 * 1024, holds: "u8 lookup, binary dense, bits, thresholds; weights resident or streamed" },
 };
 
 /** The same for commands of WASI, targets of assembly/wasi/asconfig.json. */

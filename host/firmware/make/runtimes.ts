@@ -30,7 +30,7 @@ export const RUNTIMES: Record<string, Runtime> = {
     name: "wasm2c",
     sources: ["runtimes/wasm2c/wasm2c.c"],
     cores: Object.keys(CORES) as CoreName[],
-    modules: ["device_mlp", "device"],
+    modules: ["core_ternary", "core"],
     bitsAlone: [],
     generate: translate,
     extraBytes: 64, // behind linear memory: wasm-rt.h
