@@ -26,7 +26,7 @@ interface Kernel {
 const KERNELS: Record<string, Kernel> = {
   "ternary × 8-bit codes": { dtype: "ternary", input: "u8", greatest: 255 },
   "ternary × 4-bit codes": { dtype: "ternary", input: "u8", greatest: 15 },
-  "ternary × 8-bit codes, `TERN_SMALL=1`": {
+  "ternary × 8-bit codes, plain loops": {
     dtype: "ternary",
     input: "u8",
     greatest: 255,
