@@ -1,3 +1,4 @@
+import type { VariantName } from "../base/builds.mjs";
 import type { PackingName, WeightDtype } from "../program.ts";
 
 /** What a dense op's codes are known to be: `narrow` span at most NARROW values, `signed` fit an i8, `unsigned` may lie above 127. */
@@ -60,7 +61,7 @@ export const FASTEST = {
     { weights: "ternary", packing: "field2" },
   ],
   core: CORES,
-} satisfies Record<string, Choice[]>;
+} satisfies Record<VariantName, Choice[]>;
 
 export interface TargetChoices {
   about: string;

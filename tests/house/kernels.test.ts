@@ -1,12 +1,13 @@
 import { posix } from "node:path";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
+import { VARIANTS as TABLE } from "../../host/base/builds.mjs";
 import { projectFiles, read } from "./project_files.ts";
 
 // assembly/kernels/README.md, "Variants": the same files with the same exports, and one file that chooses.
 
 const KERNELS = "assembly/kernels";
-const VARIANTS = ["core", "relaxed", "scalar", "simd"];
+const VARIANTS = Object.keys(TABLE).sort();
 const SOURCES = projectFiles().filter((path) => /^assembly\/.*\.ts$/.test(path));
 
 const PARSED = new Map(SOURCES.map((path) => [path, ts.createSourceFile(path, read(path), ts.ScriptTarget.Latest)]));

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defineCommand } from "citty";
+import { HOST_VARIANTS, VARIANTS } from "../../host/base/builds.mjs";
 import { isInstalled, npmRun, packageRoot } from "../../host/base/package_root.ts";
 import { v8 } from "../../host/engines/v8.ts";
 import { createWasmtime } from "../../host/engines/wasmtime.ts";
@@ -50,11 +51,7 @@ export async function doctor(): Promise<DoctorReport> {
       { name: "v8", found: v8.version, use: "runs models, here and in browsers", get: "comes with Node" },
       await wasmtime(),
     ],
-    variants: [
-      variant("relaxed", "runs models fastest, where there is relaxed SIMD"),
-      variant("simd", "runs models faster, where there is SIMD128"),
-      variant("scalar", "runs in every engine and on every device"),
-    ],
+    variants: HOST_VARIANTS.map((name) => variant(name, VARIANTS[name].about)),
     speed: await speed(),
     devices: [
       wabt(),

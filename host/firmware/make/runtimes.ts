@@ -1,3 +1,4 @@
+import { deviceBuilds, type VariantName } from "../../base/builds.mjs";
 import { EngineError } from "../../base/errors.ts";
 import { CORES, type CoreName } from "../cores.ts";
 import { moduleSource, sizesFor } from "./interpreter.ts";
@@ -13,7 +14,9 @@ export interface Runtime {
   interpreter?: Interpreter;
   /** Cores that it runs on. */
   cores: CoreName[];
-  /** Modules in build/ that it runs, the smallest first: the first that has all that a blob needs is taken. */
+  /** The variant that it runs. */
+  variant: VariantName;
+  /** Builds of it, the smallest first: the first that has all that a blob needs is taken. */
   modules: string[];
   /** Of these, modules that have no room for binary weights × codes. */
   bitsAlone: string[];
@@ -30,7 +33,8 @@ export const RUNTIMES: Record<string, Runtime> = {
     name: "wasm2c",
     sources: ["runtimes/wasm2c/wasm2c.c"],
     cores: Object.keys(CORES) as CoreName[],
-    modules: ["core_ternary", "core"],
+    variant: "core",
+    modules: deviceBuilds("core"),
     bitsAlone: [],
     generate: translate,
     extraBytes: 64, // behind linear memory: wasm-rt.h
@@ -42,13 +46,15 @@ export const RUNTIMES: Record<string, Runtime> = {
 
 function interpreted(name: string, extraBytes: number): Runtime {
   const interpreter = INTERPRETERS[name]!;
+  const modules = deviceBuilds("scalar");
   return {
     name,
     sources: [],
     interpreter,
     cores: Object.keys(interpreter.cores) as CoreName[],
-    modules: Object.keys(interpreter.modules),
-    bitsAlone: Object.keys(interpreter.modules).filter((module) => interpreter.modules[module]!.bitsAlone),
+    variant: "scalar",
+    modules,
+    bitsAlone: modules.filter((module) => interpreter.modules[module]!.bitsAlone),
     generate: async (module) => ({ "module.S": moduleSource(module) }),
     extraBytes,
     stackBytes: (module) => sizesFor(interpreter, module).nativeBytes,
