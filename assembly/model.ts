@@ -80,8 +80,7 @@ export function reset(_position: u32): Status {
 }
 
 function run(op: usize): Status {
-  if (TRIT4_ALONE) return trit4(op);
-  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
+  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : TRIT4_ALONE ? trit4(op) : layer(op);
 }
 
 /** Room for the largest tile if weights are streamed; sums and prepared rows stand behind it. */

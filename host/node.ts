@@ -26,6 +26,7 @@ export async function bestModule(engine: Engine): Promise<{ variant: Variant; mo
   return chooseVariant(engine, Object.fromEntries(modules));
 }
 
+export { type BuildOptions, buildModule } from "./build.ts";
 export { createWasmtime, type WasmtimeCompiler, type WasmtimeEngine } from "./engines/wasmtime.ts";
 
 /** The module without vectors that was built for a blob's packings, if one was: it tells how much memory they need. */

@@ -91,6 +91,7 @@ const CALLS: Record<string, { call: unknown; args: unknown[] }> = {
   createWasmtime: { call: node.createWasmtime, args: [{ library: "/nowhere", compiler: "cranelift" }] },
   plainModule: { call: node.plainModule, args: [blob] },
   deviceModule: { call: node.deviceModule, args: [runtimeNamed("wasm2c"), blob, "core"] },
+  buildModule: { call: node.buildModule, args: [blob, { variant: "scalar", weights: "resident" }] },
   readModule: { call: node.readModule, args: ["scalar"] },
   openOnDevice: { call: node.openOnDevice, args: ["no such board", { blob, maxRows: 1 }] },
 };

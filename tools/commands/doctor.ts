@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { defineCommand } from "citty";
 import { HOST_VARIANTS, VARIANTS } from "../../host/base/builds.mjs";
 import { isInstalled, npmRun, packageRoot } from "../../host/base/package_root.ts";
+import { compilerVersion, installCompiler } from "../../host/build.ts";
 import { v8 } from "../../host/engines/v8.ts";
 import { createWasmtime } from "../../host/engines/wasmtime.ts";
 import { CORES, type Core } from "../../host/firmware/cores.ts";
@@ -54,6 +55,7 @@ export async function doctor(): Promise<DoctorReport> {
     variants: HOST_VARIANTS.map((name) => variant(name, VARIANTS[name].about)),
     speed: await speed(),
     devices: [
+      await compiler(),
       wabt(),
       ...Object.entries(INTERPRETERS).map(([name, { crate }]) => ({
         name,
@@ -164,6 +166,11 @@ async function speed(): Promise<Part[]> {
 function variant(name: string, use: string): Part {
   const found = pathIfThere(join(packageRoot(), "build", `${name}.wasm`));
   return { name, found, use, get: "npm run build:wasm, in a version that has it" };
+}
+
+async function compiler(): Promise<Part> {
+  const found = await compilerVersion();
+  return { name: "assemblyscript", found, use: "modules for one model: build", get: installCompiler() };
 }
 
 function wabt(): Part {
