@@ -11,6 +11,7 @@ import { buildImage } from "../../host/firmware/make/build.ts";
 import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import { deviceModule } from "../../host/node.ts";
 import { fitOf } from "../../tools/commands/fit.ts";
+import { read } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, smallBlob, tern } from "../tools/tern.ts";
 import {
@@ -102,6 +103,16 @@ describeBoards(
 );
 
 describeUnless(missingFor(board), "tern firmware", () => {
+  it("takes less flash with a module for the model alone, which README.md says", { timeout: 120_000 }, async () => {
+    const any = put("any.tern", await digitsBlob());
+    const made = (...args: string[]) =>
+      JSON.parse(tern("firmware", any, "--board", board.name, "-o", path("fixed"), "--json", ...args).stdout);
+    const [all, fixed] = [made("--module", "core"), made("--fixed-model")];
+    expect(fixed.module).toBe("core for this model alone");
+    const [less, more] = [fixed, all].map(({ codeBytes }) => codeBytes.toLocaleString("en"));
+    expect(read("README.md")).toContain(`take ${less} bytes of flash for code instead of ${more}`);
+  });
+
   it("puts another model in without a compiler, once the code is there", async () => {
     const image = await buildImage(board, runtimeNamed("wasm2c"), MODULE);
     const other = put("small.tern", small);
@@ -125,6 +136,11 @@ it.each([
   [["firmware", "m", "-o", "x"], "expected either --board or --library"],
   [["firmware", "m", "--library", "--board", "microbit", "-o", "x"], "expected either --board or --library"],
   [["firmware", "--board", "microbit", "-o", "x"], "missing argument MODEL"],
+  [["firmware", "--library", "--fixed-model", "-o", "x"], "--fixed-model: missing argument MODEL"],
+  [
+    ["firmware", "m", "--library", "--fixed-model", "--module", "core", "-o", "x"],
+    "expected either --module or --fixed-model",
+  ],
 ])("%j is wrong usage", (args, message) => {
   expect(tern(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
 });

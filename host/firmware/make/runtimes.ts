@@ -16,7 +16,7 @@ export interface Runtime {
   cores: CoreName[];
   /** The variant that it runs. */
   variant: VariantName;
-  /** Builds of it, the smallest first: the first that has all that a blob needs is taken. */
+  /** Builds of it that it runs, the smallest first: the first that has all that a blob needs is taken. */
   modules: string[];
   /** Of these, modules that have no room for binary weights × codes. */
   bitsAlone: string[];
@@ -45,8 +45,11 @@ export const RUNTIMES: Record<string, Runtime> = {
 };
 
 function interpreted(name: string, extraBytes: number): Runtime {
-  const interpreter = INTERPRETERS[name]!;
-  const modules = deviceBuilds("scalar");
+  return interpretedWith(name, INTERPRETERS[name]!, extraBytes);
+}
+
+function interpretedWith(name: string, interpreter: Interpreter, extraBytes: number): Runtime {
+  const modules = Object.keys(interpreter.modules);
   return {
     name,
     sources: [],
@@ -59,6 +62,13 @@ function interpreted(name: string, extraBytes: number): Runtime {
     extraBytes,
     stackBytes: (module) => sizesFor(interpreter, module).nativeBytes,
   };
+}
+
+/** A runtime with the memory that one of its modules takes, for a module that has less than that one. */
+export function withMemoryFor({ interpreter, ...runtime }: Runtime, module: string): Runtime {
+  if (!interpreter) return runtime;
+  const modules = { [module]: interpreter.modules[module]! };
+  return interpretedWith(runtime.name, { ...interpreter, modules }, runtime.extraBytes);
 }
 
 /** A runtime by its name. */
