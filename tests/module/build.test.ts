@@ -67,19 +67,19 @@ const CUTS: Record<string, { variant: VariantName; program: (random: Random) => 
           ["i32", 1],
         ],
         [
-          { kind: "quantize", input: 0, output: 1, post: thresholds({ base: -3, up: [-9000, -100, 50, 20_000] }) },
+          { kind: "quantize", inputs: [0], output: 1, post: thresholds({ base: -3, up: [-9000, -100, 50, 20_000] }) },
           {
-            ...{ kind: "dense", input: 1, output: 2, dtype: "ternary", packing: "trit4" },
+            ...{ kind: "dense", inputs: [1], output: 2, dtype: "ternary", packing: "trit4" },
             ...{
               weights: weights("ternary", 800, random),
               post: requantize({ lo: -100, hi: 100, rounding: "half-even" }, smallLine(3, 100, 8)),
             },
           },
           {
-            ...{ kind: "dense", input: 2, output: 3, dtype: "ternary", packing: "trit4" },
+            ...{ kind: "dense", inputs: [2], output: 3, dtype: "ternary", packing: "trit4" },
             weights: weights("ternary", 200, random),
           },
-          { kind: "argmax", input: 3, output: 4 },
+          { kind: "argmax", inputs: [3], output: 4 },
         ],
       ),
   },
@@ -94,10 +94,10 @@ const CUTS: Record<string, { variant: VariantName; program: (random: Random) => 
         ],
         [
           {
-            ...{ kind: "dense", input: 0, output: 1, dtype: "int4" },
+            ...{ kind: "dense", inputs: [0], output: 1, dtype: "int4" },
             weights: weights("int4", 360, random),
           },
-          { kind: "quantize", input: 1, output: 2, post: thresholds({ base: 0, up: [-500, 0, 300] }) },
+          { kind: "quantize", inputs: [1], output: 2, post: thresholds({ base: 0, up: [-500, 0, 300] }) },
         ],
       ),
   },
@@ -109,7 +109,7 @@ const CUTS: Record<string, { variant: VariantName; program: (random: Random) => 
           ["u8", 33],
           ["i8", 33],
         ],
-        [{ kind: "quantize", input: 0, output: 1, post: lookup("i8", random) }],
+        [{ kind: "quantize", inputs: [0], output: 1, post: lookup("i8", random) }],
       ),
   },
 };
