@@ -71,6 +71,5 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32, weightsOffset: u
 
 /** Runs an op, which has been checked, on all rows. */
 export function run(op: usize): Status {
-  if (TRIT4_ALONE) return trit4(op);
-  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
+  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : TRIT4_ALONE ? trit4(op) : layer(op);
 }
