@@ -15,6 +15,7 @@ import type {
   Program,
   QuantizeOp,
   Requantize,
+  Scores,
   Tensor,
   Thresholds,
   WeightDtype,
@@ -183,11 +184,12 @@ function* samples(next: Random): Generator<Sample> {
     }
   }
   for (const channels of WIDTHS) {
-    const scores = {
+    const scores: Scores = {
+      kind: "scores",
       multiplier: Int32Array.from({ length: channels }, () => integer(next, 1, 2 ** 20)),
       offset: new BigInt64Array(channels),
     };
-    for (const more of [{}, { scores }, { scores, tileChannels: 8 }]) {
+    for (const more of [{}, { post: scores }, { post: scores, tileChannels: 8 }]) {
       const op: Op = { kind: "argmax", inputs: [0], output: 1, ...more };
       yield { program: programOf([op], ["i32", channels], ["i32", 1]) };
     }
