@@ -8,6 +8,7 @@ import {
   HEADER_BYTES,
   OP,
   OP_BYTES,
+  OP_KIND,
   PART,
   PART_BYTES,
   TENSOR,
@@ -188,7 +189,7 @@ describeModules("the ABI", (engine, module) => {
     ["Unsupported", (view) => view.setUint16(TENSORS - PART_BYTES + PART.kind, 4, true)], // required
     ["Unsupported", (view) => view.setUint8(TENSORS + TENSOR.dtype, 1)],
     ["Unsupported", (view) => view.setUint8(TENSORS + TENSOR.dtype, 32 + 6)],
-    ["Unsupported", (view) => view.setUint8(OPS + OP.kind, 4)],
+    ["Unsupported", (view) => view.setUint8(OPS + OP.kind, 1 + Math.max(...Object.values(OP_KIND)))],
     ["Unsupported", (view) => view.setUint8(OPS + OP.kind, 32 + 1)],
     ["Unsupported", (view) => view.setUint8(OPS + OP.post, 5)],
     ["Unsupported", (view) => view.setUint8(OPS + OP_BYTES + OP.packing, 5)],
