@@ -95,6 +95,7 @@ export enum OpKind {
   quantize = 1,
   dense = 2,
   argmax = 3,
+  maximum = 4,
 }
 /** Those that a module tells apart. */
 export enum Weight {

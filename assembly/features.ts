@@ -6,6 +6,7 @@ import { PACKINGS } from "./profiles";
  */
 export const QUANTIZE: u32 = 1 << OpKind.quantize;
 export const ARGMAX: u32 = 1 << OpKind.argmax;
+export const MAXIMUM: u32 = 1 << OpKind.maximum;
 
 export const SIGN128: u32 = 1 << Packing.sign128;
 export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;

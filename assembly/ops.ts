@@ -1,9 +1,10 @@
 import { Activation, dtypeOf, Op, OpKind, Post, Tensor } from "./blob";
-import { ARGMAX, SCORES, TRIT4, TRIT4_ALONE } from "./features";
+import { ARGMAX, MAXIMUM, SCORES, TRIT4, TRIT4_ALONE } from "./features";
 import { argmax, argmaxFits } from "./ops/argmax";
 import { recordBytes } from "./ops/code";
 import { denseFits, denseScratch, denseTileBytes } from "./ops/dense";
 import { layer } from "./ops/layer";
+import { maximum, maximumFits } from "./ops/maximum";
 import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
 import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
 import { OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
@@ -52,6 +53,8 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = inline.always(argmaxFits(from, to, channels)) && (!post || scored);
     channels = inputs;
+  } else if (OPS & MAXIMUM && kind == OpKind.maximum) {
+    sound = !post && inline.always(maximumFits(op, tensorCount, from, to, inputs, channels));
   } else {
     if (!inline.always(quantizeIsBuilt(from))) return Status.Unsupported;
     if (!post || !inline.always(quantizeFits(from, inputs, channels))) sound = false;
@@ -63,7 +66,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   if (!sound || !tileChannels || weights > recordsAt || records > tileBytes) return Status.BadOp;
   const offset = load<u32>(op, Op.weights);
   const end = offset + <u64>tileBytes * ((channels + tileChannels - 1) / tileChannels);
-  const tiled = !(OPS & ARGMAX) || tileBytes; // an argmax without scores has no tiles
+  const tiled = !(OPS & (ARGMAX | MAXIMUM)) || tileBytes; // ops without records have no tiles
   const outside = i32(offset < weightsOffset) | i32(end > <u64>weightsOffset + weightsBytes);
   if (tiled && outside) return Status.BadOp;
   if (STREAMS) largestTile = max(largestTile, isTrit4(op) ? stripBuffer(op) : tileBytes);
@@ -72,5 +75,6 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
 
 /** Runs an op, which has been checked, on all rows. */
 export function run(op: usize): Status {
+  if (OPS & MAXIMUM && load<u8>(op, Op.kind) == OpKind.maximum) return maximum(op);
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : TRIT4_ALONE ? trit4(op) : layer(op);
 }

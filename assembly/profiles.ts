@@ -28,7 +28,7 @@ const TRIT4: u32 = 1 << Packing.trit4;
 export const OPS: u32 = isDefined(TERN_OPS)
   ? // @ts-expect-error
     TERN_OPS
-  : (1 << OpKind.quantize) | (1 << OpKind.dense) | (SMALLEST ? 0 : 1 << OpKind.argmax);
+  : (1 << OpKind.quantize) | (1 << OpKind.dense) | (SMALLEST ? 0 : (1 << OpKind.argmax) | (1 << OpKind.maximum));
 
 // @ts-expect-error
 export const PACKINGS: u32 = isDefined(TERN_PACKINGS)

@@ -70,6 +70,7 @@ interface OpBase<Kind extends OpKind> {
   output: number;
   /** Channels in a tile of weights or parameters; the writer chooses where it is left out. */
   tileChannels?: number;
+  post?: Post;
 }
 
 /** code = post(element), for integer elements, or for f32 elements in the order of their bits (`numbers/order.ts`). */
@@ -92,11 +93,15 @@ export interface ArgmaxOp extends OpBase<"argmax"> {
   post?: Scores;
 }
 
+/** output[c] = max(inputs[0][c], inputs[1][c]) for codes of one scale and offset, in bytes. */
+export type MaximumOp = OpBase<"maximum">;
+
 /** The ops by their kinds. FORMAT.md says how each is stored; `docs/adding_an_op.md`, where each has its files. */
 interface Ops {
   quantize: QuantizeOp;
   dense: DenseOp;
   argmax: ArgmaxOp;
+  maximum: MaximumOp;
 }
 
 export type OpKind = keyof Ops;

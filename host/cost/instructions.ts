@@ -81,6 +81,10 @@ const TERMS: OpTable<[place: Place], Term[]> = {
   argmax({ post }, { tiling: { tiles, channels } }) {
     return [{ kernel: post ? "argmax of scores" : "argmax", counts: [1, tiles, channels] }];
   },
+
+  maximum(_, { tiling: { channels } }) {
+    return [{ kernel: "maximum", counts: [1, channels] }];
+  },
 };
 
 function denseTerm(program: Program, op: DenseOp, tiles: number, ranges: Ranges): Term {

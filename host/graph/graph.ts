@@ -1,5 +1,6 @@
 import type { ArgmaxNode } from "./ops/argmax.ts";
 import type { DenseNode } from "./ops/dense.ts";
+import type { MaximumNode } from "./ops/maximum.ts";
 import type { QuantizeNode } from "./ops/quantize.ts";
 import type { SoftmaxNode } from "./ops/softmax.ts";
 import type { StepNode } from "./ops/step.ts";
@@ -26,7 +27,7 @@ export interface GraphInput {
   integers?: "u8" | "i8" | "i16" | "wide";
 }
 
-export type Node = QuantizeNode | DenseNode | StepNode | SoftmaxNode | ArgmaxNode;
+export type Node = QuantizeNode | DenseNode | StepNode | SoftmaxNode | ArgmaxNode | MaximumNode;
 
 /** Numbers in a row of this shape. */
 export function rowSize(shape: readonly number[]): number {

@@ -94,6 +94,18 @@ const PROBLEMS: {
     if (problem) return problem;
     return sumsAreExact(weights, input!.form as Codes) ? undefined : ["its sums may exceed 2^53", "fewer bits"];
   },
+
+  maximum(node, operands) {
+    const real = operands.findIndex(({ form }) => form.kind === "real");
+    const instead = "quantizers of one scale above 0 right before it";
+    if (real >= 0) return [`its operand "${node.inputs[real]}" is no codes`, instead];
+    const isCodes =
+      meaningOf(node).form(
+        node,
+        operands.map(({ form }) => form),
+      ).kind === "codes";
+    return isCodes ? undefined : ["the scales of its operands differ, or are negative", instead];
+  },
 };
 
 function problemOf(node: Node, operands: readonly Operand[]): Problem | undefined {

@@ -2,6 +2,7 @@ import { orderKey } from "../numbers/order.ts";
 import { type ActivationDtype, type OpTable, ofOp, type Program } from "../program.ts";
 import { argmax } from "./argmax.ts";
 import { dense } from "./dense.ts";
+import { maximum } from "./maximum.ts";
 import { quantize } from "./quantize.ts";
 
 /** Elements of a program's input: Uint8Array for u8, Int8Array for i8, Int16Array for i16, Float32Array for f32. */
@@ -22,7 +23,7 @@ export function runReference(program: Program, inputs: readonly Elements[], rows
 }
 
 /** Runs an op on one row of its tensors. */
-const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array], void> = { quantize, dense, argmax };
+const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array], void> = { quantize, dense, argmax, maximum };
 
 /** Runs the ops `firstOp` up to, but not including, `endOp`; they read and write `tensors`. */
 export function invoke(

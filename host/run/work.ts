@@ -14,6 +14,7 @@ export function workOf({ tensors }: Pick<Program, "tensors">, op: Op): number {
 const WORK: OpTable<[inputs: readonly number[], outputs: number], number> = {
   quantize: ({ post }, _, outputs) => outputs * postWork(post),
   dense: ({ post }, [inputs], outputs) => outputs * (inputs! + (post ? postWork(post) : 1)),
+  maximum: (_, __, outputs) => outputs,
   argmax: ({ post }, [inputs]) => inputs! * (post ? SCALED : 1),
 };
 

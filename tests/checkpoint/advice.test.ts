@@ -107,8 +107,13 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
   ["one data operand and a constant", { nodes: one("Add", ["q", "q"]) }, { nodes: one("Add", ["q", "f1"]) }],
   [
     "one data operand and constants",
+    { nodes: [q, node("Relu", ["q"], "r"), node("Min", ["q", "r"], "y")] },
+    { nodes: one("Min", ["q", "f1"]) },
+  ],
+  [
+    "equal shapes",
+    { nodes: [q, matMul("q", "w", "m"), node("Max", ["q", "m"], "y")] },
     { nodes: [q, node("Relu", ["q"], "r"), node("Max", ["q", "r"], "y")] },
-    { nodes: one("Max", ["q", "f1"]) },
   ],
   [
     "a model exported for inference",

@@ -28,8 +28,8 @@ describe.each<[string, number, (seed: number) => Uint8Array]>([
       const truth = evaluateOnnx(bytes, x);
       const values = new Map<string, number[]>();
       for (const node of graph.nodes) {
-        const input = truth.get(node.inputs[0]!)?.data ?? values.get(node.inputs[0]!)!;
-        const output = evaluateNode(node, input);
+        const inputs = node.inputs.map((input) => truth.get(input)?.data ?? values.get(input)!);
+        const output = evaluateNode(node, inputs as [number[], ...number[][]]);
         values.set(node.output, output);
         const expected = truth.get(node.output)?.data;
         if (!expected) continue; // one of several nodes for a single ONNX node
@@ -47,7 +47,7 @@ describe.each<[string, number, (seed: number) => Uint8Array]>([
   });
 });
 
-function evaluateNode(node: Node, x: number[]): number[] {
+function evaluateNode(node: Node, [x, y]: [number[], ...number[][]]): number[] {
   switch (node.op) {
     case "quantize":
       return x.map((v, c) => dequantize(node.quantizer, quantize(node.quantizer, v, c), c));
@@ -67,5 +67,7 @@ function evaluateNode(node: Node, x: number[]): number[] {
     }
     case "argmax":
       return [x.indexOf(Math.max(...x))];
+    case "maximum":
+      return x.map((v, c) => Math.max(v, y![c]!));
   }
 }

@@ -48,9 +48,9 @@ export function randomGraph(seed: number): Graph {
   const nodes: Node[] = [];
   const vector = (channels: number, value: () => number) =>
     Float64Array.from({ length: random.chance(0.5) ? 1 : channels }, value);
-  const add = (node: { op: Node["op"] } & Partial<Node>, input: string, channels: number): string => {
+  const add = (node: { op: Node["op"] } & Partial<Node>, input: string | string[], channels: number): string => {
     const output = `${node.op}${nodes.length}`;
-    nodes.push({ name: `node ${nodes.length}`, inputs: [input], output, channels, ...node } as Node);
+    nodes.push({ name: `node ${nodes.length}`, inputs: [input].flat(), output, channels, ...node } as Node);
     return output;
   };
 
@@ -115,6 +115,14 @@ export function randomGraph(seed: number): Graph {
     return codes;
   };
 
+  /** The greater of two values, in codes of one quantizer. */
+  const greatest = (a: string, b: string, channels: number): string => {
+    const { scale, ...rest } = quantizer(channels, true);
+    const both = { ...rest, scale: scale.map(Math.abs) } as Quantizer;
+    const [x, y] = [a, b].map((value) => add({ op: "quantize", quantizer: both }, value, channels)) as [string, string];
+    return add({ op: "maximum" }, [x, y], channels);
+  };
+
   const dense = (codes: string, inputs: number, outputs: number): string => {
     const [min, max] = random.pick(WEIGHT_RANGES);
     const binary = random.chance(0.3);
@@ -141,7 +149,8 @@ export function randomGraph(seed: number): Graph {
     const sums = dense(codes, channels, width);
     if (random.chance(0.2)) outputs.push(steps(dense(codes, channels, 3), 3));
     if (random.chance(0.2)) outputs.push(steps(quantize(steps(sums, width), width), width));
-    codes = quantize(steps(sums, width), width);
+    const other = random.chance(0.25) ? dense(codes, channels, width) : undefined;
+    codes = other ? greatest(steps(sums, width), steps(other, width), width) : quantize(steps(sums, width), width);
     channels = width;
   }
   const last = random.int(1, 4);

@@ -144,7 +144,7 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
   const tensors: [ActivationDtype, number][] = [[random.pick(["u8", "i8", "i16", "f32", "i32"]), random.int(1, 40)]];
   const ops: Op[] = [];
   const add = (op: Op, dtype: ActivationDtype, channels: number) => {
-    if (random.chance(0.3) && !(op.kind === "argmax" && !op.post)) {
+    if (random.chance(0.3) && (op.kind === "dense" || op.post)) {
       const group = op.kind === "dense" ? packingOf(op).groupChannels : 1;
       op.tileChannels = group * random.int(1, 20);
     }
@@ -180,6 +180,12 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
     if (packing !== WEIGHTS[dtype].packings[0] && packings.includes(packing.name)) dense.packing = packing.name;
     if (layers > 0) dense.post = post(M, to, 1000);
     add(dense, layers > 0 ? to : "i32", M);
+    if (layers > 0 && to !== "bit" && random.chance(0.3)) {
+      const [first, dtype] = [tensors.length - 1, random.pick(["u8", "i8"] as const)];
+      add({ ...dense, output: tensors.length, post: post(M, dtype, 1000) }, dtype, M);
+      const inputs = random.chance(0.2) ? [first, first] : [first, first + 1];
+      add({ kind: "maximum", inputs, output: tensors.length }, random.pick(["u8", "i8"]), M);
+    }
   }
 
   const channels = tensors.at(-1)![1];
@@ -329,6 +335,35 @@ export const SMALL: Record<string, Program> = {
         post: { kind: "lookup", table: Int16Array.from({ length: 256 }, (_, byte) => 127 - byte) },
       },
       { kind: "dense", inputs: [1], output: 2, dtype: "binary", weights: Int8Array.of(1, -1, -1, -1) },
+    ],
+  ),
+  "u8 → ternary, and int2 → maximum → binary": programOf(
+    [
+      ["u8", 5],
+      ["i8", 3],
+      ["u8", 3],
+      ["i8", 3],
+      ["i32", 2],
+    ],
+    [
+      {
+        kind: "dense",
+        inputs: [0],
+        output: 1,
+        dtype: "ternary",
+        weights: Int8Array.of(1, 0, -1, 1, 0, -1, -1, 1, 1, 0, 0, 1, 1, 1, -1),
+        post: thresholds({ base: -2, up: [-9, 2, 300] }),
+      },
+      {
+        kind: "dense",
+        inputs: [0],
+        output: 2,
+        dtype: "int2",
+        weights: Int8Array.of(-2, 0, 1, 1, 0, 1, -1, 1, -2, 0, 0, 1, 0, 1, -1),
+        post: thresholds({ base: 0, up: [-90, 20] }),
+      },
+      { kind: "maximum", inputs: [1, 2], output: 3 },
+      { kind: "dense", inputs: [3], output: 4, dtype: "binary", weights: Int8Array.of(1, -1, -1, 1, 1, 1) },
     ],
   ),
 };

@@ -152,7 +152,7 @@ async function countLast(
   return count(end - 1, end, 1) - count(end, end, 1);
 }
 
-/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax. */
+/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax and maximum. */
 function* samples(next: Random): Generator<Sample> {
   for (const [dtype, packing, ...range] of WEIGHTS) {
     for (const codes of dtype === "binary" ? [BITS, ...CODES] : CODES) {
@@ -193,6 +193,8 @@ function* samples(next: Random): Generator<Sample> {
       const op: Op = { kind: "argmax", inputs: [0], output: 1, ...more };
       yield { program: programOf([op], ["i32", channels], ["i32", 1]) };
     }
+    const op: Op = { kind: "maximum", inputs: [0, 0], output: 1 };
+    yield { program: programOf([op], ["u8", channels], ["u8", channels]) };
   }
 }
 

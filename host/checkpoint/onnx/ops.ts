@@ -243,21 +243,42 @@ function negate(call: Call): Value {
   return apply(call, x, [{ kind: "mul", by: vector(-1) }]);
 }
 
-/** Of one data operand and any number of constants, or of constants only. */
+/** Of data and constants; several data operands only have a maximum. */
 function extremum(call: Call, kind: "min" | "max"): Value {
   const operands = call.inputs.map((_, i) => operand(call, i));
   if (operands.length === 0) throw new CheckpointError(`${call.opType} "${call.name}": no inputs`);
-  const first = operands.find((x) => x.kind === "data") ?? operands[0]!;
-  const others = operands.filter((x) => x !== first);
-  let x = first;
-  if (x.kind === "constant") {
-    for (const other of others) if (other.kind === "constant") x = enlarge(call, x, other.dims);
+  const [first, ...others] = operands.filter((x) => x.kind === "data");
+  const constants = operands.filter((x) => x.kind === "constant");
+  if (first === undefined) {
+    const whole = constants.reduce((x, other) => enlarge(call, x, other.dims));
+    return apply(call, whole, stepsOf(constants.slice(1), whole));
   }
-  const steps = others.map((other): Step => {
-    if (other.kind === "data") throw new Refusal("several operands are data", "one data operand and constants");
-    return { kind, by: spread(call, other, x) };
-  });
-  return apply(call, x, steps);
+  if (others.length > 0 && kind === "min") {
+    throw new Refusal("several operands are data", "one data operand and constants");
+  }
+  const greatest = others.reduce((a, b, i) => {
+    const isLast = i === others.length - 1 && constants.length === 0;
+    return maximum(call, a, b, isLast ? call.output : call.sink.fresh(`${call.output}_${i}`));
+  }, first);
+  return apply(call, greatest, stepsOf(constants, greatest));
+
+  function stepsOf(bounds: readonly Constant[], x: Data | Constant): Step[] {
+    return bounds.map((bound): Step => ({ kind, by: spread(call, bound, x) }));
+  }
+}
+
+/** Adds the maximum of two data operands, as the value `output`. */
+function maximum({ name, opType, sink }: Call, { quantized: _, ...a }: Data, b: Data, output: string): Data {
+  if (shapeText(a.dims) !== shapeText(b.dims)) {
+    throw new Refusal(`its operands have shapes ${shapeText(a.dims)} and ${shapeText(b.dims)}`, "equal shapes");
+  }
+  if (a.integer !== b.integer) throw new CheckpointError(`${opType} "${name}": operands of different types`);
+  const channels = channelsOf(a);
+  sink.spend(channels);
+  const node: Node = { op: "maximum", name, inputs: [a.value, b.value], output, channels };
+  sink.nodes.push(node);
+  sink.makers.set(output, node);
+  return { ...a, value: output };
 }
 
 /** Bounds are attributes before operator set 11, inputs since; each may be absent. */

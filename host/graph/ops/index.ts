@@ -1,6 +1,7 @@
 import type { Node } from "../graph.ts";
 import { argmaxMeaning } from "./argmax.ts";
 import { denseMeaning } from "./dense.ts";
+import { maximumMeaning } from "./maximum.ts";
 import type { OpMeaning } from "./meaning.ts";
 import { quantizeMeaning } from "./quantize.ts";
 import { softmaxMeaning } from "./softmax.ts";
@@ -12,6 +13,7 @@ const MEANINGS: { [Name in Node["op"]]: OpMeaning<Extract<Node, { op: Name }>> }
   step: stepMeaning,
   softmax: softmaxMeaning,
   argmax: argmaxMeaning,
+  maximum: maximumMeaning,
 };
 
 /** What nodes of an op mean. */

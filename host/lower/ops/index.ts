@@ -3,6 +3,7 @@ import { argmaxLowering } from "./argmax.ts";
 import { codesLowering } from "./codes.ts";
 import { denseLowering } from "./dense.ts";
 import type { OpLowering } from "./lowering.ts";
+import { maximumLowering } from "./maximum.ts";
 import { softmaxLowering } from "./softmax.ts";
 
 const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>> } = {
@@ -11,6 +12,7 @@ const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>>
   dense: denseLowering,
   softmax: softmaxLowering,
   argmax: argmaxLowering,
+  maximum: maximumLowering,
 };
 
 /** How nodes of an op are lowered. */

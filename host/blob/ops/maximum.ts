@@ -1,0 +1,19 @@
+import type { MaximumOp } from "../../program.ts";
+import type { OpFormat } from "./format.ts";
+
+export const maximum: OpFormat<MaximumOp> = {
+  inputs: 2,
+
+  read({ inputs, output, from, to, post, fail }) {
+    const tensors = [...from, to];
+    const found = tensors.map(({ dtype, channels }) => `${dtype} × ${channels}`);
+    const isSound = tensors.every(({ dtype, channels }) => {
+      return (dtype === "u8" || dtype === "i8") && channels === to.channels;
+    });
+    if (!isSound) fail(`${found[0]}, ${found[1]} → ${found[2]}, expected codes in bytes, as many of each`);
+    if (post !== "none") fail(`post ${post}, expected none`);
+    return { kind: "maximum", inputs, output };
+  },
+
+  channels: ({ output }, tensors) => tensors[output]!.channels,
+};
