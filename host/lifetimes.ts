@@ -15,7 +15,7 @@ export function lifetimes(
   ops.forEach((op, i) => {
     lives[op.output]!.first = Math.min(lives[op.output]!.first, i);
     lives[op.output]!.last = Math.max(lives[op.output]!.last, i);
-    lives[op.input]!.last = Math.max(lives[op.input]!.last, i);
+    for (const input of op.inputs) lives[input]!.last = Math.max(lives[input]!.last, i);
   });
   for (const t of outputs) lives[t]!.last = ops.length;
   return lives;

@@ -61,40 +61,64 @@ export type PackingName =
   | "trit4"
   | "field2x16";
 
-interface OpBase {
-  /** Indices into `tensors`. */
-  input: number;
+/** What every op has, and what the ops of a kind have besides. */
+interface OpBase<Kind extends OpKind> {
+  kind: Kind;
+  /** Tensors that it reads, by their index in `tensors`, in the order of its operands. */
+  inputs: number[];
+  /** The tensor that it writes. */
   output: number;
-}
-
-/** code = post(element), for integer elements, or for f32 elements in the order of their bits (`numbers/order.ts`). */
-export interface QuantizeOp extends OpBase {
-  kind: "quantize";
-  post: Thresholds | Requantize | Lookup;
+  /** Channels in a tile of weights or parameters; the writer chooses where it is left out. */
   tileChannels?: number;
 }
 
+/** code = post(element), for integer elements, or for f32 elements in the order of their bits (`numbers/order.ts`). */
+export interface QuantizeOp extends OpBase<"quantize"> {
+  post: Thresholds | Requantize | Lookup;
+}
+
 /** acc[m] = Σ_k weights[m, k] · input[k], then `post`; without a post the accumulators are the output. */
-export interface DenseOp extends OpBase {
-  kind: "dense";
+export interface DenseOp extends OpBase<"dense"> {
   dtype: WeightDtype;
   /** How the blob stores the weights; the first packing of their dtype where it is left out. */
   packing?: PackingName;
   /** (outputs, inputs), row-major. */
   weights: Int8Array;
   post?: Thresholds | Requantize;
-  /** Output channels in a tile; the writer chooses where it is left out. */
-  tileChannels?: number;
 }
 
-/** Index of the greatest score, the first among equals: score[m] = acc[m] · multiplier[m] + offset[m] in 64 bits; without scores, of the greatest accumulator. */
-export interface ArgmaxOp extends OpBase {
-  kind: "argmax";
-  scores?: { multiplier: Int32Array; offset: BigInt64Array };
-  tileChannels?: number;
+/** Index of the greatest score, the first among equals; without `post`, of the greatest accumulator. */
+export interface ArgmaxOp extends OpBase<"argmax"> {
+  post?: Scores;
 }
 
-export type Op = QuantizeOp | DenseOp | ArgmaxOp;
+/** The ops by their kinds. FORMAT.md says how each is stored; `docs/adding_an_op.md`, where each has its files. */
+interface Ops {
+  quantize: QuantizeOp;
+  dense: DenseOp;
+  argmax: ArgmaxOp;
+}
+
+export type OpKind = keyof Ops;
+export type Op<Kind extends OpKind = OpKind> = Ops[Kind];
+
+/** A function of an op for each kind. The type checker proves such a table complete. */
+export type OpTable<Args extends unknown[], Result> = { [Kind in OpKind]: (op: Op<Kind>, ...args: Args) => Result };
+
+/** The function that a table has for an op, called. */
+export function ofOp<Args extends unknown[], Result>(table: OpTable<Args, Result>, op: Op, ...args: Args): Result {
+  return (table[op.kind] as (op: Op, ...args: Args) => Result)(op, ...args);
+}
+
+/** The ops that have weights: (output channels, columns), row-major. */
+export type WeightedOp = Extract<Op, { weights: Int8Array }>;
+
+export function isWeighted(op: Op): op is WeightedOp {
+  return "weights" in op;
+}
+
+/** What makes the result of an op from its integers, by parameter records: one for each channel, or one for all. */
+export type Post = Thresholds | Requantize | Lookup | Scores;
 
 /**
  * code = base + #{j < ups: x ≥ steps[j]} − #{j ≥ ups: x ≥ steps[j]}.
@@ -118,6 +142,13 @@ export interface Lookup {
   kind: "lookup";
   /** 256 codes. */
   table: Int16Array;
+}
+
+/** score[m] = acc[m] · multiplier[m] + offset[m], in 64 bits. */
+export interface Scores {
+  kind: "scores";
+  multiplier: Int32Array;
+  offset: BigInt64Array;
 }
 
 /** What the numbers at the ends of a program mean, and where the model came from. Stored as JSON. */

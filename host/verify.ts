@@ -4,11 +4,11 @@ import {
   checkList,
   checkObject,
   checkOptional,
-  checkProgram,
   checkSession,
   checkText,
 } from "./base/arguments.ts";
 import { EngineError, InputError } from "./base/errors.ts";
+import { checkProgram } from "./blob/check_program.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
 import { evaluate } from "./graph/evaluate.ts";
 import { orderKey } from "./numbers/order.ts";

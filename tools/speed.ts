@@ -36,7 +36,7 @@ function product(): Program {
       { dtype: "u8", height: 1, width: 1, channels: SIZE, fixed: 0, perRow: 0 },
       { dtype: "i32", height: 1, width: 1, channels: SIZE, fixed: 0, perRow: SIZE },
     ],
-    ops: [{ kind: "dense", input: 0, output: 1, dtype: "ternary", packing: "field2", weights }],
+    ops: [{ kind: "dense", inputs: [0], output: 1, dtype: "ternary", packing: "field2", weights }],
     ...{ inputs: [0], outputs: [1] },
   };
 }

@@ -2,7 +2,7 @@ import { BlobError } from "../base/errors.ts";
 import { lifetimes } from "../lifetimes.ts";
 import type { Program } from "../program.ts";
 import { rowStride } from "../shape.ts";
-import { OP, OP_BYTES } from "./layout.ts";
+import { INPUTS, OP, OP_BYTES } from "./layout.ts";
 
 /** Bytes of the blob at which its op and port tables begin. */
 export interface Tables {
@@ -27,10 +27,12 @@ function checkWrites({ tensors, ops, inputs, outputs }: Program, at: Tables): vo
     if (isWritten[tensor]) throw new BlobError(at.ports + 2 * i, `tensor ${tensor} is an input twice`);
     isWritten[tensor] = 1;
   });
-  ops.forEach(({ input, output }, i) => {
+  ops.forEach(({ inputs: reads, output }, i) => {
     const record = at.ops + i * OP_BYTES;
-    if (!isWritten[input])
-      throw new BlobError(record + OP.input, `op ${i} reads tensor ${input}, which holds nothing yet`);
+    for (const [j, input] of reads.entries()) {
+      if (isWritten[input]) continue;
+      throw new BlobError(record + INPUTS[j]!, `op ${i} reads tensor ${input}, which holds nothing yet`);
+    }
     if (isWritten[output]) throw new BlobError(record + OP.output, `op ${i} writes tensor ${output} a second time`);
     isWritten[output] = 1;
   });
@@ -73,9 +75,12 @@ function checkPlaces({ tensors, ops, inputs, outputs, maxRows }: Program, at: Ta
     add(tensor, at.ports + 2 * i);
   });
   for (const tensor of inputs) if (lives[tensor]!.last < 0) live.remove(tensor);
-  ops.forEach(({ input, output }, i) => {
+  ops.forEach(({ inputs: reads, output }, i) => {
     add(output, at.ops + i * OP_BYTES);
-    for (const tensor of [input, output]) if (lives[tensor]!.last === i) live.remove(tensor);
+    reads.forEach((tensor, j) => {
+      if (lives[tensor]!.last === i && reads.indexOf(tensor) === j) live.remove(tensor);
+    });
+    if (lives[output]!.last === i) live.remove(output);
   });
 }
 

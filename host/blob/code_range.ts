@@ -16,7 +16,7 @@ export function codeRanges({ tensors, ops, inputs }: Program): (tensor: number) 
   return (tensor) => {
     const [least, greatest] = CODES[tensors[tensor]!.dtype as keyof typeof CODES];
     const op = makers.get(tensor);
-    if (!op || op.kind === "argmax" || !op.post) return [least, greatest];
+    if (!op?.post || op.post.kind === "scores") return [least, greatest];
     const [min, max] = postRange(op.post);
     return min >= least && max <= greatest ? [min, max] : [least, greatest]; // a code that does not fit wraps around
   };

@@ -4,15 +4,16 @@ import { at, codeRange, type Quantizer, quantize, zeroPoint } from "../numbers/q
 import { ROUNDINGS } from "../numbers/round.ts";
 import { applySteps, STEP_KINDS, type Step } from "../numbers/step.ts";
 import { ELEMENTS, realOf, type Unit, unitProblem } from "../numbers/unit.ts";
-import type {
-  Description,
-  InputDescription,
-  Op,
-  OpDescription,
-  OutputDescription,
-  Program,
-  Tensor,
-  TensorDescription,
+import {
+  type Description,
+  type InputDescription,
+  isWeighted,
+  type Op,
+  type OpDescription,
+  type OutputDescription,
+  type Program,
+  type Tensor,
+  type TensorDescription,
 } from "../program.ts";
 
 /** JSON takes up to some thirty times its bytes when it is parsed: arrays in arrays do. Numbers for each of 2^18 channels fit. */
@@ -146,8 +147,8 @@ function codesProblem(
   if (!described) return "a tensor that is described";
   if (codes !== tensor) {
     const op = makers.get(codes);
-    const readers = ops.filter(({ input }) => input === tensor).length;
-    const isMade = op?.kind === "quantize" && op.input === tensor && readers === 1 && !outputs.includes(tensor);
+    const readers = ops.filter(({ inputs }) => inputs.includes(tensor)).length;
+    const isMade = op?.kind === "quantize" && op.inputs[0] === tensor && readers === 1 && !outputs.includes(tensor);
     if (!isMade) return `tensor ${tensor}, or what its only reader makes of it`;
   }
   const [least, greatest] = CODES[to.dtype as keyof typeof CODES];
@@ -175,7 +176,7 @@ function readOutput(output: Reader, tensor: Tensor, maker: Op | undefined, progr
   const { dtype, channels } = tensor;
   const isIndex = maker?.kind === "argmax";
   const kind = isIndex ? "index" : dtype in CODES ? "codes" : "scores";
-  const count = isIndex ? program.tensors[maker.input]!.channels : channels;
+  const count = isIndex ? program.tensors[maker.inputs[0]!]!.channels : channels;
   const classes = output.get("classes");
   return {
     name: output.get("name").text(),
@@ -191,8 +192,8 @@ function readOutput(output: Reader, tensor: Tensor, maker: Op | undefined, progr
   };
 }
 
-function readOp(op: Reader, { kind }: Op): OpDescription {
-  const weights = kind === "dense" ? op.get("weights") : undefined;
+function readOp(op: Reader, described: Op): OpDescription {
+  const weights = isWeighted(described) ? op.get("weights") : undefined;
   return { node: op.get("node").text(), ...(weights?.value !== undefined && { weights: weights.text() }) };
 }
 

@@ -1,7 +1,6 @@
-import type { PackingName, Program } from "../program.ts";
+import { isWeighted, type PackingName, type Program } from "../program.ts";
 import { ACTIVATION, HEADER, OP_KIND, PACKING, POST, QUANTIZES_I32 } from "./layout.ts";
 import { packingOf } from "./pack/pack.ts";
-import { recordsOf } from "./tiles.ts";
 
 /** What a program needs, or a module can do: a word for each of FORMAT.md's tables, in the order of the header. */
 export interface Features {
@@ -13,12 +12,11 @@ export interface Features {
 
 /** Exactly the bits that a program needs (FORMAT.md, "Features"). */
 export function featuresOf({ tensors, ops }: Program): Features {
-  const dense = ops.filter((op) => op.kind === "dense");
-  const quantizesI32 = ops.some((op) => op.kind === "quantize" && tensors[op.input]!.dtype === "i32");
+  const quantizesI32 = ops.some((op) => op.kind === "quantize" && tensors[op.inputs[0]!]!.dtype === "i32");
   return {
     ops: word(ops.map(({ kind }) => OP_KIND[kind])),
-    packings: word(dense.map((op) => PACKING[packingOf(op).name])),
-    posts: word(ops.map((op) => POST[recordsOf(op).post])),
+    packings: word(ops.filter(isWeighted).map((op) => PACKING[packingOf(op).name])),
+    posts: word(ops.map(({ post }) => POST[post?.kind ?? "none"])),
     dtypes: word([...tensors.map(({ dtype }) => ACTIVATION[dtype]), ...(quantizesI32 ? [QUANTIZES_I32] : [])]),
   };
 }
@@ -36,7 +34,7 @@ function word(bits: readonly number[]): number {
 
 /** Packings of a program that a module was not built for; `packings` is its word of them. */
 export function missingPackings(program: Program, packings: number): PackingName[] {
-  const names = program.ops.flatMap((op) => (op.kind === "dense" ? [packingOf(op).name] : []));
+  const names = program.ops.filter(isWeighted).map((op) => packingOf(op).name);
   return [...new Set(names)].filter((name) => !hasPacking(packings, name));
 }
 
@@ -47,5 +45,5 @@ export function hasPacking(packings: number, packing: PackingName): boolean {
 
 /** Whether a program multiplies binary weights by codes, not by bits alone. */
 export function hasBinaryOfCodes({ tensors, ops }: Program): boolean {
-  return ops.some((op) => op.kind === "dense" && op.dtype === "binary" && tensors[op.input]!.dtype !== "bit");
+  return ops.some((op) => isWeighted(op) && op.dtype === "binary" && tensors[op.inputs[0]!]!.dtype !== "bit");
 }

@@ -63,6 +63,8 @@ export const OP = {
   left: 32,
   right: 33,
 } as const;
+/** Where an op's record has the tensors that it reads. */
+export const INPUTS = [OP.input, OP.second, OP.third] as const;
 /** Flag of an op: every requantize record has shifts of its own. */
 export const OWN_SHIFTS = 1;
 export const OP_KIND = { quantize: 1, dense: 2, argmax: 3 } as const;

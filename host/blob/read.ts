@@ -2,8 +2,16 @@ import { checkBytes } from "../base/arguments.ts";
 import { crc32 } from "../base/crc32.ts";
 import { Cursor } from "../base/cursor.ts";
 import { BlobError } from "../base/errors.ts";
-import { hasOwnShifts } from "../numbers/requantize.ts";
-import type { ActivationDtype, Op, Program, Requantize, Tensor, Thresholds, WeightDtype } from "../program.ts";
+import {
+  type ActivationDtype,
+  isWeighted,
+  type Op,
+  type OpKind,
+  type Program,
+  type Tensor,
+  type WeightDtype,
+  type WeightedOp,
+} from "../program.ts";
 import { elementBytes, rowStride } from "../shape.ts";
 import { checkArena } from "./arena.ts";
 import { decodeDescription } from "./description.ts";
@@ -30,7 +38,9 @@ import {
   TENSOR,
   WEIGHT,
 } from "./layout.ts";
+import { opFormat } from "./ops/index.ts";
 import { packingOf, transposeBlocks, WEIGHTS } from "./pack/pack.ts";
+import { postFormat } from "./posts/index.ts";
 import { decodeSelfTest } from "./self_test.ts";
 import { type Tiling, tilingOf } from "./tiles.ts";
 import { type Part as OptionalPart, writeBlob } from "./write.ts";
@@ -240,12 +250,13 @@ function readOps(cursor: Cursor, bytes: Uint8Array, count: number, tensors: Tens
 /** An op without what its tiles hold, and where it was read and where they begin. */
 function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weights: number } {
   const at = cursor.offset;
-  const kind = nameOf(OP_KIND, cursor.u8(), at, "op");
+  const kind = nameOf<OpKind>(OP_KIND, cursor.u8(), at, "op");
+  const format = opFormat(kind);
   const post = nameOf(POST, cursor.u8(), at + OP.post, "post");
   const ownShifts = cursor.u8() === OWN_SHIFTS; // other flags: compared when the program is written again
   const rounding = nameOf(ROUNDING, cursor.u8(), at + OP.rounding, "rounding");
-  const input = index(cursor, "tensor", tensors.length);
-  cursor.skip(4); // second and third input
+  const inputs = Array.from({ length: format.inputs }, () => index(cursor, "tensor", tensors.length));
+  cursor.seek(at + OP.output);
   const output = index(cursor, "tensor", tensors.length);
   const dtype = nameOf<WeightDtype>(WEIGHT, cursor.u8(), at + OP.dtype, "weight dtype");
   const packing = nameOf(PACKING, cursor.u8(), at + OP.packing, "packing");
@@ -255,7 +266,8 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
   const recordStep = cursor.u16();
   const count = cursor.u16();
   cursor.seek(at + OP.lo);
-  const unsigned = tensors[output]!.dtype === "u8";
+  const to = tensors[output]!;
+  const unsigned = to.dtype === "u8";
   const [lo, hi] = [unsigned ? cursor.u8() : cursor.i8(), unsigned ? cursor.u8() : cursor.i8()];
   const [left, right] = [cursor.u8(), cursor.u8()];
   cursor.seek(at + OP_BYTES);
@@ -263,85 +275,16 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
   const fail = (message: string): never => {
     throw new BlobError(at, `${kind}: ${message}`);
   };
-  if (post === "requantize" && lo > hi) fail(`codes from ${lo} to ${hi}`);
-  if (post === "requantize" && !ownShifts) checkShifts(at + OP.left, left, right);
   if (tileChannels === 0) fail("tiles of 0 channels, expected at least 1");
-  const [from, to] = [tensors[input]!, tensors[output]!];
-  const codes = (tensor: Tensor) => ["bit", "u8", "i8"].includes(tensor.dtype);
-  if (kind === "argmax") {
-    if (from.dtype !== "i32" || to.dtype !== "i32" || to.channels !== 1) {
-      fail(`${from.dtype} → ${to.dtype} × ${to.channels}, expected i32 → i32 × 1`);
-    }
-    if (post !== "none" && post !== "scores") fail(`post ${post}, expected none or scores`);
-    if (post === "none") return { at, op: { kind, input, output }, weights };
-    const scores = { multiplier: new Int32Array(from.channels), offset: new BigInt64Array(from.channels) };
-    return { at, op: { kind, input, output, scores, tileChannels }, weights };
-  }
   const records = recordStep === 0 ? 1 : to.channels;
+  const from = inputs.map((input) => tensors[input]!);
   const line = { ownShifts, left, right, lo, hi, rounding };
-  if (kind === "quantize") {
-    if (from.dtype === "bit" || !codes(to)) fail(`${from.dtype} → ${to.dtype}, expected integers → codes`);
-    if (from.channels !== to.channels) fail(`${from.channels} → ${to.channels} channels, expected equal ones`);
-    if (from.dtype === "f32" && post !== "thresholds") fail(`post ${post} of an f32, expected thresholds`);
-    if (post === "lookup") {
-      if (from.dtype !== "u8" && from.dtype !== "i8") fail(`lookup of ${from.dtype}, expected u8 or i8`);
-      const op: Op = { kind, input, output, post: { kind: post, table: new Int16Array(256) }, tileChannels };
-      return { at, op, weights };
-    }
-    if (post !== "thresholds" && post !== "requantize") return fail(`post ${post}, expected one that makes codes`);
-    const op: Op = { kind, input, output, post: emptyPost(post, records, count, line), tileChannels };
-    return { at, op, weights };
-  }
-  if (!codes(from)) fail(`input of ${from.dtype}, expected codes`);
-  if (post === "none" ? to.dtype !== "i32" : !codes(to)) fail(`post ${post} gives ${to.dtype}`);
-  const { packings } = WEIGHTS[dtype];
-  const packed = packings.find(({ name }) => name === packing);
-  if (!packed) return fail(`packing ${packing} of ${dtype}, expected ${packings.map(({ name }) => name).join(" or ")}`);
-  if (tileChannels < to.channels && tileChannels % packed.groupChannels) {
-    fail(`tiles of ${tileChannels} channels in ${packing}, expected a multiple of ${packed.groupChannels}`);
-  }
-  if (from.dtype === "bit" && dtype !== "binary") fail(`bit × ${dtype}, expected bit × binary`);
-  if (post === "lookup" || post === "scores") return fail(`post ${post}, expected none, thresholds or requantize`);
-  const made = post === "none" ? undefined : emptyPost(post, records, count, line);
-  const op: Op = { kind, input, output, dtype, weights: new Int8Array(0), ...(made && { post: made }), tileChannels };
-  if (packed !== packings[0]) op.packing = packed.name;
+  const op = format.read({
+    ...{ at, inputs, output, from, to, post, dtype, packing, tileChannels, records, count, fail },
+    ...line,
+  });
   return { at, op, weights };
 }
-
-function emptyPost(
-  kind: "thresholds" | "requantize",
-  records: number,
-  count: number,
-  line: Pick<Requantize, "lo" | "hi" | "rounding"> & { ownShifts: boolean; left: number; right: number },
-): Thresholds | Requantize {
-  if (kind === "thresholds") {
-    return {
-      kind,
-      records,
-      count,
-      base: new Int16Array(records),
-      ups: new Uint16Array(records),
-      steps: new Int32Array(0),
-    };
-  }
-  const { ownShifts, lo, hi, rounding } = line;
-  const shifts = (shared: number) => (ownShifts ? new Uint8Array(records) : Uint8Array.of(shared));
-  return {
-    kind,
-    records,
-    multiplier: new Int32Array(records),
-    offset: new Int32Array(records),
-    low: new Uint16Array(ownShifts ? records : 0),
-    left: shifts(line.left),
-    right: shifts(line.right),
-    lo,
-    hi,
-    rounding,
-  };
-}
-
-/** Of 32-bit integers. */
-const MAX_SHIFT = 31;
 
 function checkHeadSize(header: Header, cursor: Cursor): void {
   const expected = align16(cursor.offset + 4);
@@ -352,9 +295,7 @@ function checkHeadSize(header: Header, cursor: Cursor): void {
 
 /** Fills the weights and parameters of an op from its tiles at byte `offset`. */
 function readTiles(view: DataView, offset: number, tensors: Tensor[], op: Op, tiling: Tiling): void {
-  if (op.kind === "dense") op.weights = new Int8Array(tiling.channels * tensors[op.input]!.channels);
-  if (op.kind !== "argmax" && op.post?.kind === "thresholds")
-    op.post.steps = new Int32Array(op.post.records * op.post.count);
+  if (isWeighted(op)) op.weights = new Int8Array(tiling.channels * tiling.columns);
   for (let tile = 0; tile < tiling.tiles; tile++)
     readTile(view, offset + tile * tiling.tileBytes, tensors, op, tiling, tile);
 }
@@ -362,26 +303,34 @@ function readTiles(view: DataView, offset: number, tensors: Tensor[], op: Op, ti
 function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling: Tiling, tile: number): void {
   const first = tile * tiling.tileChannels;
   const last = Math.min(first + tiling.tileChannels, tiling.channels);
-  if (op.kind === "dense") {
-    const inputs = op.weights.length / tiling.channels;
-    const { min, max } = WEIGHTS[op.dtype];
-    const { groupChannels, groupBytes } = tiling;
-    const packing = packingOf(op);
-    const [groups, base] =
-      packing.blockBytes === undefined ? [view, at] : [inGroups(view, at, packing.blockBytes, tiling), 0];
-    for (let m = first, group = 0; m < last; m += groupChannels, group += groupBytes) {
-      const codes = op.weights.subarray(m * inputs, Math.min(m + groupChannels, last) * inputs);
-      packing.unpack(groups, base + group, codes, inputs);
-      const bad = indexOutside(codes, min, max);
-      if (bad < 0) continue;
-      const where = `${op.dtype} weight [${m + Math.floor(bad / inputs)}, ${bad % inputs}]`;
-      throw new BlobError(at + group, `${where} is ${codes[bad]}, expected ${min} to ${max}`);
+  if (isWeighted(op)) readWeights(view, at, op, tiling, first, last);
+  if (!op.post) return;
+  const format = postFormat(op.post.kind);
+  const unsigned = tensors[op.output]!.dtype === "u8";
+  const records = at + tiling.recordsAt;
+  if (tiling.recordStep === 0) format.read(view, records, op.post, 0, unsigned);
+  else {
+    for (let m = first; m < last; m++) {
+      format.read(view, records + (m - first) * tiling.recordStep, op.post, m, unsigned);
     }
   }
-  const records = at + tiling.recordsAt;
-  if (tiling.recordStep > 0) {
-    for (let m = first; m < last; m++) readRecord(view, records + (m - first) * tiling.recordStep, tensors, op, m);
-  } else if (tiling.recordBytes > 0) readRecord(view, records, tensors, op, 0);
+}
+
+/** Fills the weights of channels `first` … `last` − 1 from their tile at byte `at`. */
+function readWeights(view: DataView, at: number, op: WeightedOp, tiling: Tiling, first: number, last: number): void {
+  const { min, max } = WEIGHTS[op.dtype];
+  const { columns, groupChannels, groupBytes } = tiling;
+  const packing = packingOf(op);
+  const [groups, base] =
+    packing.blockBytes === undefined ? [view, at] : [inGroups(view, at, packing.blockBytes, tiling), 0];
+  for (let m = first, group = 0; m < last; m += groupChannels, group += groupBytes) {
+    const codes = op.weights.subarray(m * columns, Math.min(m + groupChannels, last) * columns);
+    packing.unpack(groups, base + group, codes, columns);
+    const bad = indexOutside(codes, min, max);
+    if (bad < 0) continue;
+    const where = `${op.dtype} weight [${m + Math.floor(bad / columns)}, ${bad % columns}]`;
+    throw new BlobError(at + group, `${where} is ${codes[bad]}, expected ${min} to ${max}`);
+  }
 }
 
 /** A copy of a tile's weights, at byte `at`, in which groups do not take turns. */
@@ -395,61 +344,6 @@ function inGroups(view: DataView, at: number, blockBytes: number, tiling: Tiling
 function indexOutside(codes: Int8Array, min: number, max: number): number {
   for (let i = 0; i < codes.length; i++) if (codes[i]! < min || codes[i]! > max) return i; // findIndex takes eight times as long
   return -1;
-}
-
-/** Record `index` of an op's parameters. */
-function readRecord(view: DataView, at: number, tensors: Tensor[], op: Op, index: number): void {
-  if (op.kind === "argmax") {
-    op.scores!.multiplier[index] = view.getInt32(at, true);
-    op.scores!.offset[index] = view.getBigInt64(at + 8, true);
-    return;
-  }
-  switch (op.post?.kind) {
-    case "thresholds":
-      readThresholds(view, at, op.post, index);
-      break;
-    case "requantize":
-      readRequantize(view, at, op.post, index);
-      break;
-    case "lookup": {
-      const unsigned = tensors[op.output]!.dtype === "u8";
-      for (let entry = 0; entry < 256; entry++) {
-        op.post.table[entry] = unsigned ? view.getUint8(at + entry) : view.getInt8(at + entry);
-      }
-      break;
-    }
-  }
-}
-
-function readRequantize(view: DataView, at: number, post: Requantize, index: number): void {
-  post.multiplier[index] = view.getInt32(at, true);
-  post.offset[index] = view.getInt32(at + 4, true);
-  if (!hasOwnShifts(post)) return;
-  post.low[index] = view.getUint16(at + 8, true);
-  post.left[index] = view.getUint8(at + 10);
-  post.right[index] = view.getUint8(at + 11);
-  checkShifts(at + 10, post.left[index]!, post.right[index]!);
-}
-
-function checkShifts(at: number, left: number, right: number): void {
-  if (left > MAX_SHIFT || right > MAX_SHIFT) {
-    throw new BlobError(at, `shifts ${left} and ${right}, expected 0 to ${MAX_SHIFT}`);
-  }
-}
-
-function readThresholds(view: DataView, at: number, post: Thresholds, index: number): void {
-  const { count, steps } = post;
-  post.base[index] = view.getInt16(at, true);
-  const ups = view.getUint16(at + 2, true);
-  if (ups > count) throw new BlobError(at + 2, `${ups} rising steps of ${count}`);
-  post.ups[index] = ups;
-  for (let j = 0; j < count; j++) {
-    const step = view.getInt32(at + 4 + 4 * j, true);
-    if (j > 0 && j !== ups && step < steps[index * count + j - 1]!) {
-      throw new BlobError(at + 4 + 4 * j, `step ${step} below the one before, ${steps[index * count + j - 1]}`);
-    }
-    steps[index * count + j] = step;
-  }
 }
 
 /** Whatever is not needed to read a blob (padding, order, features) must be what the writer makes of its program. */

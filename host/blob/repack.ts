@@ -1,5 +1,5 @@
 import { checkOneOf } from "../base/arguments.ts";
-import type { DenseOp, Op, PackingName, Program } from "../program.ts";
+import { isWeighted, type Op, type PackingName, type Program, type WeightedOp } from "../program.ts";
 import { codeRanges } from "./code_range.ts";
 import { hasPacking } from "./features.ts";
 import { packingOf, WEIGHTS } from "./pack/pack.ts";
@@ -30,7 +30,7 @@ export function repackFor(program: Program, target: Target): Program {
 
 /** An op in the tiles of a target: of so many channels, or as the writer chooses. */
 function tiledFor(program: Program, op: Op, channels: number | undefined): Op {
-  if (op.kind !== "dense") return op;
+  if (!isWeighted(op)) return op;
   const { tileChannels: _, ...rest } = op;
   if (channels === undefined) return rest;
   const { groupChannels } = packingOf(op);
@@ -72,7 +72,7 @@ export function repackForModule(
   });
   if (choices.length === 0) return packed;
   const ops = packed.ops.map((op) => {
-    if (op.kind !== "dense") return op;
+    if (!isWeighted(op)) return op;
     return { ...op, tileChannels: Math.min(packed.tensors[op.output]!.channels, RESIDENT_CHANNELS) };
   });
   return { ...packed, ops };
@@ -82,12 +82,12 @@ export function repackForModule(
 function chosen(
   choices: readonly Choice[],
   program: Program,
-  op: DenseOp,
+  op: WeightedOp,
   classOf: (tensor: number) => CodeClass,
   { rows = 1, wide = true }: Known = {},
 ): PackingName | undefined {
   const outputs = program.tensors[op.output]!.channels;
-  const codeClass = classOf(op.input);
+  const codeClass = classOf(op.inputs[0]!);
   return choices.find(
     ({ weights, codes = codeClass, channels = 0, rows: most = rows, wide: needsWide = false }) =>
       weights === op.dtype && codes === codeClass && channels <= outputs && rows <= most && (wide || !needsWide),
@@ -107,10 +107,10 @@ function codeClasses(program: Program, ofInputs?: CodeClass): (tensor: number) =
 }
 
 /** A program with other packings. An op whose packing changes gets the tiles that the writer chooses. */
-function withPackings(program: Program, choose: (op: DenseOp) => PackingName): Program {
-  if (program.ops.every((op) => op.kind !== "dense" || choose(op) === packingOf(op).name)) return program;
+function withPackings(program: Program, choose: (op: WeightedOp) => PackingName): Program {
+  if (program.ops.every((op) => !isWeighted(op) || choose(op) === packingOf(op).name)) return program;
   const ops = program.ops.map((op) => {
-    if (op.kind !== "dense") return op;
+    if (!isWeighted(op)) return op;
     const packing = choose(op);
     if (packing === packingOf(op).name) return op;
     const { tileChannels: _, ...rest } = op;

@@ -1,7 +1,6 @@
-import { checkProgram } from "../base/arguments.ts";
 import { crc32 } from "../base/crc32.ts";
-import { hasOwnShifts } from "../numbers/requantize.ts";
-import type { Op, Program, Requantize, Tensor, Thresholds } from "../program.ts";
+import { isWeighted, type Op, type Program, type Tensor, type WeightedOp } from "../program.ts";
+import { checkProgram } from "./check_program.ts";
 import { encodeDescription } from "./description.ts";
 import { featuresOf } from "./features.ts";
 import { checkField, putField } from "./fields.ts";
@@ -12,25 +11,24 @@ import {
   FORMAT_VERSION,
   HEADER,
   HEADER_BYTES,
+  INPUTS,
   MAGIC,
   OP,
   OP_BYTES,
   OP_KIND,
-  OWN_SHIFTS,
-  PACKING,
   PART,
   PART_BYTES,
   PART_KIND,
   POST,
   REQUIRED,
-  ROUNDING,
   TENSOR,
   TENSOR_BYTES,
-  WEIGHT,
 } from "./layout.ts";
+import { opFormat } from "./ops/index.ts";
 import { packingOf, transposeBlocks } from "./pack/pack.ts";
+import { postFormat } from "./posts/index.ts";
 import { encodeSelfTest } from "./self_test.ts";
-import { recordsOf, type Tiling, tilingOf } from "./tiles.ts";
+import { type Tiling, tilingOf } from "./tiles.ts";
 
 export interface Part {
   kind: number;
@@ -130,31 +128,16 @@ function writeHeader(view: DataView, program: Program, parts: number, headBytes:
 
 function writeOp(view: DataView, at: number, op: Op, to: Tensor, tiling: Tiling, weights: number): void {
   view.setUint8(at + OP.kind, OP_KIND[op.kind]);
-  view.setUint8(at + OP.post, POST[recordsOf(op).post]);
-  putField(view, at + OP.input, "u16", op.input, "input of an op");
+  view.setUint8(at + OP.post, POST[op.post?.kind ?? "none"]);
+  for (const [i, input] of op.inputs.entries()) putField(view, at + INPUTS[i]!, "u16", input, "input of an op");
   putField(view, at + OP.output, "u16", op.output, "output of an op");
-  if (op.kind === "dense") {
-    view.setUint8(at + OP.dtype, WEIGHT[op.dtype]);
-    view.setUint8(at + OP.packing, PACKING[packingOf(op).name]);
-  }
   view.setUint32(at + OP.weights, weights, true);
   view.setUint32(at + OP.tileBytes, tiling.tileBytes, true);
   view.setUint32(at + OP.recordsAt, tiling.recordsAt, true);
   putField(view, at + OP.tileChannels, "u16", tiling.tileChannels, "channels of a tile");
   putField(view, at + OP.recordStep, "u16", tiling.recordStep, "bytes of a record");
-  if (op.kind === "argmax") return;
-  if (op.post?.kind === "thresholds") putField(view, at + OP.count, "u16", op.post.count, "steps of a record");
-  if (op.post?.kind === "requantize") {
-    const type = to.dtype === "u8" ? "u8" : "i8";
-    putField(view, at + OP.lo, type, op.post.lo, "least code");
-    putField(view, at + OP.hi, type, op.post.hi, "greatest code");
-    view.setUint8(at + OP.rounding, ROUNDING[op.post.rounding]);
-    if (hasOwnShifts(op.post)) view.setUint8(at + OP.flags, OWN_SHIFTS);
-    else {
-      view.setUint8(at + OP.left, op.post.left[0]!);
-      view.setUint8(at + OP.right, op.post.right[0]!);
-    }
-  }
+  opFormat(op.kind).putFields?.(view, at, op);
+  if (op.post) postFormat(op.post.kind).putFields?.(view, at, op.post, to.dtype === "u8");
 }
 
 /** The tiles of all ops, one after the other. */
@@ -174,58 +157,24 @@ function writeWeights(program: Program, tilings: Tiling[]): Uint8Array {
 function writeTile(view: DataView, at: number, op: Op, tiling: Tiling, tile: number): void {
   const first = tile * tiling.tileChannels;
   const last = Math.min(first + tiling.tileChannels, tiling.channels);
-  if (op.kind === "dense") {
-    const inputs = op.weights.length / tiling.channels;
-    const { groupChannels, groupBytes } = tiling;
-    const packing = packingOf(op);
-    for (let m = first, group = at; m < last; m += groupChannels, group += groupBytes) {
-      const codes = op.weights.subarray(m * inputs, Math.min(m + groupChannels, last) * inputs);
-      packing.pack(view, group, codes, inputs);
-    }
-    if (packing.blockBytes !== undefined) {
-      const groups = Math.ceil(tiling.tileChannels / groupChannels);
-      const all = new Uint8Array(view.buffer, view.byteOffset + at, groups * groupBytes);
-      all.set(transposeBlocks(all, groups, groupBytes / packing.blockBytes, packing.blockBytes));
-    }
-  }
+  if (isWeighted(op)) writeWeightsOf(view, at, op, tiling, first, last);
+  if (!op.post) return;
+  const format = postFormat(op.post.kind);
   const records = at + tiling.recordsAt;
-  if (tiling.recordStep === 0) writeRecord(view, records, op, 0);
-  else for (let m = first; m < last; m++) writeRecord(view, records + (m - first) * tiling.recordStep, op, m);
+  if (tiling.recordStep === 0) format.write(view, records, op.post, 0);
+  else for (let m = first; m < last; m++) format.write(view, records + (m - first) * tiling.recordStep, op.post, m);
 }
 
-/** Record `index` of an op's parameters. */
-function writeRecord(view: DataView, at: number, op: Op, index: number): void {
-  if (op.kind === "argmax") {
-    view.setInt32(at, op.scores!.multiplier[index]!, true);
-    view.setBigInt64(at + 8, op.scores!.offset[index]!, true);
-    return;
+/** The weights of channels `first` … `last` − 1 as a tile at byte `at`. */
+function writeWeightsOf(view: DataView, at: number, op: WeightedOp, tiling: Tiling, first: number, last: number): void {
+  const { columns, tileChannels, groupChannels, groupBytes } = tiling;
+  const packing = packingOf(op);
+  for (let m = first, group = at; m < last; m += groupChannels, group += groupBytes) {
+    const codes = op.weights.subarray(m * columns, Math.min(m + groupChannels, last) * columns);
+    packing.pack(view, group, codes, columns);
   }
-  switch (op.post?.kind) {
-    case "thresholds":
-      writeThresholds(view, at, op.post, index);
-      break;
-    case "requantize":
-      writeRequantize(view, at, op.post, index);
-      break;
-    case "lookup":
-      op.post.table.forEach((code, entry) => {
-        view.setInt8(at + entry, code);
-      });
-      break;
-  }
-}
-
-function writeThresholds(view: DataView, at: number, post: Thresholds, index: number): void {
-  view.setInt16(at, post.base[index]!, true);
-  view.setUint16(at + 2, post.ups[index]!, true);
-  for (let j = 0; j < post.count; j++) view.setInt32(at + 4 + 4 * j, post.steps[index * post.count + j]!, true);
-}
-
-function writeRequantize(view: DataView, at: number, post: Requantize, index: number): void {
-  view.setInt32(at, post.multiplier[index]!, true);
-  view.setInt32(at + 4, post.offset[index]!, true);
-  if (!hasOwnShifts(post)) return;
-  view.setUint16(at + 8, post.low[index]!, true);
-  view.setUint8(at + 10, post.left[index]!);
-  view.setUint8(at + 11, post.right[index]!);
+  if (packing.blockBytes === undefined) return;
+  const groups = Math.ceil(tileChannels / groupChannels);
+  const all = new Uint8Array(view.buffer, view.byteOffset + at, groups * groupBytes);
+  all.set(transposeBlocks(all, groups, groupBytes / packing.blockBytes, packing.blockBytes));
 }

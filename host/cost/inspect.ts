@@ -2,10 +2,10 @@ import { checkBytes, checkEngine } from "../base/arguments.ts";
 import { missingPackings } from "../blob/features.ts";
 import { packedBytes, packingOf } from "../blob/pack/pack.ts";
 import { readBlob } from "../blob/read.ts";
-import { recordsOf, tilingOf } from "../blob/tiles.ts";
+import { tilingOf } from "../blob/tiles.ts";
 import { headBytesOf } from "../blob/write.ts";
 import type { Engine } from "../engines/engine.ts";
-import type { Program } from "../program.ts";
+import { isWeighted, type Post, type Program, type Tensor } from "../program.ts";
 import { moduleFeatures, planScratch } from "../run/backend.ts";
 import type { WorkOptions } from "../run/session.ts";
 import { rowsWithin, rowWork } from "../run/work.ts";
@@ -96,30 +96,33 @@ export async function inspect(
 
 function layerOf(program: Program, index: number): Layer {
   const op = program.ops[index]!;
-  const [input, output] = [program.tensors[op.input]!, program.tensors[op.output]!];
-  const { tiles, tileBytes } = tilingOf(program, op);
-  const dense = op.kind === "dense";
-  const packing = dense ? packingOf(op) : undefined;
-  const macs = dense ? input.channels * output.channels : 0;
+  const [input, output] = [op.inputs[0]!, op.output].map((tensor) => program.tensors[tensor]!) as [Tensor, Tensor];
+  const { channels, columns, tiles, tileBytes } = tilingOf(program, op);
+  const weighted = isWeighted(op) ? op : undefined;
+  const packing = weighted && packingOf(weighted);
+  const macs = channels * columns;
   return {
     name: program.description?.ops[index]?.node ?? "",
     op: op.kind,
-    input: `${input.channels} × ${input.dtype}`,
+    input: `${op.inputs.length > 1 ? `${op.inputs.length} × ` : ""}${input.channels} × ${input.dtype}`,
     output: `${output.channels} × ${output.dtype}`,
-    weights: dense ? op.dtype : "",
+    weights: weighted?.dtype ?? "",
     packing: packing?.name ?? "",
-    weightBits: packing ? (8 * packedBytes(packing, output.channels, input.channels)) / macs : 0,
+    weightBits: packing ? (8 * packedBytes(packing, channels, columns)) / macs : 0,
     macs,
-    post: postText(program, index),
+    post: op.post ? postText(op.post) : "",
     bytes: tiles * tileBytes,
   };
 }
 
-function postText(program: Program, index: number): string {
-  const op = program.ops[index]!;
-  const { post } = recordsOf(op);
-  if (op.kind === "argmax") return post === "scores" ? "scores" : "";
-  if (op.post?.kind === "thresholds") return `${op.post.count} threshold${op.post.count === 1 ? "" : "s"}`;
-  if (op.post?.kind === "requantize") return `multiplier, ${op.post.rounding}`;
-  return op.post?.kind ?? "";
+function postText(post: Post): string {
+  switch (post.kind) {
+    case "thresholds":
+      return `${post.count} threshold${post.count === 1 ? "" : "s"}`;
+    case "requantize":
+      return `multiplier, ${post.rounding}`;
+    case "lookup":
+    case "scores":
+      return post.kind;
+  }
 }

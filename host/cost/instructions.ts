@@ -1,7 +1,16 @@
 import { codeRanges } from "../blob/code_range.ts";
 import { packingOf } from "../blob/pack/pack.ts";
-import { tilingOf } from "../blob/tiles.ts";
-import type { DenseOp, Op, PackingName, Program, QuantizeOp } from "../program.ts";
+import { type Tiling, tilingOf } from "../blob/tiles.ts";
+import {
+  type ActivationDtype,
+  type DenseOp,
+  type Op,
+  type OpTable,
+  ofOp,
+  type PackingName,
+  type Program,
+  type QuantizeOp,
+} from "../program.ts";
 import type { Costs } from "./measured.ts";
 
 // The instructions of an inference before anything is built. What an op takes is a sum of terms: how often a loop runs, by the shape of the op, times
@@ -43,27 +52,39 @@ export function termsOf(program: Program): Term[][] {
 type Ranges = ReturnType<typeof codeRanges>;
 
 function termsOfOp(program: Program, op: Op, ranges: Ranges): Term[] {
-  const { tensors } = program;
-  const { channels, tiles } = tilingOf(program, op);
-  const [input, output] = [tensors[op.input]!, tensors[op.output]!];
-  switch (op.kind) {
-    case "dense": {
-      const sums = denseTerm(program, op, tiles, ranges);
-      if (!op.post) return [sums];
-      const from = packingOf(op).name === "trit4" ? "trit4" : "dense"; // trit4 reads records by itself
-      return [sums, { kernel: `${from} → ${postName(op.post, output.dtype)}`, counts: postCounts(op.post, channels) }];
-    }
-    case "quantize": {
-      const kernel = `quantize ${input.dtype} → ${postName(op.post, output.dtype)}`;
-      return [{ kernel, counts: [1, tiles, ...postCounts(op.post, channels)] }];
-    }
-    case "argmax":
-      return [{ kernel: op.scores ? "argmax of scores" : "argmax", counts: [1, tiles, channels] }];
-  }
+  const [input, output] = [program.tensors[op.inputs[0]!]!.dtype, program.tensors[op.output]!.dtype];
+  return ofOp(TERMS, op, { program, ranges, tiling: tilingOf(program, op), input, output });
 }
 
+/** An op's surroundings: its first input's dtype, and its output's. */
+interface Place {
+  program: Program;
+  ranges: Ranges;
+  tiling: Tiling;
+  input: ActivationDtype;
+  output: ActivationDtype;
+}
+
+const TERMS: OpTable<[place: Place], Term[]> = {
+  quantize({ post }, { tiling: { tiles, channels }, input, output }) {
+    const kernel = `quantize ${input} → ${postName(post, output)}`;
+    return [{ kernel, counts: [1, tiles, ...postCounts(post, channels)] }];
+  },
+
+  dense(op, { program, ranges, tiling: { tiles, channels }, output }) {
+    const sums = denseTerm(program, op, tiles, ranges);
+    if (!op.post) return [sums];
+    const from = packingOf(op).name === "trit4" ? "trit4" : "dense"; // trit4 reads records by itself
+    return [sums, { kernel: `${from} → ${postName(op.post, output)}`, counts: postCounts(op.post, channels) }];
+  },
+
+  argmax({ post }, { tiling: { tiles, channels } }) {
+    return [{ kernel: post ? "argmax of scores" : "argmax", counts: [1, tiles, channels] }];
+  },
+};
+
 function denseTerm(program: Program, op: DenseOp, tiles: number, ranges: Ranges): Term {
-  const { dtype, channels: inputs } = program.tensors[op.input]!;
+  const { dtype, channels: inputs } = program.tensors[op.inputs[0]!]!;
   const { channels: outputs } = program.tensors[op.output]!;
   const packing = packingOf(op).name;
   if (dtype === "bit") {
@@ -71,7 +92,7 @@ function denseTerm(program: Program, op: DenseOp, tiles: number, ranges: Ranges)
     const words = [Math.floor(inputs / 256), Math.floor((inputs % 256) / 128), Math.ceil((inputs % 128) / 32)];
     return { kernel: `${packing} × bit`, counts: [1, tiles, outputs, ...words.map((count) => outputs * count)] };
   }
-  const [min, max] = ranges(op.input);
+  const [min, max] = ranges(op.inputs[0]!);
   // rows whose codes have 4 bits beside the sign take half of the bit planes
   const range = (packing === "sign32" || packing === "field2") && (min < -16 || max > 15) ? " wide" : "";
   const blocks = Math.ceil(inputs / BLOCK[packing]!);

@@ -1,9 +1,11 @@
 import { at } from "../numbers/quantizer.ts";
 import { applyStep, type Step } from "../numbers/step.ts";
 import { scalar } from "./form.ts";
-import type { DenseNode, Graph, Node, Weights } from "./graph.ts";
+import type { Graph, Node } from "./graph.ts";
 import { liveNodes } from "./live.ts";
 import { type FreshName, freshNames, valueNames } from "./names.ts";
+import type { DenseNode, Weights } from "./ops/dense.ts";
+import { meaningOf } from "./ops/index.ts";
 
 /** A step between a quantizer and a layer, as a layer can take it: x + offset becomes factors(x) + offset. */
 export interface Affine {
@@ -75,14 +77,14 @@ export function carryOffsets(graph: Graph): { graph: Graph; notes: string[] } {
   const carried = new Map<string, { codes: string; offset: Float64Array; first?: string }>();
 
   for (const node of graph.nodes) {
-    const before = carried.get(node.input);
+    const before = carried.get(node.inputs[0]!);
     if (node.op === "dense" && before?.first !== undefined) {
       nodes.push(...layerWithout(node, before.codes, before.offset, fresh));
       notes.push(`what "${before.first}" adds before layer "${node.name}" is carried through its sums`);
       continue;
     }
     nodes.push(node);
-    if (node.op === "quantize") carried.set(node.output, { codes: node.output, offset: NO_OFFSET });
+    if (meaningOf(node).role === "codes") carried.set(node.output, { codes: node.output, offset: NO_OFFSET });
     if (node.op !== "step" || !before) continue;
     if (before.first === undefined && keepsCodes(node)) {
       carried.set(node.output, { ...before, codes: node.output });
@@ -93,7 +95,7 @@ export function carryOffsets(graph: Graph): { graph: Graph; notes: string[] } {
     let { codes } = before;
     for (const step of affine.factors) {
       const output = fresh(`${node.output}_codes`);
-      nodes.push({ ...node, step, input: codes, output });
+      nodes.push({ ...node, step, inputs: [codes], output });
       codes = output;
     }
     carried.set(node.output, { codes, offset: affine.offset, first: before.first ?? node.name });
@@ -104,13 +106,13 @@ export function carryOffsets(graph: Graph): { graph: Graph; notes: string[] } {
 /** A layer that reads codes, and behind it what it made of the offset. */
 function layerWithout(node: DenseNode, input: string, offset: Float64Array, fresh: FreshName): Node[] {
   const by = offsetOfSums(node.weights, offset);
-  if (by.every((x) => x === 0)) return [{ ...node, input }];
+  if (by.every((x) => x === 0)) return [{ ...node, inputs: [input] }];
   const { name, output, channels } = node;
   const sums = fresh(`${output}_sums`);
   const step: Step = { kind: "add", by };
   return [
-    { ...node, input, output: sums },
-    { op: "step", name: `${name}_offset`, input: sums, output, channels, step },
+    { ...node, inputs: [input], output: sums },
+    { op: "step", name: `${name}_offset`, inputs: [sums], output, channels, step },
   ];
 }
 

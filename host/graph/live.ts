@@ -4,7 +4,7 @@ import type { Graph, Node } from "./graph.ts";
 export function liveNodes(graph: Graph): Node[] {
   const live = new Set(graph.outputs);
   const nodes = graph.nodes.toReversed().filter((node) => {
-    if (live.has(node.output)) live.add(node.input);
+    if (live.has(node.output)) for (const input of node.inputs) live.add(input);
     return live.has(node.output);
   });
   return nodes.reverse();

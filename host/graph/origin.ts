@@ -1,10 +1,17 @@
 import { affineOf, keepsCodes, NO_OFFSET } from "./carry.ts";
-import type { DenseNode, Graph, Node, QuantizeNode } from "./graph.ts";
+import type { Graph, Node } from "./graph.ts";
+import { meaningOf } from "./ops/index.ts";
+
+/** Whether a node makes integers of its own: codes, or sums. */
+function makesIntegers(node: Node): boolean {
+  const { role } = meaningOf(node);
+  return role === "codes" || role === "sums";
+}
 
 /** Where a value comes from, back through per-element steps, softmax and argmax. */
 export interface Origin {
   /** Undefined where it is an input of the graph. */
-  node: QuantizeNode | DenseNode | undefined;
+  node: Node | undefined;
   /** The node's value, or the input. */
   value: string;
   /** The first node passed that does not keep codes, and the first and the last that no carried constants pass (carry.ts). */
@@ -23,11 +30,11 @@ export function originsOf(graph: Graph): { origin: (value: string) => Origin; pr
   const origin = (value: string): Origin => origins.get(value) ?? { node: undefined, value, ...start };
   for (const node of graph.nodes) {
     producer.set(node.output, node);
-    if (node.op === "quantize" || node.op === "dense") {
+    if (makesIntegers(node)) {
       origins.set(node.output, { node, value: node.output, ...start });
       continue;
     }
-    const before = origin(node.input);
+    const before = origin(node.inputs[0]!);
     const affine = node.op === "step" ? affineOf(node.step, before.offset) : undefined;
     origins.set(node.output, {
       ...before,

@@ -1,7 +1,10 @@
 import type { Unsupported } from "../base/errors.ts";
 import { at } from "../numbers/quantizer.ts";
-import { type Codes, type Form, forms } from "./form.ts";
-import type { Graph, Node, Weights } from "./graph.ts";
+import type { Codes, Form } from "./form.ts";
+import { forms } from "./forms.ts";
+import type { Graph, Node } from "./graph.ts";
+import type { Weights } from "./ops/dense.ts";
+import { meaningOf } from "./ops/index.ts";
 import { type Origin, originsOf } from "./origin.ts";
 
 /**
@@ -17,8 +20,10 @@ export function missingQuantizers(graph: Graph): { value: string; behind: Node |
   };
   for (const node of graph.nodes) {
     if (node.op !== "dense") continue;
-    const { node: source, value, last } = origin(node.input);
-    if (!source) place(value, last);
+    for (const input of node.inputs) {
+      const { node: source, value, last } = origin(input);
+      if (!source) place(value, last);
+    }
   }
   for (const output of graph.outputs) {
     const { node: source, value } = origin(output);
@@ -39,14 +44,17 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
     reasons.push({ node: node.name, op: node.op, shape: `[${node.channels}]`, why, instead });
   };
   for (const node of graph.nodes) {
-    const before = producer.get(node.input);
-    if (before?.op === "softmax" || before?.op === "argmax") {
-      refuse(node, `it reads the ${before.op} "${before.name}"`, `${before.op} only before an output`);
-    } else if (node.op === "dense") {
-      const input = form.get(node.input)!;
-      const [why, instead] = denseProblem(origin(node.input), input) ?? [];
+    const end = node.inputs
+      .map((input) => producer.get(input))
+      .find((before) => before && meaningOf(before).role === "end");
+    if (end) refuse(node, `it reads the ${end.op} "${end.name}"`, `${end.op} only before an output`);
+    else if (node.op === "dense") {
+      const [input] = node.inputs as [string];
+      const [why, instead] = denseProblem(origin(input), form.get(input)!) ?? [];
       if (why && instead) refuse(node, why, instead);
-      else if (!sumsAreExact(node.weights, input as Codes)) refuse(node, "its sums may exceed 2^53", "fewer bits");
+      else if (!sumsAreExact(node.weights, form.get(input) as Codes)) {
+        refuse(node, "its sums may exceed 2^53", "fewer bits");
+      }
     }
   }
   for (const output of graph.outputs) {
@@ -70,10 +78,10 @@ const DECLARE_INPUT =
 /** The input of a dense layer must be codes times one scale. */
 function denseProblem({ node, blocker: bend, shift }: Origin, input: Form): [why: string, instead: string] | undefined {
   if (!node) return ["no quantizer between the network's input and this layer", DECLARE_INPUT];
-  if (node.op === "dense") {
+  if (meaningOf(node).role === "sums") {
     return [`no quantizer between layer "${node.name}" and this one`, "a Quant or BipolarQuant node between them"];
   }
-  if (node.quantizer.scale.length > 1) {
+  if (node.op === "quantize" && node.quantizer.scale.length > 1) {
     return [`quantizer "${node.name}" has one scale per feature`, "one scale for all features that a layer sums up"];
   }
   const blocker = bend ?? shift;

@@ -1,6 +1,7 @@
 import { type Unsupported, UnsupportedError } from "../base/errors.ts";
 import { APPLIED, MAX_STEPS } from "../base/limits.ts";
-import { applyNode, type Codes, type ElementNode, type Form, scalar } from "../graph/form.ts";
+import { applyNode, type ElementNode } from "../graph/element.ts";
+import { type Codes, type Form, scalar } from "../graph/form.ts";
 import { at, type Quantizer } from "../numbers/quantizer.ts";
 import { constants, direction } from "../numbers/step.ts";
 import { type Run, runs } from "./runs.ts";

@@ -1,5 +1,7 @@
-import { accumulatorScale, type Codes, type Form } from "../graph/form.ts";
-import type { DenseNode, GraphInput, QuantizeNode } from "../graph/graph.ts";
+import type { Codes, Form } from "../graph/form.ts";
+import type { GraphInput } from "../graph/graph.ts";
+import { accumulatorScale, type DenseNode } from "../graph/ops/dense.ts";
+import type { QuantizeNode } from "../graph/ops/quantize.ts";
 import type { Step } from "../numbers/step.ts";
 import type { InputDescription, OutputDescription } from "../program.ts";
 import type { Link } from "./chain.ts";
@@ -53,7 +55,7 @@ export function describeOutput(
     return { value: name, output };
   }
   const softmax = end.op === "softmax";
-  const { base, steps } = plan.tail(softmax ? end.input : name);
+  const { base, steps } = plan.tail(softmax ? end.inputs[0]! : name);
   const value = plan.sameCodes(base);
   const baseForm = form.get(base)!;
   const output: OutputDescription = {
@@ -70,5 +72,5 @@ export function describeOutput(
 }
 
 function sumScale(node: DenseNode, form: Map<string, Form>): Float64Array {
-  return accumulatorScale(node, form.get(node.input) as Codes);
+  return accumulatorScale(node, form.get(node.inputs[0]!) as Codes);
 }

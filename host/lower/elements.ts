@@ -1,14 +1,12 @@
 import { UnsupportedError } from "../base/errors.ts";
-import { rowSize } from "../graph/check.ts";
-import { accumulatorScale, type Codes, scalar } from "../graph/form.ts";
-import type { DenseNode, GraphInput } from "../graph/graph.ts";
+import { type Codes, scalar } from "../graph/form.ts";
+import { type GraphInput, rowSize } from "../graph/graph.ts";
 import { fromOrderKey, orderKey } from "../numbers/order.ts";
 import { at } from "../numbers/quantizer.ts";
 import { direction } from "../numbers/step.ts";
 import { isUniformUnit, realOf, type Unit } from "../numbers/unit.ts";
 import type { ActivationDtype } from "../program.ts";
 import { type Chain, chainRuns, type Link, type Source } from "./chain.ts";
-import { accumulatorOffset, accumulatorRange } from "./dense.ts";
 import type { InputDtype } from "./input.ts";
 
 /** What the tensor of a value holds. */
@@ -91,18 +89,6 @@ export function codeElements(
   return { dtype: bit ? "bit" : signed && !unsigned ? "i8" : "u8", channels, source, offset };
 }
 
-/** Accumulators of a dense node over stored codes. */
-export function sumElements(node: DenseNode, codes: Codes, input: Elements): Elements {
-  const offset = compact(accumulatorOffset(node.weights, input.offset));
-  const scale = accumulatorScale(node, codes);
-  const source: Source = {
-    ...accumulatorRange(node, input.source.min, input.source.max),
-    start: (element, channel) => (element + at(offset, channel)) * at(scale, channel),
-    uniform: isScalar(offset) && isScalar(scale),
-  };
-  return { dtype: "i32", channels: node.channels, source, offset };
-}
-
 /** Codes that stand for real numbers: code · scale. */
 export function realElements(elements: Elements, { scale }: Codes): Elements {
   const { start, uniform, ...range } = elements.source;
@@ -110,22 +96,12 @@ export function realElements(elements: Elements, { scale }: Codes): Elements {
   return { ...elements, source: { ...range, start: real, uniform: uniform && isScalar(scale) } };
 }
 
-/** The index that an argmax writes. */
-export function indexElements(channels: number): Elements {
-  const source: Source = {
-    min: Float64Array.of(0),
-    max: Float64Array.of(channels - 1),
-    start: (element) => element,
-    uniform: true,
-  };
-  return { dtype: "i32", channels: 1, source, offset: [0] };
-}
-
 /** A list with one entry if all are equal. */
 export function compact(list: ArrayLike<number>): number[] {
   return isScalar(list) ? [list[0]!] : Array.from(list);
 }
 
-function isScalar(list: ArrayLike<number>): boolean {
+/** Whether all entries are equal. */
+export function isScalar(list: ArrayLike<number>): boolean {
   return scalar(Float64Array.from(list)) !== undefined;
 }

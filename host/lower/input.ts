@@ -1,6 +1,7 @@
 import { InputError } from "../base/errors.ts";
-import { applyNode } from "../graph/form.ts";
-import type { GraphInput, QuantizeNode } from "../graph/graph.ts";
+import { applyNode } from "../graph/element.ts";
+import type { GraphInput } from "../graph/graph.ts";
+import type { QuantizeNode } from "../graph/ops/quantize.ts";
 import { at, codeRange, type Quantizer, quantize } from "../numbers/quantizer.ts";
 import {
   IDENTITY,

@@ -1,10 +1,13 @@
 import { type Unsupported, UnsupportedError } from "../base/errors.ts";
 import type { Codes, Form } from "../graph/form.ts";
-import type { Graph, Node, QuantizeNode, StepNode } from "../graph/graph.ts";
+import type { Graph, Node } from "../graph/graph.ts";
 import { liveNodes } from "../graph/live.ts";
+import { meaningOf } from "../graph/ops/index.ts";
+import type { QuantizeNode } from "../graph/ops/quantize.ts";
+import type { StepNode } from "../graph/ops/step.ts";
 import type { Link } from "./chain.ts";
-import { isBinary } from "./dense.ts";
 import { codeCount, MAX_CODES } from "./elements.ts";
+import { isBinary } from "./weights.ts";
 
 /** Which values of a graph get a tensor, and what stands between them. Per-element nodes between two tensors are fused. */
 export interface Plan {
@@ -24,6 +27,9 @@ export interface Plan {
   sameCodes(value: string): string;
   /** The first codes behind each input, by its name. */
   first: Map<string, string>;
+  isFirst(value: string): boolean;
+  /** Codes and accumulators that outputs show. */
+  shown: Set<string>;
   /** The node that defines a value; undefined for inputs. */
   definer(value: string): Node | undefined;
 }
@@ -40,33 +46,37 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   const baseOf = (value: string): string => bases.get(value) ?? value; // of its tail
   for (const node of graph.nodes) {
     if (node.op !== "step") continue;
-    if (!isCodes(node.output)) bases.set(node.output, baseOf(node.input));
-    else if (node.step.kind !== "relu") same.set(node.output, sameCodes(node.input));
+    const [input] = node.inputs as [string];
+    if (!isCodes(node.output)) bases.set(node.output, baseOf(input));
+    else if (node.step.kind !== "relu") same.set(node.output, sameCodes(input));
   }
 
   const tail = (value: string): { base: string; steps: StepNode[] } => {
     const base = baseOf(value);
     const steps: StepNode[] = [];
-    for (let at = value; at !== base; at = steps.at(-1)!.input) steps.push(definer(at) as StepNode);
+    for (let at = value; at !== base; at = steps.at(-1)!.inputs[0]!) steps.push(definer(at) as StepNode);
     return { base, steps: steps.reverse() };
   };
 
   const nodes = liveNodes(graph);
   const ends = [...outputSources(graph)].map(baseOf);
-  const firsts = nodes.filter((node): node is QuantizeNode => node.op === "quantize" && isInput(baseOf(node.input)));
-  const quantized = firsts.map((node) => baseOf(node.input));
+  const inputOf = (node: QuantizeNode) => baseOf(node.inputs[0]!);
+  const firsts = nodes.filter((node): node is QuantizeNode => node.op === "quantize" && isInput(inputOf(node)));
+  const quantized = firsts.map(inputOf);
   refuseInputs(graph, quantized, ends);
 
   const read = new Set([
-    ...nodes.filter((node) => node.op === "dense").map((node) => sameCodes(node.input)),
+    ...nodes.filter((node) => node.op === "dense").flatMap((node) => node.inputs.map(sameCodes)),
     ...ends.filter(isCodes).map(sameCodes),
   ]);
 
   const readers = new Map<string, Node[]>();
   for (const node of nodes) {
-    const list = readers.get(node.input);
-    if (list) list.push(node);
-    else readers.set(node.input, [node]);
+    for (const input of node.inputs) {
+      const list = readers.get(input);
+      if (list) list.push(node);
+      else readers.set(input, [node]);
+    }
   }
   const endSet = new Set(ends);
   /** Codes of more than a byte that only lead to another quantizer need no tensor: both are one function of the input's elements. */
@@ -82,16 +92,17 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
     }
   };
 
-  const first = new Map(firsts.map((node) => [baseOf(node.input), narrowed(node).output]));
+  const first = new Map(firsts.map((node) => [inputOf(node), narrowed(node).output]));
   const codes = new Set([...first.values(), ...read]);
 
   const isBase = (value: string) => codes.has(value) || isInput(value) || definer(value)!.op === "dense";
   const chain = (value: string): { base: string; links: Link[] } => {
     const links: Link[] = [];
-    for (let at = value; ; at = links.at(-1)!.node.input) {
+    for (let at = value; ; at = links.at(-1)!.node.inputs[0]!) {
       const node = definer(at) as Link["node"];
-      links.push({ node, from: form.get(node.input)!, to: form.get(at)! });
-      const before = sameCodes(node.input);
+      const [input] = node.inputs as [string];
+      links.push({ node, from: form.get(input)!, to: form.get(at)! });
+      const before = sameCodes(input);
       if (isBase(before)) return { base: before, links: links.reverse() };
     }
   };
@@ -101,8 +112,9 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   const isDense = (value: string) => definer(value)?.op === "dense";
   const sums = new Set(ends.filter(isDense));
   const fused = new Set<string>();
-  for (const { op, input, output } of nodes) {
+  for (const { op, inputs, output } of nodes) {
     if (op === "dense") continue;
+    const [input] = inputs as [string];
     const before = sameCodes(input);
     const base = isBase(before) ? before : origins.get(input)!;
     origins.set(output, base);
@@ -114,21 +126,30 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   const endCodes = new Set(ends.map(sameCodes));
   const otherReaders = new Set<string>(); // values that more than dense nodes with binary weights read
   for (const node of nodes) {
-    const value = sameCodes(node.input);
-    const binary = node.op === "dense" && isBinary(node.weights);
-    if (!binary && sameCodes(node.output) !== value) otherReaders.add(value);
+    if (node.op === "dense" && isBinary(node.weights)) continue;
+    for (const value of node.inputs.map(sameCodes)) if (sameCodes(node.output) !== value) otherReaders.add(value);
   }
   const isBit = (value: string): boolean => {
     const own = form.get(value)!;
     return own.kind === "codes" && own.bipolar && !endCodes.has(value) && !otherReaders.has(value);
   };
-  return { nodes, codes, bits: new Set([...codes].filter(isBit)), sums, tail, chain, sameCodes, first, definer };
+  const bits = new Set([...codes].filter(isBit));
+  const firstCodes = new Set(first.values());
+  const isFirst = (value: string) => firstCodes.has(value);
+  const shown = new Set(
+    graph.outputs.flatMap((name) => {
+      const end = definer(name);
+      if (end?.op === "argmax") return [];
+      return [sameCodes(baseOf(end?.op === "softmax" ? end.inputs[0]! : name))];
+    }),
+  );
+  return { nodes, codes, bits, sums, tail, chain, sameCodes, first, isFirst, shown, definer };
 }
 
 /** Values whose numbers outputs show, or whose softmax or argmax they are. */
 function outputSources(graph: Graph): Set<string> {
   const ends = new Map(
-    graph.nodes.filter(({ op }) => op === "softmax" || op === "argmax").map((node) => [node.output, node.input]),
+    graph.nodes.filter((node) => meaningOf(node).role === "end").map((node) => [node.output, node.inputs[0]!]),
   );
   return new Set(graph.outputs.map((value) => ends.get(value) ?? value));
 }

@@ -1,9 +1,10 @@
 import { UnsupportedError } from "../base/errors.ts";
 import { scalar } from "../graph/form.ts";
-import type { ArgmaxNode, StepNode } from "../graph/graph.ts";
+import type { ArgmaxNode } from "../graph/ops/argmax.ts";
+import type { StepNode } from "../graph/ops/step.ts";
 import { at } from "../numbers/quantizer.ts";
 import { applySteps, constants, type Step } from "../numbers/step.ts";
-import type { ArgmaxOp } from "../program.ts";
+import type { Scores } from "../program.ts";
 import type { Elements } from "./elements.ts";
 
 const AFFINE: Step["kind"][] = ["add", "sub", "rsub", "mul", "div", "batchnorm"];
@@ -26,7 +27,7 @@ export function fixedScores(
   node: ArgmaxNode,
   { channels, source, offset }: Elements,
   steps: readonly StepNode[],
-): { scores?: ArgmaxOp["scores"]; note?: string } {
+): { post?: Scores; note?: string } {
   const shape = `[${channels}]`;
   const bent = steps.find(({ step }) => !AFFINE.includes(step.kind));
   if (bent) {
@@ -79,7 +80,8 @@ export function fixedScores(
     throw new UnsupportedError([{ node: node.name, op: "argmax", shape, why, instead }]);
   }
   return {
-    scores: {
+    post: {
+      kind: "scores",
       multiplier: Int32Array.from(fixed, ({ multiplier }) => multiplier),
       offset: BigInt64Array.from(
         fixed,

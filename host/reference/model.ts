@@ -1,10 +1,8 @@
 import { orderKey } from "../numbers/order.ts";
-import { requantize } from "../numbers/requantize.ts";
-import type { ActivationDtype, Lookup, Op, Program, Requantize, Thresholds } from "../program.ts";
+import { type ActivationDtype, type OpTable, ofOp, type Program } from "../program.ts";
 import { argmax } from "./argmax.ts";
 import { dense } from "./dense.ts";
-import { lookup } from "./lookup.ts";
-import { thresholds } from "./thresholds.ts";
+import { quantize } from "./quantize.ts";
 
 /** Elements of a program's input: Uint8Array for u8, Int8Array for i8, Int16Array for i16, Float32Array for f32. */
 export type Elements = Uint8Array | Int8Array | Int16Array | Float32Array;
@@ -23,6 +21,9 @@ export function runReference(program: Program, inputs: readonly Elements[], rows
   return { tensors };
 }
 
+/** Runs an op on one row of its tensors. */
+const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array], void> = { quantize, dense, argmax };
+
 /** Runs the ops `firstOp` up to, but not including, `endOp`; they read and write `tensors`. */
 export function invoke(
   program: Program,
@@ -32,41 +33,16 @@ export function invoke(
   endOp = program.ops.length,
 ): void {
   for (const op of program.ops.slice(firstOp, endOp)) {
-    const from = program.tensors[op.input]!;
-    const to = program.tensors[op.output]!;
+    const { dtype } = program.tensors[op.output]!;
     for (let row = 0; row < rows; row++) {
-      const input = tensors[op.input]!.subarray(row * from.channels, (row + 1) * from.channels);
-      const output = tensors[op.output]!.subarray(row * to.channels, (row + 1) * to.channels);
-      runOp(op, input, output);
-      for (let c = 0; c < to.channels; c++) output[c] = wrap(to.dtype, output[c]!);
+      const rowOf = (tensor: number) => {
+        const { channels } = program.tensors[tensor]!;
+        return tensors[tensor]!.subarray(row * channels, (row + 1) * channels);
+      };
+      const output = rowOf(op.output);
+      ofOp(RUN, op, op.inputs.map(rowOf), output);
+      for (let c = 0; c < output.length; c++) output[c] = wrap(dtype, output[c]!);
     }
-  }
-}
-
-/** Runs an op on one row. */
-function runOp(op: Op, input: Int32Array, output: Int32Array): void {
-  switch (op.kind) {
-    case "quantize":
-      for (let c = 0; c < output.length; c++) output[c] = code(op.post, c, input[c]!);
-      break;
-    case "dense":
-      dense(op.weights, input, output);
-      if (op.post) for (let m = 0; m < output.length; m++) output[m] = code(op.post, m, output[m]!);
-      break;
-    case "argmax":
-      output[0] = argmax(op.scores, input);
-      break;
-  }
-}
-
-function code(post: Thresholds | Requantize | Lookup, channel: number, x: number): number {
-  switch (post.kind) {
-    case "thresholds":
-      return thresholds(post, channel, x);
-    case "requantize":
-      return requantize(post, channel, x);
-    case "lookup":
-      return lookup(post, x);
   }
 }
 

@@ -84,7 +84,7 @@ export function classCount(program: Program, index: number): number {
   const output = outputs[index]!;
   switch (readoutOf(program, index)) {
     case "index":
-      return tensors[ops.find((op) => op.output === output)!.input]!.channels;
+      return tensors[ops.find((op) => op.output === output)!.inputs[0]!]!.channels;
     case "sign":
       return 2;
     case "greatest":

@@ -1,5 +1,6 @@
-import { checkProgram, checkWhole, kindOf } from "../base/arguments.ts";
+import { checkWhole, kindOf } from "../base/arguments.ts";
 import { InputError } from "../base/errors.ts";
+import { checkProgram } from "../blob/check_program.ts";
 import { fromOrderKey } from "../numbers/order.ts";
 import { mulberry32 } from "../numbers/random.ts";
 import type { Program } from "../program.ts";
@@ -40,7 +41,7 @@ export function sampleInputs(program: Program, rows: number, seed = 1): InputRow
 
 /** For each channel (or for all): the floats at which the code of an f32 input changes, and their lower neighbours, ascending. */
 function floatEdges(program: Program, input: number): number[][] {
-  const op = program.ops.find((each) => each.kind === "quantize" && each.input === input);
+  const op = program.ops.find((each) => each.kind === "quantize" && each.inputs[0] === input);
   if (op?.kind !== "quantize" || op.post.kind !== "thresholds") return [[-1, -0, 0, 1]];
   const { records, count, steps } = op.post;
   return Array.from({ length: records }, (_, record) => {

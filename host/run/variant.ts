@@ -99,7 +99,7 @@ function everyKernel(packings: number): Program {
           const channels = groupChannels - 1 + CHANNELS;
           const codes = randomCodes(channels * INPUTS, min, max, random);
           const weights = Int8Array.from(dtype === "binary" ? signs(codes) : codes);
-          return { kind: "dense", input, output: add("i32", channels), dtype, packing: name, weights };
+          return { kind: "dense", inputs: [input], output: add("i32", channels), dtype, packing: name, weights };
         });
     }),
   );

@@ -1,22 +1,21 @@
 import { EngineError } from "../base/errors.ts";
 import { MAX_ACTIVATION_BYTES, MAX_OPERATIONS } from "../base/limits.ts";
-import type { Op, Program, QuantizeOp } from "../program.ts";
+import { type Op, type OpTable, ofOp, type Program, type QuantizeOp } from "../program.ts";
 
 /**
  * What an op costs for one row, in operations: a multiply-accumulate, or a comparison with a threshold, is one. The rest is counted in them
  * by its time in the slowest engine. It depends on the head of a blob alone.
  */
 export function workOf({ tensors }: Pick<Program, "tensors">, op: Op): number {
-  const [inputs, outputs] = [tensors[op.input]!.channels, tensors[op.output]!.channels];
-  switch (op.kind) {
-    case "dense":
-      return outputs * (inputs + (op.post ? postWork(op.post) : 1));
-    case "quantize":
-      return outputs * postWork(op.post);
-    case "argmax":
-      return inputs * (op.scores ? SCALED : 1);
-  }
+  const channels = (tensor: number) => tensors[tensor]!.channels;
+  return ofOp(WORK, op, op.inputs.map(channels), channels(op.output));
 }
+
+const WORK: OpTable<[inputs: readonly number[], outputs: number], number> = {
+  quantize: ({ post }, _, outputs) => outputs * postWork(post),
+  dense: ({ post }, [inputs], outputs) => outputs * (inputs! + (post ? postWork(post) : 1)),
+  argmax: ({ post }, [inputs]) => inputs! * (post ? SCALED : 1),
+};
 
 /** A product of 64 bits, rounded. */
 const SCALED = 10;

@@ -41,8 +41,8 @@ const program = programOf(
     ["i32", 2],
   ],
   [
-    { kind: "quantize", input: 0, output: 1, post: thresholds({ base: 0, up: [3, 9] }) },
-    { kind: "dense", input: 1, output: 2, dtype: "ternary", weights: Int8Array.of(1, 0, -1, 1, -1, 1, 0, 0) },
+    { kind: "quantize", inputs: [0], output: 1, post: thresholds({ base: 0, up: [3, 9] }) },
+    { kind: "dense", inputs: [1], output: 2, dtype: "ternary", weights: Int8Array.of(1, 0, -1, 1, -1, 1, 0, 0) },
   ],
 );
 const TENSORS = HEADER_BYTES + PART_BYTES;

@@ -11,27 +11,27 @@ const of = (...values: number[]) => Float64Array.from(values);
 /** 2x − 1, sign, a layer of two channels, batch norm, a 4-bit ReLU, a layer of one. */
 function graphOf(...more: Node[]): Graph {
   const nodes: Node[] = [
-    { op: "step", name: "twice", input: "x", output: "a", channels: 2, step: { kind: "mul", by: of(2) } },
-    { op: "step", name: "less", input: "a", output: "b", channels: 2, step: { kind: "sub", by: of(1) } },
+    { op: "step", name: "twice", inputs: ["x"], output: "a", channels: 2, step: { kind: "mul", by: of(2) } },
+    { op: "step", name: "less", inputs: ["a"], output: "b", channels: 2, step: { kind: "sub", by: of(1) } },
     {
       op: "quantize",
       name: "sign",
-      input: "b",
+      inputs: ["b"],
       output: "c",
       channels: 2,
       quantizer: { kind: "bipolar", scale: of(1) },
     },
-    { op: "dense", name: "first", input: "c", output: "d", channels: 2, weights: weights([1, -1, 0, 1], 2, 2, 0.5) },
+    { op: "dense", name: "first", inputs: ["c"], output: "d", channels: 2, weights: weights([1, -1, 0, 1], 2, 2, 0.5) },
     {
-      ...{ op: "step", name: "norm", input: "d", output: "e", channels: 2 },
+      ...{ op: "step", name: "norm", inputs: ["d"], output: "e", channels: 2 },
       step: { kind: "batchnorm", mean: of(1, 0), variance: of(4), epsilon: 0, gamma: of(3), beta: of(0.25, 1) },
     },
     {
-      ...{ op: "quantize", name: "relu", input: "e", output: "f", channels: 2 },
+      ...{ op: "quantize", name: "relu", inputs: ["e"], output: "f", channels: 2 },
       quantizer: { kind: "int", scale: of(0.1), zero: of(0), bits: 4, signed: false, narrow: false, rounding: "ROUND" },
     },
     ...more,
-    { op: "dense", name: "last", input: "f", output: "g", channels: 1, weights: weights([2, -3], 1, 2, 1) },
+    { op: "dense", name: "last", inputs: ["f"], output: "g", channels: 1, weights: weights([2, -3], 1, 2, 1) },
   ];
   return { name: "tiny", inputs: [{ name: "x", shape: [2] }], nodes, outputs: ["g"] };
 }
@@ -51,7 +51,7 @@ describe("floatTwin", () => {
   });
 
   it("refuses what it cannot fold", () => {
-    const softmax: Node = { op: "softmax", name: "s", input: "f", output: "f2", channels: 2 };
+    const softmax: Node = { op: "softmax", name: "s", inputs: ["f"], output: "f2", channels: 2 };
     expect(() => floatTwin(graphOf(softmax))).toThrow(
       'graph "tiny", softmax "s": found softmax, expected affine steps',
     );

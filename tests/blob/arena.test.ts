@@ -12,7 +12,7 @@ import { programOf, thresholds } from "../module/programs.ts";
 /** A copy of u8 codes below 5. */
 const copy = (input: number, output: number): QuantizeOp => ({
   kind: "quantize",
-  input,
+  inputs: [input],
   output,
   post: thresholds({ base: 0, up: [1, 2, 3, 4] }),
 });

@@ -26,7 +26,7 @@ it.each<[string, ActivationDtype, Thresholds | Requantize | Lookup, [number, num
       [post.kind === "lookup" ? "u8" : "i32", channels],
       [dtype, channels],
     ],
-    [{ kind: "quantize", input: 0, output: 1, post }],
+    [{ kind: "quantize", inputs: [0], output: 1, post }],
   );
   expect(codeRanges(program)(1)).toEqual(range);
 });
@@ -43,7 +43,7 @@ it("finds those of 65,535 tensors in one pass over the ops", () => {
   const post = thresholds({ base: 0, up: [1] });
   const program = programOf(
     Array.from({ length: 65_535 }, () => ["u8", 1]),
-    Array.from({ length: 65_534 }, (_, i) => ({ kind: "quantize", input: i, output: i + 1, post })),
+    Array.from({ length: 65_534 }, (_, i) => ({ kind: "quantize", inputs: [i], output: i + 1, post })),
   );
   const start = process.cpuUsage();
   const ranges = codeRanges(program);

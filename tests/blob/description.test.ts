@@ -15,11 +15,18 @@ const GRAPH: Graph = {
   name: "net",
   inputs: [{ name: "x", shape: [3] }],
   nodes: [
-    { op: "step", name: "half", input: "x", output: "h", channels: 3, step: { kind: "mul", by: Float64Array.of(0.5) } },
+    {
+      op: "step",
+      name: "half",
+      inputs: ["x"],
+      output: "h",
+      channels: 3,
+      step: { kind: "mul", by: Float64Array.of(0.5) },
+    },
     {
       op: "quantize",
       name: "quant",
-      input: "h",
+      inputs: ["h"],
       output: "q",
       channels: 3,
       quantizer: {
@@ -30,7 +37,7 @@ const GRAPH: Graph = {
     {
       op: "dense",
       name: "layer",
-      input: "q",
+      inputs: ["q"],
       output: "s",
       channels: 2,
       weights: {
@@ -38,9 +45,16 @@ const GRAPH: Graph = {
         ...{ scale: Float64Array.of(1), found: "latent" },
       },
     },
-    { op: "step", name: "plus", input: "s", output: "y", channels: 2, step: { kind: "add", by: Float64Array.of(1) } },
-    { op: "softmax", name: "soft", input: "y", output: "p", channels: 2 },
-    { op: "argmax", name: "arg", input: "s", output: "i", channels: 1 },
+    {
+      op: "step",
+      name: "plus",
+      inputs: ["s"],
+      output: "y",
+      channels: 2,
+      step: { kind: "add", by: Float64Array.of(1) },
+    },
+    { op: "softmax", name: "soft", inputs: ["y"], output: "p", channels: 2 },
+    { op: "argmax", name: "arg", inputs: ["s"], output: "i", channels: 1 },
   ],
   outputs: ["p", "i"],
 };
@@ -163,7 +177,7 @@ describe("codes of an input", () => {
   it.each([
     ["that two ops read", { ops: [quantize!, { ...quantize!, output: 3 }, ...rest] }],
     ["that is an output as well", { outputs: [0, 3] }],
-    ["that something else makes", { ops: [{ ...quantize!, input: 2 }, ...rest] }],
+    ["that something else makes", { ops: [{ ...quantize!, inputs: [2] }, ...rest] }],
   ])("are not written in place of an input %s", (_, change) => {
     const other = { ...program, ...change };
     const read = () => decodeDescription(bytes, 0, other);

@@ -123,7 +123,7 @@ const TINY = programOf(
   [
     {
       kind: "dense",
-      input: 0,
+      inputs: [0],
       output: 1,
       dtype: "ternary",
       weights: Int8Array.of(1, 0, -1, -1, 1, 1),

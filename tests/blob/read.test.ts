@@ -56,7 +56,7 @@ function ternary(packing: PackingName, inputs: number): Program {
       ["u8", inputs],
       ["i32", 18],
     ],
-    [{ kind: "dense", input: 0, output: 1, dtype: "ternary", packing, weights }],
+    [{ kind: "dense", inputs: [0], output: 1, dtype: "ternary", packing, weights }],
   );
 }
 const TRITS = ternary("trit5", 8);
@@ -66,7 +66,7 @@ const SIGNS = programOf(
     ["bit", 5],
     ["i32", 2],
   ],
-  [{ kind: "dense", input: 0, output: 1, dtype: "binary", packing: "sign128", weights: new Int8Array(10).fill(-1) }],
+  [{ kind: "dense", inputs: [0], output: 1, dtype: "binary", packing: "sign128", weights: new Int8Array(10).fill(-1) }],
 );
 const STORED = { "binary in sign128": SIGNS, "ternary in trit5": TRITS, "ternary in pair4": PAIR4 };
 
@@ -154,7 +154,7 @@ describe("a hostile blob", () => {
       ["u8", 4],
       ["u8", 4],
     ],
-    [{ kind: "quantize", input: 0, output: 1, post: thresholds({ base: 0, up: [3, 9] }) }],
+    [{ kind: "quantize", inputs: [0], output: 1, post: thresholds({ base: 0, up: [3, 9] }) }],
   );
 
   it.each<[string, (view: DataView, op: number) => void, string]>([
@@ -220,7 +220,7 @@ describe("a hostile blob", () => {
   it("with fixed-point codes from 1 to 0: a reason", () => {
     const post = requantize({ lo: 1, hi: 0, rounding: "floor" }, smallLine(1, 0, 0));
     expectRefused(
-      writeBlob({ ...program, ops: [{ kind: "quantize", input: 0, output: 1, post }] }),
+      writeBlob({ ...program, ops: [{ kind: "quantize", inputs: [0], output: 1, post }] }),
       "codes from 1 to 0",
     );
   });
@@ -257,9 +257,14 @@ describe("the head", () => {
   it("of a net of 30 layers takes at most 2.5 KB", () => {
     const sizes = Array.from({ length: 32 }, () => 4);
     const ops = sizes.slice(1).map((_, i): Op => {
-      const ends = { input: i, output: i + 1 };
+      const ends = { inputs: [i], output: i + 1 };
       if (i === 0) return { kind: "quantize", ...ends, post: thresholds({ base: 0, up: [1] }) };
-      const dense = { kind: "dense", ...ends, dtype: "ternary", weights: new Int8Array(16) } as const;
+      const dense = {
+        kind: "dense" as const,
+        ...ends,
+        dtype: "ternary" as const,
+        weights: new Int8Array(16),
+      } satisfies Op;
       return i === 30 ? dense : { ...dense, post: thresholds({ base: 0, up: [1] }) };
     });
     const program = programOf(

@@ -102,8 +102,8 @@ function dense(dtype: WeightDtype, input: ActivationDtype, most: number, channel
       ["i32", channels],
     ],
     [
-      { kind: "quantize", input: 0, output: 1, post: thresholds({ base, up }) },
-      { kind: "dense", input: 1, output: 2, dtype, weights: new Int8Array(4 * channels).fill(1) },
+      { kind: "quantize", inputs: [0], output: 1, post: thresholds({ base, up }) },
+      { kind: "dense", inputs: [1], output: 2, dtype, weights: new Int8Array(4 * channels).fill(1) },
     ],
   );
 }

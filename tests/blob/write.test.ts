@@ -9,7 +9,7 @@ const base = programOf(
     ["u8", 4],
     ["u8", 4],
   ],
-  [{ kind: "quantize", input: 0, output: 1, post: thresholds({ base: 0, up: [1] }) }],
+  [{ kind: "quantize", inputs: [0], output: 1, post: thresholds({ base: 0, up: [1] }) }],
 );
 
 /** The program with its only op changed. */
@@ -59,7 +59,7 @@ describe("a number that its field cannot hold is refused, not wrapped:", () => {
         ["u8", 2 ** 20],
         ["i32", 2 ** 12 + 1],
       ],
-      [{ kind: "dense", input: 0, output: 1, dtype: "int8", weights: new Int8Array(0) }],
+      [{ kind: "dense", inputs: [0], output: 1, dtype: "int8", weights: new Int8Array(0) }],
     );
     expect(() => writeBlob(wide)).toThrow(BlobError);
   });

@@ -363,7 +363,8 @@ describe("advice", () => {
 /** Second arguments of all refusals in the importer's sources; what is computed matches anything. */
 function refusals(): RegExp[] {
   const folder = join(import.meta.dirname, "../../host/checkpoint");
-  const source = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  const source = files.map((name) => readFileSync(join(folder, name), "utf8"));
   const found = [
     ...source
       .join("\n")

@@ -20,7 +20,8 @@ import {
 } from "../../host/checkpoint/onnx/proto.ts";
 import { checkGraph } from "../../host/graph/check.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
-import type { Graph, QuantizeNode } from "../../host/graph/graph.ts";
+import type { Graph } from "../../host/graph/graph.ts";
+import type { QuantizeNode } from "../../host/graph/ops/quantize.ts";
 import type { IntQuantizer } from "../../host/numbers/quantizer.ts";
 
 const QONNX = "qonnx.custom_op.general";
@@ -308,7 +309,7 @@ describe("the Shape … Reshape idiom folds", () => {
     const constants = [int64Tensor("first", [], [0]), int64Tensor("rest", [], [-1])];
     const { graph } = importOnnx(file({ nodes, constants, shape, opset: 11 }));
     expect(graph.inputs).toEqual([{ name: "x", shape: [1, 2, 2] }]);
-    expect(graph.nodes).toMatchObject([{ op: "quantize", input: "x", output: "q", channels: 4 }]);
+    expect(graph.nodes).toMatchObject([{ op: "quantize", inputs: ["x"], output: "q", channels: 4 }]);
   });
 
   it("an input without a batch axis is one row", () => {
@@ -596,7 +597,7 @@ describe("ends", () => {
     const imported = importOnnx(encodeModel(model(graph, { "": 13, [QONNX]: 1 }, { name: "tests", version: "1" })));
     expect(imported.graph.inputs.map(({ name }) => name)).toEqual(["a", "b"]);
     expect(imported.graph.outputs).toEqual(["ya", "ya", "yb", "renamed"]);
-    expect(imported.graph.nodes.map(({ input, output }) => `${input} ${output}`)).toEqual([
+    expect(imported.graph.nodes.map(({ inputs, output }) => `${inputs} ${output}`)).toEqual([
       "a qa",
       "b qb",
       "qa ya",
@@ -622,7 +623,7 @@ describe("inputQuantizer", () => {
     const bytes = file({ nodes: [node("Mul", ["x", "half"], "m"), node("MatMul", ["m", "w"], "y")], constants: [W] });
     expect(failure(() => importOnnx(bytes)).message).toContain("--input-quant scale=…,zero=…,bits=…,signed|unsigned");
     const { graph } = importOnnx(bytes, { inputQuantizer });
-    expect(graph.nodes.map(({ input, output }) => [input, output])).toEqual([
+    expect(graph.nodes.map(({ inputs, output }) => [...inputs, output])).toEqual([
       ["x", "x_quantized"],
       ["x_quantized", "m"],
       ["m", "y"],
@@ -671,7 +672,7 @@ describe("argmax", () => {
   const W2 = [quant("x", "q"), node("MatMul", ["q", "w"], "y")];
   const ends = (nodes: Draft<NodeProto>[]) => {
     const { graph } = importOnnx(file({ nodes, constants: [W] }), { argmax: true });
-    return [graph.nodes.slice(2).map(({ op, input, output }) => `${op} ${input} → ${output}`), graph.outputs];
+    return [graph.nodes.slice(2).map(({ op, inputs, output }) => `${op} ${inputs} → ${output}`), graph.outputs];
   };
 
   it.each<[string, Draft<NodeProto>[], string, string]>([

@@ -29,7 +29,7 @@ describe.each<[string, number, (seed: number) => Uint8Array]>([
       const truth = evaluateOnnx(bytes, x);
       const values = new Map<string, number[]>();
       for (const node of graph.nodes) {
-        const input = truth.get(node.input)?.data ?? values.get(node.input)!;
+        const input = truth.get(node.inputs[0]!)?.data ?? values.get(node.inputs[0]!)!;
         const output = evaluateNode(node, input);
         values.set(node.output, output);
         const expected = truth.get(node.output)?.data;

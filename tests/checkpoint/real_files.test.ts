@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
-import type { DenseNode, Graph } from "../../host/graph/graph.ts";
+import type { Graph } from "../../host/graph/graph.ts";
+import type { DenseNode } from "../../host/graph/ops/dense.ts";
 import { describeWith, TFC } from "../data.ts";
 
 /** "dense 64", "batchnorm 64", …: what each node does and its channels. */

@@ -92,7 +92,7 @@ function features(program: Program): string[] {
 }
 
 function featuresOf(op: Op): string[] {
-  if (op.kind === "argmax") return [op.scores ? "argmax of scores" : "argmax"];
+  if (op.kind === "argmax") return [op.post ? "argmax of scores" : "argmax"];
   const { kind, post } = op;
   const weights = kind === "dense" ? [`${op.dtype} weights`] : [];
   if (!post) return [...weights, kind];

@@ -69,9 +69,9 @@ function broad(): Program[] {
         ["i32", 5],
       ],
       [
-        { kind: "dense", input: 0, output: 1, dtype: "ternary", weights: weights("ternary", K * M, random), post },
-        { kind: "dense", input: 1, output: 2, dtype: "ternary", weights: weights("ternary", M * M, random), post },
-        { kind: "dense", input: 2, output: 3, dtype: "int3", weights: weights("int3", 5 * M, random) },
+        { kind: "dense", inputs: [0], output: 1, dtype: "ternary", weights: weights("ternary", K * M, random), post },
+        { kind: "dense", inputs: [1], output: 2, dtype: "ternary", weights: weights("ternary", M * M, random), post },
+        { kind: "dense", inputs: [2], output: 3, dtype: "int3", weights: weights("int3", 5 * M, random) },
       ],
     ),
   ];

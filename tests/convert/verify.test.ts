@@ -71,7 +71,7 @@ it.each([
   const changed = structuredClone(program);
   const op = changed.ops[index]!;
   if (op.kind !== "dense") throw new Error(op.kind);
-  const columns = program.tensors[op.input]!.channels;
+  const columns = program.tensors[op.inputs[0]!]!.channels;
   let located: object | undefined;
   for (let i = 5 * columns; !located; i++) {
     op.weights[i]! *= -1; // of channel 5; most of its weights change no code for these inputs

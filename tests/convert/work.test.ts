@@ -34,7 +34,7 @@ function slow(channels: number, count: number, ops: number, maxRows = 1): Progra
     maxRows,
     arena: { fixed: 0, perRow: 2 * bytes },
     tensors: Array.from({ length: ops + 1 }, (_, i) => tensor((i % 2) * bytes)),
-    ops: Array.from({ length: ops }, (_, i): Op => ({ kind: "quantize", input: i, output: i + 1, post })),
+    ops: Array.from({ length: ops }, (_, i): Op => ({ kind: "quantize", inputs: [i], output: i + 1, post })),
     inputs: [0],
     outputs: [ops],
   };

@@ -25,7 +25,13 @@ import { describeBoards } from "./boards.ts";
 function mixed(): Uint8Array {
   const random = new Random(11);
   const dense = (input: number, dtype: WeightDtype, from: number, to: number, post?: DenseOp["post"]): DenseOp => {
-    const op: DenseOp = { kind: "dense", input, output: input + 1, dtype, weights: weights(dtype, from * to, random) };
+    const op: DenseOp = {
+      kind: "dense",
+      inputs: [input],
+      output: input + 1,
+      dtype,
+      weights: weights(dtype, from * to, random),
+    };
     return post ? { ...op, post } : op;
   };
   const steps = (channels: number, count: number) => {
@@ -54,14 +60,14 @@ function mixed(): Uint8Array {
       ["i32", 1],
     ],
     [
-      { kind: "quantize", input: 0, output: 1, post: lookup("u8", random) },
+      { kind: "quantize", inputs: [0], output: 1, post: lookup("u8", random) },
       dense(1, "int4", 150, 60, steps(60, 7)),
       dense(2, "int8", 60, 72, scaled(72)),
       dense(3, "int3", 72, 40, scaled(40)),
       dense(4, "ternary", 40, 96, steps(96, 1)),
       dense(5, "binary", 96, 50, steps(50, 15)),
       dense(6, "binary", 50, 11),
-      { kind: "argmax", input: 7, output: 8 },
+      { kind: "argmax", inputs: [7], output: 8 },
     ],
     { maxRows: 1 },
   );

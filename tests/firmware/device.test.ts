@@ -40,7 +40,7 @@ function binaryBlob(input: "bit" | "u8"): Uint8Array {
   const codes = lookup("u8", random);
   const post = input === "u8" ? codes : { ...codes, table: codes.table.map((code) => (code & 1 ? 1 : -1)) };
   const dense = (input: number, from: number, to: number, post: Thresholds): DenseOp => ({
-    ...{ kind: "dense", input, output: input + 1, dtype: "binary", tileChannels: 4, post },
+    ...{ kind: "dense", inputs: [input], output: input + 1, dtype: "binary", tileChannels: 4, post },
     weights: weights("binary", from * to, random),
   });
   const step = input === "u8" ? { base: 0, up: [-900, 0, 900] } : { base: -1, up: [0] };
@@ -52,7 +52,7 @@ function binaryBlob(input: "bit" | "u8"): Uint8Array {
       [input, 5],
     ],
     [
-      { kind: "quantize", input: 0, output: 1, post },
+      { kind: "quantize", inputs: [0], output: 1, post },
       dense(1, 70, 9, thresholds(step)),
       dense(2, 9, 5, thresholds(step)),
     ],

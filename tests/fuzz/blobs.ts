@@ -73,9 +73,9 @@ export async function blobTarget(): Promise<Target> {
 /** Products of dense ops and comparisons of thresholds for six rows. */
 function workOf({ ops, tensors }: Program): number {
   return ops.reduce((sum, op) => {
-    const [inputs, outputs] = [tensors[op.input]!.channels, tensors[op.output]!.channels];
+    const [inputs, outputs] = [tensors[op.inputs[0]!]!.channels, tensors[op.output]!.channels];
     const each = op.kind === "dense" ? inputs : 1;
-    const steps = op.kind !== "argmax" && op.post?.kind === "thresholds" ? op.post.count : 1;
+    const steps = op.post?.kind === "thresholds" ? op.post.count : 1;
     return sum + 6 * Math.max(inputs, outputs * (each + steps));
   }, 0);
 }
@@ -301,13 +301,11 @@ function editNumbers(op: Op, random: Random): void {
   const some = <T>(list: { length: number; [i: number]: T }, value: () => T) => {
     for (let i = 0; i < list.length; i++) if (random.chance(0.3)) list[i] = value();
   };
-  if (op.kind === "argmax") {
-    if (!op.scores) return;
-    some(op.scores.multiplier, i32);
-    some(op.scores.offset, i64);
-    return;
-  }
   switch (op.post?.kind) {
+    case "scores":
+      some(op.post.multiplier, i32);
+      some(op.post.offset, i64);
+      break;
     case "thresholds":
       some(op.post.base, () => random.int(-32768, 32767));
       if (random.chance(0.5)) some(op.post.steps, i32);

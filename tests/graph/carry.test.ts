@@ -24,10 +24,10 @@ const WEIGHTS = [1, -1, 0, 3, 2, -7];
 
 /** x[3] → quantizer → steps → dense[2]; `v0` … are the values of the steps, `y` that of the layer. */
 function network(quantizer: Quantizer, steps: readonly Step[]): Graph {
-  const nodes: Node[] = [{ op: "quantize", name: "q", input: "x", output: "codes", channels: CHANNELS, quantizer }];
+  const nodes: Node[] = [{ op: "quantize", name: "q", inputs: ["x"], output: "codes", channels: CHANNELS, quantizer }];
   steps.forEach((step, i) => {
     const input = i === 0 ? "codes" : `v${i - 1}`;
-    nodes.push({ op: "step", name: `s${i}`, input, output: `v${i}`, channels: CHANNELS, step });
+    nodes.push({ op: "step", name: `s${i}`, inputs: [input], output: `v${i}`, channels: CHANNELS, step });
   });
   nodes.push(layer("y", nodes.at(-1)!.output));
   return { name: "affine", inputs: [{ name: "x", shape: [CHANNELS] }], nodes, outputs: ["y"] };
@@ -36,7 +36,7 @@ function network(quantizer: Quantizer, steps: readonly Step[]): Graph {
 function layer(output: string, input: string): Node {
   const codes = Int32Array.from(WEIGHTS);
   const weights = { name: "w", outputs: 2, inputs: CHANNELS, codes, scale: by(0.25, 3), found: "latent" as const };
-  return { op: "dense", name: `layer ${output}`, input, output, channels: 2, weights };
+  return { op: "dense", name: `layer ${output}`, inputs: [input], output, channels: 2, weights };
 }
 
 /** The network by plain loops over real numbers. */

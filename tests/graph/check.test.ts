@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { GraphError, UnsupportedError } from "../../host/base/errors.ts";
 import { checkGraph } from "../../host/graph/check.ts";
-import type { DenseNode, Graph, QuantizeNode, StepNode } from "../../host/graph/graph.ts";
+import type { Graph } from "../../host/graph/graph.ts";
+import type { DenseNode } from "../../host/graph/ops/dense.ts";
+import type { QuantizeNode } from "../../host/graph/ops/quantize.ts";
+import type { StepNode } from "../../host/graph/ops/step.ts";
 import type { IntQuantizer } from "../../host/numbers/quantizer.ts";
 import { randomGraph } from "./random.ts";
 
@@ -26,11 +29,11 @@ function parts(): Parts {
     narrow: false,
     rounding: "ROUND",
   };
-  const quantize: QuantizeNode = { op: "quantize", name: "q", input: "x", output: "codes", channels: 2, quantizer };
+  const quantize: QuantizeNode = { op: "quantize", name: "q", inputs: ["x"], output: "codes", channels: 2, quantizer };
   const dense: DenseNode = {
     op: "dense",
     name: "d",
-    input: "codes",
+    inputs: ["codes"],
     output: "sums",
     channels: 3,
     weights: { name: "w", outputs: 3, inputs: 2, codes: new Int32Array(6), scale: by(1), found: "bare" },
@@ -38,7 +41,7 @@ function parts(): Parts {
   const step: StepNode = {
     op: "step",
     name: "s",
-    input: "sums",
+    inputs: ["sums"],
     output: "y",
     channels: 3,
     step: { kind: "add", by: by(1, 2, 3) },
@@ -46,7 +49,7 @@ function parts(): Parts {
   const graph: Graph = {
     name: "g",
     inputs: [{ name: "x", shape: [1, 2] }],
-    nodes: [quantize, dense, step, { op: "softmax", name: "m", input: "y", output: "p", channels: 3 }],
+    nodes: [quantize, dense, step, { op: "softmax", name: "m", inputs: ["y"], output: "p", channels: 3 }],
     outputs: ["p"],
   };
   return { graph, quantize, quantizer, dense, step };
@@ -71,7 +74,7 @@ describe("checkGraph", () => {
     ["wrong channels", (p) => (p.step.channels = 2), /step "s": 2 channels, expected 3/],
     [
       "a softmax inside",
-      (p) => p.graph.nodes.push({ ...p.step, input: "p", output: "z" }),
+      (p) => p.graph.nodes.push({ ...p.step, inputs: ["p"], output: "z" }),
       /softmax and argmax only serve outputs/,
     ],
     [
@@ -100,7 +103,7 @@ describe("checkGraph", () => {
   it.each<[string, (p: Parts) => void, RegExp]>([
     [
       "no quantizer behind the input",
-      (p) => (p.dense.input = "x"),
+      (p) => (p.dense.inputs = ["x"]),
       /no quantizer between the network.s input and this layer.*--input-quant/,
     ],
     ["a scale per channel", (p) => (p.quantizer.scale = by(1, 2)), /has one scale per feature/],

@@ -22,7 +22,7 @@ function chain(
 ): Graph {
   let channels = 2;
   const nodes = parts.map((part, i): Node => {
-    const base = { name: `n${i}`, input: i === 0 ? "x" : `v${i - 1}`, output: `v${i}` };
+    const base = { name: `n${i}`, inputs: [i === 0 ? "x" : `v${i - 1}`], output: `v${i}` };
     if (part === "argmax") return { ...base, op: part, channels: 1 };
     if (part === "softmax") return { ...base, op: part, channels };
     if ("weights" in part) {

@@ -1,4 +1,5 @@
-import type { Graph, Node, Weights } from "../../host/graph/graph.ts";
+import type { Graph, Node } from "../../host/graph/graph.ts";
+import type { Weights } from "../../host/graph/ops/dense.ts";
 import type { IntQuantizer, Quantizer } from "../../host/numbers/quantizer.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import type { Rounding } from "../../host/numbers/round.ts";
@@ -49,7 +50,7 @@ export function randomGraph(seed: number): Graph {
     Float64Array.from({ length: random.chance(0.5) ? 1 : channels }, value);
   const add = (node: { op: Node["op"] } & Partial<Node>, input: string, channels: number): string => {
     const output = `${node.op}${nodes.length}`;
-    nodes.push({ name: `node ${nodes.length}`, input, output, channels, ...node } as Node);
+    nodes.push({ name: `node ${nodes.length}`, inputs: [input], output, channels, ...node } as Node);
     return output;
   };
 

@@ -6,7 +6,7 @@ import type { ActivationDtype, Op } from "../../host/program.ts";
 import { rowStride, type Shape } from "../../host/shape.ts";
 
 /** Ops matter to the plan only by what they read and write. */
-const op = (input: number, output: number): Op => ({ kind: "argmax", input, output });
+const op = (input: number, output: number): Op => ({ kind: "argmax", inputs: [input], output });
 
 /** A row of one position. */
 const vector = (dtype: ActivationDtype, channels: number): Shape => ({ dtype, height: 1, width: 1, channels });

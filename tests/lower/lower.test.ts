@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../../host/base/errors.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
-import type { Graph, Node, Weights } from "../../host/graph/graph.ts";
+import type { Graph, Node } from "../../host/graph/graph.ts";
+import type { Weights } from "../../host/graph/ops/dense.ts";
 import { type LowerOptions, lower } from "../../host/lower/lower.ts";
 import type { Quantizer } from "../../host/numbers/quantizer.ts";
 import type { Step } from "../../host/numbers/step.ts";
@@ -29,7 +30,7 @@ class Builder {
 
   private add(node: Record<string, unknown>, input: string, channels: number): string {
     const output = `v${this.nodes.length}`;
-    this.nodes.push({ name: `n${this.nodes.length}`, input, output, channels, ...node } as unknown as Node);
+    this.nodes.push({ name: `n${this.nodes.length}`, inputs: [input], output, channels, ...node } as unknown as Node);
     return output;
   }
 
@@ -65,9 +66,9 @@ class Builder {
 /** Ops as text: "dense ternary u8 → i32". */
 const listing = ({ ops, tensors }: Program) =>
   ops.map((op: Op) => {
-    const post = "post" in op && op.post ? ` ${op.post.kind}` : "";
+    const post = op.post ? ` ${op.post.kind}` : "";
     const weights = op.kind === "dense" ? ` ${op.dtype}` : "";
-    return `${op.kind}${weights}${post} ${tensors[op.input]!.dtype} → ${tensors[op.output]!.dtype}`;
+    return `${op.kind}${weights}${post} ${tensors[op.inputs[0]!]!.dtype} → ${tensors[op.output]!.dtype}`;
   });
 
 const every = Uint8Array.from({ length: 256 }, (_, i) => i);
@@ -161,8 +162,8 @@ describe("codes", () => {
     const graph = b.graph([2], b.dense(codes(b), weights));
     const { program } = expectAgreement(graph, x2, U8);
     const dense = program.ops.at(-1)!;
-    expect(program.tensors[dense.input]!.dtype).toBe(dtype);
-    expect(program.description.tensors[dense.input]!.offset).toEqual(offset);
+    expect(program.tensors[dense.inputs[0]!]!.dtype).toBe(dtype);
+    expect(program.description.tensors[dense.inputs[0]!]!.offset).toEqual(offset);
   });
 
   it("signs are bytes for other weights, and as an output", () => {
@@ -249,7 +250,7 @@ describe("argmax", () => {
 
   it("compares accumulators where all channels have one slope and offset", () => {
     const { program, notes } = expectAgreement(build([0.25], { kind: "add", by: by(0.5) }), pairs, options);
-    expect(program.ops.at(-1)).toEqual({ kind: "argmax", input: 2, output: 3 });
+    expect(program.ops.at(-1)).toEqual({ kind: "argmax", inputs: [2], output: 3 });
     expect(program.description.tensors[2]).toEqual({ value: "v1", offset: [0] });
     expect(notes).toEqual([]);
   });
@@ -267,7 +268,7 @@ describe("argmax", () => {
     const { program, notes } = expectAgreement(build(scale, ...steps), pairs, options);
     const op = program.ops.at(-1)!;
     if (op.kind !== "argmax") expect.fail();
-    const greatest = Math.max(...op.scores!.multiplier.map(Math.abs));
+    const greatest = Math.max(...op.post!.multiplier.map(Math.abs));
     expect(greatest).toBeGreaterThanOrEqual(2 ** 30); // as fine as 32 bits allow
     expect(notes).toHaveLength(1);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../../host/base/errors.ts";
-import { formOf } from "../../host/graph/form.ts";
+import { formOf } from "../../host/graph/element.ts";
 import { type Chain, chainRuns, type Link, storedCode } from "../../host/lower/chain.ts";
 import { line, makePost, thresholds } from "../../host/lower/post.ts";
 import type { Quantizer } from "../../host/numbers/quantizer.ts";
@@ -25,11 +25,11 @@ const int = (bits: number, signed: boolean, rounding: Rounding = "ROUND", scale 
 /** Accumulators −reach … reach of scale 1, through steps and a quantizer. */
 function chain(reach: number, channels: number, steps: Step[], quantizer: Quantizer): Chain {
   const links: Link[] = steps.map((step, i) => ({
-    node: { op: "step", step, name: `step ${i}`, input: "", output: "", channels },
+    node: { op: "step", step, name: `step ${i}`, inputs: [""], output: "", channels },
     from: { kind: "real" },
     to: { kind: "real" },
   }));
-  const node: Link["node"] = { op: "quantize", quantizer, name: "quantizer", input: "", output: "", channels };
+  const node: Link["node"] = { op: "quantize", quantizer, name: "quantizer", inputs: [""], output: "", channels };
   links.push({ node, from: { kind: "real" }, to: formOf(node, { kind: "real" }) });
   const source = { min: by(-reach), max: by(reach), start: (x: number) => x, uniform: true };
   return { channels, source, links, offset: [0] };

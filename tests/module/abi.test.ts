@@ -349,7 +349,7 @@ describeModules("the ABI", (engine, module) => {
           ["i8", channels],
           ["bit", channels],
         ],
-        [{ kind: "quantize", input: 0, output: 1, post: thresholds({ base: -1 }) }], // all −1: bits of 1
+        [{ kind: "quantize", inputs: [0], output: 1, post: thresholds({ base: -1 }) }], // all −1: bits of 1
       );
       expect(open(at, writeBlob(program), { rows: 2 })).toBe("Ok");
       const arena = 16 + align16(writeBlob(program).length);
@@ -368,13 +368,13 @@ describe("build/ternary_mlp.wasm", () => {
   const random = new Random(1);
   const dense = (input: number, from: number, to: number) => ({
     kind: "dense" as const,
-    input,
+    inputs: [input],
     output: input + 1,
     dtype: "ternary" as const,
     weights: weights("ternary", from * to, random),
   });
   const steps = { base: 0, up: [-9, 0, 9] };
-  const quantize = { kind: "quantize" as const, input: 0, output: 1, post: lookup("u8", random) };
+  const quantize = { kind: "quantize" as const, inputs: [0], output: 1, post: lookup("u8", random) };
   const mlp = programOf(
     [
       ["u8", 50],
@@ -435,7 +435,7 @@ describe("build/ternary_mlp.wasm", () => {
           ["u8", 4],
           ["i32", 2],
         ],
-        [{ kind: "dense", input: 0, output: 1, dtype: "binary", weights: new Int8Array(8).fill(1) }],
+        [{ kind: "dense", inputs: [0], output: 1, dtype: "binary", weights: new Int8Array(8).fill(1) }],
       ),
     ],
     [
@@ -445,7 +445,7 @@ describe("build/ternary_mlp.wasm", () => {
           ["u8", 4],
           ["i32", 2],
         ],
-        [{ kind: "dense", input: 0, output: 1, dtype: "int8", weights: new Int8Array(8) }],
+        [{ kind: "dense", inputs: [0], output: 1, dtype: "int8", weights: new Int8Array(8) }],
       ),
     ],
     [
@@ -465,7 +465,7 @@ describe("build/ternary_mlp.wasm", () => {
           ["i32", 4],
           ["i32", 1],
         ],
-        [{ kind: "argmax", input: 0, output: 1 }],
+        [{ kind: "argmax", inputs: [0], output: 1 }],
       ),
     ],
   ])("refuses %s", async (_, program) => {

@@ -97,9 +97,9 @@ function attack(
     /** Runs an op; if the reader has taken the blob, the reference must make the same of what the op found in the arena. */
     function step(op: number): Status {
       if (!program) return STATUS[at.invoke(op, op + 1, rows)]!;
-      const { input, output } = program.ops[op]!;
+      const { inputs, output } = program.ops[op]!;
       const tensors = program.tensors.map(({ channels }) => new Int32Array(rows * channels));
-      tensors[input]!.set(elementsAt(memory, work, program.tensors[input]!, rows));
+      for (const input of inputs) tensors[input]!.set(elementsAt(memory, work, program.tensors[input]!, rows));
       invoke(program, tensors, rows, op, op + 1);
       const run = STATUS[at.invoke(op, op + 1, rows)]!;
       expectSame(elementsAt(memory, work, program.tensors[output]!, rows), tensors[output]!, `op ${op}`);

@@ -33,7 +33,7 @@ function pairsOf(module: Uint8Array) {
 /** Dense ops without post: random weights for each number of output channels, then all weights at either end, and at both in turn. */
 function denseOps(dtype: WeightDtype, packing: PackingName, inputs: number, random: Random): Op[] {
   const dense = (codes: Int8Array, output: number): Op => {
-    return { kind: "dense", input: 0, output, dtype, packing, weights: codes };
+    return { kind: "dense", inputs: [0], output, dtype, packing, weights: codes };
   };
   const ends = weights(dtype, 4 * inputs, random, (min, max, i) => {
     const row = Math.floor(i / inputs);
@@ -103,7 +103,7 @@ describeModules("kernels", (engine, module) => {
         const random = new Random(inputs);
         const dense: Op = {
           kind: "dense",
-          input: 0,
+          inputs: [0],
           output: 1,
           dtype,
           packing,
@@ -143,7 +143,7 @@ describeModules("kernels", (engine, module) => {
     if (packing && !packingsOf(module).includes(packing)) return;
     const { name, groupChannels } = packingOf({ dtype, ...(packing && { packing }) });
     const weights = new Int8Array(groupChannels * inputs).fill(weight);
-    const dense: Op = { kind: "dense", input: 0, output: 1, dtype, packing: name, weights };
+    const dense: Op = { kind: "dense", inputs: [0], output: 1, dtype, packing: name, weights };
     const program = programOf(
       [
         [input, inputs],
@@ -165,7 +165,7 @@ describeModules("kernels", (engine, module) => {
       const follow = (up: number, down: number) => Int8Array.from({ length: inputs }, (_, k) => (k % 2 ? up : down));
       const dense: Op = {
         kind: "dense",
-        input: 0,
+        inputs: [0],
         output: 1,
         dtype,
         packing,
@@ -194,7 +194,7 @@ describeModules("kernels", (engine, module) => {
       if (tileChannels < outputs && tileChannels % packingOf({ dtype, packing }).groupChannels) continue;
       const dense: Op = {
         kind: "dense",
-        input: 0,
+        inputs: [0],
         output: 1,
         dtype,
         packing,
@@ -224,7 +224,7 @@ describeModules("kernels", (engine, module) => {
         const channels = 3;
         const dense: Op = {
           kind: "dense",
-          input: 0,
+          inputs: [0],
           output: 1,
           dtype,
           packing,

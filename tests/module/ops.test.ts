@@ -67,7 +67,7 @@ async function instructions(
       [input, inputs],
       ["i32", outputs],
     ],
-    [{ kind: "dense", input: 0, output: 1, dtype, weights: codes, tileChannels: outputs }], // one tile: no ops between tiles
+    [{ kind: "dense", inputs: [0], output: 1, dtype, weights: codes, tileChannels: outputs }], // one tile: no ops between tiles
     { maxRows: 1 },
   );
   const module = moduleNamed(target ?? "scalar");

@@ -42,7 +42,7 @@ const INTEGERS = [
 
 const post = (post: QuantizeOp["post"], tileChannels = 7): Op => ({
   kind: "quantize",
-  input: 0,
+  inputs: [0],
   output: 1,
   post,
   tileChannels,
@@ -201,7 +201,7 @@ describeModules("posts", (engine, module) => {
       const tensors = program.tensors.map(({ dtype, channels }): [ActivationDtype, number] => [dtype, channels]);
       const dense: Op = {
         kind: "dense",
-        input: 1,
+        inputs: [1],
         output: 2,
         dtype: "binary",
         weights: weights("binary", channels * 2, random),
@@ -229,7 +229,7 @@ describeModules("posts", (engine, module) => {
     for (const each of posts) {
       const dense: Op = {
         kind: "dense",
-        input: 0,
+        inputs: [0],
         output: 1,
         dtype: "ternary",
         weights: weights("ternary", inputs * outputs, random),
@@ -251,7 +251,7 @@ describeModules("posts", (engine, module) => {
 });
 
 describeModules("argmax", (engine, module) => {
-  const argmax: Op = { kind: "argmax", input: 0, output: 1 };
+  const argmax: Op = { kind: "argmax", inputs: [0], output: 1 };
   it.each([
     ["one channel", [5]],
     ["one channel, the least", [INT32_MIN]],
@@ -279,14 +279,18 @@ describeModules("argmax", (engine, module) => {
     ["at and past the ends of 64 bits", [INT32_MAX, INT32_MIN, 1, -1, 0, 3], extreme],
   ])("of scores: %s", async (_, multiplier, offset) => {
     const channels = multiplier.length;
-    const scores = { multiplier: Int32Array.from(multiplier), offset: BigInt64Array.from(offset) };
+    const post = {
+      kind: "scores" as const,
+      multiplier: Int32Array.from(multiplier),
+      offset: BigInt64Array.from(offset),
+    };
     for (const tileChannels of [1, 2, channels]) {
       const program = programOf(
         [
           ["i32", channels],
           ["i32", 1],
         ],
-        [{ ...argmax, scores, tileChannels }],
+        [{ ...argmax, post, tileChannels }],
         { maxRows: INTEGERS.length },
       );
       const acc = INTEGERS.flatMap((x, i) =>

@@ -144,14 +144,14 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
   const tensors: [ActivationDtype, number][] = [[random.pick(["u8", "i8", "i16", "f32", "i32"]), random.int(1, 40)]];
   const ops: Op[] = [];
   const add = (op: Op, dtype: ActivationDtype, channels: number) => {
-    if (random.chance(0.3) && !(op.kind === "argmax" && !op.scores)) {
+    if (random.chance(0.3) && !(op.kind === "argmax" && !op.post)) {
       const group = op.kind === "dense" ? packingOf(op).groupChannels : 1;
       op.tileChannels = group * random.int(1, 20);
     }
     ops.push(op);
     tensors.push([dtype, channels]);
   };
-  const ends = () => ({ input: tensors.length - 1, output: tensors.length });
+  const ends = () => ({ inputs: [tensors.length - 1], output: tensors.length });
   const post = (channels: number, dtype: ActivationDtype, spread: number, fixedPoint = true) => {
     const records = random.chance(0.5) ? 1 : channels;
     return random.chance(0.5) || !fixedPoint
@@ -186,7 +186,8 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
   if (random.chance(0.5)) {
     const argmax: ArgmaxOp = { kind: "argmax", ...ends() };
     if (random.chance(0.5)) {
-      argmax.scores = {
+      argmax.post = {
+        kind: "scores",
         multiplier: Int32Array.from({ length: channels }, () => random.int(INT32_MIN, INT32_MAX)),
         offset: BigInt64Array.from({ length: channels }, () => BigInt(random.int(-(2 ** 50), 2 ** 50))),
       };
@@ -223,25 +224,25 @@ export const SMALL: Record<string, Program> = {
     [
       {
         kind: "quantize",
-        input: 0,
+        inputs: [0],
         output: 1,
         post: { kind: "lookup", table: Int16Array.from({ length: 256 }, (_, byte) => byte >> 6) },
       },
       {
         kind: "dense",
-        input: 1,
+        inputs: [1],
         output: 2,
         dtype: "ternary",
         weights: Int8Array.of(1, 0, -1, 1, 0, -1, -1, 1, 1, 0, 0, 1, 1, 1, -1),
         post: thresholds({ base: 0, up: [-1, 2, 3] }, { base: 3, down: [0, 1] }, { base: 1, up: [4], down: [1] }),
         tileChannels: 2,
       },
-      { kind: "dense", input: 2, output: 3, dtype: "int8", weights: Int8Array.of(-128, 127, 3, 9, -77, 5, 1, 2, 4) },
+      { kind: "dense", inputs: [2], output: 3, dtype: "int8", weights: Int8Array.of(-128, 127, 3, 9, -77, 5, 1, 2, 4) },
       {
         kind: "argmax",
-        input: 3,
+        inputs: [3],
         output: 4,
-        scores: { multiplier: Int32Array.of(3, -2, 5), offset: BigInt64Array.of(0n, -9n, 2n ** 40n) },
+        post: { kind: "scores", multiplier: Int32Array.of(3, -2, 5), offset: BigInt64Array.of(0n, -9n, 2n ** 40n) },
         tileChannels: 2,
       },
     ],
@@ -255,10 +256,10 @@ export const SMALL: Record<string, Program> = {
       ["i32", 1],
     ],
     [
-      { kind: "quantize", input: 0, output: 1, post: thresholds({ base: -1, up: [0] }) },
+      { kind: "quantize", inputs: [0], output: 1, post: thresholds({ base: -1, up: [0] }) },
       {
         kind: "dense",
-        input: 1,
+        inputs: [1],
         output: 2,
         dtype: "binary",
         weights: Int8Array.from({ length: 27 }, (_, i) => ((i * 7) % 5 > 2 ? -1 : 1)),
@@ -266,12 +267,12 @@ export const SMALL: Record<string, Program> = {
       },
       {
         kind: "dense",
-        input: 2,
+        inputs: [2],
         output: 3,
         dtype: "binary",
         weights: Int8Array.from({ length: 18 }, (_, i) => ((i * 5) % 7 > 3 ? -1 : 1)),
       },
-      { kind: "argmax", input: 3, output: 4 },
+      { kind: "argmax", inputs: [3], output: 4 },
     ],
   ),
   "i16 → requantize → int3 → int4 → int2 → quantize of i32": programOf(
@@ -286,13 +287,13 @@ export const SMALL: Record<string, Program> = {
     [
       {
         kind: "quantize",
-        input: 0,
+        inputs: [0],
         output: 1,
         post: requantize({ lo: -100, hi: 100, rounding: "half-even" }, smallLine(-3, 17, 9)),
       },
       {
         kind: "dense",
-        input: 1,
+        inputs: [1],
         output: 2,
         dtype: "int3",
         weights: Int8Array.from({ length: 44 }, (_, i) => ((i * 5) % 8) - 4),
@@ -304,14 +305,14 @@ export const SMALL: Record<string, Program> = {
       },
       {
         kind: "dense",
-        input: 2,
+        inputs: [2],
         output: 3,
         dtype: "int4",
         weights: Int8Array.from({ length: 12 }, (_, i) => ((i * 11) % 16) - 8),
         post: thresholds({ base: 0, up: [-50, 0, 50] }),
       },
-      { kind: "dense", input: 3, output: 4, dtype: "int2", weights: Int8Array.of(-2, 1, 0, 1, -1, -2) },
-      { kind: "quantize", input: 4, output: 5, post: thresholds({ base: -1, up: [0] }, { base: 1, down: [-1, 3] }) },
+      { kind: "dense", inputs: [3], output: 4, dtype: "int2", weights: Int8Array.of(-2, 1, 0, 1, -1, -2) },
+      { kind: "quantize", inputs: [4], output: 5, post: thresholds({ base: -1, up: [0] }, { base: 1, down: [-1, 3] }) },
     ],
   ),
   "i8 → lookup → binary × i8": programOf(
@@ -323,11 +324,11 @@ export const SMALL: Record<string, Program> = {
     [
       {
         kind: "quantize",
-        input: 0,
+        inputs: [0],
         output: 1,
         post: { kind: "lookup", table: Int16Array.from({ length: 256 }, (_, byte) => 127 - byte) },
       },
-      { kind: "dense", input: 1, output: 2, dtype: "binary", weights: Int8Array.of(1, -1, -1, -1) },
+      { kind: "dense", inputs: [1], output: 2, dtype: "binary", weights: Int8Array.of(1, -1, -1, -1) },
     ],
   ),
 };
@@ -344,7 +345,7 @@ export const PACKED: Record<string, Program> = {
     [
       {
         kind: "dense",
-        input: 0,
+        inputs: [0],
         output: 1,
         dtype: "ternary",
         packing: "pair4",
@@ -354,7 +355,7 @@ export const PACKED: Record<string, Program> = {
       },
       {
         kind: "dense",
-        input: 1,
+        inputs: [1],
         output: 2,
         dtype: "int3",
         packing: "field4",
@@ -363,7 +364,7 @@ export const PACKED: Record<string, Program> = {
       },
       {
         kind: "dense",
-        input: 2,
+        inputs: [2],
         output: 3,
         dtype: "binary",
         packing: "sign128",
@@ -385,8 +386,8 @@ function ternary(packing: PackingName): Program {
       ["i32", 3],
     ],
     [
-      { ...dense, input: 0, output: 1, weights: hidden, post: thresholds({ base: 0, up: [-90, 3, 80] }) },
-      { ...dense, input: 1, output: 2, weights: last },
+      { ...dense, inputs: [0], output: 1, weights: hidden, post: thresholds({ base: 0, up: [-90, 3, 80] }) },
+      { ...dense, inputs: [1], output: 2, weights: last },
     ],
   );
 }

@@ -21,10 +21,10 @@ function mlp(random: Random, [inputs, hidden, outputs]: number[], steps: number)
       ["i32", outputs!],
     ],
     [
-      { kind: "quantize", input: 0, output: 1, post: lookup("u8", random) },
+      { kind: "quantize", inputs: [0], output: 1, post: lookup("u8", random) },
       {
         kind: "dense",
-        input: 1,
+        inputs: [1],
         output: 2,
         dtype: "ternary",
         packing: "trit4",
@@ -33,7 +33,7 @@ function mlp(random: Random, [inputs, hidden, outputs]: number[], steps: number)
       },
       {
         kind: "dense",
-        input: 2,
+        inputs: [2],
         output: 3,
         dtype: "ternary",
         packing: "trit4",

@@ -17,9 +17,9 @@ const program: Program = {
     { dtype: "i32", height: 1, width: 1, channels: 1, fixed: 0, perRow: 48 },
   ],
   ops: [
-    { kind: "quantize", input: 0, output: 1, post: { ...sign, steps: Int32Array.of(0) } },
-    { kind: "dense", input: 1, output: 2, dtype: "binary", weights: Int8Array.of(1, 1, -1, 1, -1, -1) },
-    { kind: "argmax", input: 2, output: 3 },
+    { kind: "quantize", inputs: [0], output: 1, post: { ...sign, steps: Int32Array.of(0) } },
+    { kind: "dense", inputs: [1], output: 2, dtype: "binary", weights: Int8Array.of(1, 1, -1, 1, -1, -1) },
+    { kind: "argmax", inputs: [2], output: 3 },
   ],
   inputs: [0],
   outputs: [3],
@@ -54,7 +54,12 @@ it.each([
       { dtype, height: 1, width: 1, channels: 1, fixed: 0, perRow: 16 },
     ],
     ops: [
-      { kind: "quantize", input: 0, output: 1, post: { ...sign, base: Int16Array.of(code), steps: Int32Array.of(9) } },
+      {
+        kind: "quantize",
+        inputs: [0],
+        output: 1,
+        post: { ...sign, base: Int16Array.of(code), steps: Int32Array.of(9) },
+      },
     ],
     outputs: [1],
   };

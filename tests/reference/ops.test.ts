@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fromOrderKey, orderKey } from "../../host/numbers/order.ts";
 import { type Line, requantize, requantizeOf } from "../../host/numbers/requantize.ts";
-import type { Requantize, Thresholds } from "../../host/program.ts";
+import type { DenseOp, Requantize, Scores, Thresholds } from "../../host/program.ts";
 import { argmax } from "../../host/reference/argmax.ts";
 import { dense } from "../../host/reference/dense.ts";
 import { lookup } from "../../host/reference/lookup.ts";
@@ -145,37 +145,46 @@ describe("requantize", () => {
 });
 
 describe("dense", () => {
+  const denseOf = (weights: Int8Array): DenseOp => ({ kind: "dense", inputs: [0], output: 1, dtype: "int8", weights });
+
   it("sums products", () => {
     const acc = new Int32Array(2);
-    dense(Int8Array.of(1, -1, 0, 127, -128, 3), Int32Array.of(255, 7, -128), acc);
+    dense(denseOf(Int8Array.of(1, -1, 0, 127, -128, 3)), [Int32Array.of(255, 7, -128)], acc);
     expect([...acc]).toEqual([248, 255 * 127 - 7 * 128 - 3 * 128]);
   });
 
   it("wraps to 32 bits", () => {
     const K = 66_052; // 66,052 · 255 · −128 lies just below −2^31
     const acc = new Int32Array(1);
-    dense(new Int8Array(K).fill(-128), new Int32Array(K).fill(255), acc);
+    dense(denseOf(new Int8Array(K).fill(-128)), [new Int32Array(K).fill(255)], acc);
     expect(acc[0]).toBe(((K * 255 * -128) % 2 ** 32) + 2 ** 32);
   });
 });
 
 describe("argmax", () => {
+  function indexOf(acc: number[], post?: Scores): number {
+    const output = new Int32Array(1);
+    argmax({ kind: "argmax", inputs: [0], output: 1, ...(post && { post }) }, [Int32Array.from(acc)], output);
+    return output[0]!;
+  }
+
   it.each([
     [[3], 0],
     [[1, 5, 5, 2], 1],
     [[-7, -7], 0],
     [[-(2 ** 31), 2 ** 31 - 1], 1],
   ])("of %j is %i", (acc, index) => {
-    expect(argmax(undefined, Int32Array.from(acc))).toBe(index);
+    expect(indexOf(acc)).toBe(index);
   });
 
   it("compares scores in 64 bits", () => {
-    const scores = {
+    const scores: Scores = {
+      kind: "scores",
       multiplier: Int32Array.of(2 ** 31 - 1, -2, 0),
       offset: BigInt64Array.of(0n, 2n ** 62n, 2n ** 62n - 2n),
     };
-    expect(argmax(scores, Int32Array.of(2 ** 31 - 1, 0, 0))).toBe(1);
-    expect(argmax(scores, Int32Array.of(2 ** 31 - 1, 2, 0))).toBe(2);
-    expect(argmax(scores, Int32Array.of(-1, 2 ** 31 - 1, 9))).toBe(2);
+    expect(indexOf([2 ** 31 - 1, 0, 0], scores)).toBe(1);
+    expect(indexOf([2 ** 31 - 1, 2, 0], scores)).toBe(2);
+    expect(indexOf([-1, 2 ** 31 - 1, 9], scores)).toBe(2);
   });
 });

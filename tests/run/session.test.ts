@@ -98,7 +98,7 @@ describe("every session", () => {
   });
 
   it("refuses what an input of bits cannot be given as", () => {
-    const dense: Op = { kind: "dense", input: 0, output: 1, dtype: "binary", weights: Int8Array.of(1, -1, 1) };
+    const dense: Op = { kind: "dense", inputs: [0], output: 1, dtype: "binary", weights: Int8Array.of(1, -1, 1) };
     const bits = programOf(
       [
         ["bit", 3],

@@ -52,7 +52,7 @@ describe("a worker thread", () => {
         outputs: [1],
       },
       tensors: [0, channels].map((perRow) => ({ dtype: "u8", height: 1, width: 1, channels, fixed: 0, perRow })),
-      ops: [{ kind: "quantize", input: 0, output: 1, post }],
+      ops: [{ kind: "quantize", inputs: [0], output: 1, post }],
     }); // some minutes of work
     const options = { blob: slow, engine: "v8", weights: "resident", maxOperations: 1e12 } as const;
     const thread = startThread("outputs", options, 4000);

@@ -77,7 +77,7 @@ describe("tern verify", () => {
     const program = readBlob(await smallBlob("index"));
     const argmax = program.ops.at(-1)!;
     if (argmax.kind !== "argmax") throw new Error("no argmax");
-    argmax.scores = { multiplier: Int32Array.of(1, 1, -1), offset: BigInt64Array.of(0n, 0n, 0n) };
+    argmax.post = { kind: "scores", multiplier: Int32Array.of(1, 1, -1), offset: BigInt64Array.of(0n, 0n, 0n) };
     const blob = put("forged_index.tern", writeBlob(program));
     const { code, stdout } = await ternHere("verify", blob, put("index.onnx", smallCheckpoint("index")));
     expect(stdout).toMatch(/^reference: index "y", sample \d+, channel 0: found [012], expected [012]$/m);

@@ -65,7 +65,7 @@ describe.each(COMMANDS)("%s, in pieces and with failures", (name) => {
 
   it("takes samples that are larger than a piece", () => {
     const channels = 40_000;
-    const argmax = { kind: "argmax", input: 0, output: 1 } as const;
+    const argmax = { kind: "argmax" as const, inputs: [0], output: 1 };
     const shapes: Parameters<typeof programOf>[0] = [
       ["i32", channels],
       ["i32", 1],

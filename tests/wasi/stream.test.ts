@@ -34,7 +34,7 @@ describeUnless(missing, "flat memory", () =>
             ["i32", CHANNELS],
             ["i32", 1],
           ],
-          [{ kind: "argmax", input: 0, output: 1 }],
+          [{ kind: "argmax", inputs: [0], output: 1 }],
         );
         put("argmax.tern", writeBlob(program));
         const block = new Int32Array(SAMPLES * CHANNELS);

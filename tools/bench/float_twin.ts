@@ -2,7 +2,8 @@ import { GraphError } from "../../host/base/errors.ts";
 import { VERSION } from "../../host/base/version.ts";
 import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
 import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../../host/checkpoint/onnx/proto.ts";
-import type { DenseNode, Graph, Node } from "../../host/graph/graph.ts";
+import type { Graph, Node } from "../../host/graph/graph.ts";
+import type { DenseNode } from "../../host/graph/ops/dense.ts";
 import { at } from "../../host/numbers/quantizer.ts";
 import { applySteps, type Step } from "../../host/numbers/step.ts";
 

@@ -34,7 +34,7 @@ export function moduleMatmul(matmul: Matmul, activation: Activation): ModuleMatm
     maxRows: x.length / K,
     arena: { fixed: 0, perRow: output.perRow + rowStride(output) },
     tensors: [input, output],
-    ops: [{ kind: "dense", input: 0, output: 1, dtype, weights: codes }],
+    ops: [{ kind: "dense", inputs: [0], output: 1, dtype, weights: codes }],
     inputs: [0],
     outputs: [1],
   };

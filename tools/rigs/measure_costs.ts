@@ -168,7 +168,7 @@ function* samples(next: Random): Generator<Sample> {
         for (const input of ["u8", "i8", "i16", "i32", "f32"] as const) {
           const isLookup = post.kind === "lookup";
           if (isLookup ? input !== "u8" && input !== "i8" : input === "f32" && post.kind === "requantize") continue;
-          const op: QuantizeOp = { kind: "quantize", input: 0, output: 1, post };
+          const op: QuantizeOp = { kind: "quantize", inputs: [0], output: 1, post };
           yield { program: programOf([op], [input, channels], [dtype, channels]) };
         }
         if (post.kind === "lookup") continue;
@@ -188,7 +188,7 @@ function* samples(next: Random): Generator<Sample> {
       offset: new BigInt64Array(channels),
     };
     for (const more of [{}, { scores }, { scores, tileChannels: 8 }]) {
-      const op: Op = { kind: "argmax", input: 0, output: 1, ...more };
+      const op: Op = { kind: "argmax", inputs: [0], output: 1, ...more };
       yield { program: programOf([op], ["i32", channels], ["i32", 1]) };
     }
   }
@@ -204,7 +204,7 @@ function denseOp(
 ): DenseOp {
   const weight = () => (dtype === "binary" ? 2 * integer(next, 0, 1) - 1 : integer(next, min!, max!));
   const weights = Int8Array.from({ length: inputs * outputs }, weight);
-  return { kind: "dense", input: 1, output: 2, dtype, packing, weights };
+  return { kind: "dense", inputs: [1], output: 2, dtype, packing, weights };
 }
 
 /** A dense op behind one that makes codes of a range. */
@@ -215,7 +215,7 @@ function denseProgram(
   output: ActivationDtype,
   outputs: number,
 ): Program {
-  const codes: QuantizeOp = { kind: "quantize", input: 0, output: 1, post: lookup(min, max) };
+  const codes: QuantizeOp = { kind: "quantize", inputs: [0], output: 1, post: lookup(min, max) };
   return programOf([codes, op], ["u8", inputs], [dtype, inputs], [output, outputs]);
 }
 

@@ -343,7 +343,7 @@ function finish(
   const nodes: Node[] = [];
   for (const node of walked.toReversed()) {
     if (!read.has(node.output)) continue;
-    read.add(node.input);
+    for (const input of node.inputs) read.add(input);
     nodes.push(node);
   }
   nodes.reverse();
@@ -351,7 +351,7 @@ function finish(
   return {
     name,
     inputs: inputs.map(({ name, shape, integers }) => ({ name, shape, ...(integers && { integers }) })),
-    nodes: nodes.map((node) => ({ ...node, input: rename(node.input), output: rename(node.output) })),
+    nodes: nodes.map((node) => ({ ...node, inputs: node.inputs.map(rename), output: rename(node.output) })),
     outputs: outputs.flatMap(({ value }) => (value.kind === "data" ? [rename(value.value)] : [])),
   };
 }
@@ -372,12 +372,12 @@ function quantizeInputs(graph: Graph, quantizer: Quantizer, partial: boolean): s
   const rename = (value: string): string => quantized.get(value) ?? value;
   const quantizeNode = (input: string, channels: number): Node[] => {
     const output = quantized.get(input);
-    return output ? [{ op: "quantize", name: output, input, output, channels, quantizer }] : [];
+    return output ? [{ op: "quantize", name: output, inputs: [input], output, channels, quantizer }] : [];
   };
   graph.nodes = [
     ...graph.inputs.flatMap(({ name, shape }) => quantizeNode(name, elements(shape))),
     ...graph.nodes.flatMap((node) => [
-      { ...node, input: rename(node.input) },
+      { ...node, inputs: node.inputs.map(rename) },
       ...quantizeNode(node.output, node.channels),
     ]),
   ];
@@ -395,8 +395,8 @@ function endInArgmax(graph: Graph): void {
     const end = makers.get(value);
     if (end?.op === "argmax") return value;
     const output = fresh(`${value}_argmax`);
-    const input = end?.op === "softmax" ? end.input : value;
-    graph.nodes.push({ op: "argmax", name: output, input, output, channels: 1 });
+    const input = end?.op === "softmax" ? end.inputs[0]! : value;
+    graph.nodes.push({ op: "argmax", name: output, inputs: [input], output, channels: 1 });
     return output;
   });
   graph.nodes = graph.nodes.filter(({ op }) => op !== "softmax");

@@ -521,13 +521,13 @@ function argMax(call: Call): Value {
   const before = call.sink.makers.get(x.value);
   if (before?.op !== "softmax") return emit(call, x, [{ op: "argmax" }], dims);
   call.sink.notes.push(`ArgMax "${call.name}" reads what Softmax "${before.name}" reads: softmax keeps the order`);
-  return emit(call, { ...x, value: before.input }, [{ op: "argmax" }], dims);
+  return emit(call, { ...x, value: before.inputs[0]! }, [{ op: "argmax" }], dims);
 }
 
 // Joints
 
 type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;
-type Piece = DistributiveOmit<Node, "name" | "input" | "output" | "channels">;
+type Piece = DistributiveOmit<Node, "name" | "inputs" | "output" | "channels">;
 
 /** Adds graph nodes, one reading the other, for one ONNX node; the last defines the ONNX node's output. */
 function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly Piece[], dims = x.dims): Data {
@@ -539,7 +539,7 @@ function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly Piece[]
     const input = result.value;
     const output = i === pieces.length - 1 ? last : sink.fresh(`${last}_${i}`);
     const suffix = piece.op === "step" ? piece.step.kind : piece.op;
-    const node: Node = { ...piece, name: i === 0 ? name : `${name}_${suffix}`, input, output, channels };
+    const node: Node = { ...piece, name: i === 0 ? name : `${name}_${suffix}`, inputs: [input], output, channels };
     sink.nodes.push(node);
     sink.makers.set(output, node);
     result.value = output;

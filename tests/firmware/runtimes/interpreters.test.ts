@@ -69,7 +69,14 @@ function tiled(blob: Uint8Array, channels: number): Uint8Array {
 function modelOfEveryTernary(): Model {
   const random = new Random(7);
   const dense = (input: number, dtype: WeightDtype, from: number, to: number, post?: DenseOp["post"]): DenseOp => ({
-    ...{ kind: "dense", input, output: input + 1, dtype, weights: weights(dtype, from * to, random), tileChannels: 4 },
+    ...{
+      kind: "dense",
+      inputs: [input],
+      output: input + 1,
+      dtype,
+      weights: weights(dtype, from * to, random),
+      tileChannels: 4,
+    },
     ...(post && { post }),
   });
   const steps = (channels: number) =>
@@ -84,9 +91,9 @@ function modelOfEveryTernary(): Model {
       ["i32", 5],
     ],
     [
-      { kind: "quantize", input: 0, output: 1, post: lookup("u8", random) },
+      { kind: "quantize", inputs: [0], output: 1, post: lookup("u8", random) },
       dense(1, "ternary", 70, 9, steps(1)),
-      { kind: "quantize", input: 2, output: 3, post: steps(9) },
+      { kind: "quantize", inputs: [2], output: 3, post: steps(9) },
       dense(3, "int2", 9, 6, steps(6)),
       dense(4, "ternary", 6, 5),
     ],
@@ -98,7 +105,7 @@ function modelOfEveryTernary(): Model {
 function modelOfEveryBit(): Model {
   const random = new Random(9);
   const dense = (input: number, from: number, to: number, post?: DenseOp["post"]): DenseOp => ({
-    ...{ kind: "dense", input, output: input + 1, dtype: "binary", tileChannels: 4 },
+    ...{ kind: "dense", inputs: [input], output: input + 1, dtype: "binary", tileChannels: 4 },
     weights: weights("binary", from * to, random),
     ...(post && { post }),
   });
@@ -115,11 +122,11 @@ function modelOfEveryBit(): Model {
       ["i32", 5],
     ],
     [
-      { kind: "quantize", input: 0, output: 1, post: { kind: "lookup", table: SIGN_OF_BYTE } },
+      { kind: "quantize", inputs: [0], output: 1, post: { kind: "lookup", table: SIGN_OF_BYTE } },
       dense(1, 430, 35, signs(1)),
       dense(2, 35, 9, signs(9)),
       dense(3, 9, 6, thresholds(...Array.from({ length: 6 }, () => ({ base: 0, up: [-3, 0, 3] })))),
-      { kind: "quantize", input: 4, output: 5, post: thresholds({ base: -1, up: [2] }) },
+      { kind: "quantize", inputs: [4], output: 5, post: thresholds({ base: -1, up: [2] }) },
       dense(5, 6, 5),
     ],
     { maxRows: 1 },
@@ -131,7 +138,7 @@ function modelOfBits(): Model {
   const random = new Random(3);
   const dense = (input: number, from: number, to: number): DenseOp => ({
     kind: "dense",
-    input,
+    inputs: [input],
     output: input + 1,
     dtype: "binary",
     weights: weights("binary", from * to, random),
@@ -149,7 +156,7 @@ function modelOfBits(): Model {
     [
       {
         kind: "quantize",
-        input: 0,
+        inputs: [0],
         output: 1,
         post: { kind: "lookup", table: SIGN_OF_BYTE },
       },
@@ -166,7 +173,7 @@ function modelOfEverything(): Model {
   const random = new Random(5);
   const dense = (input: number, dtype: WeightDtype, from: number, to: number, post?: DenseOp["post"]): DenseOp => ({
     kind: "dense",
-    input,
+    inputs: [input],
     output: input + 1,
     dtype,
     weights: weights(dtype, from * to, random),
@@ -187,14 +194,14 @@ function modelOfEverything(): Model {
       ["i32", 1],
     ],
     [
-      { kind: "quantize", input: 0, output: 1, post: thresholds({ base: -1, up: [0] }) },
+      { kind: "quantize", inputs: [0], output: 1, post: thresholds({ base: -1, up: [0] }) },
       dense(1, "binary", 200, 33, thresholds({ base: 0, up: [-16, 0, 16] })),
       dense(2, "binary", 33, 17, scaled(77, 2)),
       dense(3, "ternary", 17, 19, thresholds({ base: 1, up: [-90, 0, 90], down: [140] })),
       dense(4, "int4", 19, 18, scaled(3, 1)),
       dense(5, "int3", 18, 9, thresholds({ base: 0, up: [-200, 0, 200] })),
       dense(6, "int8", 9, 5),
-      { kind: "argmax", input: 7, output: 8 },
+      { kind: "argmax", inputs: [7], output: 8 },
     ],
     { outputs: [7, 8], maxRows: 1 },
   );

@@ -160,9 +160,9 @@ function countProgram(label: string, { device, count }: CountedBoard, program: P
 }
 
 /** "dense 784 × bit → 64 × bit". */
-function nameOf({ kind, input, output }: Op, { tensors }: Program): string {
+function nameOf({ kind, inputs, output }: Op, { tensors }: Program): string {
   const text = (tensor: number) => `${tensors[tensor]!.channels} × ${tensors[tensor]!.dtype}`;
-  return `${kind} ${text(input)} → ${text(output)}`;
+  return `${kind} ${inputs.map(text).join(", ")} → ${text(output)}`;
 }
 
 function largestTile(program: Program): number {

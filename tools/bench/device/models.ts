@@ -82,7 +82,7 @@ async function chain(codes: Codes, widths: number[], weights: "ternary" | "binar
     const inputs = widths[i]!;
     const weight = weights === "ternary" ? () => integer(next, -1, 1) : () => sign(next);
     const op: DenseOp = {
-      ...{ kind: "dense", input: i, output: i + 1, dtype: weights },
+      ...{ kind: "dense", inputs: [i], output: i + 1, dtype: weights },
       weights: Int8Array.from({ length: inputs * outputs }, weight),
     };
     const spread = (inputs * range[1]) / 4; // of accumulators: all codes occur

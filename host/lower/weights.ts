@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../base/errors.ts";
-import type { DenseNode, Weights } from "../graph/graph.ts";
+import type { DenseNode, Weights } from "../graph/ops/dense.ts";
 import { at } from "../numbers/quantizer.ts";
 import type { WeightDtype } from "../program.ts";
 

@@ -1,0 +1,69 @@
+import { checkBytes, checkList, checkObject, checkOneOf, checkWhole, isTyped, refuse } from "../base/arguments.ts";
+import type { OpKind, Post } from "../program.ts";
+import { ACTIVATION, OP_KIND, WEIGHT } from "./layout.ts";
+import { opFormat } from "./ops/index.ts";
+
+const U32 = 2 ** 32 - 1;
+
+/** The shape of a program (program.ts): that its fields are there, of their types, and its indices are those of tensors. */
+export function checkProgram(value: unknown): void {
+  checkObject("program", value);
+  if (typeof value.modelId !== "bigint") refuse("program.modelId", value.modelId, "a bigint");
+  checkWhole("program.modelVersion", value.modelVersion, 0, U32);
+  checkWhole("program.maxRows", value.maxRows, 1, U32);
+  checkObject("program.arena", value.arena);
+  checkWhole("program.arena.fixed", value.arena.fixed, 0, U32);
+  checkWhole("program.arena.perRow", value.arena.perRow, 0, U32);
+  checkList("program.tensors", value.tensors, (name, tensor) => {
+    checkObject(name, tensor);
+    checkOneOf(`${name}.dtype`, tensor.dtype, Object.keys(ACTIVATION));
+    for (const field of ["channels", "fixed", "perRow"]) checkWhole(`${name}.${field}`, tensor[field], 0, U32);
+  });
+  const last = (value.tensors as unknown[]).length - 1;
+  const index = (name: string, tensor: unknown) => checkWhole(name, tensor, 0, last);
+  checkList("program.inputs", value.inputs, index);
+  checkList("program.outputs", value.outputs, index);
+  checkList("program.ops", value.ops, (name, op) => {
+    checkObject(name, op);
+    checkOneOf(`${name}.kind`, op.kind, Object.keys(OP_KIND));
+    checkList(`${name}.inputs`, op.inputs, index);
+    const { inputs } = opFormat(op.kind as OpKind);
+    if ((op.inputs as unknown[]).length !== inputs) refuse(`${name}.inputs`, op.inputs, `${inputs} of them`);
+    index(`${name}.output`, op.output);
+    if (op.kind === "dense") {
+      checkOneOf(`${name}.dtype`, op.dtype, Object.keys(WEIGHT));
+      if (!isTyped(op.weights, "Int8Array")) refuse(`${name}.weights`, op.weights, "an Int8Array");
+    }
+    if (op.kind === "quantize" || op.post !== undefined) checkPost(`${name}.post`, op.post);
+  });
+  if (value.description !== undefined) checkObject("program.description", value.description);
+  if (value.selfTest !== undefined) {
+    checkObject("program.selfTest", value.selfTest);
+    for (const field of ["inputs", "outputs"])
+      checkList(`program.selfTest.${field}`, value.selfTest[field], checkBytes);
+  }
+}
+
+function checkPost(name: string, post: unknown): void {
+  checkObject(name, post);
+  checkOneOf(`${name}.kind`, post.kind, Object.keys(POST_ARRAYS));
+  checkArrays(name, post, POST_ARRAYS[post.kind as keyof typeof POST_ARRAYS]);
+}
+
+/** The typed arrays of every post. */
+const POST_ARRAYS: Record<Post["kind"], Record<string, string>> = {
+  thresholds: { base: "Int16Array", ups: "Uint16Array", steps: "Int32Array" },
+  requantize: {
+    ...{ multiplier: "Int32Array", offset: "Int32Array", low: "Uint16Array" },
+    ...{ left: "Uint8Array", right: "Uint8Array" },
+  },
+  lookup: { table: "Int16Array" },
+  scores: { multiplier: "Int32Array", offset: "BigInt64Array" },
+};
+
+function checkArrays(name: string, value: unknown, fields: Record<string, string>): void {
+  checkObject(name, value);
+  for (const [field, type] of Object.entries(fields)) {
+    if (!isTyped(value[field], type)) refuse(`${name}.${field}`, value[field], `an ${type}`);
+  }
+}

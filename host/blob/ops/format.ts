@@ -1,0 +1,44 @@
+import type { ActivationDtype, Op, PackingName, Post, Tensor, WeightDtype } from "../../program.ts";
+import type { PostFields } from "../posts/format.ts";
+import { postFormat } from "../posts/index.ts";
+
+/** What an op's record holds, read but for its tiles. */
+export interface OpRecord extends Omit<PostFields, "channels"> {
+  inputs: number[];
+  output: number;
+  /** The tensors of these indices. */
+  from: readonly Tensor[];
+  to: Tensor;
+  post: Post["kind"] | "none";
+  dtype: WeightDtype;
+  packing: PackingName | "none";
+  tileChannels: number;
+}
+
+/** How an op is stored (FORMAT.md, "Op"). */
+export interface OpFormat<O extends Op> {
+  /** How many tensors it reads. */
+  inputs: 1 | 2 | 3;
+  /** The op that a record tells, without what its tiles hold. Refuses (`record.fail`) what FORMAT.md does not allow. */
+  read(record: OpRecord): O;
+  /** Writes the fields that only ops of this kind have, at byte `at`. */
+  putFields?(view: DataView, at: number, op: O): void;
+  /** Channels that have weights or parameters of their own, in tiles. */
+  channels(op: O, tensors: readonly Tensor[]): number;
+}
+
+/** The post that a record tells, one of `kinds`, whose codes or scores are those of `channels` channels. */
+export function readPost<Kind extends Post["kind"]>(
+  record: OpRecord,
+  kinds: readonly Kind[],
+  channels: number,
+): Extract<Post, { kind: Kind }> {
+  const kind = kinds.find((each) => each === record.post);
+  if (kind === undefined) return record.fail(`post ${record.post}, expected ${kinds.join(" or ")}`);
+  return postFormat(kind).empty({ ...record, channels }) as Extract<Post, { kind: Kind }>;
+}
+
+/** Whether elements are codes, which a byte or a bit holds. */
+export function isCode(dtype: ActivationDtype): boolean {
+  return dtype === "bit" || dtype === "u8" || dtype === "i8";
+}

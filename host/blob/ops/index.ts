@@ -1,0 +1,12 @@
+import type { Op, OpKind } from "../../program.ts";
+import { argmax } from "./argmax.ts";
+import { dense } from "./dense.ts";
+import type { OpFormat } from "./format.ts";
+import { quantize } from "./quantize.ts";
+
+const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = { quantize, dense, argmax };
+
+/** How ops of a kind are stored. */
+export function opFormat(kind: OpKind): OpFormat<Op> {
+  return OPS[kind];
+}

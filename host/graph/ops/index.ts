@@ -1,0 +1,20 @@
+import type { Node } from "../graph.ts";
+import { argmaxMeaning } from "./argmax.ts";
+import { denseMeaning } from "./dense.ts";
+import type { OpMeaning } from "./meaning.ts";
+import { quantizeMeaning } from "./quantize.ts";
+import { softmaxMeaning } from "./softmax.ts";
+import { stepMeaning } from "./step.ts";
+
+const MEANINGS: { [Name in Node["op"]]: OpMeaning<Extract<Node, { op: Name }>> } = {
+  quantize: quantizeMeaning,
+  dense: denseMeaning,
+  step: stepMeaning,
+  softmax: softmaxMeaning,
+  argmax: argmaxMeaning,
+};
+
+/** What nodes of an op mean. */
+export function meaningOf({ op }: Pick<Node, "op">): OpMeaning<Node> {
+  return MEANINGS[op];
+}

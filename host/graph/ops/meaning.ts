@@ -1,0 +1,62 @@
+import { InputError } from "../../base/errors.ts";
+import { type Form, realNumber } from "../form.ts";
+import type { NodeBase } from "../node.ts";
+
+/** A value of a run: (rows, channels), in its form. */
+export interface Value {
+  numbers: Float64Array;
+  channels: number;
+  form: Form;
+}
+
+/**
+ * What a node makes of codes and sums: codes or sums of its own, the same with each number changed by itself, or something that only serves
+ * an output.
+ */
+export type Role = "codes" | "sums" | "element" | "end";
+
+/** What nodes of an op mean. */
+export interface OpMeaning<N extends NodeBase> {
+  role: Role;
+  /** How many values they read. */
+  inputs: number;
+  /** Channels of the output, for inputs of so many. */
+  channels(node: N, inputs: readonly number[]): number;
+  /** What is wrong with their constants, for inputs of so many channels. */
+  problem(node: N, inputs: readonly number[]): string | undefined;
+  /** The form of the output. */
+  form(node: N, inputs: readonly Form[]): Form;
+  /**
+   * Fills `output`, whose form is `form`'s. Returns the integers that a run shows (`Trace` of evaluate.ts): none, those of the output, or what came
+   * before it. Throws InputError for NaN where that has no meaning.
+   */
+  evaluate(node: N, inputs: readonly Value[], output: Value): Float64Array | undefined;
+}
+
+/** What is wrong with a vector that should have one entry, or one per channel. */
+export function vectorProblem(
+  name: string,
+  vector: Float64Array,
+  channels: number,
+  valid: (x: number) => boolean,
+  expected: string,
+): string | undefined {
+  if (vector.length !== 1 && vector.length !== channels) {
+    return `${name} has ${vector.length} entries, expected 1 or ${channels}`;
+  }
+  const bad = vector.findIndex((x) => !valid(x));
+  return bad < 0 ? undefined : `${name} has ${vector[bad]} at ${bad}, expected ${expected}`;
+}
+
+/** The real numbers of a value. */
+export function realNumbers({ numbers, channels, form }: Value): Float64Array {
+  return form.kind === "real" ? numbers : numbers.map((x, i) => realNumber(form, x, i % channels));
+}
+
+export function refuseNaN(where: string, { numbers, channels }: Value): void {
+  const bad = numbers.findIndex(Number.isNaN);
+  if (bad < 0) return;
+  throw new InputError(
+    `${where}: sample ${Math.floor(bad / channels)}, channel ${bad % channels} is NaN, expected a number`,
+  );
+}

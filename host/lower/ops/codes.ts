@@ -1,0 +1,60 @@
+import type { Codes } from "../../graph/form.ts";
+import type { QuantizeNode } from "../../graph/ops/quantize.ts";
+import type { StepNode } from "../../graph/ops/step.ts";
+import type { Op } from "../../program.ts";
+import type { Builder } from "../builder.ts";
+import { type Chain, isUniform, lookupTable } from "../chain.ts";
+import { codeCount, codeElements, MAX_CODES, reachedCodes } from "../elements.ts";
+import { makePost } from "../post.ts";
+import { addDense } from "./dense.ts";
+import type { OpLowering } from "./lowering.ts";
+
+/** Quantizers and ReLUs behind them: what stands between a tensor and codes is one function of one integer per channel. */
+export const codesLowering: OpLowering<QuantizeNode | StepNode> = {
+  elements({ name, output: value, channels }, { plan, form, elements }) {
+    if (!plan.codes.has(value)) return undefined;
+    const codes = form.get(value) as Codes;
+    const { base, links } = plan.chain(value);
+    const source = elements.get(base)?.source;
+    const wide = source && codeCount(codes) > MAX_CODES;
+    const held = wide ? reachedCodes(codes, { channels, source, links, offset: [0] }) : codes;
+    return codeElements(name, channels, held, plan.bits.has(value));
+  },
+
+  lower({ output }, builder) {
+    if (builder.plan.codes.has(output) && !builder.plan.isFirst(output)) addCodes(output, builder);
+  },
+};
+
+/** The op that makes codes: from the tensor before them, or at the end of a dense node. */
+export function addCodes(value: string, builder: Builder): void {
+  const { plan, elements, budget } = builder;
+  const { base, links } = plan.chain(value);
+  const [from, to] = [elements.get(base)!, elements.get(value)!];
+  const chain: Chain = { channels: to.channels, source: from.source, links, offset: to.offset };
+  const name = { node: links.at(-1)!.node.name };
+  const quantize = (post: Extract<Op, { kind: "quantize" }>["post"]) => {
+    const inputs = [builder.tensorOf(base)];
+    builder.addOp({ kind: "quantize", inputs, output: builder.addTensor(value), post }, name);
+  };
+
+  if ((from.dtype === "u8" || from.dtype === "i8") && isUniform(chain)) {
+    const table = lookupTable(chain, from.dtype, budget);
+    const unchanged = from.dtype === to.dtype && isIdentity(table, from.dtype);
+    if (unchanged && plan.definer(base) === undefined && !plan.shown.has(value)) {
+      builder.setTensor(value, builder.tensorOf(base));
+    } else quantize({ kind: "lookup", table });
+    return;
+  }
+
+  const { post, note } = makePost(chain, from.dtype, to.dtype, budget);
+  if (note) builder.notes.push(`"${value}": ${note}`);
+  const node = plan.definer(base);
+  if (node?.op === "dense" && !plan.sums.has(base)) addDense(node, value, builder, post);
+  else quantize(post);
+}
+
+/** Whether a lookup table gives every element as it is. */
+function isIdentity(table: Int16Array, dtype: "u8" | "i8"): boolean {
+  return table.every((code, byte) => code === (dtype === "i8" ? (byte << 24) >> 24 : byte));
+}

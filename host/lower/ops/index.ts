@@ -1,0 +1,19 @@
+import type { Node } from "../../graph/graph.ts";
+import { argmaxLowering } from "./argmax.ts";
+import { codesLowering } from "./codes.ts";
+import { denseLowering } from "./dense.ts";
+import type { OpLowering } from "./lowering.ts";
+import { softmaxLowering } from "./softmax.ts";
+
+const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>> } = {
+  quantize: codesLowering,
+  step: codesLowering,
+  dense: denseLowering,
+  softmax: softmaxLowering,
+  argmax: argmaxLowering,
+};
+
+/** How nodes of an op are lowered. */
+export function loweringOf({ op }: Pick<Node, "op">): OpLowering<Node> {
+  return LOWERINGS[op];
+}
