@@ -1,11 +1,8 @@
-import { ABI_VERSION, Header, Op, OpKind } from "./blob";
-import { arenaBytes, checkHead, largestTile, preparedRows, weightsBytes, weightsCrc, weightsOffset } from "./check";
+import { ABI_VERSION, Header } from "./blob";
+import { arenaBytes, checkHead, weightsBytes, weightsCrc, weightsOffset } from "./check";
 import { CRC_START, crc32, crc32ByTable, crcTable } from "./crc32";
-import { ARGMAX, TRIT4_ALONE } from "./features";
 import { DOT_PRODUCTS_VARY, dotProducts, OWN_BYTES } from "./kernels";
-import { argmax } from "./ops/argmax";
-import { layer } from "./ops/layer";
-import { trit4 } from "./ops/trit4";
+import { largestTile, preparedRows, run } from "./ops";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { opAt, SUMS_BYTES, setRegions, setRows, sums } from "./regions";
 import { Status } from "./status";
@@ -77,11 +74,6 @@ export function invoke(firstOp: u32, endOp: u32, rows: u32): Status {
 /** Rewinds the state to a position. No op of this version has state, so there is nothing to do. */
 export function reset(_position: u32): Status {
   return openRows ? Status.Ok : Status.NotOpen;
-}
-
-function run(op: usize): Status {
-  if (TRIT4_ALONE) return trit4(op);
-  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
 }
 
 /** Room for the largest tile if weights are streamed; sums and prepared rows stand behind it. */

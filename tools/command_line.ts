@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
 import { runCommand } from "citty";
 import { TernError } from "../host/base/errors.ts";
-import { findCommand, formatCommands } from "./commands.ts";
-import { checkArguments, joinNegativeNumbers, UsageError } from "./options/usage.ts";
+import { allCommands, findCommand } from "./commands.ts";
+import { checkArguments, formatCommands, joinNegativeNumbers, UsageError } from "./options/usage.ts";
 import { printErrors } from "./terminal/print.ts";
 
 /** Exit codes beside 0: a wrong model, a failed proof or a bad file; and a wrong command line. */
@@ -28,7 +28,7 @@ export async function runLine(words: string[]): Promise<void> {
 }
 
 async function run([first, ...rest]: string[]): Promise<void> {
-  if (first === undefined) throw new UsageError("missing command", "", ...(await formatCommands()));
+  if (first === undefined) throw new UsageError("missing command", "", ...formatCommands(await allCommands()));
   const { name, command, args } = await findCommand(Object.hasOwn(WORDS, first) ? WORDS[first]! : first);
   const asked = rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined);
   if (asked.includes("--help") || asked.includes("-h")) return run(["help", name]);

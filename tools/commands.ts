@@ -1,13 +1,14 @@
 import type { ArgsDef, CommandDef, CommandMeta } from "citty";
-import { VERSION } from "../host/base/version.ts";
+import type { Command, CommandList } from "./options/command.ts";
 import { didYouMean } from "./options/nearest.ts";
 import { UsageError } from "./options/usage.ts";
-import { formatTable } from "./terminal/table.ts";
 
-/** A file of commands/. */
+// biome-ignore lint/suspicious/noExplicitAny: the arguments of each command are types of its own
+type Definition = CommandDef<any>;
+
+/** A file of commands/. One that speaks of the other commands is given their list: it cannot import what imports it. */
 interface CommandModule {
-  // biome-ignore lint/suspicious/noExplicitAny: the arguments of each command are types of its own
-  default: CommandDef<any>;
+  default: Definition | ((commands: CommandList) => Definition);
   /** A command line, without the name of the program. */
   EXAMPLE: string;
 }
@@ -31,22 +32,14 @@ const COMMANDS: Record<string, () => Promise<CommandModule>> = {
 
 export const COMMAND_NAMES = Object.keys(COMMANDS);
 
-export interface Command {
-  name: string;
-  command: CommandDef;
-  /** Plain objects, never functions of them as citty allows. */
-  args: ArgsDef;
-  description: string;
-  example: string;
-}
-
 /** A command by its name. Throws UsageError, with the name that may have been meant. */
 export async function findCommand(name: string): Promise<Command> {
   if (!Object.hasOwn(COMMANDS, name)) {
     const expected = `expected one of ${COMMAND_NAMES.join(", ")}`;
     throw new UsageError(`unknown command "${name}"${didYouMean(name, COMMAND_NAMES) || ","} ${expected}`);
   }
-  const { default: command, EXAMPLE } = await COMMANDS[name]!();
+  const { default: definition, EXAMPLE } = await COMMANDS[name]!();
+  const command = typeof definition === "function" ? definition(LIST) : definition;
   const { description = "" } = command.meta as CommandMeta;
   return { name, command, args: command.args as ArgsDef, description, example: EXAMPLE };
 }
@@ -55,17 +48,4 @@ export function allCommands(): Promise<Command[]> {
   return Promise.all(COMMAND_NAMES.map(findCommand));
 }
 
-/** What `littletern help` prints. */
-export async function formatCommands(): Promise<string[]> {
-  const lines = (await allCommands()).map(({ name, description }) => [`  ${name}`, description]);
-  return [
-    `Little Tern ${VERSION}: low-bit neural networks wherever WebAssembly runs`,
-    "",
-    "usage: npx littletern COMMAND … (installed: tern COMMAND …)",
-    "",
-    ...formatTable("ll", lines),
-    "",
-    "npx littletern help COMMAND says more about each.",
-    "In place of a file, - is standard input or output.",
-  ];
-}
+const LIST: CommandList = { names: COMMAND_NAMES, find: findCommand, all: allCommands };

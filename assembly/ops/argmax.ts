@@ -1,7 +1,11 @@
-import { Op, Post, rowStride, Tensor } from "../blob";
+import { Activation, Op, Post, rowStride, Tensor } from "../blob";
 import { firstRow, inputOf, outputOf, rows } from "../regions";
 import { Status } from "../status";
 import { tile } from "../weights";
+
+export function argmaxFits(from: i32, to: i32, channels: u32): bool {
+  return (from & to) == Activation.i32 && channels == 1;
+}
 
 /** output[r] = index of the greatest input[r, c], or of the greatest score input[r, c] · multiplier[c] + offset[c]; the first among equals. */
 export function argmax(op: usize): Status {

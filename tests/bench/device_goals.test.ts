@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { boardNames } from "../../host/firmware/boards.ts";
 import { DEVICE_GOALS, type DeviceGoal, judge, tasksOf } from "../../tools/bench/device/goals.ts";
 import { MODEL_NAMES } from "../../tools/bench/device/models.ts";
-import { formatDevice, formatDeviceGoals } from "../../tools/bench/device/report.ts";
+import { formatDeviceGoals, formatDevices, formatFirmware } from "../../tools/bench/device/page.ts";
+import { deviceGoalRow, deviceRows } from "../../tools/bench/device/rows.ts";
 import { labelOf, type Result, type Run, TASKS, type Task } from "../../tools/bench/device/runs.ts";
 import { exitCode } from "../../tools/bench/goals/goals.ts";
 
@@ -69,11 +70,28 @@ describe("goals on devices", () => {
   });
 });
 
-describe("the devices' parts of BENCHMARKS.md", () => {
+describe("the devices of BENCHMARKS.md", () => {
   const other: Task = { ...NET, board: "microbit", model: "TFC_1W1A" };
-  const refused = "scalar: out of memory";
-  const results: Result[] = [run(NET), { ...other, refused }, { ...other, model: "digits", refused }];
-  const report = { command: "npm run bench -- --device", versions: { gcc: "12.2.1" }, results, missing: ["no QEMU"] };
+  const results: Result[] = [run(NET), { ...other, refused: "scalar: out of memory" }];
+  const { inferences, ops, models, firmware } = deviceRows(results);
+
+  it("are rows of what was measured, and of what was refused", () => {
+    expect(inferences).toEqual([
+      { ...NET, core: "cortex-m4", module: "device", macs: 400, instructions: 1000, subtracted: 90 },
+      { ...other, core: "cortex-m0", refused: "scalar: out of memory" },
+    ]);
+    expect(ops).toEqual([
+      { ...NET, op: "quantize 8 × u8 → 8 × u8", macs: 0, instructions: 8 },
+      { ...NET, op: "dense 8 × u8 → 50 × i32", macs: 400, instructions: 992 },
+    ]);
+    expect(models).toMatchObject([{ model: "digits", module: "device", flash: 5000, own: 100, planned: 1300 }]);
+  });
+
+  it("have the most of the stack that a model of the run used", () => {
+    const small = { ...run(NET), model: "TFC_1W1A" as const };
+    small.firmware = { ...small.firmware, stackUsed: 1300 };
+    expect(deviceRows([run(NET), small]).firmware).toMatchObject([{ flash: 14_336, stack: 1536, stackUsed: 1300 }]);
+  });
 
   it("show goals, and a figure never rounded down to its bound", () => {
     const goals = [
@@ -83,68 +101,27 @@ describe("the devices' parts of BENCHMARKS.md", () => {
       goalOf("instructions", 9, { ...NET, runtime: "wasm3" }),
     ];
     const verdicts = judge(goals, [run(NET, 996.001), ...results.slice(1)]);
-    expect(
-      formatDeviceGoals({ ...report, verdicts })
-        .slice(6)
-        .join("\n"),
-    ).toMatchInlineSnapshot(`
-      "
-      - gcc: 12.2.1
-      - Not measured: no QEMU
-
-      |    | task | board         | runtime | build   | module | measured |                      |     goal |              |
-      | -- | ---- | ------------- | ------- | ------- | ------ | -------: | -------------------- | -------: | ------------ |
-      | M0 | task | netduinoplus2 | wasm2c  | checked | device |     2.50 | instructions per MAC |   ≤ 2.49 | **not met**  |
-      | M0 | task | netduinoplus2 | wasm2c  | checked | device |   14,336 | bytes of flash       | ≤ 14,336 | met          |
-      | M0 | task | microbit      | wasm2c  | checked |        |          | instructions         |      ≤ 9 | **not met**  |
-      | M0 | task | netduinoplus2 | wasm3   | checked |        |          | instructions         |      ≤ 9 | not measured |
-
-      Refused:
-
-      - microbit wasm2c checked TFC_1W1A; microbit wasm2c checked digits. scalar: out of memory"
-    `);
+    expect(formatDeviceGoals(verdicts.map(deviceGoalRow))).toEqual([
+      "|    | task | on               | in                   |      reached |      ≤ |",
+      "| -- | ---- | ---------------- | -------------------- | -----------: | -----: |",
+      "| M0 | task | cortex-m4        | instructions per MAC |     **2.50** |   2.49 |",
+      "| M0 | task | cortex-m4        | bytes of flash       |       14,336 | 14,336 |",
+      "| M0 | task | cortex-m0        | instructions         |  **refused** |   9.00 |",
+      "| M0 | task | cortex-m4, wasm3 | instructions         | not measured |   9.00 |",
+    ]);
   });
 
-  it("show instructions, models, firmware and ops", () => {
-    expect(formatDevice(report).slice(6).join("\n")).toMatchInlineSnapshot(`
-      "
-      - gcc: 12.2.1
-      - Not measured: no QEMU
-
-      ### Instructions of an inference
-
-      | model  | board         | core      | runtime | module | instructions | per MAC | subtracted |
-      | ------ | ------------- | --------- | ------- | ------ | -----------: | ------: | ---------: |
-      | digits | netduinoplus2 | cortex-m4 | wasm2c  | device |        1,000 |    2.50 |         90 |
-
-      ### Models
-
-      Bytes, for one row. RAM is what \`tern fit\` plans, and beside it what the device took.
-
-      | model  | module | MACs | flash | head | arena | scratch | tile in it | module's own |   RAM | taken |
-      | ------ | ------ | ---: | ----: | ---: | ----: | ------: | ---------: | -----------: | ----: | ----: |
-      | digits | device |  400 | 5,000 |  300 |   400 |     500 |        450 |          100 | 1,300 | 1,300 |
-
-      ### Firmware
-
-      Bytes of the linked image, without a model; the stack in use is the most that these models used, by its paint.
-
-      | board         | core      | runtime | build   | module |  flash | variables | stack | stack in use |
-      | ------------- | --------- | ------- | ------- | ------ | -----: | --------: | ----: | -----------: |
-      | netduinoplus2 | cortex-m4 | wasm2c  | checked | device | 14,336 |     1,024 | 1,536 |        1,200 |
-
-      ### Ops of digits
-
-      Instructions, and per MAC.
-
-      | op                       | MACs | netduinoplus2 wasm2c |
-      | ------------------------ | ---: | -------------------: |
-      | quantize 8 × u8 → 8 × u8 |    0 |                    8 |
-      | dense 8 × u8 → 50 × i32  |  400 |           992 (2.48) |
-
-      Refused:
-
-      - microbit wasm2c checked TFC_1W1A; microbit wasm2c checked digits. scalar: out of memory"
-    `);
+  it("show a line for each model and each firmware", () => {
+    expect(formatDevices(inferences, models)).toEqual([
+      "| model    | MACs | flash |   RAM | cortex-m4 | cortex-m0 |",
+      "| -------- | ---: | ----: | ----: | --------: | --------: |",
+      "| digits   |  400 | 5,000 | 1,300 |     1,000 |         – |",
+      "| TFC_1W1A |    – |     – |     – |         – |         – |",
+    ]);
+    expect(formatFirmware(firmware)).toEqual([
+      "| core      | runtime | module |  flash | variables | stack | in use |",
+      "| --------- | ------- | ------ | -----: | --------: | ----: | -----: |",
+      "| cortex-m4 | wasm2c  | device | 14,336 |     1,024 | 1,536 |  1,200 |",
+    ]);
   });
 });

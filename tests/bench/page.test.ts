@@ -1,60 +1,39 @@
 import { expect, it } from "vitest";
-import { withPart } from "../../tools/bench/page.ts";
-import { read } from "../house/project_files.ts";
+import { formatPage } from "../../tools/bench/page.ts";
+import { fileOf, PART_NAMES, PARTS, readParts } from "../../tools/bench/parts.ts";
+import { formatRecords } from "../../tools/bench/records.ts";
+import { projectFiles, read } from "../house/project_files.ts";
 
-it("a part is written, and the other says how it comes about", () => {
-  expect(withPart("anything", "measurements", ["## Measurements", "", "1"])).toMatchInlineSnapshot(`
-    "# Benchmarks
-
-    Machines differ: only ratios within one run mean something elsewhere.
-
-    <!-- goals: written by \`npm run bench -- --goals\`, not by hand -->
-
-    Not measured yet: \`npm run bench -- --goals\` writes this part.
-
-    <!-- end of goals -->
-
-    <!-- device goals: written by \`npm run bench -- --device --goals\`, not by hand -->
-
-    Not measured yet: \`npm run bench -- --device --goals\` writes this part.
-
-    <!-- end of device goals -->
-
-    <!-- device: written by \`npm run bench -- --device\`, not by hand -->
-
-    Not measured yet: \`npm run bench -- --device\` writes this part.
-
-    <!-- end of device -->
-
-    <!-- machine code: written by \`npm run bench -- --machine-code\`, not by hand -->
-
-    Not measured yet: \`npm run bench -- --machine-code\` writes this part.
-
-    <!-- end of machine code -->
-
-    <!-- measurements: written by \`npm run bench -- --peers\`, not by hand -->
-
-    ## Measurements
-
-    1
-
-    <!-- end of measurements -->
-    "
-  `);
-});
-
-it("a command changes its own part alone", () => {
-  const first = withPart("", "measurements", ["old", "", "rows"]);
-  const both = withPart(first, "goals", ["goals"]);
-  expect(withPart(both, "measurements", ["new"])).toBe(
-    withPart(withPart("", "goals", ["goals"]), "measurements", ["new"]),
-  );
-  expect(withPart(both, "goals", ["goals"])).toBe(both);
-  expect(both).toContain("\n\nold\n\nrows\n\n");
-});
-
-it("BENCHMARKS.md has the parts that it keeps", () => {
+it("BENCHMARKS.md is what benchmarks/ says, in 15 KB", () => {
   const page = read("BENCHMARKS.md");
-  const goals = page.match(/<!-- goals: .*?-->\n\n(.*)\n\n<!-- end of goals -->/s)?.[1];
-  expect(withPart(page, "goals", goals!.split("\n"))).toBe(page);
+  expect(formatPage(readParts())).toBe(page);
+  expect(Buffer.byteLength(page)).toBeLessThanOrEqual(15 * 1024);
+});
+
+it("has the sections that other pages point to", () => {
+  const slugs = Array.from(read("BENCHMARKS.md").matchAll(/^#+ (.*)$/gm), ([, title]) =>
+    title!.toLowerCase().replaceAll(" ", "-"),
+  );
+  const pages = projectFiles().filter((path) => path.endsWith(".md"));
+  const links = pages.flatMap((path) =>
+    Array.from(read(path).matchAll(/BENCHMARKS\.md#([^)\s]+)/g), ([, slug]) => slug!),
+  );
+  expect(links).not.toEqual([]);
+  expect(links.filter((slug) => !slugs.includes(slug))).toEqual([]);
+});
+
+it.each(PART_NAMES)("benchmarks/%s.json is as the bench writes it, and every row is of a run", (part) => {
+  const records = readParts()[part]!;
+  expect(formatRecords(records)).toBe(read(fileOf(part)));
+  const { runs, ...tables } = records;
+  expect(Object.keys(tables)).toEqual(Object.keys(PARTS[part].keys));
+  const found = Object.values<{ run: number }[]>(tables).flat();
+  expect([...new Set(found.map(({ run }) => run))].sort()).toEqual(runs.map((_, index) => index));
+});
+
+it("a part that nobody has measured says how it comes about", () => {
+  const page = formatPage({ ...readParts(), goals: undefined });
+  expect(page).toContain("Not measured yet, by `npm run bench -- --goals`.");
+  expect(page).not.toContain("| G1 |");
+  expect(page).toContain("| M1 |");
 });

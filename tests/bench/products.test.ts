@@ -9,7 +9,6 @@ import {
   PRODUCTS,
   type ProductsPlan,
   type Result,
-  ratioTo,
   weightGigabytes,
 } from "../../tools/bench/products.ts";
 import { describeModules, VARIANTS } from "../variants.ts";
@@ -97,17 +96,5 @@ describe("figures", () => {
   it("are per second", () => {
     expect(gmacs(result(4))).toBe(2); // 8 million in 4 ms
     expect(weightGigabytes(result(4))).toBe(0.25);
-  });
-
-  it("compare with the peer of that name and size", () => {
-    const peers = [
-      { peer: "a", weights: "int8" as const, ...result(50, 1) },
-      { peer: "b", weights: "int8" as const, ...result(60) },
-      { peer: "a", weights: "int8" as const, ...result(10) },
-    ];
-    expect(ratioTo("a", result(4), peers)).toBe(2.5); // 10 ms of theirs to 4 of ours
-    expect(ratioTo("b", result(120), peers)).toBe(0.5);
-    expect(ratioTo("c", result(4), peers)).toBeUndefined();
-    expect(ratioTo("b", result(4, 1), peers)).toBeUndefined();
   });
 });

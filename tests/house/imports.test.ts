@@ -66,7 +66,27 @@ function matches(patterns: RegExp[], path: string): boolean {
   return patterns.some((pattern) => pattern.test(path));
 }
 
-/** What a source imports: project files by their path, the rest by name. */
+/** A circle of imports, if there is one: files of which each imports the next, from the first to the first again. */
+function circle(imports: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const from = (path: string, trail: readonly string[]): string[] | undefined => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
+    if (done.has(path)) return undefined;
+    for (const next of imports.get(path) ?? []) {
+      const found = from(next, [...trail, path]);
+      if (found) return found;
+    }
+    done.add(path);
+    return undefined;
+  };
+  for (const path of imports.keys()) {
+    const found = from(path, []);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** What a source imports, as types and when it runs too: project files by their path, the rest by name. */
 function importsOf(path: string): string[] {
   const { importedFiles } = ts.preProcessFile(read(path), true, true);
   return importedFiles.map(({ fileName }) =>
@@ -133,6 +153,32 @@ describe("import directions", () => {
     });
     const packages = sources.flatMap((path) => importsOf(path).map((name) => ({ path, name: packageOf(name) })));
     expect(packages.filter(({ name }) => name !== undefined && !installed.includes(name))).toEqual([]);
+  });
+
+  it("no files import each other, whatever the way round", () => {
+    expect(
+      circle(
+        new Map([
+          ["a", ["b"]],
+          ["b", ["c", "d"]],
+          ["c", ["d"]],
+          ["d", []],
+        ]),
+      ),
+    ).toBeUndefined();
+    expect(
+      circle(
+        new Map([
+          ["a", ["b"]],
+          ["b", ["c"]],
+          ["c", ["d", "b"]],
+          ["d", []],
+        ]),
+      ),
+    ).toEqual(["b", "c", "b"]);
+    expect(circle(new Map([["a", ["a"]]]))).toEqual(["a", "a"]);
+    const product = sources.filter((path) => /^(assembly|host|tools)\//.test(path));
+    expect(circle(new Map(product.map((path) => [path, importsOf(path)])))).toBeUndefined();
   });
 
   it.each(sources)("%s keeps to them", (path) => {

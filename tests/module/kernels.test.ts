@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { PACKING } from "../../host/blob/layout.ts";
 import { packedBytes, packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
-import type { ActivationDtype, Op, PackingName, WeightDtype } from "../../host/program.ts";
+import type { ActivationDtype, DenseOp, PackingName, Program, WeightDtype } from "../../host/program.ts";
 import { rowStride } from "../../host/shape.ts";
 import { Random } from "../graph/random.ts";
 import { ALL_SEEDS } from "../seeds.ts";
@@ -30,17 +30,24 @@ function pairsOf(module: Uint8Array) {
   );
 }
 
+/** A dense op without post, and the program that gives its sums. */
+function denseOf(dtype: WeightDtype, packing: PackingName, codes: Int8Array, output = 1): DenseOp {
+  return { kind: "dense", inputs: [0], output, dtype, packing, weights: codes };
+}
+
+function sumsOf(input: ActivationDtype, inputs: number, dense: DenseOp): Program {
+  const sums: [ActivationDtype, number] = ["i32", dense.weights.length / inputs];
+  return programOf([[input, inputs], sums], [dense]);
+}
+
 /** Dense ops without post: random weights for each number of output channels, then all weights at either end, and at both in turn. */
-function denseOps(dtype: WeightDtype, packing: PackingName, inputs: number, random: Random): Op[] {
-  const dense = (codes: Int8Array, output: number): Op => {
-    return { kind: "dense", inputs: [0], output, dtype, packing, weights: codes };
-  };
+function denseOps(dtype: WeightDtype, packing: PackingName, inputs: number, random: Random): DenseOp[] {
   const ends = weights(dtype, 4 * inputs, random, (min, max, i) => {
     const row = Math.floor(i / inputs);
     return row === 0 ? min : row === 1 ? max : (row + i) % 2 ? min : max;
   });
   return [...OUTPUTS.map((outputs) => weights(dtype, outputs * inputs, random)), ends].map((codes, i) =>
-    dense(codes, i + 1),
+    denseOf(dtype, packing, codes, i + 1),
   );
 }
 
@@ -101,21 +108,7 @@ describeModules("kernels", (engine, module) => {
       const [min, max] = input === "i8" ? [-16, 15] : [0, 15];
       for (const inputs of [1, 9, 64, 65, 200]) {
         const random = new Random(inputs);
-        const dense: Op = {
-          kind: "dense",
-          inputs: [0],
-          output: 1,
-          dtype,
-          packing,
-          weights: weights(dtype, 4 * inputs, random),
-        };
-        const program = programOf(
-          [
-            [input, inputs],
-            ["i32", 4],
-          ],
-          [dense],
-        );
+        const program = sumsOf(input, inputs, denseOf(dtype, packing, weights(dtype, 4 * inputs, random)));
         const small = Array.from({ length: inputs }, () => random.int(min, max));
         const rows = [small, small.map(() => min), small.map(() => max), small.with(-1, 16)];
         if (input === "i8") rows.push(small.with(-1, -17));
@@ -143,14 +136,7 @@ describeModules("kernels", (engine, module) => {
     if (packing && !packingsOf(module).includes(packing)) return;
     const { name, groupChannels } = packingOf({ dtype, ...(packing && { packing }) });
     const weights = new Int8Array(groupChannels * inputs).fill(weight);
-    const dense: Op = { kind: "dense", inputs: [0], output: 1, dtype, packing: name, weights };
-    const program = programOf(
-      [
-        [input, inputs],
-        ["i32", groupChannels],
-      ],
-      [dense],
-    );
+    const program = sumsOf(input, inputs, denseOf(dtype, name, weights));
     expect(Math.abs(inputs * weight * element)).toBeLessThan(2 ** 31);
     const rows = (count: number) => [new Int32Array(count * inputs).fill(element)];
     await expectReference(program, engine, module, [rows(1), rows(5)], { ways: ["resident"] });
@@ -163,21 +149,8 @@ describeModules("kernels", (engine, module) => {
       const { min, max } = WEIGHTS[dtype];
       const { groupChannels } = packingOf({ dtype, packing });
       const follow = (up: number, down: number) => Int8Array.from({ length: inputs }, (_, k) => (k % 2 ? up : down));
-      const dense: Op = {
-        kind: "dense",
-        inputs: [0],
-        output: 1,
-        dtype,
-        packing,
-        weights: repeated([follow(max, min), follow(min, max)], Math.max(2, groupChannels)),
-      };
-      const program = programOf(
-        [
-          [input, inputs],
-          ["i32", Math.max(2, groupChannels)],
-        ],
-        [dense],
-      );
+      const both = repeated([follow(max, min), follow(min, max)], Math.max(2, groupChannels));
+      const program = sumsOf(input, inputs, denseOf(dtype, packing, both));
       const [least, greatest] = RANGE[input];
       const turns = (low: number, high: number) => Int32Array.from({ length: inputs }, (_, k) => (k % 2 ? high : low));
       const few = input === "bit" ? [] : [turns(0, 30), turns(0, 14)];
@@ -192,22 +165,8 @@ describeModules("kernels", (engine, module) => {
     for (const [dtype, packing, input] of pairs) {
       const [inputs, outputs] = [33, 17];
       if (tileChannels < outputs && tileChannels % packingOf({ dtype, packing }).groupChannels) continue;
-      const dense: Op = {
-        kind: "dense",
-        inputs: [0],
-        output: 1,
-        dtype,
-        packing,
-        weights: weights(dtype, inputs * outputs, random),
-        tileChannels,
-      };
-      const program = programOf(
-        [
-          [input, inputs],
-          ["i32", outputs],
-        ],
-        [dense],
-      );
+      const dense = denseOf(dtype, packing, weights(dtype, inputs * outputs, random));
+      const program = sumsOf(input, inputs, { ...dense, tileChannels });
       await expectReference(program, engine, module, [
         [elements(input, 5 * inputs, random)],
         [elements(input, inputs, random)],
@@ -222,21 +181,8 @@ describeModules("kernels", (engine, module) => {
       for (const inputs of INPUTS) {
         const random = new Random(inputs);
         const channels = 3;
-        const dense: Op = {
-          kind: "dense",
-          inputs: [0],
-          output: 1,
-          dtype,
-          packing,
-          weights: weights(dtype, channels * inputs, random),
-        };
-        const program = programOf(
-          [
-            [input, inputs],
-            ["i32", channels],
-          ],
-          [dense],
-        );
+        const dense = denseOf(dtype, packing, weights(dtype, channels * inputs, random));
+        const program = sumsOf(input, inputs, dense);
         const blob = writeBlob(program);
         const headBytes = headBytesOf(program, 1);
         const row = elements(input, inputs, random);

@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, type MockInstance, vi } from "vitest";
+import { readBlob } from "../../host/blob/read.ts";
+import { writeBlob } from "../../host/blob/write.ts";
 import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
 import { encodeModel } from "../../host/checkpoint/onnx/proto.ts";
 import { type ConvertOptions, convert } from "../../host/convert.ts";
@@ -95,6 +97,15 @@ export function scratch(): {
 /** The blob of the example network. */
 export async function digitsBlob(options: ConvertOptions = {}): Promise<Uint8Array> {
   return (await convert(readFileSync(DIGITS), { file: "digits.onnx", ...options })).blob;
+}
+
+/** The digits blob with one weight of its second layer changed, and all checksums right. */
+export async function forgedDigits(): Promise<Uint8Array> {
+  const program = readBlob(await digitsBlob());
+  const op = program.ops[1]!;
+  if (op.kind !== "dense") throw new Error("not dense");
+  op.weights[64 * 5 + 7] = op.weights[64 * 5 + 7] === 0 ? 1 : 0;
+  return writeBlob(program);
 }
 
 /**

@@ -9,6 +9,7 @@ import { loadReference } from "../../host/run/session.ts";
 import {
   DIGITS,
   digitsBlob,
+  forgedDigits,
   IMAGES,
   scratch,
   smallBlob,
@@ -20,15 +21,6 @@ import {
 
 const { folder, put } = scratch();
 const model = put("digits.tern", await digitsBlob());
-
-/** The digits blob with one weight of its second layer changed, and all checksums right. */
-async function forged(): Promise<Uint8Array> {
-  const program = readBlob(await digitsBlob());
-  const op = program.ops[1]!;
-  if (op.kind !== "dense") throw new Error("not dense");
-  op.weights[64 * 5 + 7] = op.weights[64 * 5 + 7] === 0 ? 1 : 0;
-  return writeBlob(program);
-}
 
 describe("tern verify", () => {
   it("proves a blob in every engine that is here, on seeded samples", async () => {
@@ -60,14 +52,20 @@ describe("tern verify", () => {
   });
 
   it("finds one changed weight, in every session, and says where", async () => {
-    const { code, stdout } = await ternHere("verify", put("forged.tern", await forged()), DIGITS, "--inputs", IMAGES);
+    const { code, stdout } = await ternHere(
+      "verify",
+      put("forged.tern", await forgedDigits()),
+      DIGITS,
+      "--inputs",
+      IMAGES,
+    );
     expect(code).toBe(1);
     expect(stdout).toMatch(/^ {2}v8 simd streaming +differs +self-test: [012] of 2 right$/m);
     const differences = stdout.match(/: codes "[^"]+", sample \d+, channel 5: found \d, expected \d$/gm)!;
     expect(new Set(differences).size).toBe(1);
     expect(stdout).toMatch(/\nNOT PROVEN\.\n$/);
     const json = JSON.parse(
-      (await ternHere("verify", put("forged.tern", await forged()), DIGITS, "--inputs", IMAGES, "--json")).stdout,
+      (await ternHere("verify", put("forged.tern", await forgedDigits()), DIGITS, "--inputs", IMAGES, "--json")).stdout,
     );
     expect(json.proven).toBe(false);
     expect(json.differences[0]).toMatchObject({ what: "codes", channel: 5 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
-import { DIGITS, digitsBlob, IMAGES, LABELS, scratch, startTern, ternHere } from "./tern.ts";
+import { DIGITS, digitsBlob, forgedDigits, IMAGES, LABELS, scratch, startTern, ternHere } from "./tern.ts";
 
 const { put } = scratch();
 const model = put("digits.tern", await digitsBlob());
@@ -20,15 +20,6 @@ async function expectSame(...args: string[]) {
   const expected = await run("--workers", "1");
   expect(await run("--workers", "3")).toEqual(expected);
   return expected;
-}
-
-/** The digits blob with one weight of its second layer changed. */
-async function forged(): Promise<Uint8Array> {
-  const program = readBlob(await digitsBlob());
-  const op = program.ops[1]!;
-  if (op.kind !== "dense") throw new Error("not dense");
-  op.weights[64 * 5 + 7] = op.weights[64 * 5 + 7] === 0 ? 1 : 0;
-  return writeBlob(program);
 }
 
 /** Drawings of digits, 256 bytes each. */
@@ -55,7 +46,7 @@ describe("any number of workers finds the same", () => {
   it("tern verify of a blob that differs", async () => {
     const { code, stdout } = await expectSame(
       "verify",
-      put("forged.tern", await forged()),
+      put("forged.tern", await forgedDigits()),
       DIGITS,
       "--inputs",
       IMAGES,

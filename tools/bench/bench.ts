@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../../host/base/package_root.ts";
@@ -6,29 +5,32 @@ import { writeFileAtomic } from "../files/outputs.ts";
 import {
   compileKernels,
   formatCode,
-  formatMachineCode,
+  kernelRows,
   labelOf,
   missingForMachineCode,
   versionsOnPi,
 } from "../rigs/pi/machine_code.ts";
 import { openRunners } from "../runners.ts";
-import { printResult } from "../terminal/print.ts";
+import { printLines, printResult } from "../terminal/print.ts";
 import { limitOf128Bits, measureClock } from "./clock.ts";
 import { formatCommand, hasWords } from "./command_line.ts";
 import { runDevice, runDeviceGoals } from "./device/bench_device.ts";
-import { formatDevice, formatDeviceGoals } from "./device/report.ts";
-import { exitCode } from "./goals/goals.ts";
-import { formatGoals, type GoalsReport, jsonGoals } from "./goals/report.ts";
+import { deviceGoalRow, deviceRows } from "./device/rows.ts";
+import { exitCode, judge } from "./goals/goals.ts";
+import { goalRow } from "./goals/rows.ts";
 import { runGoals } from "./goals/run.ts";
-import { describeMachine } from "./machine.ts";
+import { describeMachine, type Machine } from "./machine.ts";
+import { formatNumber, formatRows } from "./markdown.ts";
 import { measureNetworks } from "./networks.ts";
-import { type Part, withPart } from "./page.ts";
+import { formatPage } from "./page.ts";
+import { fileOf, PARTS, type PartName, type PartTables, readParts } from "./parts.ts";
 import { openPeers } from "./peers.ts";
 import { measureProducts } from "./products.ts";
-import { formatNumber, formatReport, jsonReport, type Report } from "./report.ts";
+import { type Found, formatRecords, recordsOf, withTasks } from "./records.ts";
+import { costRows, networkRow, peerRow, productRow } from "./rows.ts";
 import { EFFORT, QUICK } from "./timing.ts";
 
-// npm run bench: measures the kernels and some whole networks in every engine, or what the goals need, or emulated devices; writes BENCHMARKS.md.
+// npm run bench: measures the kernels and some whole networks in every engine, or what the goals need, or emulated devices; writes benchmarks/ and BENCHMARKS.md.
 
 const ROWS = [1, 8, 64];
 const SIZES = [256, 1024, 2048, 4096];
@@ -59,14 +61,16 @@ async function benchMachineCode(): Promise<number> {
   if (missing) return refuse(missing);
   const kernels = compileKernels().filter((each) => hasWords(options.filter)(labelOf(each)));
   if (kernels.length === 0) return refuse(`no kernel has all the words of --filter "${options.filter}"`);
-  const page = options.filter === "";
-  const lines = page ? formatMachineCode(kernels, command, versionsOnPi()) : formatCode(kernels);
-  printResult(
-    options.json,
-    () => kernels,
-    () => lines,
-  );
-  if (page) await writePart("machine code", lines);
+  if (options.filter === "") {
+    const run = { command, machine: versionsOnPi(), missing: [] };
+    await record("machine_code", { run, kernels: kernelRows(kernels) });
+  } else {
+    printResult(
+      options.json,
+      () => kernels,
+      () => formatCode(kernels),
+    );
+  }
   return 0;
 }
 
@@ -77,61 +81,44 @@ async function benchDevice(): Promise<number> {
 }
 
 async function benchDeviceGoals(): Promise<number> {
-  const report = { command, ...(await runDeviceGoals(options.filter, showProgress)) };
-  showProgress("");
-  if (report.verdicts.length === 0) return refuse(`no goal has all the words of --filter "${options.filter}"`);
-  for (const reason of report.missing) console.error(`SKIPPED: ${reason}`);
-  printResult(
-    options.json,
-    () => report,
-    () => formatDeviceGoals(report),
-  );
-  if (options.filter === "" && report.results.length > 0) await writePart("device goals", formatDeviceGoals(report));
-  return exitCode(report.verdicts);
+  const { verdicts, results, versions, missing } = await runDeviceGoals(options.filter, showProgress);
+  if (verdicts.length === 0) return refuse(`no goal has all the words of --filter "${options.filter}"`);
+  const judged = options.filter === "" ? verdicts : verdicts.filter(({ met }) => met !== undefined);
+  const run = { command, machine: versions, missing };
+  if (results.length > 0) await record("device_goals", { run, goals: judged.map(deviceGoalRow) });
+  else printMissing(missing);
+  return exitCode(verdicts);
 }
 
 async function benchDevices(): Promise<number> {
-  const report = { command, ...(await runDevice(options.filter, showProgress)) };
-  showProgress("");
-  if (report.results.length + report.missing.length === 0) {
-    return refuse(`nothing has all the words of --filter "${options.filter}"`);
-  }
-  for (const reason of report.missing) console.error(`SKIPPED: ${reason}`);
-  printResult(
-    options.json,
-    () => report,
-    () => formatDevice(report),
-  );
-  if (options.filter === "" && report.results.length > 0) await writePart("device", formatDevice(report));
+  const { results, versions, missing } = await runDevice(options.filter, showProgress);
+  if (results.length + missing.length === 0) return refuse(`nothing has all the words of --filter "${options.filter}"`);
+  const run = { command, machine: versions, missing };
+  if (results.length > 0) await record("devices", { run, ...deviceRows(results) });
+  else printMissing(missing);
   return 0;
 }
 
 async function benchGoals(): Promise<number> {
   if (options.peers || options.quick)
     return refuse("--goals goes with --filter and --json, not with --peers or --quick");
-  const { verdicts, missing, versions } = await runGoals(options.filter);
-  showProgress("");
+  const { verdicts, comparisons, missing, versions } = await runGoals(options.filter);
   if (verdicts.length === 0) return refuse(`no goal has all the words of --filter "${options.filter}"`);
-  for (const reason of missing) console.error(`SKIPPED: ${reason}`);
-  const clock = measureClock();
-  const limit = `${formatNumber(limitOf128Bits(clock))} GMAC/s at ${formatNumber(clock)} GHz, as measured`;
-  const machine = describeMachine({ "limit of 128-bit multiplication": limit, ...versions });
-  const report: GoalsReport = { command, machine, verdicts, missing };
-  printResult(
-    options.json,
-    () => jsonGoals(report),
-    () => formatGoals(report),
-  );
-  if (options.filter === "") await writePart("goals", formatGoals(report));
+  // a goal of which --filter leaves out a shape is judged here, and not recorded
+  const whole = judge(comparisons, () => true).filter(({ worst }) => worst !== undefined);
+  const run = { command, machine: describeMachine({ ...measureLimit(), ...versions }), missing };
+  const goals = (options.filter === "" ? verdicts : whole).map(goalRow);
+  if (goals.length > 0) await record("goals", { run, goals });
+  else {
+    printMissing(missing);
+    printLines(formatRows(verdicts.map(goalRow)));
+  }
   return exitCode(verdicts);
 }
 
 async function benchAll(): Promise<number> {
   const missing: string[] = [];
-  const onMissing = (reason: string) => {
-    missing.push(reason);
-    console.error(`SKIPPED: ${reason}`);
-  };
+  const onMissing = (reason: string) => void missing.push(reason);
   const { runners, missing: missingEngines, refused } = await openRunners();
   missingEngines.forEach(onMissing);
   for (const { engine, variant, problem } of refused) {
@@ -155,42 +142,60 @@ async function benchAll(): Promise<number> {
   });
   const networks = await measureNetworks({ ...plan, libraries });
   for (const library of libraries) await library.close?.();
-  showProgress("");
   if (ours.length + networks.length === 0) return refuse(`nothing has all the words of --filter "${options.filter}"`);
 
   const engines = plan.runners.map(({ engine }) => [engine.name, engine.version] as const);
-  const report: Report = {
-    command,
-    machine: describeMachine({
-      ...{ Node: process.versions.node, V8: process.versions.v8 },
-      ...Object.fromEntries(engines.filter(([name]) => name !== "v8")),
-      ...Object.fromEntries(libraries.map(({ name, version }) => [name, version])),
-    }),
-    products: ours,
-    peers,
-    networks,
-    clock: measureClock(),
-    missing,
-  };
-  printResult(
-    options.json,
-    () => jsonReport(report),
-    () => formatReport(report),
-  );
-  if (options.filter === "" && !options.quick) await writePart("measurements", formatReport(report));
+  const machine = describeMachine({
+    ...{ Node: process.versions.node, V8: process.versions.v8, ...measureLimit() },
+    ...Object.fromEntries(engines.filter(([name]) => name !== "v8")),
+    ...Object.fromEntries(libraries.map(({ name, version }) => [name, version])),
+  });
+  await record("measurements", {
+    run: { command, machine, missing },
+    products: ours.map(productRow),
+    costs: costRows(ours),
+    peers: peers.map(peerRow),
+    networks: networks.map(networkRow),
+  });
   return 0;
+}
+
+/** What no product of 128-bit multiplications, which are all that WebAssembly has, can pass on this CPU. */
+function measureLimit(): Machine {
+  const clock = measureClock();
+  const limit = `${formatNumber(limitOf128Bits(clock))} GMAC/s at ${formatNumber(clock)} GHz, as measured`;
+  return { "limit of 128-bit multiplication": limit };
 }
 
 /** Says why there is nothing to do; the exit code of wrong usage. */
 function refuse(reason: string): number {
+  showProgress("");
   console.error(`bench: ${reason}`);
   return 2;
 }
 
-async function writePart(part: Part, lines: string[]): Promise<void> {
-  const path = join(packageRoot(), "BENCHMARKS.md");
-  const page = existsSync(path) ? readFileSync(path, "utf8") : "";
-  await writeFileAtomic(path, Buffer.from(withPart(page, part, lines)));
+/** Prints what was found. Unless it was --quick, writes it to benchmarks/, all or the tasks that --filter left, and the page anew. */
+async function record<Name extends PartName>(part: Name, found: Found<PartTables[Name]>): Promise<void> {
+  printMissing(found.run.missing);
+  const records = recordsOf(found);
+  const { runs, ...tables } = records;
+  printResult(
+    options.json,
+    () => records,
+    () => Object.values<object[]>(tables).flatMap((rows) => (rows.length > 0 ? ["", ...formatRows(rows)] : [])),
+  );
+  if (options.quick) return;
+  const parts = readParts();
+  const old = parts[part];
+  const latest = options.filter === "" || !old ? records : withTasks(old, found, PARTS[part].keys);
+  const write = (path: string, text: string) => writeFileAtomic(join(packageRoot(), path), Buffer.from(text));
+  await write(fileOf(part), formatRecords(latest));
+  await write("BENCHMARKS.md", formatPage({ ...parts, [part]: latest }));
+}
+
+function printMissing(missing: readonly string[]): void {
+  showProgress("");
+  for (const reason of missing) console.error(`SKIPPED: ${reason}`);
 }
 
 /** One changing line, on a terminal only. */

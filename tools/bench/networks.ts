@@ -47,15 +47,6 @@ export function samplesPerSecond({ rows, timing }: NetworkResult): number {
   return (1000 * rows) / timing.median;
 }
 
-/** How many times as fast as the twin in that library; undefined if it was not measured. */
-export function ratioToTwin(library: string, ours: NetworkResult, all: readonly NetworkResult[]): number | undefined {
-  const twin = all.find(
-    ({ network, rows, engine, variant }) =>
-      network === ours.network && rows === ours.rows && engine === library && variant === TWIN,
-  );
-  return twin && twin.timing.median / ours.timing.median;
-}
-
 /**
  * Measures whole networks: inputs of the model's own dtype (pixels), scores out. Outputs must equal the reference's first. Where a
  * library can run it, the f32 twin on the same pixels as floats comes first.

@@ -70,13 +70,6 @@ export function weightGigabytes({ weightBytes, timing }: Result): number {
   return weightBytes / (1e6 * timing.median);
 }
 
-/** How many times as fast as a peer on a product of that size; undefined if it was not measured. */
-export function ratioTo(peer: string, ours: Result, peers: readonly PeerResult[]): number | undefined {
-  const { M, K, rows } = ours;
-  const theirs = peers.find((each) => each.peer === peer && each.M === M && each.K === K && each.rows === rows);
-  return theirs && theirs.timing.median / ours.timing.median;
-}
-
 /** Measures products of one size after the other: first the peers, then ours, so that they share the machine's moods. */
 export async function measureProducts(plan: ProductsPlan): Promise<{ ours: ProductResult[]; peers: PeerResult[] }> {
   const ours: ProductResult[] = [];

@@ -18,6 +18,7 @@ import { readFile } from "../files/files.ts";
 import { namingFiles } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
 import { nameOf, outName, STDIO, takeStdout } from "../files/stdio.ts";
+import { JSON_ARG } from "../options/json.ts";
 import { WORK_ARG, workOption } from "../options/sessions.ts";
 import { TARGET_ARG } from "../options/targets.ts";
 import { countOption, UsageError } from "../options/usage.ts";
@@ -164,7 +165,7 @@ export default defineCommand({
     classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },
     for: { ...TARGET_ARG, default: "any" as const },
     ...WORK_ARG,
-    json: { type: "boolean", description: "Print the result as JSON" },
+    ...JSON_ARG,
   },
   async run({ args }) {
     const options = optionsOf(args);

@@ -10,6 +10,7 @@ import { QEMU_PACKAGES } from "../../host/firmware/link/emulator.ts";
 import { CRATES } from "../../host/firmware/make/interpreter.ts";
 import { INTERPRETERS } from "../../host/firmware/make/interpreters.ts";
 import { WABT, wabtVersion } from "../../host/firmware/make/wasm2c.ts";
+import { JSON_ARG } from "../options/json.ts";
 import { openRunners } from "../runners.ts";
 import { measureSpeed, SIZE } from "../speed.ts";
 import { joinTexts, padText, paint, type Text } from "../terminal/paint.ts";
@@ -202,7 +203,7 @@ export const EXAMPLE = "doctor";
 
 export default defineCommand({
   meta: { name: "doctor", description: "Say what is here, and how to get what is missing" },
-  args: { json: { type: "boolean", description: "Print the report as JSON" } },
+  args: JSON_ARG,
   async run({ args }) {
     const report = await showWork("Looking for engines, compilers and emulators", doctor);
     printResult(

@@ -6,6 +6,7 @@ import { classCount, type Readout, readoutOf, scores } from "../../host/run/desc
 import { BATCH_ROWS } from "../../host/verify.ts";
 import { namingFiles, readModel } from "../files/models.ts";
 import { openSamples, readLabels } from "../inputs/samples.ts";
+import { JSON_ARG } from "../options/json.ts";
 import {
   engineOption,
   isDevice,
@@ -192,7 +193,7 @@ export default defineCommand({
     limit: { type: "string", valueHint: "N", description: "Take only the first N samples" },
     ...SESSION_ARGS,
     ...WORKERS_ARG,
-    json: { type: "boolean", description: "Print the result as JSON" },
+    ...JSON_ARG,
   },
   async run({ args }) {
     const [limit, workers] = [countOption("limit", args.limit), workersOption(args.workers, args.engine)];

@@ -1,6 +1,7 @@
 import { defineCommand } from "citty";
 import { InputError } from "../../host/base/errors.ts";
 import { CODES, type Code } from "../codes.ts";
+import { JSON_ARG } from "../options/json.ts";
 import { didYouMean } from "../options/nearest.ts";
 import { printResult } from "../terminal/print.ts";
 import { wrapText } from "../terminal/wrap.ts";
@@ -11,7 +12,7 @@ export default defineCommand({
   meta: { name: "explain", description: "Say in words what a status or exit code means, and what to do" },
   args: {
     code: { type: "positional", required: false, description: "A number, or the name of a status; else all of them" },
-    json: { type: "boolean", description: "Print the meanings as JSON" },
+    ...JSON_ARG,
   },
   run({ args }) {
     const found = args.code === undefined ? CODES : CODES.filter((entry) => isMeant(args.code!, entry));

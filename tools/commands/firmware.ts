@@ -8,6 +8,7 @@ import { deviceModule } from "../../host/node.ts";
 import { namingFiles, readModel } from "../files/models.ts";
 import { writeFolderAtomic } from "../files/outputs.ts";
 import { BOARD_ARG, DEVICE_ARGS } from "../options/device_args.ts";
+import { JSON_ARG } from "../options/json.ts";
 import { UsageError } from "../options/usage.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
@@ -24,7 +25,7 @@ export default defineCommand({
     board: BOARD_ARG,
     library: { type: "boolean", description: "The library, for a firmware of your own" },
     ...DEVICE_ARGS,
-    json: { type: "boolean", description: "Print the result as JSON" },
+    ...JSON_ARG,
   },
   async run({ args }) {
     const { model, out, board, library } = args;

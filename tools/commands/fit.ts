@@ -9,6 +9,7 @@ import { deviceModule } from "../../host/node.ts";
 import type { Program } from "../../host/program.ts";
 import { namingFiles, readModel } from "../files/models.ts";
 import { BOARD_ARG, DEVICE_ARGS } from "../options/device_args.ts";
+import { JSON_ARG } from "../options/json.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatTable } from "../terminal/table.ts";
@@ -33,7 +34,7 @@ export default defineCommand({
     model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     board: { ...BOARD_ARG, values: ["all", ...BOARD_ARG.values], default: "all" },
     ...DEVICE_ARGS,
-    json: { type: "boolean", description: "Print the result as JSON" },
+    ...JSON_ARG,
   },
   async run({ args }) {
     const blob = await readModel(args.model);

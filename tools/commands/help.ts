@@ -1,14 +1,19 @@
 import { defineCommand } from "citty";
-import { COMMAND_NAMES, findCommand, formatCommands } from "../commands.ts";
-import { formatUsage } from "../options/usage.ts";
+import type { CommandList } from "../options/command.ts";
+import { formatCommands, formatUsage } from "../options/usage.ts";
 import { printLines } from "../terminal/print.ts";
 
 export const EXAMPLE = "help convert";
 
-export default defineCommand({
-  meta: { name: "help", description: "List the commands, or say more about one" },
-  args: { command: { type: "positional", required: false, description: "A command", values: COMMAND_NAMES } },
-  async run({ args }) {
-    printLines(args.command === undefined ? await formatCommands() : formatUsage(await findCommand(args.command)));
-  },
-});
+export default (commands: CommandList) =>
+  defineCommand({
+    meta: { name: "help", description: "List the commands, or say more about one" },
+    args: {
+      command: { type: "positional", required: false, description: "A command", values: [...commands.names] },
+    },
+    async run({ args: { command } }) {
+      printLines(
+        command === undefined ? formatCommands(await commands.all()) : formatUsage(await commands.find(command)),
+      );
+    },
+  });

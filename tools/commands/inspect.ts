@@ -6,6 +6,7 @@ import { namingFiles, readModel } from "../files/models.ts";
 import { nameOf } from "../files/stdio.ts";
 import { formatShape } from "../inputs/shape.ts";
 import { inputText } from "../inputs/units.ts";
+import { JSON_ARG } from "../options/json.ts";
 import { WORK_ARG, workOption } from "../options/sessions.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
@@ -18,7 +19,7 @@ export default defineCommand({
   args: {
     model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     ...WORK_ARG,
-    json: { type: "boolean", description: "Print the result as JSON" },
+    ...JSON_ARG,
   },
   async run({ args }) {
     const blob = await readModel(args.model);

@@ -5,6 +5,7 @@ import { plainModule } from "../../host/node.ts";
 import { namingFiles, readModel } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
 import { nameOf, outName, takeStdout } from "../files/stdio.ts";
+import { JSON_ARG } from "../options/json.ts";
 import { TARGET_ARG } from "../options/targets.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
@@ -32,7 +33,7 @@ export default defineCommand({
     model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     out: { type: "string", alias: "o", required: true, valueHint: "out.tern", description: "Blob to write" },
     for: { ...TARGET_ARG, required: true },
-    json: { type: "boolean", description: "Print the result as JSON" },
+    ...JSON_ARG,
   },
   async run({ args }) {
     takeStdout(args.out);

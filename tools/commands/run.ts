@@ -8,6 +8,7 @@ import { checkOutputs, writeFileAtomic, writeFilesAtomic } from "../files/output
 import { nameOf, STDIO, takeStdout } from "../files/stdio.ts";
 import { writeNpy } from "../inputs/npy.ts";
 import { pictureOf, readSamples, type Samples } from "../inputs/samples.ts";
+import { JSON_ARG } from "../options/json.ts";
 import { engineOption, isDevice, SESSION_ARGS, type SessionOptions, workOption } from "../options/sessions.ts";
 import { UsageError } from "../options/usage.ts";
 import { formatProfile, formatRepacking, namedProfile } from "../profile.ts";
@@ -39,7 +40,7 @@ export default defineCommand({
     ...SESSION_ARGS,
     all: { type: "boolean", description: `Show all rows, not just ${SHOWN_ROWS}` },
     profile: { type: "boolean", description: "Show the time of every op" },
-    json: { type: "boolean", description: "Print the outputs as JSON" },
+    ...JSON_ARG,
   },
   async run({ args }) {
     takeStdout(args.out);

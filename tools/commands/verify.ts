@@ -8,6 +8,7 @@ import { readFile } from "../files/files.ts";
 import { namingFiles, readModel } from "../files/models.ts";
 import { nameOf } from "../files/stdio.ts";
 import { openSamples, seededSamples } from "../inputs/samples.ts";
+import { JSON_ARG } from "../options/json.ts";
 import {
   ENGINE_ARG,
   engineOption,
@@ -166,7 +167,7 @@ export default defineCommand({
     engine: { ...ENGINE_ARG, description: "The engine to prove it in, else all here" },
     ...WORKERS_ARG,
     ...WORK_ARG,
-    json: { type: "boolean", description: "Print the result as JSON" },
+    ...JSON_ARG,
   },
   async run({ args }) {
     const limit = countOption("limit", args.limit, args.inputs ? undefined : MAX_SAMPLES);

@@ -1,4 +1,4 @@
-import type { Command } from "../commands.ts";
+import type { Command } from "./command.ts";
 import { type Argument, valuesOf } from "./usage.ts";
 
 export type Shell = "bash" | "zsh" | "fish";

@@ -1,8 +1,10 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { ArgDef, ArgsDef } from "citty";
 import { escapeText } from "../../host/base/printable.ts";
-import type { Command } from "../commands.ts";
+import { VERSION } from "../../host/base/version.ts";
+import { formatTable } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
+import type { Command } from "./command.ts";
 import { didYouMean } from "./nearest.ts";
 
 /** A command line that makes no sense. The command ends with exit code 2. */
@@ -88,6 +90,23 @@ export function valuesOf(argument: Argument): readonly string[] {
 /** Up to so many columns of values stand behind the name of an option; more, below its description. */
 const SHORT_VALUES = 20;
 const COLUMNS = 80;
+
+/** What `littletern help` prints. */
+export function formatCommands(commands: readonly Command[]): string[] {
+  return [
+    `Little Tern ${VERSION}: low-bit neural networks wherever WebAssembly runs`,
+    "",
+    `usage: ${PROGRAM} COMMAND … (installed: tern COMMAND …)`,
+    "",
+    ...formatTable(
+      "ll",
+      commands.map(({ name, description }) => [`  ${name}`, description]),
+    ),
+    "",
+    `${PROGRAM} help COMMAND says more about each.`,
+    "In place of a file, - is standard input or output.",
+  ];
+}
 
 /** What `littletern help NAME` prints. */
 export function formatUsage({ name, description, args, example }: Command): string[] {

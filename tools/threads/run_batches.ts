@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import type { InputRows } from "../../host/index.ts";
-import { TASKS, type Task, type TaskAbout, type TaskName, type TaskOptions, type TaskResult } from "../tasks.ts";
 import { inOrder, type Lane } from "./in_order.ts";
+import { TASKS, type Task, type TaskAbout, type TaskName, type TaskOptions, type TaskResult } from "./tasks.ts";
 import { startThread, type Thread } from "./thread.ts";
 
 export interface BatchesOptions<Name extends TaskName> {

@@ -1,8 +1,8 @@
 import { Worker } from "node:worker_threads";
 import * as errors from "../../host/base/errors.ts";
 import type { InputRows } from "../../host/index.ts";
-import type { TaskAbout, TaskName, TaskOptions, TaskResult } from "../tasks.ts";
 import type { Lane } from "./in_order.ts";
+import type { TaskAbout, TaskName, TaskOptions, TaskResult } from "./tasks.ts";
 
 /** What a thread is started with. */
 export interface ThreadData {

@@ -1,7 +1,7 @@
 // A worker thread: opens a task, then works off the batches that it is sent. Everything it says is a `Reply`.
 import { parentPort, workerData } from "node:worker_threads";
 import type { InputRows } from "../../host/index.ts";
-import { TASKS } from "../tasks.ts";
+import { TASKS } from "./tasks.ts";
 import type { Reply, ThreadData } from "./thread.ts";
 
 const { name, options, stopping } = workerData as ThreadData;

@@ -1,11 +1,14 @@
-/* What the core's own code gives: arch/<arch>.c. It relies on the linker script for the addresses, and on start() for the
-   paint of the stack; on nothing that comes in. */
+/* What the core's own code gives (arch/<arch>.c), and stack.c. They rely on the linker script for the addresses, and on
+   start() for the paint of the stack; on nothing that comes in. */
 #ifndef ARCH_H
 #define ARCH_H
 #include <stdint.h>
 
 /* RAM that a model may take. */
 extern uint8_t pool_start[], pool_end[];
+
+/* What start() writes to the stack that is not in use. */
+#define STACK_PAINT 0x5ac35ac3u
 
 /* Most bytes of stack that were in use since power-up, by the paint that is gone. */
 uint32_t arch_stack_used(void);

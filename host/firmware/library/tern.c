@@ -86,7 +86,7 @@ int tern_check_blob(uint32_t room) {
 }
 
 /* A fresh instance in the planned bytes, with the head where it belongs. */
-static int start(uint8_t *memory, uint32_t head_bytes) {
+static int start_module(uint8_t *memory, uint32_t head_bytes) {
   const enum runtime_trap trap = runtime_start(memory, planned - runtime_extra_bytes);
   if (trap) return trapped(trap);
   head = runtime_memory() + head_at;
@@ -109,7 +109,7 @@ int tern_plan(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   head_at = (runtime_own_bytes() + 15) & ~15u;
   const uint64_t least = (uint64_t)head_at + head_bytes + runtime_extra_bytes;
   if (!plan(least, bytes)) return TERN_OUT_OF_MEMORY;
-  const int started = start(memory, head_bytes);
+  const int started = start_module(memory, head_bytes);
   if (started) return started;
 
   const uint32_t arguments[] = {head_at, head_bytes, rows};
@@ -127,7 +127,7 @@ int tern_open(uint8_t *memory, uint32_t bytes, uint32_t rows) {
   int status = tern_plan(memory, bytes, rows);
   if (status) return status;
   const uint32_t head_bytes = load32(head + HEADER_HEAD_BYTES);
-  status = start(memory, head_bytes);
+  status = start_module(memory, head_bytes);
   if (status) return status;
 
   const uint32_t work = head_at + head_bytes;

@@ -66,18 +66,27 @@ function tiled(blob: Uint8Array, channels: number): Uint8Array {
   return writeBlob({ ...program, ops });
 }
 
+/** A dense op of random weights, from a tensor to the next. */
+function denseOf(
+  random: Random,
+  input: number,
+  dtype: WeightDtype,
+  from: number,
+  to: number,
+  post?: DenseOp["post"],
+): DenseOp {
+  return {
+    ...{ kind: "dense", inputs: [input], output: input + 1, dtype },
+    weights: weights(dtype, from * to, random),
+    ...(post && { post }),
+  };
+}
+
 function modelOfEveryTernary(): Model {
   const random = new Random(7);
   const dense = (input: number, dtype: WeightDtype, from: number, to: number, post?: DenseOp["post"]): DenseOp => ({
-    ...{
-      kind: "dense",
-      inputs: [input],
-      output: input + 1,
-      dtype,
-      weights: weights(dtype, from * to, random),
-      tileChannels: 4,
-    },
-    ...(post && { post }),
+    ...denseOf(random, input, dtype, from, to, post),
+    tileChannels: 4,
   });
   const steps = (channels: number) =>
     thresholds(...Array.from({ length: channels }, () => ({ base: 0, up: [-40, 0, random.int(9, 90)] })));
@@ -171,14 +180,8 @@ function modelOfBits(): Model {
 
 function modelOfEverything(): Model {
   const random = new Random(5);
-  const dense = (input: number, dtype: WeightDtype, from: number, to: number, post?: DenseOp["post"]): DenseOp => ({
-    kind: "dense",
-    inputs: [input],
-    output: input + 1,
-    dtype,
-    weights: weights(dtype, from * to, random),
-    ...(post && { post }),
-  });
+  const dense = (input: number, dtype: WeightDtype, from: number, to: number, post?: DenseOp["post"]) =>
+    denseOf(random, input, dtype, from, to, post);
   const scaled = (multiplier: number, shift: number) =>
     requantize({ lo: -128, hi: 127, rounding: "half-even" }, smallLine(multiplier, 3, shift));
   const program = programOf(

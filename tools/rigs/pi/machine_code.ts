@@ -3,14 +3,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../../../host/base/package_root.ts";
-import { formatMarkdown } from "../../bench/report.ts";
 import { type Cpu, LIBRARY_VERSION, missingOnPi, nodeOnPi } from "./pi.ts";
 
 // The arm64 machine code that V8 and wasmtime make of the kernels: which instructions they reach. Both compile on an emulated processor, whose
 // features they look up; nothing is timed.
 
 /** Instructions whose use decides how fast a kernel is, by name. */
-const COUNTED: Record<string, RegExp> = {
+export const COUNTED: Record<string, RegExp> = {
   sdot: /^[su]dot$/,
   tbl: /^tb[lx]$/,
   cnt: /^cnt$/,
@@ -46,9 +45,9 @@ export function missingForMachineCode(): string | undefined {
   return missingOnPi() ?? noObjdump;
 }
 
-/** The engines, as the page names them. */
-export function versionsOnPi(): string {
-  return `V8 ${nodeOnPi(["-p", "process.versions.v8"]).trim()} and wasmtime ${LIBRARY_VERSION}`;
+/** Of the engines. */
+export function versionsOnPi(): Record<string, string> {
+  return { V8: nodeOnPi(["-p", "process.versions.v8"]).trim(), wasmtime: LIBRARY_VERSION };
 }
 
 /** The kernels of the vector variants, as both engines compile them for each processor.  */
@@ -189,47 +188,26 @@ export function labelOf({ name, variant, engine, cpu }: Compiled): string {
   return `${name} ${variant} ${engine} ${cpu}`;
 }
 
-/** The counts as Markdown: a row per kernel that has such an instruction in any engine. */
-export function formatMachineCode(all: Compiled[], command: string, versions: string): string[] {
-  const columns = ["V8", "wasmtime"].flatMap((engine) => MACHINES.map((cpu) => ({ engine, cpu })));
-  const kernels = [...new Set(all.map(({ variant, name }) => `${variant} ${name}`))].sort();
-  const rows = kernels.flatMap((kernel) => {
-    const of = all.filter(({ variant, name }) => kernel === `${variant} ${name}`);
-    if (!of.some((each) => countsOf(each).length > 0)) return [];
-    const cells = columns.map(({ engine, cpu }) => {
-      const found = of.find((each) => each.engine === engine && each.cpu === cpu);
-      return found ? summaryOf(found) : "inlined";
-    });
-    return [[of[0]!.name.replace("kernels/", ""), of[0]!.variant, ...cells]];
-  });
-  const header = ["kernel", "variant", ...columns.map(({ engine, cpu }) => `${engine}, ${cpu}`)];
-  return [
-    "## Machine code for arm64",
-    "",
-    `Compiled by \`${command}\`: ${versions}, on emulated processors of a Raspberry Pi 4 (cortex-a72, without dot products) and 5 (cortex-a76). How often an`,
-    "instruction stands in the code of a kernel's function, and how many there are in all; V8 inlines functions and unrolls loops, which repeats them.",
-    "sdot: udot too; smull: umull, smlal and umlal too; addlp: saddlp, uaddlp and those that accumulate. Nothing here is a time.",
-    `\`${command} --filter "dots2 wasmtime a76"\` prints the code itself.`,
-    "",
-    ...["sdot", "tbl", "cnt"].map((counted) => `- ${counted}: ${reaching(all, counted)}`),
-    "",
-    ...formatMarkdown("llllll", [header, ...rows]),
-  ];
+/** What engines make of a kernel's function, by "V8 cortex-a72": how often an instruction stands there, and how many there are in all. */
+export interface KernelRow {
+  kernel: string;
+  variant: string;
+  /** Without the places where it is inlined. */
+  code: Record<string, Record<string, number>>;
 }
 
-/** Which kernels have an instruction, and in what engines and processors alone where not in all. */
-function reaching(all: Compiled[], counted: string): string {
-  const having = all.filter((each) => countsOf(each).some(([name]) => name === counted));
-  const places = new Map<string, string[]>();
-  for (const { variant, name, engine, cpu } of having) {
-    const kernel = `${name.split("/").slice(1).join("/")} (${variant})`;
-    places.set(kernel, [...(places.get(kernel) ?? []), `${engine} on ${cpu}`]);
-  }
-  const everywhere = 2 * MACHINES.length;
-  if (places.size === 0) return "none";
-  return [...places]
-    .map(([kernel, at]) => (at.length === everywhere ? kernel : `${kernel} in ${at.join(" and ")}`))
-    .join("; ");
+/** A row per kernel that has such an instruction in any engine. */
+export function kernelRows(all: readonly Compiled[]): KernelRow[] {
+  const kernels = [...new Set(all.map(({ variant, name }) => `${variant} ${name}`))].sort();
+  return kernels.flatMap((kernel) => {
+    const of = all.filter(({ variant, name }) => kernel === `${variant} ${name}`);
+    if (!of.some((each) => countsOf(each).length > 0)) return [];
+    const code = of.map((each) => [
+      `${each.engine} ${each.cpu}`,
+      { ...Object.fromEntries(countsOf(each)), all: each.mnemonics.length },
+    ]);
+    return [{ kernel: of[0]!.name.replace("kernels/", ""), variant: of[0]!.variant, code: Object.fromEntries(code) }];
+  });
 }
 
 /** "24 smull, 12 addp, of 147". */

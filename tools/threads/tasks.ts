@@ -1,8 +1,8 @@
-import { type InputRows, readBlob, selfTest } from "../host/index.ts";
-import { classOf, readoutOf } from "../host/run/describe.ts";
-import { createCheck } from "../host/verify.ts";
-import { openAll, openOne, openSession, type SessionOptions } from "./options/sessions.ts";
-import { profileOf } from "./profile.ts";
+import { type InputRows, readBlob, selfTest } from "../../host/index.ts";
+import { classOf, readoutOf } from "../../host/run/describe.ts";
+import { createCheck } from "../../host/verify.ts";
+import { openAll, openOne, openSession, type SessionOptions } from "../options/sessions.ts";
+import { profileOf } from "../profile.ts";
 
 /** Classes that an output of a model answers with, the first if not told which. `run` gives the one of each row. */
 export async function openAnswers({

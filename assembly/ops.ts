@@ -1,0 +1,76 @@
+import { Activation, dtypeOf, Op, OpKind, Packing, Post, Tensor } from "./blob";
+import { ARGMAX, SCORES, TRIT4, TRIT4_ALONE } from "./features";
+import { argmax, argmaxFits } from "./ops/argmax";
+import { recordBytes } from "./ops/code";
+import { denseFits, denseScratch, denseTileBytes } from "./ops/dense";
+import { layer } from "./ops/layer";
+import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
+import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
+import { OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
+import { tensorAt } from "./regions";
+import { Status } from "./status";
+
+// The only file that tells kinds of ops apart: what `ops/` proves of an op, and what runs it.
+
+/** What ops need: the largest tile, and scratch for prepared rows, a panel and sums; never more for fewer rows. */
+export let largestTile: u32 = 0;
+export let preparedRows: u64 = 0;
+
+/** Before the first op of a blob is checked. */
+export function clearNeeds(): void {
+  if (STREAMS) largestTile = 0;
+  if (PACKINGS & TRIT4 || !SMALL) preparedRows = 0;
+}
+
+/** Proves that an op's dtypes agree, that this build computes it, and that its tiles lie inside the weights part. */
+export function checkOp(op: usize, tensorCount: u32, rows: u32, weightsOffset: u32, weightsBytes: u32): Status {
+  const input: u32 = load<u16>(op, Op.input);
+  const output: u32 = load<u16>(op, Op.output);
+  if (input >= tensorCount || output >= tensorCount) return Status.BadOp;
+  const from = dtypeOf(tensorAt(input));
+  const to = dtypeOf(tensorAt(output));
+  const inputs = load<u32>(tensorAt(input), Tensor.channels);
+  let channels = load<u32>(tensorAt(output), Tensor.channels);
+  const kind: u32 = load<u8>(op, Op.kind);
+  const post: u32 = load<u8>(op, Op.post);
+  const packing: u32 = load<u8>(op, Op.packing);
+  const isKnown = (kind | packing | post) < 32; // a feature bit stands for it
+  if (!isKnown || !((POSTS >> post) & (OPS >> kind) & 1)) return Status.Unsupported;
+
+  const tileChannels: u32 = load<u16>(op, Op.tileChannels);
+  const scored: bool = POSTS & SCORES && post == Post.scores; // an argmax
+  let sound: bool = post ? to <= Activation.i8 && !scored : to == Activation.i32;
+  let weights: u64 = 0; // bytes of a tile before its records
+  if (kind == OpKind.dense) {
+    if (!(PACKINGS & (1 << packing))) return Status.Unsupported;
+    if (!inline.always(denseFits(from, packing))) sound = false;
+    weights = inline.always(denseTileBytes(op, packing, inputs, tileChannels));
+    if (PACKINGS & TRIT4 || !SMALL) {
+      preparedRows = max(preparedRows, inline.always(denseScratch(op, from, packing, inputs, rows)));
+    }
+  } else if (OPS & ARGMAX && kind == OpKind.argmax) {
+    sound = inline.always(argmaxFits(from, to, channels)) && (!post || scored);
+    channels = inputs;
+  } else {
+    if (!inline.always(quantizeIsBuilt(from))) return Status.Unsupported;
+    if (!post || !inline.always(quantizeFits(from, inputs, channels))) sound = false;
+  }
+
+  const tileBytes = load<u32>(op, Op.tileBytes);
+  const recordsAt = load<u32>(op, Op.recordsAt);
+  const records = recordsAt + <u64>load<u16>(op, Op.recordStep) * (tileChannels - 1) + recordBytes(op); // where they end
+  if (!sound || !tileChannels || weights > recordsAt || records > tileBytes) return Status.BadOp;
+  const offset = load<u32>(op, Op.weights);
+  const end = offset + <u64>tileBytes * ((channels + tileChannels - 1) / tileChannels);
+  const tiled = !(OPS & ARGMAX) || tileBytes; // an argmax without scores has no tiles
+  const outside = i32(offset < weightsOffset) | i32(end > <u64>weightsOffset + weightsBytes);
+  if (tiled && outside) return Status.BadOp;
+  if (STREAMS) largestTile = max(largestTile, isTrit4(op) ? stripBuffer(op) : tileBytes);
+  return Status.Ok;
+}
+
+/** Runs an op, which has been checked, on all rows. */
+export function run(op: usize): Status {
+  if (TRIT4_ALONE) return trit4(op);
+  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
+}
