@@ -1,4 +1,4 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, Post, Tensor } from "./blob";
+import { Activation, dtypeOf, Op, OpKind, Post, Tensor } from "./blob";
 import { ARGMAX, SCORES, TRIT4, TRIT4_ALONE } from "./features";
 import { argmax, argmaxFits } from "./ops/argmax";
 import { recordBytes } from "./ops/code";
@@ -71,6 +71,5 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32, weightsOffset: u
 
 /** Runs an op, which has been checked, on all rows. */
 export function run(op: usize): Status {
-  if (TRIT4_ALONE) return trit4(op);
-  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : layer(op);
+  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : TRIT4_ALONE ? trit4(op) : layer(op);
 }

@@ -1,55 +1,72 @@
 import { Activation, OpKind, Packing, Post } from "./blob";
-import { EVERYWHERE, FASTEST } from "./kernels/variant";
+import { CORE, EVERYWHERE, FASTEST, SIMD } from "./kernels/variant";
 
 /**
- * What each build can do: the words of FORMAT.md's "Features". A build without a profile has all that its variant runs;
- * `asc --use TERN_TERNARY=1` and the like name one that leaves things out, which are then not compiled.
+ * What each build can do: the words of FORMAT.md's "Features". A build without a profile has all that its variant runs; `asc --use TERN_TERNARY=1`
+ * and the like (asconfig.json) name one that leaves things out, which are then not compiled:
  *
- *     ternary   dense layers of ternary weights, u8 inputs by a table, thresholds
- *     binary    the same with binary weights, and tensors of bits
- *     any       the packings that every module runs
+ *     ternary            dense layers of ternary weights, u8 inputs by a table, thresholds
+ *     ternary_resident   the same in fewest bytes: plain loops, weights resident
+ *     binary             as ternary, with binary weights, and tensors of bits
+ *     command            weights resident; with SIMD, the packings that every module runs, and kernels that share code
+ *
+ * `tern build` gives the four words of a blob instead, TERN_OPS, TERN_PACKINGS, TERN_POSTS and TERN_DTYPES; and TERN_RESIDENT where weights are not streamed.
  */
 // @ts-expect-error: names of profiles come from the command line
-const TERNARY: bool = isDefined(TERN_TERNARY);
+const TERNARY_RESIDENT: bool = isDefined(TERN_TERNARY_RESIDENT);
+// @ts-expect-error
+const TERNARY: bool = TERNARY_RESIDENT || isDefined(TERN_TERNARY);
 // @ts-expect-error
 const BINARY: bool = isDefined(TERN_BINARY);
 // @ts-expect-error
-const ANY: bool = isDefined(TERN_ANY);
+const COMMAND: bool = isDefined(TERN_COMMAND);
 const SMALLEST: bool = TERNARY || BINARY;
-
-export const OPS: u32 = (1 << OpKind.quantize) | (1 << OpKind.dense) | (SMALLEST ? 0 : 1 << OpKind.argmax);
 
 const TRIT4: u32 = 1 << Packing.trit4;
 
-export const PACKINGS: u32 = TERNARY
-  ? FASTEST & TRIT4
-    ? TRIT4
-    : 1 << Packing.field2
-  : BINARY
-    ? 1 << Packing.sign32
-    : EVERYWHERE | (ANY ? 0 : FASTEST);
+// @ts-expect-error
+export const OPS: u32 = isDefined(TERN_OPS)
+  ? // @ts-expect-error
+    TERN_OPS
+  : (1 << OpKind.quantize) | (1 << OpKind.dense) | (SMALLEST ? 0 : 1 << OpKind.argmax);
 
-export const POSTS: u32 =
-  (1 << Post.none) |
-  (1 << Post.thresholds) |
-  (1 << Post.lookup) |
-  (SMALLEST ? 0 : (1 << Post.requantize) | (1 << Post.scores));
+// @ts-expect-error
+export const PACKINGS: u32 = isDefined(TERN_PACKINGS)
+  ? // @ts-expect-error
+    TERN_PACKINGS
+  : TERNARY
+    ? FASTEST & TRIT4
+      ? TRIT4
+      : 1 << Packing.field2
+    : BINARY
+      ? 1 << Packing.sign32
+      : EVERYWHERE | (COMMAND ? 0 : FASTEST);
+
+// @ts-expect-error
+export const POSTS: u32 = isDefined(TERN_POSTS)
+  ? // @ts-expect-error
+    TERN_POSTS
+  : (1 << Post.none) |
+    (1 << Post.thresholds) |
+    (1 << Post.lookup) |
+    (SMALLEST ? 0 : (1 << Post.requantize) | (1 << Post.scores));
 
 /** Bit 31: quantize of i32. */
-export const DTYPES: u32 =
-  (1 << Activation.u8) |
-  (1 << Activation.i32) |
-  (TERNARY ? 0 : 1 << Activation.bit) |
-  (SMALLEST ? 0 : (1 << Activation.i8) | (1 << Activation.i16) | (1 << Activation.f32) | (1 << 31));
-
-/** Whether this build can stream weights; one that cannot (`--use TERN_RESIDENT=1`) imports nothing. */
 // @ts-expect-error
-export const STREAMS: bool = !isDefined(TERN_RESIDENT);
+export const DTYPES: u32 = isDefined(TERN_DTYPES)
+  ? // @ts-expect-error
+    TERN_DTYPES
+  : (1 << Activation.u8) |
+    (1 << Activation.i32) |
+    (TERNARY ? 0 : 1 << Activation.bit) |
+    (SMALLEST ? 0 : (1 << Activation.i8) | (1 << Activation.i16) | (1 << Activation.f32) | (1 << 31));
 
-/** Whether kernels are plain loops, which take fewest bytes (`--use TERN_SMALL=1`). */
+/** Whether this build can stream weights; one that cannot imports nothing. */
 // @ts-expect-error
-export const SMALL: bool = isDefined(TERN_SMALL);
+export const STREAMS: bool = !(TERNARY_RESIDENT || COMMAND || isDefined(TERN_RESIDENT));
 
-/** Whether SIMD kernels share code that they otherwise have copies of, and there are no panels for many rows (`--use TERN_LEAN=1`). */
-// @ts-expect-error
-export const LEAN: bool = isDefined(TERN_LEAN);
+/** Whether all but the kernel of trit4 is plain loops, which take fewest bytes. */
+export const SMALL: bool = TERNARY_RESIDENT || (CORE && PACKINGS == TRIT4);
+
+/** Whether SIMD kernels share code that they otherwise have copies of, and there are no panels for many rows. */
+export const LEAN: bool = COMMAND && SIMD;

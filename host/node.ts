@@ -26,6 +26,7 @@ export async function bestModule(engine: Engine): Promise<{ variant: Variant; mo
   return chooseVariant(engine, Object.fromEntries(modules));
 }
 
+export { type BuildOptions, buildModule } from "./build.ts";
 export { createWasmtime, type WasmtimeCompiler, type WasmtimeEngine } from "./engines/wasmtime.ts";
 
 /** The module without vectors that was built for a blob's packings, if one was: it tells how much memory they need. */
@@ -33,7 +34,7 @@ export async function plainModule(blob: Uint8Array): Promise<Uint8Array> {
   checkBytes("blob", blob);
   const needed =
     blob.length < HEADER_BYTES ? 0 : new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.packings, true);
-  return readModule(hasPacking(needed, "trit4") ? "device" : "scalar");
+  return readModule(hasPacking(needed, "trit4") ? "core" : "scalar");
 }
 
 /** A module for devices: its name in build/, and its bytes. */
@@ -101,7 +102,7 @@ const BAUD = 115_200;
 
 /**
  * A model on a device. `target` is a board in its emulator, with the blob in its flash: "microbit", "microbit:wasm2c",
- * "microbit:wasm2c:device" with that module, "my_board.json"; or a serial port with a board that has the blob in its flash:
+ * "microbit:wasm2c:core" with that module, "my_board.json"; or a serial port with a board that has the blob in its flash:
  * "/dev/ttyACM0". Throws EngineError, of kind "missing" where a cross compiler, an emulator or the device is not there.
  */
 export async function openOnDevice(target: string, options: DeviceLoadOptions): Promise<Session> {

@@ -1,6 +1,8 @@
+import { COMMANDS, HOST_VARIANTS } from "../host/base/builds.mjs";
 import type { Engine } from "../host/engines/engine.ts";
 import { v8 } from "../host/engines/v8.ts";
 import { createWasmtime, type WasmtimeCompiler } from "../host/engines/wasmtime.ts";
+import { runtimeNamed } from "../host/firmware/make/runtimes.ts";
 import type { Host } from "./same_bits/hosts.ts";
 import { describeUnless } from "./skip.ts";
 
@@ -54,8 +56,7 @@ export interface Place {
 }
 
 const hosts = () => import("./same_bits/hosts.ts");
-const ALL_WAYS = "scalar, simd, relaxed; weights resident and streamed";
-const INTERPRETED = "ternary_device, binary_device, scalar; weights in flash";
+const ALL_WAYS = `${HOST_VARIANTS.toReversed().join(", ")}; weights resident and streamed`;
 
 /** The places, by name. */
 export const PLACES: Record<string, Place> = {
@@ -97,12 +98,12 @@ function onPi(title: string, engine: string): Place {
 }
 
 function inWasi(title: string, host: "inNode" | "inWasmtime" | "inWazero" | "inNodeOnPi" | "inWasmtimeOnPi"): Place {
-  const runs = "tern-cli, tern-cli-simd; weights in memory";
+  const runs = `${Object.keys(COMMANDS).join(", ")}; weights in memory`;
   return { title, runs, isSlow: true, host: async () => (await import("./same_bits/wasi.ts"))[host]() };
 }
 
 function onBoard(board: string, core: string, runtime: string): Place {
-  const runs = runtime === "wasm2c" ? "device_mlp, device; weights in flash" : INTERPRETED;
+  const runs = `${runtimeNamed(runtime).modules.join(", ")}; weights in flash`;
   const host = async () => (await hosts()).onBoard(board, runtime);
   return { title: `${runtime} on ${core} (${board})`, runs, isSlow: true, host };
 }

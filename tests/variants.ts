@@ -1,24 +1,19 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { BUILD_NAMES, packingsOf as packingsOfVariant, partsOf, type VariantName } from "../host/base/builds.mjs";
 import type { Engine } from "../host/engines/engine.ts";
 import type { PackingName } from "../host/program.ts";
 import { describeEngines } from "./engines.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 
-/** Everything that is built: the variants, and builds that leave things out. */
-export const TARGETS = Object.keys(JSON.parse(readFileSync(join(PROJECT, "asconfig.json"), "utf8")).targets);
-
 /** Every variant of the module (assembly/kernels/README.md), by its name: suites loop over it. */
-export const VARIANTS: Record<string, Uint8Array> = {
-  scalar: moduleNamed("scalar"),
-  simd: moduleNamed("simd"),
-  relaxed: moduleNamed("relaxed"),
-  device: moduleNamed("device"),
-};
+export const VARIANTS = Object.fromEntries(
+  BUILD_NAMES.filter((name) => partsOf(name).profile === undefined).map((name) => [name, moduleNamed(name)]),
+) as Record<VariantName, Uint8Array> & Record<string, Uint8Array>;
 
-/** The bytes of a target of asconfig.json. */
+/** The bytes of a build. */
 export function moduleNamed(target: string): Uint8Array {
   const path = join(PROJECT, "build", `${target}.wasm`);
   if (!existsSync(path)) throw new Error(`no ${path}: \`npm run build:wasm\` makes it`);
@@ -27,10 +22,7 @@ export function moduleNamed(target: string): Uint8Array {
 
 /** Packings that a variant runs. */
 export function packingsOf(module: Uint8Array): PackingName[] {
-  const everywhere: PackingName[] = ["sign32", "field2", "field3", "field4", "field8"];
-  if (module === VARIANTS.scalar) return everywhere;
-  if (module === VARIANTS.device) return [...everywhere, "trit4"];
-  return [...everywhere, "pair4", "sign128", ...(module === VARIANTS.relaxed ? ["field2x16" as const] : [])];
+  return packingsOfVariant(Object.keys(VARIANTS).find((name) => VARIANTS[name] === module) as VariantName);
 }
 
 /** Whether an engine is to run a variant: Winch has no relaxed SIMD, nor has V8 of Node 20. */

@@ -21,6 +21,7 @@ const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   run: () => import("./commands/run.ts"),
   eval: () => import("./commands/eval.ts"),
   verify: () => import("./commands/verify.ts"),
+  build: () => import("./commands/build.ts"),
   fit: () => import("./commands/fit.ts"),
   firmware: () => import("./commands/firmware.ts"),
   doctor: () => import("./commands/doctor.ts"),

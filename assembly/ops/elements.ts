@@ -1,5 +1,5 @@
 import { Activation, dtypeOf, rowStride } from "../blob";
-import { BIT_TENSOR, SIGNED_INPUT, WIDE } from "../features";
+import { BIT_TENSOR, QUANTIZES_I32, SIGNED_INPUT, WIDE } from "../features";
 import { DTYPES } from "../profiles";
 import { sums } from "../regions";
 
@@ -14,7 +14,7 @@ export function elements(tensor: usize, row: usize, height: u32, first: u32, wid
 /** Element `channel` of a row as an integer; an f32 as its order key (FORMAT.md). */
 export function element(tensor: usize, row: usize, channel: u32): i32 {
   if (DTYPES & SIGNED_INPUT && dtypeOf(tensor) == Activation.i8) return load<i8>(row + channel);
-  if (!(DTYPES & WIDE) || dtypeOf(tensor) == Activation.u8) return load<u8>(row + channel);
+  if (!(DTYPES & (WIDE | QUANTIZES_I32)) || dtypeOf(tensor) == Activation.u8) return load<u8>(row + channel);
   const dtype = dtypeOf(tensor);
   if (dtype == Activation.i16) return load<i16>(row + (channel << 1));
   const bits = load<i32>(row + (channel << 2));

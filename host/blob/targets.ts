@@ -1,3 +1,4 @@
+import type { VariantName } from "../base/builds.mjs";
 import type { PackingName, WeightDtype } from "../program.ts";
 
 /** What a dense op's codes are known to be: `narrow` span at most NARROW values, `signed` fit an i8, `unsigned` may lie above 127. */
@@ -34,7 +35,7 @@ const VECTORS: Choice[] = [
 const INTERPRETED: Choice[] = [{ weights: "int3", packing: "field4" }];
 
 /**
- * For 32-bit cores, by way of C made from the module `device`: a table for four weights of all channels (assembly/kernels/core/trit4_code.ts).
+ * For 32-bit cores, by way of C made from the module `core`: a table for four weights of all channels (assembly/kernels/core/trit4_code.ts).
  */
 const CORES: Choice[] = [{ weights: "ternary", packing: "trit4" }, ...INTERPRETED];
 
@@ -59,8 +60,8 @@ export const FASTEST = {
     { weights: "ternary", codes: "unsigned", channels: FEW_CHANNELS, rows: FEW_ROWS, packing: "field2x16" }, // dot products of bytes take codes less 128
     { weights: "ternary", packing: "field2" },
   ],
-  device: CORES,
-} satisfies Record<string, Choice[]>;
+  core: CORES,
+} satisfies Record<VariantName, Choice[]>;
 
 export interface TargetChoices {
   about: string;
@@ -80,10 +81,10 @@ export const TARGETS = {
   browser: { about: "browsers with relaxed SIMD", choices: FASTEST.relaxed },
   x86: { about: "V8 and wasmtime on x86-64", choices: FASTEST.relaxed },
   arm64: { about: "V8 and wasmtime on arm64", choices: FASTEST.relaxed },
-  "cortex-m0": { about: "the module `device` in C on a Cortex-M0, M0+ or M1", choices: CORES },
-  "cortex-m3": { about: "the module `device` in C on a Cortex-M3", choices: CORES },
-  "cortex-m4": { about: "the module `device` in C on a Cortex-M4 or M33", choices: CORES },
-  "cortex-m7": { about: "the module `device` in C on a Cortex-M7", choices: CORES },
+  "cortex-m0": { about: "the module `core` in C on a Cortex-M0, M0+ or M1", choices: CORES },
+  "cortex-m3": { about: "the module `core` in C on a Cortex-M3", choices: CORES },
+  "cortex-m4": { about: "the module `core` in C on a Cortex-M4 or M33", choices: CORES },
+  "cortex-m7": { about: "the module `core` in C on a Cortex-M7", choices: CORES },
   // A core with 16 KB of RAM has none for the code of trit4; tiles of 320 instead of 2,048 bytes take 8 % more instructions (digits).
   "cortex-m0:wasm3": {
     about: "small modules in wasm3 on a Cortex-M0, M0+ or M1, in small tiles",
@@ -93,7 +94,7 @@ export const TARGETS = {
   "cortex-m3:wasm3": { about: "the module `scalar` in wasm3 or WAMR on a Cortex-M3", choices: INTERPRETED },
   "cortex-m4:wasm3": { about: "the same on a Cortex-M4 or M33", choices: INTERPRETED },
   "cortex-m7:wasm3": { about: "the same on a Cortex-M7", choices: INTERPRETED },
-  rv32: { about: "the module `device` in C on a 32-bit RISC-V core", choices: CORES },
+  rv32: { about: "the module `core` in C on a 32-bit RISC-V core", choices: CORES },
   "rv32:wasm3": { about: "the same on a 32-bit RISC-V core", choices: INTERPRETED },
 } satisfies Record<string, TargetChoices>;
 

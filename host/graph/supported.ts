@@ -19,7 +19,7 @@ export function missingQuantizers(graph: Graph): { value: string; behind: Node |
     places.set(input, known.set(behind?.output ?? input, behind));
   };
   for (const node of graph.nodes) {
-    if (node.op !== "dense") continue;
+    if (!meaningOf(node).readsCodes) continue;
     for (const input of node.inputs) {
       const { node: source, value, last } = origin(input);
       if (!source) place(value, last);
@@ -48,13 +48,10 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
       .map((input) => producer.get(input))
       .find((before) => before && meaningOf(before).role === "end");
     if (end) refuse(node, `it reads the ${end.op} "${end.name}"`, `${end.op} only before an output`);
-    else if (node.op === "dense") {
-      const [input] = node.inputs as [string];
-      const [why, instead] = denseProblem(origin(input), form.get(input)!) ?? [];
+    else {
+      const operands = node.inputs.map((input): Operand => ({ origin: origin(input), form: form.get(input)! }));
+      const [why, instead] = problemOf(node, operands) ?? [];
       if (why && instead) refuse(node, why, instead);
-      else if (!sumsAreExact(node.weights, form.get(input) as Codes)) {
-        refuse(node, "its sums may exceed 2^53", "fewer bits");
-      }
     }
   }
   for (const output of graph.outputs) {
@@ -75,8 +72,37 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
 const DECLARE_INPUT =
   "a Quant node after the input, or the option --input-quant scale=…,zero=…,bits=…,signed|unsigned, which declares one";
 
+/** What a node reads. */
+interface Operand {
+  origin: Origin;
+  form: Form;
+}
+
+type Problem = [why: string, instead: string];
+
+/** What integers cannot compute of a node, by its op. */
+const PROBLEMS: {
+  [Name in Node["op"]]: (node: Extract<Node, { op: Name }>, operands: readonly Operand[]) => Problem | undefined;
+} = {
+  quantize: () => undefined,
+  step: () => undefined,
+  softmax: () => undefined,
+  argmax: () => undefined,
+
+  dense({ weights }, [input]) {
+    const problem = denseProblem(input!.origin, input!.form);
+    if (problem) return problem;
+    return sumsAreExact(weights, input!.form as Codes) ? undefined : ["its sums may exceed 2^53", "fewer bits"];
+  },
+};
+
+function problemOf(node: Node, operands: readonly Operand[]): Problem | undefined {
+  const problem = PROBLEMS[node.op] as (node: Node, operands: readonly Operand[]) => Problem | undefined;
+  return problem(node, operands);
+}
+
 /** The input of a dense layer must be codes times one scale. */
-function denseProblem({ node, blocker: bend, shift }: Origin, input: Form): [why: string, instead: string] | undefined {
+function denseProblem({ node, blocker: bend, shift }: Origin, input: Form): Problem | undefined {
   if (!node) return ["no quantizer between the network's input and this layer", DECLARE_INPUT];
   if (meaningOf(node).role === "sums") {
     return [`no quantizer between layer "${node.name}" and this one`, "a Quant or BipolarQuant node between them"];

@@ -66,7 +66,7 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   refuseInputs(graph, quantized, ends);
 
   const read = new Set([
-    ...nodes.filter((node) => node.op === "dense").flatMap((node) => node.inputs.map(sameCodes)),
+    ...nodes.filter((node) => meaningOf(node).readsCodes).flatMap((node) => node.inputs.map(sameCodes)),
     ...ends.filter(isCodes).map(sameCodes),
   ]);
 
@@ -95,7 +95,8 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   const first = new Map(firsts.map((node) => [inputOf(node), narrowed(node).output]));
   const codes = new Set([...first.values(), ...read]);
 
-  const isBase = (value: string) => codes.has(value) || isInput(value) || definer(value)!.op === "dense";
+  /** Nodes that read codes make integers of their own. */
+  const isBase = (value: string) => codes.has(value) || isInput(value) || meaningOf(definer(value)!).readsCodes;
   const chain = (value: string): { base: string; links: Link[] } => {
     const links: Link[] = [];
     for (let at = value; ; at = links.at(-1)!.node.inputs[0]!) {
@@ -112,9 +113,10 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   const isDense = (value: string) => definer(value)?.op === "dense";
   const sums = new Set(ends.filter(isDense));
   const fused = new Set<string>();
-  for (const { op, inputs, output } of nodes) {
-    if (op === "dense") continue;
-    const [input] = inputs as [string];
+  for (const node of nodes) {
+    if (meaningOf(node).readsCodes) continue;
+    const { output } = node;
+    const [input] = node.inputs as [string];
     const before = sameCodes(input);
     const base = isBase(before) ? before : origins.get(input)!;
     origins.set(output, base);

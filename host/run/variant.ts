@@ -1,4 +1,5 @@
 import { checkBytes, checkEngine, checkObject } from "../base/arguments.ts";
+import { HOST_VARIANTS } from "../base/builds.mjs";
 import { EngineError } from "../base/errors.ts";
 import { hasPacking } from "../blob/features.ts";
 import { WEIGHTS } from "../blob/pack/pack.ts";
@@ -10,7 +11,7 @@ import { rowStride } from "../shape.ts";
 import { type Backend, moduleBackend, moduleFeatures, referenceBackend, using } from "./backend.ts";
 
 /** Variants of the module (assembly/kernels/README.md), the fastest first. */
-export const VARIANTS = ["relaxed", "simd", "scalar"] as const;
+export const VARIANTS = HOST_VARIANTS;
 export type Variant = (typeof VARIANTS)[number];
 
 /**

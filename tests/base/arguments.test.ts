@@ -90,7 +90,8 @@ const CALLS: Record<string, { call: unknown; args: unknown[] }> = {
   bestModule: { call: node.bestModule, args: [v8] },
   createWasmtime: { call: node.createWasmtime, args: [{ library: "/nowhere", compiler: "cranelift" }] },
   plainModule: { call: node.plainModule, args: [blob] },
-  deviceModule: { call: node.deviceModule, args: [runtimeNamed("wasm2c"), blob, "device"] },
+  deviceModule: { call: node.deviceModule, args: [runtimeNamed("wasm2c"), blob, "core"] },
+  buildModule: { call: node.buildModule, args: [blob, { variant: "scalar", weights: "resident" }] },
   readModule: { call: node.readModule, args: ["scalar"] },
   openOnDevice: { call: node.openOnDevice, args: ["no such board", { blob, maxRows: 1 }] },
 };

@@ -94,7 +94,7 @@ describeEngines("a session", (engine) => {
         scalar: ["field2", "field2", "field3"],
         simd: ["pair4", "pair4", "field4"],
         relaxed: wide ? ["field2x16", "field2x16", "field4"] : ["field2x16", "pair4", "field4"],
-        device: ["trit4", "trit4", "field4"],
+        core: ["trit4", "trit4", "field4"],
       };
       const session = await load({ module, variant: variant as Variant, blob, engine, maxRows: 1 });
       const to = fastest[variant as keyof typeof FASTEST];
@@ -156,7 +156,7 @@ describeEngines("a session", (engine) => {
   });
 
   it("of a module with one packing says which one it lacks", async () => {
-    const refused = load({ module: moduleNamed("ternary_mlp"), blob, engine });
+    const refused = load({ module: moduleNamed("scalar_ternary_resident"), blob, engine });
     await expect(refused).rejects.toThrow("the module was not built for packing field3");
   });
 });

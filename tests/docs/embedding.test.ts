@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { HEADER_BYTES } from "../../host/blob/layout.ts";
 import { wamr } from "../../host/firmware/make/interpreters.ts";
-// @ts-expect-error: JavaScript, which runs before anything is compiled
 import { LIBRARY } from "../../tools/scripts/install_wasmtime.mjs";
 import { projectText } from "../blob/spec.ts";
 import { PROJECT } from "../house/project_files.ts";

@@ -23,7 +23,7 @@ export const BOARDS: { board: Board; runtime: string }[] = boardNames()
   );
 
 /** The module of devices under wasm2c. */
-export const MODULE = moduleNamed("device");
+export const MODULE = moduleNamed("core");
 
 /** The digits example in tiles so small that it fits every board with every runtime. */
 export const digits = await digitsBlob({ target: "cortex-m0:wasm3" });

@@ -144,9 +144,9 @@ describeBoards("firmware", (board, runtime) => {
 
 describe("the module of a device", () => {
   it.each([
-    ["wasm2c", "device_mlp", "device", "device", "device", "device", "device"],
-    ["wasm3", "scalar", "ternary_device", "binary_device", "scalar", "scalar", "scalar"],
-    ["wamr", "scalar", "ternary_device", "binary_device", "binary_device", "scalar", "scalar"],
+    ["wasm2c", "core_ternary", "core", "core", "core", "core", "core"],
+    ["wasm3", "scalar", "scalar_ternary", "scalar_binary", "scalar", "scalar", "scalar"],
+    ["wamr", "scalar", "scalar_ternary", "scalar_binary", "scalar_binary", "scalar", "scalar"],
   ])("under %s is the smallest that has, and has room for, all that a blob needs", async (runtime, ...expected) => {
     const [inTrit4, ternary, ofBits, ofCodes, scalar, all] = expected;
     for (const [blob, name] of [
@@ -168,11 +168,11 @@ describe("the module of a device", () => {
 describe("the module of a name", () => {
   const blob = binaryBlob("bit");
   it.each([
-    ["wasm2c", "device", undefined],
-    ["wasm2c", "device_mlp", "device_mlp lacks what the blob needs; of wasm2c's modules it runs in: device"],
-    ["wasm2c", "scalar", 'no module "scalar" for wasm2c, expected one of device_mlp, device'],
+    ["wasm2c", "core", undefined],
+    ["wasm2c", "core_ternary", "core_ternary lacks what the blob needs; of wasm2c's modules it runs in: core"],
+    ["wasm2c", "scalar", 'no module "scalar" for wasm2c, expected one of core_ternary, core'],
     ["wasm3", "scalar", undefined],
-    ["wasm3", "ternary_device", "of wasm3's modules it runs in: binary_device, scalar"],
+    ["wasm3", "scalar_ternary", "of wasm3's modules it runs in: scalar_binary, scalar"],
   ])("under %s, %s, is taken where it has what the blob needs", async (runtime, name, message) => {
     const found = deviceModule(runtimeNamed(runtime), blob, name);
     if (message === undefined) expect(await found).toEqual({ name, module: moduleNamed(name) });
@@ -180,8 +180,8 @@ describe("the module of a name", () => {
   });
 
   it("is taken for a library without a blob", async () => {
-    const { name } = await deviceModule(runtimeNamed("wasm2c"), undefined, "device_mlp");
-    expect(name).toBe("device_mlp");
+    const { name } = await deviceModule(runtimeNamed("wasm2c"), undefined, "core_ternary");
+    expect(name).toBe("core_ternary");
   });
 });
 
@@ -219,7 +219,7 @@ describeBoards(
 
 describeBoards("a blob that a module was not built for", (board, runtime) => {
   it("is refused", async () => {
-    const module = moduleNamed(runtime === "wasm2c" ? "device_mlp" : "binary_device");
+    const module = moduleNamed(runtime === "wasm2c" ? "core_ternary" : "scalar_binary");
     const device = await start(board, runtime, digits, { module });
     expect(failureOf(() => device.open(1))).toEqual({
       kind: "status",

@@ -11,6 +11,7 @@ import { buildImage } from "../../host/firmware/make/build.ts";
 import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import { deviceModule } from "../../host/node.ts";
 import { fitOf } from "../../tools/commands/fit.ts";
+import { read } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";
 import { digitsBlob, scratch, smallBlob, tern } from "../tools/tern.ts";
 import {
@@ -102,6 +103,16 @@ describeBoards(
 );
 
 describeUnless(missingFor(board), "tern firmware", () => {
+  it("takes less flash with a module for the model alone, which README.md says", { timeout: 120_000 }, async () => {
+    const any = put("any.tern", await digitsBlob());
+    const made = (...args: string[]) =>
+      JSON.parse(tern("firmware", any, "--board", board.name, "-o", path("fixed"), "--json", ...args).stdout);
+    const [all, fixed] = [made("--module", "core"), made("--fixed-model")];
+    expect(fixed.module).toBe("core for this model alone");
+    const [less, more] = [fixed, all].map(({ codeBytes }) => codeBytes.toLocaleString("en"));
+    expect(read("README.md")).toContain(`take ${less} bytes of flash for code instead of ${more}`);
+  });
+
   it("puts another model in without a compiler, once the code is there", async () => {
     const image = await buildImage(board, runtimeNamed("wasm2c"), MODULE);
     const other = put("small.tern", small);
@@ -125,6 +136,11 @@ it.each([
   [["firmware", "m", "-o", "x"], "expected either --board or --library"],
   [["firmware", "m", "--library", "--board", "microbit", "-o", "x"], "expected either --board or --library"],
   [["firmware", "--board", "microbit", "-o", "x"], "missing argument MODEL"],
+  [["firmware", "--library", "--fixed-model", "-o", "x"], "--fixed-model: missing argument MODEL"],
+  [
+    ["firmware", "m", "--library", "--fixed-model", "--module", "core", "-o", "x"],
+    "expected either --module or --fixed-model",
+  ],
 ])("%j is wrong usage", (args, message) => {
   expect(tern(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
 });
@@ -197,16 +213,16 @@ describeBoards(
 
 describe("firmware", () => {
   it("takes no more flash on a Cortex-M4 than 14 KB with all ops, and 7 KB with what a ternary MLP needs", () => {
-    const { device, device_mlp } = readMeasured().netduinoplus2!.wasm2c!;
-    expect(device!.code).toBeLessThanOrEqual(14 * 1024);
-    expect(device_mlp!.code).toBeLessThanOrEqual(7 * 1024);
+    const { core, core_ternary } = readMeasured().netduinoplus2!.wasm2c!;
+    expect(core!.code).toBeLessThanOrEqual(14 * 1024);
+    expect(core_ternary!.code).toBeLessThanOrEqual(7 * 1024);
   });
 });
 
 describe("tern fit", () => {
   it("says how much is missing", async () => {
     const large = { tables: 0, head: 512, arena: 14000, scratch: 800, runtime: 64, bytes: 15376 };
-    const { ram, fits } = fitOf(readBoard("microbit"), runtimeNamed("wasm2c"), "device", 200_000, large);
+    const { ram, fits } = fitOf(readBoard("microbit"), runtimeNamed("wasm2c"), "core", 200_000, large);
     expect({ free: ram.free, fits }).toEqual({ free: 16384 - 15376 - ram.stack - ram.variables, fits: false });
     const { stdout, code } = tern("fit", model, "--board", "microbit");
     expect(code).toBe(0);
@@ -220,8 +236,8 @@ describe("tern fit", () => {
     const packed = put("trit4.tern", trit4);
     const fitWith = (...args: string[]) =>
       JSON.parse(tern("fit", packed, "--board", "microbit", "--json", ...args).stdout).boards[0];
-    const [small, large] = [fitWith(), fitWith("--module", "device")];
-    expect([small.module, large.module]).toEqual(["device_mlp", "device"]);
+    const [small, large] = [fitWith(), fitWith("--module", "core")];
+    expect([small.module, large.module]).toEqual(["core_ternary", "core"]);
     expect(large.flash.code).toBeGreaterThan(small.flash.code);
     expect(large.instructions).toBeLessThan(small.instructions);
   });
@@ -229,7 +245,7 @@ describe("tern fit", () => {
   it("counts what the runtime takes of a model's memory, on the boards that it runs on", () => {
     const { memory, boards } = JSON.parse(tern("fit", model, "--runtime", "wasm3", "--json").stdout);
     expect(memory.bytes).toBe(memory.head + memory.arena + memory.scratch + 16);
-    expect(boards.map((each: { module: string }) => each.module)).toEqual(Array(4).fill("ternary_device"));
+    expect(boards.map((each: { module: string }) => each.module)).toEqual(Array(4).fill("scalar_ternary"));
     const { code, stderr } = tern("fit", model, "--runtime", "wasm3", "--board", "sifive_e");
     expect({ code, stderr }).toEqual({
       code: 1,

@@ -82,7 +82,7 @@ int main(int count, char **arguments) {
 
 const generated = await translate(MODULE);
 const trit4 = await digitsBlob({ target: "cortex-m4" });
-const mlp = moduleNamed("device_mlp");
+const mlp = moduleNamed("core_ternary");
 const generatedMlp = await translate(mlp);
 const SOURCES = [...LIBRARY, "runtimes/runtime.h", "runtimes/wasm2c/wasm2c.c"];
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { HOST_VARIANTS } from "../../host/base/builds.mjs";
 import { TernError, UnsupportedError } from "../../host/base/errors.ts";
 import { missingPackings } from "../../host/blob/features.ts";
 import { HEADER, HEADER_BYTES, PACKING, PART } from "../../host/blob/layout.ts";
@@ -23,7 +24,7 @@ import { elements, INT32_MAX, INT32_MIN, RANGE, randomProgram } from "../module/
 import { randomBytes, type Target } from "./target.ts";
 
 const PROJECT = join(import.meta.dirname, "..", "..");
-const VARIANTS = ["scalar", "simd", "relaxed"] as const;
+const VARIANTS = HOST_VARIANTS.toReversed();
 
 /** Memory of an instance; blobs that need more are only read. */
 const MEMORY = 2 ** 21;

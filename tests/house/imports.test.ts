@@ -14,14 +14,14 @@ const FLOORS: RegExp[] = [
   /^host\/(checkpoint|graph|lower|blob|reference|engines|firmware)\//,
   /^host\/run\//,
   /^host\/cost\//,
-  /^host\/(report|convert|verify)\.ts$/,
+  /^host\/(report|convert|verify|build)\.ts$/,
   /^host\/(index|node)\.ts$/,
 ];
 
 /** The files of host/ that need Node; all others run in a browser as well. */
 const NODE_ONLY = [
   ...[
-    /^host\/node\.ts$/,
+    /^host\/(node|build)\.ts$/,
     /^host\/engines\/\w*wasmtime\w*\.ts$/,
     /^host\/base\/(package_root|leftovers|file_errors)\.ts$/,
   ],

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { expect, it } from "vitest";
+import { buildModule } from "../../host/build.ts";
 import { convert } from "../../host/convert.ts";
 import { inspect } from "../../host/cost/inspect.ts";
 import { v8 } from "../../host/engines/v8.ts";
@@ -7,8 +8,14 @@ import { read, readBytes } from "./project_files.ts";
 
 const README = read("README.md");
 
-it.each(["scalar", "ternary_mlp"])("README.md has the size of %s.wasm", (target) => {
+it.each(["scalar", "scalar_ternary_resident"])("README.md has the size of %s.wasm", (target) => {
   expect(README).toContain(`${statSync(`build/${target}.wasm`).size.toLocaleString("en")} bytes`);
+});
+
+it("README.md has the size of a module for the digits example", { timeout: 60_000 }, async () => {
+  const { blob } = await convert(readBytes("examples/digits/digits.onnx"), { file: "digits.onnx" });
+  const { length } = await buildModule(blob);
+  expect(README).toContain(`(${length.toLocaleString("en")} bytes for the digits`);
 });
 
 it("README.md has the sizes of the digits example", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import wabt from "wabt";
+import { BUILD_NAMES, partsOf, settingsOf, streams } from "../../host/base/builds.mjs";
 import { STATUS, type Status } from "../../host/base/status.ts";
 import {
   align16,
@@ -19,7 +20,7 @@ import type { Program } from "../../host/program.ts";
 import { moduleBackend } from "../../host/run/backend.ts";
 import { ABI, codes, projectText, tableRows } from "../blob/spec.ts";
 import { Random } from "../graph/random.ts";
-import { accepts, describeModules, moduleNamed, packingsOf, TARGETS } from "../variants.ts";
+import { accepts, describeModules, moduleNamed, packingsOf } from "../variants.ts";
 import { expectReference, WAYS } from "./agree.ts";
 import { type Machine, machine, seal } from "./machine.ts";
 import { elements, lookup, programOf, requantize, SMALL, smallLine, thresholds, weights } from "./programs.ts";
@@ -29,14 +30,15 @@ const { readWasm } = await wabt();
 const FIRST = Object.values(SMALL)[0]!; // tiles with records, and scores
 
 // V8 of Node 20 cannot look into relaxed; that of Node 24 can
-const readable = TARGETS.filter((target) => accepts(v8, moduleNamed(target)));
+const readable = BUILD_NAMES.filter((target) => accepts(v8, moduleNamed(target)));
 
 describe.each(readable)("build/%s.wasm", (target) => {
   const wasm = moduleNamed(target);
   const module = new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>);
-  const parsed = readWasm(wasm, { relaxed_simd: target === "relaxed" });
+  const { enable } = settingsOf(partsOf(target));
+  const [hasVectors, isRelaxed] = [enable.includes("simd"), enable.includes("relaxed-simd")];
+  const parsed = readWasm(wasm, { relaxed_simd: isRelaxed });
   const text = parsed.toText({ foldExprs: false, inlineExport: false });
-  const streams = target !== "ternary_mlp";
 
   it("exports what ABI.md lists", () => {
     const listed = tableRows(ABI, "export", "arguments", "returns").map(([name]) => name!);
@@ -65,7 +67,7 @@ describe.each(readable)("build/%s.wasm", (target) => {
   it("imports what ABI.md lists, if it streams; else nothing", () => {
     const listed = tableRows(ABI, "import", "arguments", "returns").map(([name]) => name!);
     const found = WebAssembly.Module.imports(module).map(({ module, name, kind }) => `${kind} ${module}.${name}`);
-    expect(found).toEqual(streams ? listed.map((name) => `function ${name}`) : []);
+    expect(found).toEqual(streams(target) ? listed.map((name) => `function ${name}`) : []);
   });
 
   it("has memory (0) without maximum, no data, no start, no table", () => {
@@ -79,9 +81,9 @@ describe.each(readable)("build/%s.wasm", (target) => {
     const later = /^f|_f\d\d|_sat|extend\d+_s|memory\.(?!size)|table|data|ref/;
     expect([...instructions].filter((name) => later.test(name))).toEqual([]);
     const vectors = [...text.matchAll(/\b(?:v128|[if]\d+x\d+)\.\w+/g)].map(([name]) => name);
-    expect(vectors.length > 0).toBe(target === "simd" || target === "relaxed");
+    expect(vectors.length > 0).toBe(hasVectors);
     expect(vectors.filter((name) => /^f|_f\d\d/.test(name))).toEqual([]);
-    expect(vectors.some((name) => name.includes("relaxed"))).toBe(target === "relaxed");
+    expect(vectors.some((name) => name.includes("relaxed"))).toBe(isRelaxed);
     expect(instructions.size).toBeGreaterThan(20); // the pattern finds some
     expect(() =>
       readWasm(wasm, {
@@ -89,7 +91,7 @@ describe.each(readable)("build/%s.wasm", (target) => {
         sat_float_to_int: false,
         sign_extension: false,
         simd: vectors.length > 0,
-        relaxed_simd: target === "relaxed",
+        relaxed_simd: isRelaxed,
         bulk_memory: false,
         multi_value: false,
         reference_types: false,
@@ -363,8 +365,8 @@ describeModules("the ABI", (engine, module) => {
   });
 });
 
-describe("build/ternary_mlp.wasm", () => {
-  const module = moduleNamed("ternary_mlp");
+describe("build/scalar_ternary_resident.wasm", () => {
+  const module = moduleNamed("scalar_ternary_resident");
   const random = new Random(1);
   const dense = (input: number, from: number, to: number) => ({
     kind: "dense" as const,

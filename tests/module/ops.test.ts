@@ -20,13 +20,18 @@ interface Kernel {
   input: ActivationDtype;
   /** Codes are 0 … greatest. */
   greatest: number;
-  target?: "ternary_mlp";
+  target?: "scalar_ternary_resident";
 }
 
 const KERNELS: Record<string, Kernel> = {
   "ternary × 8-bit codes": { dtype: "ternary", input: "u8", greatest: 255 },
   "ternary × 4-bit codes": { dtype: "ternary", input: "u8", greatest: 15 },
-  "ternary × 8-bit codes, `TERN_SMALL=1`": { dtype: "ternary", input: "u8", greatest: 255, target: "ternary_mlp" },
+  "ternary × 8-bit codes, plain loops": {
+    dtype: "ternary",
+    input: "u8",
+    greatest: 255,
+    target: "scalar_ternary_resident",
+  },
   "int2 × 8-bit codes": { dtype: "int2", input: "u8", greatest: 255 },
   "int3 × 8-bit codes": { dtype: "int3", input: "u8", greatest: 255 },
   "int4 × 8-bit codes": { dtype: "int4", input: "u8", greatest: 255 },

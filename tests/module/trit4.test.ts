@@ -8,7 +8,7 @@ import { expectReference } from "./agree.ts";
 import { machine, seal } from "./machine.ts";
 import { elements, lookup, programOf, randomProgram, thresholds, weights } from "./programs.ts";
 
-/** u8 → lookup → ternary in trit4, thresholds → ternary in trit4: what `device_mlp` has. */
+/** u8 → lookup → ternary in trit4, thresholds → ternary in trit4: what `core_ternary` has. */
 function mlp(random: Random, [inputs, hidden, outputs]: number[], steps: number) {
   const records = Array.from({ length: hidden! }, () => {
     return { base: random.int(0, 3), up: Array.from({ length: steps }, () => random.int(-500, 500)), down: [] };
@@ -44,7 +44,7 @@ function mlp(random: Random, [inputs, hidden, outputs]: number[], steps: number)
 }
 
 describeEngines("trit4", (engine) => {
-  describe.each(["device", "device_mlp"])("build/%s.wasm", (target) => {
+  describe.each(["core", "core_ternary"])("build/%s.wasm", (target) => {
     const tableBytes = 216 * 4;
     // and what a byte of weights that no writer makes reads behind them (kernels/core/trit4_code.ts)
     const ownBytes = Math.ceil((7 + 216 * 3 + 255 + 2) / 16) * 16;
@@ -88,7 +88,7 @@ describeEngines("trit4", (engine) => {
 
   it("is read strip by strip, and records in blocks of 16 channels, into scratch of as many bytes", async () => {
     const program = mlp(new Random(1), [40, 20, 3], 15);
-    const at = await machine(engine, moduleNamed("device"));
+    const at = await machine(engine, moduleNamed("core"));
     at.flash = writeBlob(program);
     const headBytes = new DataView(at.flash.buffer).getUint32(28, true);
     at.memory().set(at.flash.subarray(0, headBytes), 16);
@@ -113,7 +113,7 @@ describeEngines("trit4", (engine) => {
 
   it("says so where a read fails, whichever it is", async () => {
     const program = mlp(new Random(1), [40, 20, 3], 15);
-    const at = await machine(engine, moduleNamed("device"));
+    const at = await machine(engine, moduleNamed("core"));
     at.flash = writeBlob(program);
     const headBytes = new DataView(at.flash.buffer).getUint32(28, true);
     at.memory().set(at.flash.subarray(0, headBytes), 16);
@@ -127,7 +127,7 @@ describeEngines("trit4", (engine) => {
 
   it("run any byte of weights to some number", async () => {
     const program = mlp(new Random(1), [16, 8, 4], 1);
-    const module = moduleNamed("device");
+    const module = moduleNamed("core");
     for (const byte of [0x01, 0x06, 0xd6, 0xd7, 0xff]) {
       const at = await machine(engine, module);
       const blob = writeBlob(program);

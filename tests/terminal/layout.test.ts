@@ -15,8 +15,8 @@ it("aligns the columns of a table", () => {
 
 const WIDE = [
   ["board", "module", "code", "instructions", ""],
-  ["microbit", "ternary_device", "12,345", "1,234,567", "fits, 1,234 bytes of RAM free"],
-  ["lm3s6965evb", "device", "9", "", "no: 12 bytes of RAM short, 345 bytes of flash for code short"],
+  ["microbit", "scalar_ternary", "12,345", "1,234,567", "fits, 1,234 bytes of RAM free"],
+  ["lm3s6965evb", "core", "9", "", "no: 12 bytes of RAM short, 345 bytes of flash for code short"],
 ];
 
 it("wraps the last column where the screen is narrow, and cuts names", () => {
@@ -40,7 +40,7 @@ it.each([40, 50, 60, 80, 100])("fits a table with a head into %i columns", (colu
 it("makes a list of a table that is too wide", () => {
   expect(formatTable("llrrl", WIDE.slice(0, 2), { columns: 50, headed: true })).toEqual([
     "microbit",
-    "  module        ternary_device",
+    "  module        scalar_ternary",
     "  code          12,345",
     "  instructions  1,234,567",
     "                fits, 1,234 bytes of RAM free",

@@ -37,7 +37,7 @@ describe("tern", () => {
     ["convert", "--for", "one of any, storage, browser, x86, arm64,"],
     ["fit", "--runtime", "one of wasm2c, wasm3, wamr"],
     ["fit", "--board", "one of all, lm3s6965evb, microbit"],
-    ["firmware", "--module", "one of device_mlp, device,"],
+    ["firmware", "--module", "one of core_ternary, core,"],
   ])("help of %s says what %s takes", async (name, option, values) => {
     const usage = formatUsage(await findCommand(name)).join("\n");
     const behind = usage.slice(usage.indexOf(`${option} `));

@@ -126,8 +126,8 @@ function running(folder: string): string[] {
 it.each([
   ["device:arduino", 'no board "arduino", expected one of '],
   ["device:microbit:wasm9", 'no runtime "wasm9", expected one of wasm2c'],
-  ["device:microbit:wasm2c:scalar", 'no module "scalar" for wasm2c, expected one of device_mlp, device'],
-  ["device:microbit:wasm2c:device:more", 'no device "microbit:wasm2c:device:more", expected BOARD:RUNTIME:MODULE'],
+  ["device:microbit:wasm2c:scalar", 'no module "scalar" for wasm2c, expected one of core_ternary, core'],
+  ["device:microbit:wasm2c:core:more", 'no device "microbit:wasm2c:core:more", expected BOARD:RUNTIME:MODULE'],
   ["device:/dev/nothing", "/dev/nothing: "],
 ])("refuses --engine %s", (engine, message) => {
   const { code, stderr } = tern("run", model, TEN, "--engine", engine);

@@ -2,13 +2,13 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "vitest";
-// @ts-expect-error: JavaScript, which runs before anything is compiled
+import { COMMANDS as TABLE } from "../../host/base/builds.mjs";
 import { wasmtimeCommand } from "../../tools/scripts/install_wasmtime.mjs";
 import { PROJECT } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";
 
 /** The builds of the command. */
-export const COMMANDS = ["tern-cli", "tern-cli-simd"];
+export const COMMANDS = Object.keys(TABLE);
 
 export function commandPath(name: string): string {
   return join(PROJECT, "build", `${name}.wasm`);

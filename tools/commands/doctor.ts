@@ -2,7 +2,9 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defineCommand } from "citty";
+import { HOST_VARIANTS, VARIANTS } from "../../host/base/builds.mjs";
 import { isInstalled, npmRun, packageRoot } from "../../host/base/package_root.ts";
+import { compilerVersion, installCompiler } from "../../host/build.ts";
 import { v8 } from "../../host/engines/v8.ts";
 import { createWasmtime } from "../../host/engines/wasmtime.ts";
 import { CORES, type Core } from "../../host/firmware/cores.ts";
@@ -51,13 +53,10 @@ export async function doctor(): Promise<DoctorReport> {
       { name: "v8", found: v8.version, use: "runs models, here and in browsers", get: "comes with Node" },
       await wasmtime(),
     ],
-    variants: [
-      variant("relaxed", "runs models fastest, where there is relaxed SIMD"),
-      variant("simd", "runs models faster, where there is SIMD128"),
-      variant("scalar", "runs in every engine and on every device"),
-    ],
+    variants: HOST_VARIANTS.map((name) => variant(name, VARIANTS[name].about)),
     speed: await speed(),
     devices: [
+      await compiler(),
       wabt(),
       ...Object.entries(INTERPRETERS).map(([name, { crate }]) => ({
         name,
@@ -168,6 +167,11 @@ async function speed(): Promise<Part[]> {
 function variant(name: string, use: string): Part {
   const found = pathIfThere(join(packageRoot(), "build", `${name}.wasm`));
   return { name, found, use, get: "npm run build:wasm, in a version that has it" };
+}
+
+async function compiler(): Promise<Part> {
+  const found = await compilerVersion();
+  return { name: "assemblyscript", found, use: "modules for one model: build", get: installCompiler() };
 }
 
 function wabt(): Part {

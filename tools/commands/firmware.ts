@@ -2,9 +2,9 @@ import { defineCommand } from "citty";
 import { modelHeader } from "../../host/cost/fit.ts";
 import { readBoard } from "../../host/firmware/boards.ts";
 import { type Made, makeFirmware, makeLibrary } from "../../host/firmware/make/output.ts";
-import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
+import { type Runtime, runtimeNamed, withMemoryFor } from "../../host/firmware/make/runtimes.ts";
 import { readBlob, v8 } from "../../host/index.ts";
-import { deviceModule } from "../../host/node.ts";
+import { buildModule, deviceModule } from "../../host/node.ts";
 import { namingFiles, readModel } from "../files/models.ts";
 import { writeFolderAtomic } from "../files/outputs.ts";
 import { BOARD_ARG, DEVICE_ARGS } from "../options/device_args.ts";
@@ -25,6 +25,10 @@ export default defineCommand({
     board: BOARD_ARG,
     library: { type: "boolean", description: "The library, for a firmware of your own" },
     ...DEVICE_ARGS,
+    "fixed-model": {
+      type: "boolean",
+      description: "A module with what this model needs alone: less flash, and models that need more take new code",
+    },
     ...JSON_ARG,
   },
   async run({ args }) {
@@ -32,10 +36,15 @@ export default defineCommand({
     if (library ? board !== undefined : board === undefined)
       throw new UsageError("expected either --board or --library");
     if (!library && model === undefined) throw new UsageError("missing argument MODEL");
-    const runtime = runtimeNamed(args.runtime);
+    const isFixed = args["fixed-model"];
+    if (isFixed && model === undefined) throw new UsageError("--fixed-model: missing argument MODEL");
+    if (isFixed && args.module !== undefined) throw new UsageError("expected either --module or --fixed-model");
+    const known = runtimeNamed(args.runtime);
     const blob = model === undefined ? undefined : await readModel(model);
     if (blob) await namingFiles({ model: model! }, async () => readBlob(blob)); // is one
-    const { name, module } = await deviceModule(runtime, blob, args.module);
+    const { name, module, runtime } = isFixed
+      ? await showWork("Compiling the module", () => fixedModule(known, blob!))
+      : { ...(await deviceModule(known, blob, args.module)), runtime: known };
     const made = await showWork(`Making C for ${board ?? "a library"}`, async () => {
       if (!library) return makeFirmware(readBoard(board!), runtime, module, blob!);
       return makeLibrary(runtime, module, blob && (await modelHeader(blob, module, v8, runtime.extraBytes)));
@@ -50,6 +59,13 @@ export default defineCommand({
     );
   },
 });
+
+/** A module for one model; an interpreter has the memory that the smallest build which runs the model takes, of which it is a part. */
+async function fixedModule(known: Runtime, blob: Uint8Array) {
+  const { name } = await deviceModule(known, blob);
+  const module = await buildModule(blob, { variant: known.variant, weights: "streaming" });
+  return { name: `${known.variant} for this model alone`, module, runtime: withMemoryFor(known, name) };
+}
 
 function formatWritten(out: string, module: string, files: string[], { codeBytes, missing }: Made): string[] {
   return [

@@ -10,7 +10,7 @@ type WeightsWay = "resident" | "streaming";
 
 const ENGINES = ["v8", "wasmtime", "reference"];
 const DEVICE = "device:";
-const WEIGHTS: WeightsWay[] = ["resident", "streaming"];
+export const WEIGHTS: WeightsWay[] = ["resident", "streaming"];
 
 /** What --engine takes; a device may be a serial port, too. */
 const ENGINE_VALUES = [...ENGINES, ...boardNames().map((name) => `${DEVICE}${name}`)];

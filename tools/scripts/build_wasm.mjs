@@ -1,36 +1,19 @@
-// Compiles every target of asconfig.json, and the commands for WASI, and prints how large each is beside its ceiling; then the
+// Compiles all builds (host/base/builds.mjs), and the commands for WASI, and prints how large each is beside its ceiling; then the
 // float ends of the bench. Arguments are the names of the modules that are to be compiled instead of all:
 // `npm run build:wasm -- simd`.
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
+import { BUILDS, COMMANDS } from "../../host/base/builds.mjs";
 
-/** Bytes that a module may have, and what it holds. tests/module/size.test.ts keeps them. */
-export const CEILINGS = {
-  scalar: { bytes: 7 * 1024, holds: "all ops, scalar kernels" },
-  simd: { bytes: 16 * 1024, holds: "all ops, SIMD128 kernels" },
-  relaxed: { bytes: 16.25 * 1024, holds: "all ops, relaxed SIMD kernels" },
-  device: { bytes: 9 * 1024, holds: "all ops, scalar kernels, ternary weights in trit4" },
-  device_mlp: { bytes: 3 * 1024, holds: "u8 lookup, ternary dense in trit4, thresholds" },
-  ternary_mlp: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
-  ternary_device: { bytes: 4 * 1024, holds: "the same, fast kernels; weights resident or streamed" },
-  binary_device: { bytes: 5 * 1024, holds: "u8 lookup, binary dense, bits, thresholds; weights resident or streamed" },
-};
-
-/** The same for commands of WASI, targets of assembly/wasi/asconfig.json. */
-export const COMMAND_CEILINGS = {
-  "tern-cli": { bytes: 10 * 1024, holds: "a command for WASI: all ops, scalar kernels, weights packed for any" },
-  "tern-cli-simd": { bytes: 10 * 1024, holds: "the same, SIMD128 kernels" },
-};
-
-/** The configuration of every module: its targets write build/<target>.wasm. */
-const CONFIGURATIONS = { "asconfig.json": CEILINGS, "assembly/wasi/asconfig.json": COMMAND_CEILINGS };
+/** What each configuration has targets for; each writes build/<target>.wasm. */
+const CONFIGURATIONS = { "asconfig.json": BUILDS, "assembly/wasi/asconfig.json": COMMANDS };
 const FLOATS = { config: "tools/bench/floats/asconfig.json", target: "floats" };
 
 /** All modules; or those of some names. Throws where a module does not compile, is larger than its ceiling, or does not exist. */
 export async function buildWasm(...names) {
-  const modules = Object.entries(CONFIGURATIONS).flatMap(([config, ceilings]) =>
-    targetsOf(config).map((target) => ({ config, target, ...ceilings[target] })),
+  const modules = Object.entries(CONFIGURATIONS).flatMap(([config, builds]) =>
+    Object.entries(builds).map(([target, { bytes, holds }]) => ({ config, target, bytes, holds })),
   );
   modules.push(FLOATS);
   const known = modules.map(({ target }) => target);
@@ -44,10 +27,6 @@ export async function buildWasm(...names) {
   }
 }
 
-function targetsOf(config) {
-  return Object.keys(JSON.parse(readFileSync(config, "utf8")).targets);
-}
-
 async function compile({ config, target }) {
   const { error, stderr } = await asc.main(["--config", config, "--target", target]);
   if (error) throw new Error(`asc, target ${target} of ${config}: ${error.message}\n${stderr}`);
@@ -57,7 +36,7 @@ async function compile({ config, target }) {
 function weigh({ target, bytes, holds }) {
   const file = `build/${target}.wasm`;
   const { size } = statSync(file);
-  console.log(`${file.padEnd(24)}${String(size).padStart(6)} of ${bytes} bytes   ${holds}`);
+  console.log(`${file.padEnd(36)}${String(size).padStart(6)} of ${bytes} bytes   ${holds}`);
   if (size > bytes) throw new Error(`${file} has ${size} bytes, its ceiling is ${bytes}`);
 }
 

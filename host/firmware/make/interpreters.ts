@@ -87,8 +87,8 @@ export const wasm3: Interpreter = {
     "cortex-m7": { fast: ["wasm3/operations.c"] },
   },
   modules: {
-    ternary_device: { poolBytes: 10_848, stackBytes: 704, nativeBytes: 2_752 },
-    binary_device: { poolBytes: 11_088, stackBytes: 704, nativeBytes: 2_480, bitsAlone: true },
+    scalar_ternary: { poolBytes: 10_848, stackBytes: 704, nativeBytes: 2_752 },
+    scalar_binary: { poolBytes: 11_088, stackBytes: 704, nativeBytes: 2_480, bitsAlone: true },
     scalar: { poolBytes: 24_112, stackBytes: 1_200, nativeBytes: 3_104 },
   },
 };
@@ -146,8 +146,8 @@ export const wamr: Interpreter = {
     },
   },
   modules: {
-    ternary_device: { poolBytes: 19_296, stackBytes: 1_024, nativeBytes: 2_560 },
-    binary_device: { poolBytes: 21_984, stackBytes: 1_024, nativeBytes: 2_560 },
+    scalar_ternary: { poolBytes: 19_296, stackBytes: 1_024, nativeBytes: 2_560 },
+    scalar_binary: { poolBytes: 21_984, stackBytes: 1_024, nativeBytes: 2_560 },
     scalar: { poolBytes: 30_288, stackBytes: 1_024, nativeBytes: 2_560 },
   },
 };

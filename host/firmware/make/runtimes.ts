@@ -1,3 +1,4 @@
+import { deviceBuilds, type VariantName } from "../../base/builds.mjs";
 import { EngineError } from "../../base/errors.ts";
 import { CORES, type CoreName } from "../cores.ts";
 import { moduleSource, sizesFor } from "./interpreter.ts";
@@ -13,7 +14,9 @@ export interface Runtime {
   interpreter?: Interpreter;
   /** Cores that it runs on. */
   cores: CoreName[];
-  /** Modules in build/ that it runs, the smallest first: the first that has all that a blob needs is taken. */
+  /** The variant that it runs. */
+  variant: VariantName;
+  /** Builds of it that it runs, the smallest first: the first that has all that a blob needs is taken. */
   modules: string[];
   /** Of these, modules that have no room for binary weights × codes. */
   bitsAlone: string[];
@@ -30,7 +33,8 @@ export const RUNTIMES: Record<string, Runtime> = {
     name: "wasm2c",
     sources: ["runtimes/wasm2c/wasm2c.c"],
     cores: Object.keys(CORES) as CoreName[],
-    modules: ["device_mlp", "device"],
+    variant: "core",
+    modules: deviceBuilds("core"),
     bitsAlone: [],
     generate: translate,
     extraBytes: 64, // behind linear memory: wasm-rt.h
@@ -41,18 +45,30 @@ export const RUNTIMES: Record<string, Runtime> = {
 };
 
 function interpreted(name: string, extraBytes: number): Runtime {
-  const interpreter = INTERPRETERS[name]!;
+  return interpretedWith(name, INTERPRETERS[name]!, extraBytes);
+}
+
+function interpretedWith(name: string, interpreter: Interpreter, extraBytes: number): Runtime {
+  const modules = Object.keys(interpreter.modules);
   return {
     name,
     sources: [],
     interpreter,
     cores: Object.keys(interpreter.cores) as CoreName[],
-    modules: Object.keys(interpreter.modules),
-    bitsAlone: Object.keys(interpreter.modules).filter((module) => interpreter.modules[module]!.bitsAlone),
+    variant: "scalar",
+    modules,
+    bitsAlone: modules.filter((module) => interpreter.modules[module]!.bitsAlone),
     generate: async (module) => ({ "module.S": moduleSource(module) }),
     extraBytes,
     stackBytes: (module) => sizesFor(interpreter, module).nativeBytes,
   };
+}
+
+/** A runtime with the memory that one of its modules takes, for a module that has less than that one. */
+export function withMemoryFor({ interpreter, ...runtime }: Runtime, module: string): Runtime {
+  if (!interpreter) return runtime;
+  const modules = { [module]: interpreter.modules[module]! };
+  return interpretedWith(runtime.name, { ...interpreter, modules }, runtime.extraBytes);
 }
 
 /** A runtime by its name. */

@@ -9,6 +9,7 @@ export interface ArgmaxNode extends NodeBase {
 
 export const argmaxMeaning: OpMeaning<ArgmaxNode> = {
   role: "end",
+  readsCodes: false,
   inputs: 1,
   channels: () => 1,
   problem: () => undefined,

@@ -34,6 +34,7 @@ export interface Weights {
 
 export const denseMeaning: OpMeaning<DenseNode> = {
   role: "sums",
+  readsCodes: true,
   inputs: 1,
   channels: ({ weights }) => weights.outputs,
 

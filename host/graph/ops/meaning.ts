@@ -18,6 +18,8 @@ export type Role = "codes" | "sums" | "element" | "end";
 /** What nodes of an op mean. */
 export interface OpMeaning<N extends NodeBase> {
   role: Role;
+  /** Whether they can only read codes, as integer sums do. */
+  readsCodes: boolean;
   /** How many values they read. */
   inputs: number;
   /** Channels of the output, for inputs of so many. */

@@ -14,6 +14,7 @@ const MAX_BITS = 32;
 
 export const quantizeMeaning: OpMeaning<QuantizeNode> = {
   role: "codes",
+  readsCodes: false,
   inputs: 1,
   channels: (_, [input]) => input!,
 

@@ -10,6 +10,7 @@ export interface SoftmaxNode extends NodeBase {
 
 export const softmaxMeaning: OpMeaning<SoftmaxNode> = {
   role: "end",
+  readsCodes: false,
   inputs: 1,
   channels: (_, [input]) => input!,
   problem: () => undefined,

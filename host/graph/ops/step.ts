@@ -12,6 +12,7 @@ export interface StepNode extends NodeBase {
 
 export const stepMeaning: OpMeaning<StepNode> = {
   role: "element",
+  readsCodes: false,
   inputs: 1,
   channels: (_, [input]) => input!,
 

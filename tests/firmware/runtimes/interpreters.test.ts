@@ -50,10 +50,10 @@ const packedEverything: Model = { ...everything, blob: repack(everything.blob, "
 /** A network of ±1 for pictures of 28 × 28, in tiles of 4 channels. */
 const bits = modelOfBits();
 
-/** All that ternary_device has: wide and narrow codes, 2-bit weights, posts of one record and of many. */
+/** All that scalar_ternary has: wide and narrow codes, 2-bit weights, posts of one record and of many. */
 const everyTernary = modelOfEveryTernary();
 
-/** All that binary_device has but binary weights × codes. */
+/** All that scalar_binary has but binary weights × codes. */
 const everyBit = modelOfEveryBit();
 
 const MODELS = { digits, tiledDigits, everything, packedEverything, bits, everyTernary, everyBit };
@@ -307,11 +307,11 @@ const hostile = wasmOf(
 /** Modules that are no tern.wasm. */
 const REFUSED: Record<string, () => Uint8Array> = {
   "is empty": () => new Uint8Array(0),
-  "begins otherwise": () => moduleNamed("ternary_device").fill(1, 0, 4),
-  "ends early": () => moduleNamed("ternary_device").subarray(0, -1),
-  "ends in the middle": () => moduleNamed("ternary_device").subarray(0, 2000),
+  "begins otherwise": () => moduleNamed("scalar_ternary").fill(1, 0, 4),
+  "ends early": () => moduleNamed("scalar_ternary").subarray(0, -1),
+  "ends in the middle": () => moduleNamed("scalar_ternary").subarray(0, 2000),
   "has an opcode that does not exist": () => {
-    const module = moduleNamed("ternary_device").slice();
+    const module = moduleNamed("scalar_ternary").slice();
     module[module.lastIndexOf(0x0b) - 1] = 0xff; // before the end of the last function
     return module;
   },
@@ -341,7 +341,7 @@ const rows: Row[] = [
   {
     interpreter: "wasm3",
     board: "microbit",
-    module: "ternary_device",
+    module: "scalar_ternary",
     model: "tiledDigits",
     stack: 2_052,
     fills: true,
@@ -350,19 +350,19 @@ const rows: Row[] = [
   {
     interpreter: "wasm3",
     board: "microbit",
-    module: "binary_device",
+    module: "scalar_binary",
     model: "bits",
     stack: 1_900,
     fills: true,
     share: true,
   },
-  { interpreter: "wasm3", board: "microbit", module: "ternary_device", model: "everyTernary", stack: 2_137 },
-  { interpreter: "wasm3", board: "microbit", module: "binary_device", model: "everyBit", stack: 1_971 },
+  { interpreter: "wasm3", board: "microbit", module: "scalar_ternary", model: "everyTernary", stack: 2_137 },
+  { interpreter: "wasm3", board: "microbit", module: "scalar_binary", model: "everyBit", stack: 1_971 },
   { interpreter: "wasm3", board: "lm3s6965evb", module: "scalar", model: "digits", stack: 2_450 },
   {
     interpreter: "wasm3",
     board: "netduinoplus2",
-    module: "ternary_device",
+    module: "scalar_ternary",
     model: "digits",
     stack: 1_700,
     fills: true,
@@ -381,7 +381,7 @@ const rows: Row[] = [
   {
     interpreter: "wamr",
     board: "netduinoplus2",
-    module: "ternary_device",
+    module: "scalar_ternary",
     model: "digits",
     stack: 1_900,
     fills: true,
@@ -390,7 +390,7 @@ const rows: Row[] = [
   {
     interpreter: "wamr",
     board: "netduinoplus2",
-    module: "binary_device",
+    module: "scalar_binary",
     model: "bits",
     stack: 1_900,
     fills: true,
@@ -442,7 +442,7 @@ describeUnless(missingTool(), "interpreters on emulated boards", () => {
   ] as const)("%s on %s", (interpreter, board) => {
     /** The lines that traps.c prints. */
     const run = async (module: Uint8Array, ways = 0) => {
-      const { poolBytes, stackBytes } = INTERPRETERS[interpreter]!.modules.ternary_device!;
+      const { poolBytes, stackBytes } = INTERPRETERS[interpreter]!.modules.scalar_ternary!;
       const sizes = { MEMORY_BYTES: 1000, RUNTIME_POOL_BYTES: poolBytes, RUNTIME_STACK_BYTES: stackBytes };
       const defines = { ...sizes, WAYS: ways };
       const image = await buildImage({ interpreter, board, main: "traps.c", defines, files: { module } });
@@ -462,9 +462,9 @@ describeUnless(missingTool(), "interpreters on emulated boards", () => {
 
 describeUnless(missingTool("cc"), "instructions of interpreters", () => {
   it.each([
-    { interpreter: "wasm3", module: "ternary_device", most: 610_000 },
+    { interpreter: "wasm3", module: "scalar_ternary", most: 610_000 },
     { interpreter: "wasm3", module: "scalar", most: 510_000 },
-    { interpreter: "wamr", module: "ternary_device", most: 920_000 },
+    { interpreter: "wamr", module: "scalar_ternary", most: 920_000 },
     { interpreter: "wamr", module: "scalar", most: 820_000 },
   ])("$interpreter, $module: at most $most for a drawn digit on Cortex-M4, in every run", async (row) => {
     const { interpreter, module, most } = row;
@@ -486,7 +486,7 @@ describeUnless(missingTool("cc"), "instructions of interpreters", () => {
 const MUTATIONS = ALL ? 5_000 : 1_000;
 describeUnless(missingTool("cc"), "wasm3 with sanitizers", () => {
   it("touches nothing that is not its own, whatever the module holds", async () => {
-    const module = moduleNamed("ternary_device");
+    const module = moduleNamed("scalar_ternary");
     const { blob } = tiledDigits;
     const sizes = { ...(await placesOf(module, blob)), RUNTIME_POOL_BYTES: 24_000, RUNTIME_STACK_BYTES: 2_000 };
     const counts = await runOnHost("mutations.c", { ...sizes, MUTATIONS }, { module, blob });

@@ -33,12 +33,12 @@ const interpreted = (module: string): Choice => ({ module, target: (core) => `${
 /** Modules of a firmware, the best first. One that a board has no memory for, or that its firmware does not run, makes way for the next. */
 const MODULES: Record<"compiled" | "interpreted", Record<Build, Choice[]>> = {
   compiled: {
-    checked: [inC("device")],
-    unchecked: [inC("device")],
-    mlp: [inC("device_mlp")],
+    checked: [inC("core")],
+    unchecked: [inC("core")],
+    mlp: [inC("core_ternary")],
   },
   interpreted: {
-    checked: ["scalar", "ternary_device", "binary_device"].map(interpreted),
+    checked: ["scalar", "scalar_ternary", "scalar_binary"].map(interpreted),
     unchecked: [],
     mlp: [],
   },

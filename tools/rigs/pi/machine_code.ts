@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { HOST_VARIANTS, VARIANTS } from "../../../host/base/builds.mjs";
 import { packageRoot } from "../../../host/base/package_root.ts";
 import { type Cpu, LIBRARY_VERSION, missingOnPi, nodeOnPi } from "./pi.ts";
 
@@ -20,7 +21,8 @@ export const COUNTED: Record<string, RegExp> = {
 
 /** Processors: a Raspberry Pi 4, without dot products, and a 5, with them. */
 const MACHINES: Cpu[] = ["cortex-a72", "cortex-a76"];
-const VARIANTS = ["simd", "relaxed"];
+/** Those with vectors. */
+const VECTORS = HOST_VARIANTS.filter((variant) => VARIANTS[variant].enable.length > 0).toReversed();
 
 const OBJDUMP = "aarch64-linux-gnu-objdump";
 
@@ -51,7 +53,7 @@ export function versionsOnPi(): Record<string, string> {
 }
 
 /** The kernels of the vector variants, as both engines compile them for each processor.  */
-export function compileKernels(variants: readonly string[] = VARIANTS, cpus: readonly Cpu[] = MACHINES): Compiled[] {
+export function compileKernels(variants: readonly string[] = VECTORS, cpus: readonly Cpu[] = MACHINES): Compiled[] {
   const folder = mkdtempSync(join(tmpdir(), "tern-machine-code-"));
   try {
     return variants.flatMap((variant) => {
