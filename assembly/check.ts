@@ -20,11 +20,7 @@ import { checkOp, clearNeeds, largestTile } from "./ops";
 import { DTYPES, OPS, PACKINGS, POSTS, STREAMS } from "./profiles";
 import { setTables } from "./regions";
 import { Status } from "./status";
-
-/** What `checkHead` learns of the weights part. */
-export let weightsOffset: u32 = 0;
-export let weightsBytes: u32 = 0;
-export let weightsCrc: u32 = 0;
+import { clearWeights, setWeights, weightsBytes, weightsOffset } from "./weights";
 
 /** Rows that are to be run, and the size of the arena then. */
 let rows: u64 = 0;
@@ -63,13 +59,11 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
   rows = maxRows;
   arenaBytes = load<u32>(head, Header.arenaFixed) + load<u32>(head, Header.arenaPerRow) * rows;
 
-  weightsOffset = 0;
+  clearWeights();
   for (; at < tensors; at += PART_BYTES) {
     const kind = load<u32>(at, Part.kind); // and flags
     if (kind == WEIGHTS_PART) {
-      weightsOffset = load<u32>(at, Part.offset);
-      weightsBytes = load<u32>(at, Part.bytes);
-      weightsCrc = load<u32>(at, Part.crc);
+      setWeights(at);
       if (<u64>weightsOffset + weightsBytes > totalBytes) return Status.BadPart;
     } else if (kind & REQUIRED) return Status.Unsupported;
   }
@@ -82,7 +76,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
   }
   clearNeeds();
   for (; at < ports; at += OP_BYTES) {
-    const status = inline.always(checkOp(at, tensorCount, maxRows, weightsOffset, weightsBytes));
+    const status = checkOp(at, tensorCount, maxRows);
     if (status) return status;
   }
   for (; at < end; at += 2) {

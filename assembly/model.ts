@@ -1,12 +1,12 @@
 import { ABI_VERSION, Header } from "./blob";
-import { arenaBytes, checkHead, weightsBytes, weightsCrc, weightsOffset } from "./check";
+import { arenaBytes, checkHead } from "./check";
 import { CRC_START, crc32, crc32ByTable, crcTable } from "./crc32";
 import { DOT_PRODUCTS_VARY, dotProducts, OWN_BYTES } from "./kernels";
 import { largestTile, preparedRows, run } from "./ops";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { opAt, SUMS_BYTES, setRegions, setRows, sums } from "./regions";
 import { Status } from "./status";
-import { resident, streamed, tile } from "./weights";
+import { resident, streamed, tile, weightsBytes, weightsCrc, weightsOffset } from "./weights";
 
 /** Rows that the open model may run; 0: none is open. */
 let openRows: u32 = 0;

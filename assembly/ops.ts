@@ -9,6 +9,7 @@ import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
 import { OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { tensorAt } from "./regions";
 import { Status } from "./status";
+import { weightsBytes, weightsOffset } from "./weights";
 
 // The only file that tells kinds of ops apart: what `ops/` proves of an op, and what runs it.
 
@@ -23,7 +24,7 @@ export function clearNeeds(): void {
 }
 
 /** Proves that an op's dtypes agree, that this build computes it, and that its tiles lie inside the weights part. */
-export function checkOp(op: usize, tensorCount: u32, rows: u32, weightsOffset: u32, weightsBytes: u32): Status {
+export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   const input: u32 = load<u16>(op, Op.input);
   const output: u32 = load<u16>(op, Op.output);
   if (input >= tensorCount || output >= tensorCount) return Status.BadOp;

@@ -1,5 +1,22 @@
+import { Part } from "./blob";
 import { weights_read } from "./board";
 import { STREAMS } from "./profiles";
+
+/** The weights part: bytes of the blob, and their checksum. An offset of 0: none was found yet. */
+export let weightsOffset: u32 = 0;
+export let weightsBytes: u32 = 0;
+export let weightsCrc: u32 = 0;
+
+export function clearWeights(): void {
+  weightsOffset = 0;
+}
+
+/** Takes what the record of the part says. */
+export function setWeights(part: usize): void {
+  weightsOffset = load<u32>(part, Part.offset);
+  weightsBytes = load<u32>(part, Part.bytes);
+  weightsCrc = load<u32>(part, Part.crc);
+}
 
 /**
  * Where tiles come from: resident weights are used where they lie; streamed ones are read into `buffer`, which holds
