@@ -49,6 +49,8 @@ export interface Place {
   runs: string;
   /** It is an emulator, an interpreter, or a process per case: `npm test` takes few cases there, `npm run test:engines` all. */
   isSlow?: boolean;
+  /** It takes so long that only `npm run test:engines` runs it. */
+  isVerySlow?: boolean;
   /** In a file of its own, which suites that only loop over engines do not load. */
   host: () => Promise<Host>;
 }
@@ -72,7 +74,7 @@ export const PLACES: Record<string, Place> = {
   "wazero run": inWasi("the command `wazero run` (1.9), x86-64", "inWazero"),
   "v8 on arm64": onPi("V8 of Node 24, arm64", "v8"),
   "wasmtime on arm64": onPi("wasmtime 50, arm64", "wasmtime"),
-  "node:wasi on arm64": inWasi("node:wasi of Node 24, arm64", "inNodeOnPi"),
+  "node:wasi on arm64": { ...inWasi("node:wasi of Node 24, arm64", "inNodeOnPi"), isVerySlow: true },
   "wasmtime run on arm64": inWasi("the command `wasmtime run` (49), arm64", "inWasmtimeOnPi"),
   "microbit:wasm2c": onBoard("microbit", "Cortex-M0", "wasm2c"),
   "lm3s6965evb:wasm2c": onBoard("lm3s6965evb", "Cortex-M3", "wasm2c"),
@@ -92,7 +94,7 @@ function place(title: string, runs: string, name: string): Place {
 }
 
 function onPi(title: string, engine: string): Place {
-  return { title, runs: ALL_WAYS, isSlow: true, host: async () => (await hosts()).onPi(engine) };
+  return { title, runs: ALL_WAYS, isVerySlow: true, host: async () => (await hosts()).onPi(engine) };
 }
 
 function inWasi(title: string, host: "inNode" | "inWasmtime" | "inWazero" | "inNodeOnPi" | "inWasmtimeOnPi"): Place {

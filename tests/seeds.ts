@@ -1,5 +1,5 @@
 // How many random cases a suite tries: a share in `npm test`, all in `npm run test:random`, which sets TERN_SEEDS=all.
-const SHARE = 0.2;
+const SHARE = 0.1;
 
 export const ALL_SEEDS = process.env.TERN_SEEDS === "all";
 

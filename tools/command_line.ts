@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { runCommand } from "citty";
 import { TernError } from "../host/base/errors.ts";
 import { allCommands, findCommand } from "./commands.ts";
-import { checkArguments, formatCommands, UsageError } from "./options/usage.ts";
+import { checkArguments, formatCommands, joinNegativeNumbers, UsageError } from "./options/usage.ts";
 import { printErrors } from "./terminal/print.ts";
 
 /** Exit codes beside 0: a wrong model, a failed proof or a bad file; and a wrong command line. */
@@ -32,6 +32,7 @@ async function run([first, ...rest]: string[]): Promise<void> {
   const { name, command, args } = await findCommand(Object.hasOwn(WORDS, first) ? WORDS[first]! : first);
   const asked = rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined);
   if (asked.includes("--help") || asked.includes("-h")) return run(["help", name]);
-  checkArguments(args, rest);
-  await runCommand(command, { rawArgs: rest });
+  const words = joinNegativeNumbers(args, rest);
+  checkArguments(args, words);
+  await runCommand(command, { rawArgs: words });
 }

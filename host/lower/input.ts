@@ -3,16 +3,7 @@ import { applyNode } from "../graph/element.ts";
 import type { GraphInput } from "../graph/graph.ts";
 import type { QuantizeNode } from "../graph/ops/quantize.ts";
 import { at, codeRange, type Quantizer, quantize } from "../numbers/quantizer.ts";
-import {
-  IDENTITY,
-  isIdentity,
-  realOf,
-  type Scale,
-  type Unit,
-  type UnitOptions,
-  unitOf,
-  unitText,
-} from "../numbers/unit.ts";
+import { isIdentity, realOf, type Scale, type Unit, type UnitOptions, unitOf, unitText } from "../numbers/unit.ts";
 import type { Basis } from "../program.ts";
 import type { Link } from "./chain.ts";
 
@@ -70,7 +61,7 @@ export function decideInput(input: GraphInput, links: readonly Link[], given: In
         `input "${input.name}": the checkpoint takes integers, so its elements are the numbers, expected no scale, mean or deviation`,
       );
     }
-    return { dtype: dtype ?? held, unit: IDENTITY, basis: "read", notes: [] };
+    return { dtype: dtype ?? held, unit: unitOf({}, axis), basis: "read", notes: [] };
   }
 
   const integer = dtype === undefined || dtype === "f32" ? "u8" : dtype;

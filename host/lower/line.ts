@@ -37,9 +37,7 @@ export interface Corridor {
 }
 
 const MAX_MULTIPLIER = 2 ** 31 - 1;
-/** Beyond every multiplier. */
-const STEEPEST: Slope = { n: 2 ** 32, d: 1 };
-/** y and offset stay below 2^30, so that neither they nor rounding leave 32 bits. */
+/** y stays below 2^30, as the product's high half does: so the offset, which is their difference, stays within 32 bits wherever 0 lies. */
 const MAX_Y = 2 ** 30;
 /** Multipliers that are tried on either side of the one that leaves the offset most room. */
 const NEIGHBOURS = 8;
@@ -65,7 +63,7 @@ export function corridorOf(
     .filter(({ code }) => code < hi || isConstant)
     .map(({ to, code }) => reached(to, code + 1))
     .map((bound) => ({ ...bound, closed: !bound.closed }));
-  const { least, most } = slopeInterval(floors, ceilings);
+  const { least, most } = slopeInterval(floors, ceilings, steepest(lo, hi));
   if (compare(least, most) > 0) return undefined;
   const [span, reach] = [last.to - first.from, Math.max(1, Math.abs(first.from), Math.abs(last.to))];
   return { lo, hi, rounding, span, reach, sign, floors, ceilings, least, most };
@@ -78,7 +76,7 @@ export function leftShift({ reach }: Corridor): number {
 
 /** The greatest right shift that keeps multiplier and y in 32 bits: it leaves a line most bits. Negative where there is none. */
 export function rightShift({ lo, hi, span, most }: Corridor, left: number): number {
-  const slope = Math.min(most.n / most.d / 2, hi - lo + 1); // codes per unit of x
+  const slope = most.n / most.d / 2; // codes per unit of x
   const height = slope * span + Math.max(Math.abs(lo), Math.abs(hi)) + 1;
   const ofMultiplier = Math.floor(Math.log2(MAX_MULTIPLIER / slope)) + left - 32;
   return Math.min(ofMultiplier, Math.floor(Math.log2(MAX_Y / height)), 31);
@@ -102,16 +100,27 @@ export function fitLine(corridor: Corridor, shifts: Shifts, fine: boolean): Line
       const offset = offsetOf(corridor, shifts, multiplier, fine);
       if (offset === undefined) continue;
       const [high, low] = [Number(offset >> 32n), Number((offset >> 16n) & 0xffffn)];
-      if (Math.abs(high) < MAX_Y) return { multiplier: sign * multiplier + 0, offset: high, low, left, right };
+      return { multiplier: sign * multiplier + 0, offset: high, low, left, right };
     }
   }
   return undefined;
 }
 
-/** Slopes that leave some offset between every floor and every ceiling: floor − a · x_floor ≤ ceiling − a · x_ceiling. */
-function slopeInterval(floors: readonly Bound[], ceilings: readonly Bound[]): { least: Slope; most: Slope } {
+/**
+ * One code more per unit of x than there are, where a step between two neighbours allows any slope: what is steeper gains nothing, and its offset needs
+ * bits that the multiplier then lacks.
+ */
+function steepest(lo: number, hi: number): Slope {
+  return { n: 2 * (hi - lo + 1), d: 1 };
+}
+
+/** Slopes up to `most` that leave some offset between every floor and every ceiling: floor − a · x_floor ≤ ceiling − a · x_ceiling. */
+function slopeInterval(
+  floors: readonly Bound[],
+  ceilings: readonly Bound[],
+  most: Slope,
+): Pick<Corridor, "least" | "most"> {
   let least: Slope = { n: 0, d: 1 };
-  let most: Slope = STEEPEST;
   for (const floor of floors) {
     for (const ceiling of ceilings) {
       const n = ceiling.level - floor.level;

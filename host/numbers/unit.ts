@@ -23,9 +23,6 @@ export interface UnitOptions {
   std?: number | readonly number[];
 }
 
-/** Elements are the numbers. */
-export const IDENTITY: Unit = { multiply: [1], divide: [1], mean: [0], std: [1] };
-
 /** Least and greatest element of the dtypes of integer inputs. */
 export const ELEMENTS: Record<string, readonly [min: number, max: number] | undefined> = {
   u8: [0, 255],

@@ -89,8 +89,27 @@ async function start(options: ModuleOptions, image: Uint8Array, workBytes: numbe
   const memoryBytes = BLOB_AT + image.length + workBytes;
   const instance = await engine.instantiate(module, { memoryBytes, imports, ...(fuel !== undefined && { fuel }) });
   checkInstance(instance);
-  instance.memory().set(image, BLOB_AT);
-  return instance;
+  return orDispose(instance, () => {
+    instance.memory().set(image, BLOB_AT);
+    return instance;
+  });
+}
+
+/** What `use` gives; where it throws, the thing that it used is disposed of. */
+function orDispose<T>(used: { dispose(): void }, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    used.dispose();
+    throw error;
+  }
+}
+
+/** What `use` gives; the thing that it used is disposed of. */
+export function using<Used extends { dispose(): void }, T>(used: Used, use: (used: Used) => T): T {
+  const result = orDispose(used, () => use(used));
+  used.dispose();
+  return result;
 }
 
 /** What a module says of itself, in an engine. */
@@ -106,20 +125,20 @@ export async function moduleFeatures(module: Uint8Array, engine: Engine): Promis
   const imports = { weights_read: () => 1 };
   const instance = await engine.instantiate(module, { memoryBytes: 0, imports });
   checkInstance(instance);
-  const word = (index: number) => instance.call("features", index) >>> 0;
-  const features = { ops: word(0), packings: word(1), posts: word(2), dtypes: word(3) };
-  const ownBytes = word(4);
-  const wide = hasPacking(features.packings, "field2x16") && word(5) !== 0;
-  instance.dispose();
-  return { features, ownBytes, wide };
+  return using(instance, () => {
+    const word = (index: number) => instance.call("features", index) >>> 0;
+    const features = { ops: word(0), packings: word(1), posts: word(2), dtypes: word(3) };
+    const ownBytes = word(4);
+    const wide = hasPacking(features.packings, "field2x16") && word(5) !== 0;
+    return { features, ownBytes, wide };
+  });
 }
 
 /** Bytes of scratch memory that the module needs for a blob. */
 export async function planScratch(options: ModuleOptions): Promise<number> {
   const image = imageOf(options);
   const instance = await start(options, image, 0);
-  const bytes = instance.call("plan", BLOB_AT, image.length, options.maxRows);
-  instance.dispose();
+  const bytes = using(instance, () => instance.call("plan", BLOB_AT, image.length, options.maxRows));
   if (bytes < 0) throw failed("plan", -bytes);
   return bytes;
 }
@@ -135,7 +154,7 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
     const status = instance.call(name, ...args);
     if (status !== 0) throw failed(name, status);
   };
-  call("open", BLOB_AT, image.length, arena, workBytes, 0, maxRows);
+  orDispose(instance, () => call("open", BLOB_AT, image.length, arena, workBytes, 0, maxRows));
 
   const at = ({ fixed, perRow }: Tensor, rows: number) => arena + fixed + perRow * rows;
   return {

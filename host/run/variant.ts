@@ -8,7 +8,7 @@ import type { Engine } from "../engines/engine.ts";
 import { mulberry32, type Random } from "../numbers/random.ts";
 import type { ActivationDtype, Op, Program, Tensor, WeightDtype } from "../program.ts";
 import { rowStride } from "../shape.ts";
-import { moduleBackend, moduleFeatures, referenceBackend } from "./backend.ts";
+import { type Backend, moduleBackend, moduleFeatures, referenceBackend, using } from "./backend.ts";
 
 /** Variants of the module (assembly/kernels/README.md), the fastest first. */
 export const VARIANTS = HOST_VARIANTS;
@@ -59,17 +59,16 @@ async function computesRight(engine: Engine, module: Uint8Array): Promise<boolea
     referenceBackend(program),
     await moduleBackend(program, { module, blob, engine, weights: "resident", maxRows: 1 }),
   ];
-  const [expected, found] = backends.map((backend) => {
+  const sumsIn = (backend: Backend): number[] => {
     const random = mulberry32(1);
     CODES.forEach(({ dtype, min, max }, i) => {
       const codes = randomCodes(INPUTS, min, max, random);
       backend.write(program.inputs[i]!, dtype === "bit" ? signs(codes) : codes, 1);
     });
     backend.invoke(0, program.ops.length, 1);
-    const sums = program.outputs.flatMap((tensor) => Array.from(backend.read(tensor, 1)));
-    backend.dispose();
-    return sums;
-  });
+    return program.outputs.flatMap((tensor) => Array.from(backend.read(tensor, 1)));
+  };
+  const [expected, found] = backends.map((backend) => using(backend, sumsIn));
   return expected!.every((sum, i) => sum === found![i]);
 }
 

@@ -14,7 +14,7 @@ import {
 import { writeBlob } from "../../host/blob/write.ts";
 import { floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
 import { type Draft, encodeModel, type GraphProto, type TensorProto } from "../../host/checkpoint/onnx/proto.ts";
-import { IDENTITY } from "../../host/numbers/unit.ts";
+import { unitOf } from "../../host/numbers/unit.ts";
 import type { Program } from "../../host/program.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { join } from "../fuzz/target.ts";
@@ -64,7 +64,7 @@ const described: Program = {
     converter: { version: "0", choices: {} },
     inputs: [
       {
-        ...{ name: "x", shape: [4], unit: IDENTITY, basis: "read" as const, steps: [], codes: 1 },
+        ...{ name: "x", shape: [4], unit: unitOf({}, 4), basis: "read" as const, steps: [], codes: 1 },
         quantizer: { kind: "bipolar", scale: Float64Array.of(1) },
       },
     ],

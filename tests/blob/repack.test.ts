@@ -12,6 +12,7 @@ import type { ActivationDtype, Op, PackingName, Program, WeightDtype } from "../
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
 import { programOf, randomProgram, SMALL, thresholds } from "../module/programs.ts";
+import { seedCount } from "../seeds.ts";
 import { packingsOf, VARIANTS } from "../variants.ts";
 
 const NAMES = Object.keys(TARGETS) as Target[];
@@ -43,7 +44,7 @@ describe("repack", () => {
         const any = repack(blob, "any");
         expect(Buffer.compare(repack(repacked, "any"), any), "and back").toBe(0);
       }),
-      { numRuns: 100 },
+      { numRuns: seedCount(300) },
     );
   });
 

@@ -110,10 +110,10 @@ describe("findGrid", () => {
   it("is quick where the last weight of a large tensor is off", () => {
     const weights = Float64Array.from({ length: 1 << 20 }, (_, i) => (i % 2 === 0 ? 3 : -7));
     weights[weights.length - 1] = Math.PI;
-    const start = performance.now();
+    const start = process.cpuUsage(); // what else the machine does is not its fault
     expect(findGrid(weights, 1)).toBeUndefined();
     expect(findGrid(weights, 1 << 19)).toBeUndefined();
-    expect(performance.now() - start).toBeLessThan(3_000);
+    expect(process.cpuUsage(start).user / 1e6).toBeLessThan(3);
   });
 });
 

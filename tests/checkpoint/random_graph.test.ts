@@ -5,11 +5,12 @@ import { at, dequantize, quantize } from "../../host/numbers/quantizer.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { applyStep } from "../../host/numbers/step.ts";
 import { randomOnnx, randomPlainOnnx } from "../random_graph.ts";
+import { seedCount } from "../seeds.ts";
 import { evaluateOnnx } from "./onnx/definition.ts";
 
 describe.each<[string, number, (seed: number) => Uint8Array]>([
-  ["QONNX files", 300, randomOnnx],
-  ["files of plain ops", 150, randomPlainOnnx],
+  ["QONNX files", seedCount(1000), randomOnnx],
+  ["files of plain ops", seedCount(500), randomPlainOnnx],
 ])("random %s of %i seeds", (_, seeds, randomFile) => {
   it("depend on the seed alone", () => {
     for (let seed = 0; seed < 20; seed++) expect(randomFile(seed)).toEqual(randomFile(seed));

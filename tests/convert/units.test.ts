@@ -186,6 +186,8 @@ describe("what is declared", () => {
     expect(() => verify({ blob, checkpoint, sha256: "", sessions: {}, inputs: [new Uint8Array(16)] })).toThrow(
       /an element e of the blob stands for e \/ 255, but the checkpoint takes integers/,
     );
+    const { program: next } = await convert(checkpoint); // a description is its owner's: what is done to one changes no other
+    expect(next.description!.inputs[0]!.unit.divide).toEqual([1]);
   });
 });
 

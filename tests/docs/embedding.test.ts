@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
+import { HEADER_BYTES } from "../../host/blob/layout.ts";
 import { wamr } from "../../host/firmware/make/interpreters.ts";
 import { LIBRARY } from "../../tools/scripts/install_wasmtime.mjs";
 import { projectText } from "../blob/spec.ts";
@@ -129,6 +130,11 @@ function run(folder: string, command: string, ...args: string[]): string {
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr}`);
   return stdout;
 }
+
+it("docs/embedding.md has the size of the header, and so have its programs", () => {
+  const sizes = PAGE.matchAll(/at least (\d+) bytes, the header|len\(blob\) < (\d+)|blob\.len\(\) >= (\d+)/g);
+  expect(Array.from(sizes, (found) => Number(found.slice(1).join("")))).toEqual(Array(4).fill(HEADER_BYTES));
+});
 
 for (const language of LANGUAGES) {
   const folder = join(CACHE, language.name);

@@ -99,7 +99,7 @@ describeBoards(
     });
   },
   ["netduinoplus2"],
-  ALL ? undefined : ["wasm2c", "wasm3"],
+  ALL ? undefined : ["wasm2c"],
 );
 
 describeUnless(missingFor(board), "tern firmware", () => {

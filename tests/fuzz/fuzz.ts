@@ -21,13 +21,14 @@ export type Name = keyof typeof COUNTS;
 /** Most that one input may take. */
 const MAX_SECONDS = 1;
 const MAX_BYTES = 500e6;
+/** Below this, no processor writes MAX_BYTES: memory, which is slow to ask for, need not be looked at. */
+const MILLISECONDS_OF_MEMORY = 1;
 
 /** An input that did what none may do. */
 export interface Finding {
   name: Name;
   seed: number;
   problem: string;
-  bytes: Uint8Array;
 }
 
 /** What came of some inputs. */
@@ -44,19 +45,19 @@ export async function targetNamed(name: Name): Promise<Target> {
   return name === "blobs" ? blobTarget() : READERS[name];
 }
 
-/** Runs the inputs of some seeds. `onSeed` is told each before it runs. */
+/** Runs the inputs of some seeds. `onSeed` is told each before it runs, and what has come of those before it. */
 export async function fuzz(
   name: Name,
   seeds: Iterable<number>,
-  onSeed: (seed: number) => void = () => {},
+  onSeed: (seed: number, before: Result) => void = () => {},
 ): Promise<Result> {
   const target = await targetNamed(name);
-  const result: Result = { outcomes: {}, findings: [], worstMilliseconds: 0, worstBytes: 0 };
+  const result = structuredClone(NOTHING);
   let highest = process.resourceUsage().maxRSS;
   for (const seed of seeds) {
-    onSeed(seed);
+    onSeed(seed, result);
     const { random, bytes } = inputOf(target, seed);
-    const found = (problem: string) => result.findings.push({ name, seed, problem, bytes });
+    const found = (problem: string) => result.findings.push({ name, seed, problem });
     const start = performance.now();
     let outcome: string;
     try {
@@ -70,6 +71,7 @@ export async function fuzz(
     if (milliseconds > result.worstMilliseconds && milliseconds > 50) milliseconds = await processorTime(target, seed);
     result.worstMilliseconds = Math.max(result.worstMilliseconds, milliseconds);
     if (milliseconds > 1000 * MAX_SECONDS) found(`takes ${Math.round(milliseconds)} ms`);
+    if (milliseconds < MILLISECONDS_OF_MEMORY) continue;
     const now = process.resourceUsage().maxRSS;
     const rise = 1024 * (now - highest);
     highest = now;
@@ -96,6 +98,14 @@ async function processorTime(target: Target, seed: number): Promise<number> {
   }
   const { user, system } = process.cpuUsage(start);
   return (user + system) / 1000;
+}
+
+/** What came of no inputs. */
+export const NOTHING: Result = { outcomes: {}, findings: [], worstMilliseconds: 0, worstBytes: 0 };
+
+/** How many inputs have ended. */
+export function total({ outcomes }: Pick<Result, "outcomes">): number {
+  return Object.values(outcomes).reduce((a, b) => a + b, 0);
 }
 
 /** The sum of what came of two sets of inputs. */

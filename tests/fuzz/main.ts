@@ -5,7 +5,18 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { COUNTS, type Finding, fuzz, inputOf, type Name, type Result, sum, targetNamed } from "./fuzz.ts";
+import {
+  COUNTS,
+  type Finding,
+  fuzz,
+  inputOf,
+  type Name,
+  NOTHING,
+  type Result,
+  sum,
+  targetNamed,
+  total,
+} from "./fuzz.ts";
 
 const PROJECT = join(import.meta.dirname, "..", "..");
 const FINDINGS = join(PROJECT, ".cache", "fuzz", "findings");
@@ -14,6 +25,7 @@ const FINDINGS = join(PROJECT, ".cache", "fuzz", "findings");
 const MAX_SILENCE_SECONDS = 60;
 /** Findings of one target that are kept. */
 const MAX_SHOWN = 10;
+const SECONDS_BETWEEN_LINES = 10;
 
 const USAGE = `usage: npm run fuzz -- [--which ${Object.keys(COUNTS).join(",")}] [--count N] [--seed N] [--jobs N]
   --which   what to fuzz, else all
@@ -29,7 +41,12 @@ interface Job {
   step: number;
 }
 
-type Message = { seed: number } | { result: Omit<Result, "findings"> & { findings: Omit<Finding, "bytes">[] } };
+/** What a job tells: how far it is, at times and at its end. */
+interface Message {
+  seed: number;
+  ended: boolean;
+  result: Result;
+}
 
 function* seedsOf({ first, end, step }: Job): Generator<number> {
   for (let seed = first; seed < end; seed += step) yield seed;
@@ -38,22 +55,23 @@ function* seedsOf({ first, end, step }: Job): Generator<number> {
 /** The child: runs a job and tells its parent. */
 async function work(job: Job): Promise<void> {
   let told = 0;
-  const tell = (seed: number) => {
-    if (performance.now() - told < 1000) return;
+  const tell = (seed: number, ended: boolean, result: Result) => {
     told = performance.now();
-    process.send!({ seed } satisfies Message);
+    const findings = result.findings.slice(0, MAX_SHOWN);
+    process.send!({ seed, ended, result: { ...result, findings } } satisfies Message);
   };
-  const { findings, ...result } = await fuzz(job.name, seedsOf(job), tell);
-  const shown = findings.slice(0, MAX_SHOWN).map(({ bytes: _, ...finding }) => finding);
-  process.send!({ result: { ...result, findings: shown } } satisfies Message);
+  const result = await fuzz(job.name, seedsOf(job), (seed, before) => {
+    if (performance.now() - told >= 1000) tell(seed, false, before);
+  });
+  tell(job.end, true, result);
   process.disconnect();
 }
 
-/** Runs a job in a process of its own, and stops it where it hangs. A process that dies is a finding too. */
-function run(job: Job): Promise<Result> {
+/** Runs a job in a process of its own, and stops it where it hangs. A process that dies is a finding too. `onResult` is told what has come of it so far. */
+function run(job: Job, onResult: (result: Result) => void): Promise<Result> {
   return new Promise((resolve) => {
     const child = fork(process.argv[1]!, [JSON.stringify(job)], { execArgv: ["--max-old-space-size=1024"] });
-    let [seed, result]: [number, Result | undefined] = [job.first, undefined];
+    let last: Message = { seed: job.first, ended: false, result: NOTHING };
     let timer = setTimeout(stop, 1000 * MAX_SILENCE_SECONDS);
     let problem = "ends the process";
     function stop(): void {
@@ -63,19 +81,37 @@ function run(job: Job): Promise<Result> {
     child.on("message", (message: Message) => {
       clearTimeout(timer);
       timer = setTimeout(stop, 1000 * MAX_SILENCE_SECONDS);
-      if ("seed" in message) seed = message.seed;
-      else {
-        const findings = message.result.findings.map((finding) => ({ ...finding, bytes: new Uint8Array(0) }));
-        result = { ...message.result, findings };
-      }
+      last = message;
+      onResult(message.result);
     });
     child.on("exit", () => {
       clearTimeout(timer);
+      const { seed, ended, result } = last;
       const where = `one of the seeds from ${seed} on, every ${job.step}`;
-      const finding: Finding = { name: job.name, seed, problem: `${where}, ${problem}`, bytes: new Uint8Array(0) };
-      resolve(result ?? { outcomes: {}, findings: [finding], worstMilliseconds: 0, worstBytes: 0 });
+      const finding = { name: job.name, seed, problem: `${where}, ${problem}` };
+      resolve(ended ? result : { ...result, findings: [...result.findings, finding] });
     });
   });
+}
+
+/** Runs as many jobs as there are processes, and prints every so often how far they are. */
+async function runAll(name: Name, seed: number, count: number, jobs: number): Promise<Result> {
+  const start = performance.now();
+  const results = Array<Result>(jobs).fill(NOTHING);
+  const print = (end = "") => console.log(lineOf(name, results.reduce(sum), count, performance.now() - start) + end);
+  const timer = setInterval(print, 1000 * SECONDS_BETWEEN_LINES, " ...");
+  const each = results.map((_, i) => {
+    const job = { name, first: seed + i, end: seed + count, step: jobs };
+    return run(job, (result) => {
+      results[i] = result;
+    });
+  });
+  (await Promise.all(each)).forEach((result, i) => {
+    results[i] = result;
+  });
+  clearInterval(timer);
+  print();
+  return results.reduce(sum);
 }
 
 async function main(): Promise<void> {
@@ -95,10 +131,7 @@ async function main(): Promise<void> {
   let findings = 0;
   for (const name of names) {
     const count = Number(values.count ?? COUNTS[name]);
-    const start = performance.now();
-    const each = Array.from({ length: jobs }, (_, i) => run({ name, first: seed + i, end: seed + count, step: jobs }));
-    const result = (await Promise.all(each)).reduce(sum);
-    console.log(lineOf(name, result, (performance.now() - start) / 1000));
+    const result = await runAll(name, seed, count, jobs);
     for (const finding of result.findings) await show(finding);
     findings += result.findings.length;
   }
@@ -108,14 +141,15 @@ async function main(): Promise<void> {
   process.exitCode = findings === 0 ? 0 : 1;
 }
 
-function lineOf(name: Name, { outcomes, worstMilliseconds, worstBytes }: Result, seconds: number): string {
-  const total = Object.values(outcomes).reduce((a, b) => a + b, 0);
-  const each = Object.entries(outcomes)
+function lineOf(name: Name, result: Result, count: number, milliseconds: number): string {
+  const ended = total(result);
+  const inputs = ended < count ? `${ended} of ${count} inputs` : `${ended} inputs`;
+  const each = Object.entries(result.outcomes)
     .sort(([, a], [, b]) => b - a)
     .map(([outcome, count]) => `${count} ${outcome}`);
-  const rate = `${Math.round(total / seconds)} a second`;
-  const worst = `at worst ${worstMilliseconds.toFixed(0)} ms and ${(worstBytes / 1e6).toFixed(0)} MB`;
-  return `${name}: ${total} inputs (${each.join(", ")}), ${rate}, ${worst}`;
+  const rate = `${Math.round((1000 * ended) / milliseconds)} a second`;
+  const worst = `at worst ${result.worstMilliseconds.toFixed(0)} ms and ${(result.worstBytes / 1e6).toFixed(0)} MB`;
+  return `${name}: ${inputs} (${each.join(", ")}), ${rate}, ${worst}`;
 }
 
 async function show({ name, seed, problem }: Finding): Promise<void> {

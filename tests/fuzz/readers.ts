@@ -20,29 +20,32 @@ import { ihdr, png } from "../inputs/png.ts";
 import { randomOnnx } from "../random_graph.ts";
 import { damaged, join, randomBytes, type Target } from "./target.ts";
 
-/** Different networks that inputs start from. */
-const NETWORKS = 50;
+/** Different networks that inputs start from: mostly small ones, where a change finds what gives a file its structure rather than weights. */
+const NETWORKS = { small: 50, large: 10 };
+const SMALL_BYTES = 8192;
+const LARGE_ONE_IN = 20;
 /** Of the files that import, one in so many is converted, which takes longer. */
 const CONVERT_ONE_IN = 32;
 
 const SIZES = [0, 1, -1, 2, 3, 9, 255, 257, 2 ** 20, 2 ** 31, 2 ** 32, 2 ** 40, 2 ** 53, 2 ** 63];
 const FLOATS = [0, -0, 1e-45, 1e30, 3e38, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY];
 
-/** Files made once, by number. */
-function cached(make: (index: number) => Uint8Array): (index: number) => Uint8Array {
-  const files = new Map<number, Uint8Array>();
-  return (index) => {
-    const file = files.get(index) ?? make(index);
-    files.set(index, file);
-    return file;
-  };
+/** The first files of a kind. */
+function networks(count: number, isWanted: (file: Uint8Array) => boolean): Uint8Array[] {
+  const files: Uint8Array[] = [];
+  for (let seed = 0; files.length < count; seed++) {
+    const file = randomOnnx(seed);
+    if (isWanted(file)) files.push(file);
+  }
+  return files;
 }
 
-const network = cached(randomOnnx);
+const SMALL = networks(NETWORKS.small, (file) => file.length <= SMALL_BYTES);
+const LARGE = networks(NETWORKS.large, (file) => file.length > SMALL_BYTES);
 
 const onnx: Target = {
   input(random) {
-    const file = network(random.int(0, NETWORKS - 1));
+    const file = random.pick(random.chance(1 / LARGE_ONE_IN) ? LARGE : SMALL);
     if (random.chance(0.5)) return damaged(file, random);
     const edited = editedModel(file, random);
     return random.chance(0.2) ? damaged(edited, random) : edited;

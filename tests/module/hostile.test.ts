@@ -8,6 +8,7 @@ import type { Engine } from "../../host/engines/engine.ts";
 import type { Program, Tensor } from "../../host/program.ts";
 import { invoke } from "../../host/reference/model.ts";
 import { rowStride } from "../../host/shape.ts";
+import { ALL_SEEDS } from "../seeds.ts";
 import { describeModules, packingsOf } from "../variants.ts";
 import { expectSame, WAYS } from "./agree.ts";
 import { type Machine, machine } from "./machine.ts";
@@ -174,7 +175,7 @@ function attackBothWays(at: Machine, target: Target, mutations: Mutation[]): voi
 }
 
 /** Every so many of the mutants run: all of them in `npm run test:random`; fewer in engines where a call costs more. */
-const share = (engine: Engine) => (process.env.TERN_SEEDS === "all" ? 1 : 6) * (engine.name === "v8" ? 1 : 16);
+const share = (engine: Engine) => (ALL_SEEDS ? 1 : 12) * (engine.name === "v8" ? 1 : 16);
 
 describeModules("an attacker who recomputes checksums", (engine, module) => {
   let at: Machine;

@@ -7,9 +7,8 @@ import { PROJECT } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";
 import { DIGITS, IMAGES, scratch, tern } from "../tools/tern.ts";
 
-/** Every processor and Node, and both models: `npm run test:pi`. Else one of each. */
-const ALL = process.env.TERN_PI === "all";
-const PICTURES = ALL ? 64 : 8;
+// `npm run test:pi`: every processor and Node, and both models.
+const PICTURES = 64;
 const MACHINES = CPUS.flatMap((cpu) => NODES.map((node) => ({ cpu, node })));
 
 const CLI = join(PROJECT, "dist", "tools", "cli.js");
@@ -42,10 +41,8 @@ function sessionsOf(node: string): string[] {
   return ["reference", ...names.flatMap((name) => [`${name} resident`, `${name} streaming`])];
 }
 
-const ON_ALL = MACHINES.filter(({ cpu, node }) => ALL || (cpu === "cortex-a76" && node === "node24"));
-
 function provesOnAll(checkpoint: string, pictures: string): void {
-  it.each(ON_ALL)("is proven on $cpu in $node", { timeout: 120_000 }, (machine) => {
+  it.each(MACHINES)("is proven on $cpu in $node", { timeout: 120_000 }, (machine) => {
     const proof = verifyOnPi(checkpoint, pictures, machine);
     expect(proof).toMatchObject({ proven: true, samples: PICTURES, differences: [], missing: [] });
     expect(proof.sessions).toEqual(sessionsOf(machine.node));
@@ -54,5 +51,5 @@ function provesOnAll(checkpoint: string, pictures: string): void {
 
 describeUnless(missingOnPi(), "tern verify on a Raspberry Pi", () => {
   describe("the digits", () => provesOnAll(DIGITS, IMAGES));
-  if (ALL) describeWith([TFC, MNIST_IMAGES], "TFC_1W1A", () => provesOnAll(TFC, MNIST_IMAGES));
+  describeWith([TFC, MNIST_IMAGES], "TFC_1W1A", () => provesOnAll(TFC, MNIST_IMAGES));
 });

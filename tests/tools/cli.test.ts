@@ -112,6 +112,8 @@ describe("tern", () => {
     [["run", "a", "b", "-o", "b"], "--out is the input itself"],
     [["eval", "a", "--images", "b"], "missing option --labels"],
     [["verify", "a", "b", "--limit", "many"], '--limit "many", expected a whole number'],
+    [["verify", "a", "b", "--limit", "-5"], '--limit "-5", expected a whole number'],
+    [["verify", "a", "b", "--json", "-5"], "Unknown option '-5'"],
   ])("refuses %j as wrong usage", async (args, message) => {
     const { code, stdout, stderr } = await ternHere(...args);
     expect(stderr).toContain(`tern: ${message}`.replace("tern: the scale", "the scale"));

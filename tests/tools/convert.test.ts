@@ -34,6 +34,17 @@ describe("tern convert", () => {
     });
   });
 
+  it.each([[["--mean", "-0.1"]], [["--mean=-0.1"]], [["--mean", "-.1"]]])(
+    "takes the negative number of %j",
+    async (words) => {
+      const out = path("negative.tern");
+      const checkpoint = put("small.onnx", smallCheckpoint("scores"));
+      expect(await ternHere("convert", checkpoint, ...words, "-o", out)).toMatchObject({ code: 0 });
+      const { inputs } = JSON.parse((await ternHere("inspect", out, "--json")).stdout);
+      expect(inputs[0].unit.mean).toEqual([-0.1]);
+    },
+  );
+
   it("hands all options on", async () => {
     const out = path("options.tern");
     const options = [

@@ -45,7 +45,7 @@ describeBoards(
       const packed = put("trit4.tern", trit4);
       const engine = (module: string) => `device:${board.name}:${runtime}${module}`;
       const run = (module: string) => JSON.parse(tern("run", packed, TEN, "--json", "--engine", engine(module)).stdout);
-      expect(run(":device")).toEqual({ ...run(""), ms: expect.any(Number) });
+      expect(run(":core")).toEqual({ ...run(""), ms: expect.any(Number) });
     });
   },
   ["netduinoplus2"],

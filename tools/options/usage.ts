@@ -19,6 +19,20 @@ export class UsageError extends Error {
 /** How a person without an installation starts the program. */
 const PROGRAM = "npx littletern";
 
+/** The same words, where a negative number behind an option is its value: `--mean -0.1` becomes `--mean=-0.1`, which is not taken for another option. */
+export function joinNegativeNumbers(definitions: ArgsDef, rawArgs: readonly string[]): string[] {
+  const words: string[] = [];
+  let isOption = true; // until "--"
+  for (const word of rawArgs) {
+    const name = words.at(-1)?.match(/^--(.+)$/)?.[1];
+    if (word === "--") isOption = false;
+    const takesValue = name !== undefined && Object.hasOwn(definitions, name) && definitions[name]!.type === "string";
+    if (isOption && takesValue && /^-\.?\d/.test(word)) words[words.length - 1] += `=${word}`;
+    else words.push(word);
+  }
+  return words;
+}
+
 /** Checks what citty lets pass or words differently: unknown options, options without a value, missing or surplus arguments. */
 export function checkArguments(definitions: ArgsDef, rawArgs: readonly string[]): void {
   const entries = Object.entries(definitions);
