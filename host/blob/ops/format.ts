@@ -3,7 +3,7 @@ import type { PostFields } from "../posts/format.ts";
 import { postFormat } from "../posts/index.ts";
 
 /** What an op's record holds, read but for its tiles. */
-export interface OpRecord extends Omit<PostFields, "channels"> {
+export interface OpRecord extends PostFields {
   inputs: number[];
   output: number;
   /** The tensors of these indices. */
@@ -35,7 +35,7 @@ export function readPost<Kind extends Post["kind"]>(
 ): Extract<Post, { kind: Kind }> {
   const kind = kinds.find((each) => each === record.post);
   if (kind === undefined) return record.fail(`post ${record.post}, expected ${kinds.join(" or ")}`);
-  return postFormat(kind).empty({ ...record, channels }) as Extract<Post, { kind: Kind }>;
+  return postFormat(kind).empty(record, channels) as Extract<Post, { kind: Kind }>;
 }
 
 /** Whether elements are codes, which a byte or a bit holds. */

@@ -4,8 +4,7 @@ import type { Post, Requantize } from "../../program.ts";
 export interface PostFields {
   /** Byte of the blob at which the op's record begins. */
   at: number;
-  /** Channels of the op's sums, and parameter records: 1, or one for each of them. */
-  channels: number;
+  /** Parameter records: 1, or one for each channel. */
   records: number;
   count: number;
   lo: number;
@@ -23,8 +22,8 @@ export interface PostFormat<P extends Post> {
   /** Bytes of a parameter record, and how many there are: 1 for all channels, or one for each. */
   recordBytes(post: P): number;
   records(post: P): number;
-  /** The post that fields tell, without what its parameter records hold. */
-  empty(fields: PostFields): P;
+  /** The post that fields tell, for so many channels, without what its parameter records hold. */
+  empty(fields: PostFields, channels: number): P;
   /** Writes its fields into the record of its op, at byte `at`. Codes are u8 if `unsigned`, otherwise i8. */
   putFields?(view: DataView, at: number, post: P, unsigned: boolean): void;
   /** Fills in what parameter record `index`, at byte `at`, holds. */

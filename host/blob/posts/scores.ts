@@ -4,7 +4,7 @@ import type { PostFormat } from "./format.ts";
 export const scores: PostFormat<Scores> = {
   recordBytes: () => 16,
   records: ({ multiplier }) => multiplier.length,
-  empty: ({ channels }) => ({
+  empty: (_, channels) => ({
     kind: "scores",
     multiplier: new Int32Array(channels),
     offset: new BigInt64Array(channels),
