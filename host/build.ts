@@ -7,7 +7,7 @@ import { packageRoot } from "./base/package_root.ts";
 import { featuresOf } from "./blob/features.ts";
 import { packingOf } from "./blob/pack/pack.ts";
 import { readBlob } from "./blob/read.ts";
-import type { Program } from "./program.ts";
+import { isWeighted, type Program } from "./program.ts";
 
 export interface BuildOptions {
   /** `scalar` if not given: every engine runs it. */
@@ -38,7 +38,7 @@ export async function buildModule(blob: Uint8Array, options: BuildOptions = {}):
 /** Throws EngineError for weights whose packing a variant has no kernels for. */
 function checkPackings({ ops }: Program, variant: VariantName): void {
   for (const op of ops) {
-    if (op.kind !== "dense") continue;
+    if (!isWeighted(op)) continue;
     const { name } = packingOf(op);
     const has = (variant: VariantName) => (packingsOf(variant) as string[]).includes(name);
     if (has(variant)) continue;

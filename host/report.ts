@@ -2,7 +2,7 @@ import { packingOf } from "./blob/pack/pack.ts";
 import { tilingOf } from "./blob/tiles.ts";
 import type { Graph } from "./graph/graph.ts";
 import type { Weights } from "./graph/ops/dense.ts";
-import type { Program, WeightDtype } from "./program.ts";
+import { isWeighted, type Program, type WeightDtype } from "./program.ts";
 
 /** What a converter found in a weight tensor, and what it made of it. */
 export interface WeightsReport {
@@ -26,10 +26,10 @@ export interface WeightsReport {
 
 /** One report per dense op, in the order of the program. */
 export function weightsReport(program: Program, graph: Graph): WeightsReport[] {
-  const nodes = new Map(graph.nodes.map((node) => [node.op === "dense" ? node.name : undefined, node]));
+  const nodes = new Map(graph.nodes.flatMap((node) => ("weights" in node ? [[node.name, node] as const] : [])));
   return program.ops.flatMap((op, i) => {
-    const node = nodes.get(program.description?.ops[i]?.node);
-    if (op.kind !== "dense" || node?.op !== "dense") return [];
+    const node = nodes.get(program.description?.ops[i]?.node ?? "");
+    if (!isWeighted(op) || !node) return [];
     const { codes, scale, outputs, inputs, found, bits } = node.weights;
     const share = (test: (code: number) => boolean) => codes.filter(test).length / codes.length;
     const { tiles, tileBytes } = tilingOf(program, op);

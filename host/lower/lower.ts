@@ -124,6 +124,6 @@ function checkPorts({ name, inputs, outputs }: Graph): void {
 
 /** What looking for steps may cost in all of a graph. */
 function applications(graph: Graph): Budget {
-  const weights = graph.nodes.reduce((sum, node) => sum + (node.op === "dense" ? node.weights.codes.length : 0), 0);
+  const weights = graph.nodes.reduce((sum, node) => sum + ("weights" in node ? node.weights.codes.length : 0), 0);
   return { left: APPLIED.any + APPLIED.perWeight * weights };
 }

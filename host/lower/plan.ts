@@ -110,8 +110,8 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
 
   // Of two quantizers that read the same accumulators, neither can be fused with what makes them.
   const origins = new Map<string, string>(); // the base of every value's chain
-  const isDense = (value: string) => definer(value)?.op === "dense";
-  const sums = new Set(ends.filter(isDense));
+  const isSums = (value: string) => !isInput(value) && meaningOf(definer(value)!).role === "sums";
+  const sums = new Set(ends.filter(isSums));
   const fused = new Set<string>();
   for (const node of nodes) {
     if (meaningOf(node).readsCodes) continue;
@@ -120,7 +120,7 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
     const before = sameCodes(input);
     const base = isBase(before) ? before : origins.get(input)!;
     origins.set(output, base);
-    if (!codes.has(output) || !isDense(base)) continue;
+    if (!codes.has(output) || !isSums(base)) continue;
     if (fused.has(base)) sums.add(base);
     fused.add(base);
   }

@@ -16,7 +16,7 @@ import { readBlob } from "../blob/read.ts";
 import { repackForModule } from "../blob/repack.ts";
 import { FASTEST } from "../blob/targets.ts";
 import { writeBlob } from "../blob/write.ts";
-import type { ActivationDtype, PackingName, Program } from "../program.ts";
+import { type ActivationDtype, isWeighted, type PackingName, type Program } from "../program.ts";
 import {
   type Backend,
   type ModuleOptions,
@@ -128,7 +128,7 @@ export async function load(options: LoadOptions): Promise<Session> {
 function changedPackings(before: Program, after: Program): Repacked[] {
   return before.ops.flatMap((op, i) => {
     const other = after.ops[i]!;
-    if (op.kind !== "dense" || other.kind !== "dense") return [];
+    if (!isWeighted(op) || !isWeighted(other)) return [];
     const [from, to] = [packingOf(op).name, packingOf(other).name];
     return from === to ? [] : [{ op: i, from, to }];
   });
