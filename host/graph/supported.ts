@@ -49,7 +49,10 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
       .find((before) => before && meaningOf(before).role === "end");
     if (end) refuse(node, `it reads the ${end.op} "${end.name}"`, `${end.op} only before an output`);
     else {
-      const operands = node.inputs.map((input): Operand => ({ origin: origin(input), form: form.get(input)! }));
+      const operands = node.inputs.map((input): Operand => {
+        const from = origin(input);
+        return { origin: from, made: form.get(from.value)!, form: form.get(input)! };
+      });
       const [why, instead] = problemOf(node, operands) ?? [];
       if (why && instead) refuse(node, why, instead);
     }
@@ -75,6 +78,8 @@ const DECLARE_INPUT =
 /** What a node reads. */
 interface Operand {
   origin: Origin;
+  /** The form of the origin's value, and that of what is read. */
+  made: Form;
   form: Form;
 }
 
@@ -90,15 +95,17 @@ const PROBLEMS: {
   argmax: () => undefined,
 
   dense({ weights }, [input]) {
-    const problem = denseProblem(input!.origin, input!.form);
+    const problem = denseProblem(input!);
     if (problem) return problem;
-    return sumsAreExact(weights, input!.form as Codes) ? undefined : ["its sums may exceed 2^53", "fewer bits"];
+    const { form } = input!;
+    return form.kind === "real" || sumsAreExact(weights, form) ? undefined : ["its sums may exceed 2^53", "fewer bits"];
   },
 
   maximum(node, operands) {
-    const real = operands.findIndex(({ form }) => form.kind === "real");
+    const real = operands.findIndex((operand) => operand.form.kind === "real" && !isRefused(operand));
     const instead = "quantizers of one scale above 0 right before it";
     if (real >= 0) return [`its operand "${node.inputs[real]}" is no codes`, instead];
+    if (operands.some(isRefused)) return undefined;
     const isCodes =
       meaningOf(node).form(
         node,
@@ -113,21 +120,28 @@ function problemOf(node: Node, operands: readonly Operand[]): Problem | undefine
   return problem(node, operands);
 }
 
+/** Whether an operand comes from a maximum of no codes, which is a reason of its own: its readers lack nothing else. */
+function isRefused({ origin, made }: Operand): boolean {
+  return origin.node?.op === "maximum" && made.kind === "real";
+}
+
 /** The input of a dense layer must be codes times one scale. */
-function denseProblem({ node, blocker: bend, shift }: Origin, input: Form): Problem | undefined {
+function denseProblem(input: Operand): Problem | undefined {
+  const { node, blocker: bend, shift } = input.origin;
   if (!node) return ["no quantizer between the network's input and this layer", DECLARE_INPUT];
   if (meaningOf(node).role === "sums") {
     return [`no quantizer between layer "${node.name}" and this one`, "a Quant or BipolarQuant node between them"];
   }
-  if (node.op === "quantize" && node.quantizer.scale.length > 1) {
-    return [`quantizer "${node.name}" has one scale per feature`, "one scale for all features that a layer sums up"];
+  if (input.made.kind === "codes" && input.made.scale.length > 1) {
+    const what = node.op === "quantize" ? "quantizer" : node.op;
+    return [`${what} "${node.name}" has one scale per feature`, "one scale for all features that a layer sums up"];
   }
   const blocker = bend ?? shift;
   if (blocker) {
     const what = `"${blocker.name}", between quantizer "${node.name}" and this layer,`;
     return [`${what} does more than scale all features alike and add constants`, "that node before the quantizer"];
   }
-  if (input.kind === "codes") return undefined;
+  if (input.form.kind === "codes" || isRefused(input)) return undefined;
   return ["the scale of its input becomes 0 or infinite", "factors whose product is a number other than 0"];
 }
 

@@ -32,7 +32,7 @@ interface Case {
 
 const QONNX = "qonnx.custom_op.general";
 const CONSTANTS: Draft<TensorProto>[] = [
-  ...[0, 1, 2, 4, 9, 17].map((x) => floatTensor(`f${x}`, [], [x])),
+  ...[0, 1, 2, 4, 8, 9, 17, 200].map((x) => floatTensor(`f${x}`, [], [x])),
   floatTensor("half", [], [0.5]),
   floatTensor("tiny", [], [1e-38]),
   floatTensor("minus", [], [-1]),
@@ -111,9 +111,14 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     { nodes: one("Min", ["q", "f1"]) },
   ],
   [
-    "equal shapes",
-    { nodes: [q, matMul("q", "w", "m"), node("Max", ["q", "m"], "y")] },
+    "or Max instead of Min",
+    { nodes: [q, node("Relu", ["q"], "r"), node("Min", ["q", "r"], "y")] },
     { nodes: [q, node("Relu", ["q"], "r"), node("Max", ["q", "r"], "y")] },
+  ],
+  [
+    "equal shapes",
+    { nodes: [q, matMul("q", "w", "m"), quant("m", "a"), node("Max", ["q", "a"], "y")] },
+    { nodes: [q, matMul("q", "w", "m"), quant("m", "a"), node("Max", ["a", "a"], "y")] },
   ],
   [
     "a model exported for inference",
@@ -328,7 +333,30 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     { nodes: [q, node("Softmax", ["q"], "s"), node("Relu", ["s"], "y")] },
     { nodes: [q, node("Relu", ["q"], "r"), node("Softmax", ["r"], "y")] },
   ],
+  [
+    "quantizers of one scale above 0 right before it",
+    { nodes: [q, matMul("q", "w", "m"), quant("m", "a"), quant("m", "b", "f1"), node("Max", ["a", "b"], "y")] },
+    { nodes: [q, matMul("q", "w", "m"), quant("m", "a"), quant("m", "b"), node("Max", ["a", "b"], "y")] },
+  ],
+  [
+    "one scale for all features that a layer sums up",
+    { nodes: [quant("x", "q", "features"), node("Max", ["q", "q"], "m"), matMul("m")] },
+    { nodes: [q, node("Max", ["q", "q"], "m"), matMul("m")] },
+  ],
   // lower/
+  ...[
+    [quant("m", "a", "half", "f200", "f8"), node("Relu", ["a"], "b")],
+    [quant("m", "a", "half", "f200", "f8", { signed: 0n }), quant("m", "b", "half", "f200", "f8")],
+  ].map((quantizers): [string, Case, Case] => [
+    "zero point 0 and at most 8 bits for both",
+    { nodes: [q, matMul("q", "w", "m"), ...quantizers, node("Max", ["a", "b"], "y")] },
+    {
+      nodes: [
+        ...[q, matMul("q", "w", "m"), quant("m", "a", "half", "f0", "f8", { signed: 0n })],
+        ...[quant("m", "b", "half", "f0", "f8"), node("Max", ["a", "b"], "y")],
+      ],
+    },
+  ]),
   ["at most 8 bits, in it", { nodes: [quant("x", "y", "half", "f0", "f9")] }, { nodes: [quant("x", "y")] }],
   [
     "in a quantizer behind it, before the layer",

@@ -166,6 +166,45 @@ describe("a graph", () => {
     expect(work).toThrow(why);
   });
 
+  it("of a scale per feature is refused before a layer, which sums them up", () => {
+    const both: Quantizer = { ...int(0.5), scale: by(0.5, 2) };
+    const graph = maxout(both, both);
+    expect(() => lower(graph, OPTIONS)).toThrow('maximum "m" has one scale per feature');
+    graph.nodes.pop();
+    graph.outputs = ["m"];
+    expectAgreement(graph, SAMPLES, { input: { dtype: "f32" } });
+  });
+
+  it("is refused for its own reason alone, however many maxima and layers read it", () => {
+    const graph = maxout(int(0.5), int(0.25));
+    const last = graph.nodes.pop()!;
+    graph.nodes.push({ op: "maximum", name: "n", inputs: ["m", "a"], output: "n", channels: 2 });
+    graph.nodes.push({ ...last, inputs: ["n"] });
+    expect(() => lower(graph, OPTIONS)).toThrow(
+      expect.objectContaining({
+        reasons: [expect.objectContaining({ node: "m", why: expect.stringContaining("scales") })],
+      }),
+    );
+  });
+
+  it("of codes counted from different codes is converted once the advice is followed", () => {
+    const relu = (zero: number) => {
+      const graph = maxout(int(0.5, zero, 8, false), int(0.5, zero, 8, false)); // the same zero point and bits
+      graph.nodes.splice(5, 0, {
+        op: "step",
+        name: "r",
+        inputs: ["b"],
+        output: "r",
+        channels: 2,
+        step: { kind: "relu" },
+      });
+      graph.nodes[6]!.inputs = ["a", "r"];
+      return graph;
+    };
+    expect(() => lower(relu(200), OPTIONS)).toThrow("Instead: zero point 0 and at most 8 bits for both");
+    expectAgreement(relu(0), SAMPLES, { input: { dtype: "f32" } });
+  });
+
   it("of real numbers is refused", () => {
     const graph = maxout(int(0.5), int(0.5));
     graph.nodes[5]!.inputs[1] = "z";
@@ -245,6 +284,6 @@ describe("a file", () => {
   });
 
   it("with Min of two values is refused", () => {
-    expect(() => importOnnx(file(node("Min", ["a", "b"], "m")))).toThrow("one data operand and constants");
+    expect(() => importOnnx(file(node("Min", ["a", "b"], "m")))).toThrow("Max instead of Min");
   });
 });

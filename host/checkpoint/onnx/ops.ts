@@ -254,7 +254,7 @@ function extremum(call: Call, kind: "min" | "max"): Value {
     return apply(call, whole, stepsOf(constants.slice(1), whole));
   }
   if (others.length > 0 && kind === "min") {
-    throw new Refusal("several operands are data", "one data operand and constants");
+    throw new Refusal("several operands are data", "one data operand and constants, or Max instead of Min");
   }
   const greatest = others.reduce((a, b, i) => {
     const isLast = i === others.length - 1 && constants.length === 0;

@@ -17,7 +17,7 @@ export const maximumLowering: OpLowering<MaximumNode> = {
         op: "maximum",
         shape: `[${channels}]`,
         why: "a byte holds the codes of its operands counted from different codes",
-        instead: "the same zero point and bits for both",
+        instead: "zero point 0 and at most 8 bits for both",
       };
       throw new UnsupportedError([reason]);
     }
