@@ -94,16 +94,16 @@ function isOf(dtype: ActivationDtype, elements: InputRows): boolean {
  */
 export async function load(options: LoadOptions): Promise<Session> {
   checkObject("options", options);
-  const { engine, fuel, flash, variant } = options;
+  const { engine, fuel, flash, variant, weights = "resident" } = options;
   checkBytes("module", options.module);
   checkEngine(engine);
-  checkOneOf("weights", options.weights ?? "resident", ["resident", "streaming"]);
+  checkOneOf("weights", weights, ["resident", "streaming"]);
   if (variant !== undefined) checkOneOf("variant", variant, Object.keys(FASTEST));
   if (fuel !== undefined) checkWhole("fuel", fuel, 0);
   checkOptional("flash", flash, "function");
   const program = readBlob(options.blob);
   const within = rowsWithin(program, options.maxOperations);
-  const { weights = "resident", maxRows = within } = options;
+  const { maxRows = within } = options;
   if (!(Number.isInteger(maxRows) && maxRows >= 1 && maxRows <= program.maxRows)) {
     throw new InputError(`memory for ${kindOf(maxRows)} rows, expected 1 to ${program.maxRows}`);
   }

@@ -1,3 +1,4 @@
+import { refuse } from "../base/arguments.ts";
 import { EngineError } from "../base/errors.ts";
 import { MAX_ACTIVATION_BYTES, MAX_OPERATIONS } from "../base/limits.ts";
 import { type Op, type OpTable, ofOp, type Program, type QuantizeOp } from "../program.ts";
@@ -42,6 +43,7 @@ export function rowWork(program: Program): number {
  * module and in the reference. Throws EngineError of kind "fuel" or "memory" where one row takes more.
  */
 export function rowsWithin(program: Program, limit: number = MAX_OPERATIONS): number {
+  if (typeof limit !== "number" || Number.isNaN(limit)) refuse("maxOperations", limit, "a number");
   const work = rowWork(program);
   if (work > limit) {
     throw new EngineError("fuel", `a row takes ${work} operations, and at most ${limit} are allowed: ${HOW}`);
