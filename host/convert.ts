@@ -1,4 +1,13 @@
-import { checkBytes, checkList, checkObject, checkOptional, checkText, kindOf } from "./base/arguments.ts";
+import {
+  checkBytes,
+  checkList,
+  checkObject,
+  checkOneOf,
+  checkOptional,
+  checkText,
+  kindOf,
+  refuse,
+} from "./base/arguments.ts";
 import { InputError } from "./base/errors.ts";
 import { VERSION } from "./base/version.ts";
 import { checkDescription } from "./blob/description.ts";
@@ -7,7 +16,7 @@ import { repackFor } from "./blob/repack.ts";
 import type { Target } from "./blob/targets.ts";
 import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
-import type { InputOptions } from "./lower/input.ts";
+import { INPUT_DTYPES, type InputOptions } from "./lower/input.ts";
 import { lower } from "./lower/lower.ts";
 import type { Program } from "./program.ts";
 import { type WeightsReport, weightsReport } from "./report.ts";
@@ -97,8 +106,19 @@ function checkOptions(options: ConvertOptions): void {
   for (const name of ["file", "name", "inputQuantizer", "target"] as const)
     checkOptional(name, options[name], "string");
   checkOptional("argmax", options.argmax, "boolean");
-  if (options.input !== undefined) checkObject("input", options.input);
+  if (options.input !== undefined) checkInput(options.input);
   if (options.classes !== undefined) checkList("classes", options.classes, checkText);
+}
+
+function checkInput(input: unknown): void {
+  checkObject("input", input);
+  if (input.dtype !== undefined) checkOneOf("input.dtype", input.dtype, INPUT_DTYPES);
+  for (const name of ["scale", "mean", "std"] as const) {
+    const isText = (each: unknown) => name === "scale" && typeof each === "string"; // "1/255"
+    for (const each of [input[name]].flat()) {
+      if (each !== undefined && typeof each !== "number" && !isText(each)) refuse(`input.${name}`, each, "a number");
+    }
+  }
 }
 
 function checkCount(option: string, found: number | undefined, most: number): void {

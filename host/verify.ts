@@ -9,6 +9,7 @@ import {
 } from "./base/arguments.ts";
 import { EngineError, InputError } from "./base/errors.ts";
 import { checkProgram } from "./blob/check_program.ts";
+import { checkDescription } from "./blob/description.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
 import { evaluate } from "./graph/evaluate.ts";
 import { orderKey } from "./numbers/order.ts";
@@ -65,6 +66,7 @@ export function verify(options: VerifyOptions): Verification {
   checkObject("options", options);
   const { blob, checkpoint, sessions, inputs, sha256 } = options;
   checkProgram(blob);
+  checkDescription(blob);
   checkBytes("checkpoint", checkpoint);
   checkText("sha256", sha256);
   checkOptional("onProgress", options.onProgress, "function");

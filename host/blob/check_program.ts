@@ -1,6 +1,17 @@
-import { checkBytes, checkList, checkObject, checkOneOf, checkWhole, isTyped, refuse } from "../base/arguments.ts";
-import type { OpKind, Post } from "../program.ts";
-import { ACTIVATION, OP_KIND, WEIGHT } from "./layout.ts";
+import {
+  checkBytes,
+  checkList,
+  checkObject,
+  checkOneOf,
+  checkOptional,
+  checkWhole,
+  isTyped,
+  refuse,
+} from "../base/arguments.ts";
+import { InputError } from "../base/errors.ts";
+import { hasOwnShifts } from "../numbers/requantize.ts";
+import { isWeighted, type Op, type OpKind, type Post, type Program } from "../program.ts";
+import { ACTIVATION, OP_KIND, ROUNDING, WEIGHT } from "./layout.ts";
 import { opFormat } from "./ops/index.ts";
 
 const U32 = 2 ** 32 - 1;
@@ -17,12 +28,15 @@ export function checkProgram(value: unknown): void {
   checkList("program.tensors", value.tensors, (name, tensor) => {
     checkObject(name, tensor);
     checkOneOf(`${name}.dtype`, tensor.dtype, Object.keys(ACTIVATION));
-    for (const field of ["channels", "fixed", "perRow"]) checkWhole(`${name}.${field}`, tensor[field], 0, U32);
+    for (const field of ["height", "width", "channels", "fixed", "perRow"]) {
+      checkWhole(`${name}.${field}`, tensor[field], 0, U32);
+    }
   });
   const last = (value.tensors as unknown[]).length - 1;
   const index = (name: string, tensor: unknown) => checkWhole(name, tensor, 0, last);
   checkList("program.inputs", value.inputs, index);
   checkList("program.outputs", value.outputs, index);
+  const { tensors } = value as unknown as Program;
   checkList("program.ops", value.ops, (name, op) => {
     checkObject(name, op);
     checkOneOf(`${name}.kind`, op.kind, Object.keys(OP_KIND));
@@ -30,11 +44,16 @@ export function checkProgram(value: unknown): void {
     const { inputs } = opFormat(op.kind as OpKind);
     if ((op.inputs as unknown[]).length !== inputs) refuse(`${name}.inputs`, op.inputs, `${inputs} of them`);
     index(`${name}.output`, op.output);
-    if (op.kind === "dense") {
+    const checked = op as unknown as Op;
+    if (op.kind === "dense" || isWeighted(checked)) {
       checkOneOf(`${name}.dtype`, op.dtype, Object.keys(WEIGHT));
       if (!isTyped(op.weights, "Int8Array")) refuse(`${name}.weights`, op.weights, "an Int8Array");
     }
-    if (op.kind === "quantize" || op.post !== undefined) checkPost(`${name}.post`, op.post);
+    checkOptional(`${name}.packing`, op.packing, "string");
+    if (op.tileChannels !== undefined) checkWhole(`${name}.tileChannels`, op.tileChannels, 1, U32);
+    if (op.kind === "quantize" || op.post !== undefined) {
+      checkPost(`${name}.post`, op.post, opFormat(checked.kind).channels(checked, tensors));
+    }
   });
   if (value.description !== undefined) checkObject("program.description", value.description);
   if (value.selfTest !== undefined) {
@@ -44,10 +63,53 @@ export function checkProgram(value: unknown): void {
   }
 }
 
-function checkPost(name: string, post: unknown): void {
+/** `channels` is how many have records of their own. */
+function checkPost(name: string, post: unknown, channels: number): void {
   checkObject(name, post);
   checkOneOf(`${name}.kind`, post.kind, Object.keys(POST_ARRAYS));
   checkArrays(name, post, POST_ARRAYS[post.kind as keyof typeof POST_ARRAYS]);
+  for (const [array, length] of lengthsOf(name, post as unknown as Post, channels)) {
+    const found = (post[array] as unknown as Uint8Array).length;
+    if (found !== length) throw new InputError(`${name}.${array}: found ${found} entries, expected ${length}`);
+  }
+}
+
+/** How many entries arrays of a post have, once the numbers beside them are found to be numbers. */
+function lengthsOf(name: string, post: Post, channels: number): [array: string, length: number][] {
+  switch (post.kind) {
+    case "thresholds":
+      checkRecords(name, post.records, channels);
+      checkWhole(`${name}.count`, post.count, 0, U32);
+      return [
+        ["base", post.records],
+        ["ups", post.records],
+        ["steps", post.records * post.count],
+      ];
+    case "requantize": {
+      checkRecords(name, post.records, channels);
+      checkOneOf(`${name}.rounding`, post.rounding, Object.keys(ROUNDING));
+      for (const field of ["lo", "hi"] as const) checkWhole(`${name}.${field}`, post[field], -U32, U32);
+      const own = hasOwnShifts(post) ? post.records : 1;
+      return [
+        ["multiplier", post.records],
+        ["offset", post.records],
+        ["low", hasOwnShifts(post) ? post.records : 0],
+        ["left", own],
+        ["right", own],
+      ];
+    }
+    case "lookup":
+      return [["table", 256]];
+    case "scores":
+      return [
+        ["multiplier", channels],
+        ["offset", channels],
+      ];
+  }
+}
+
+function checkRecords(name: string, records: unknown, channels: number): void {
+  if (records !== 1 && records !== channels) refuse(`${name}.records`, records, `1 or ${channels}`);
 }
 
 /** The typed arrays of every post. */

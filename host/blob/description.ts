@@ -1,3 +1,4 @@
+import { refuse } from "../base/arguments.ts";
 import { BlobError } from "../base/errors.ts";
 import { MAX_NODES } from "../base/limits.ts";
 import { at, codeRange, type Quantizer, quantize, zeroPoint } from "../numbers/quantizer.ts";
@@ -35,7 +36,8 @@ export function encodeDescription(description: Description): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(description, canonical));
 }
 
-function canonical(_: string, value: unknown): unknown {
+function canonical(name: string, value: unknown): unknown {
+  if (typeof value === "bigint") refuse(`description.${name}`, value, "what JSON holds");
   if (value instanceof Float64Array) return Array.from(value);
   if (value === Infinity || value === -Infinity) return String(value);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;

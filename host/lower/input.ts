@@ -7,7 +7,9 @@ import { isIdentity, realOf, type Scale, type Unit, type UnitOptions, unitOf, un
 import type { Basis } from "../program.ts";
 import type { Link } from "./chain.ts";
 
-export type InputDtype = "u8" | "i8" | "i16" | "f32";
+export const INPUT_DTYPES = ["u8", "i8", "i16", "f32"] as const;
+
+export type InputDtype = (typeof INPUT_DTYPES)[number];
 
 /** Elements of an input, and what they stand for: x = (element · scale − mean) / std. An f32 element is x itself; then the unit is that of pixels. */
 export interface InputOptions extends UnitOptions {

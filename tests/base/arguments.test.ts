@@ -46,6 +46,14 @@ const imports = { weights_read: () => 0 };
 const instance = { memoryBytes: 65536, imports };
 const proof = { blob: program, checkpoint, sha256: "", sessions: { v8: session }, inputs: [pixels] };
 
+function convertInput(input: unknown): unknown {
+  return library.convert(checkpoint, { input } as library.ConvertOptions);
+}
+
+function verifyDescribed(description: unknown): unknown {
+  return library.verify({ ...proof, blob: { ...program, description } } as library.VerifyOptions);
+}
+
 /** Every public function and how it is called well; each argument, and each field of a plain one, is replaced by what is wrong. */
 const CALLS: Record<string, { call: unknown; args: unknown[] }> = {
   readBlob: { call: library.readBlob, args: [blob] },
@@ -68,6 +76,7 @@ const CALLS: Record<string, { call: unknown; args: unknown[] }> = {
       },
     ],
   },
+  "convert, an input": { call: convertInput, args: [{ dtype: "u8", scale: 1, mean: 0, std: 1 }] },
   inspect: { call: library.inspect, args: [blob, module, v8] },
   sampleInputs: { call: library.sampleInputs, args: [program, 2, 1] },
   selfTest: { call: library.selfTest, args: [session] },
@@ -81,6 +90,7 @@ const CALLS: Record<string, { call: unknown; args: unknown[] }> = {
   chooseVariant: { call: library.chooseVariant, args: [v8, { scalar: module }] },
   variantProblem: { call: library.variantProblem, args: [v8, module] },
   verify: { call: library.verify, args: [proof] },
+  "verify, a description": { call: verifyDescribed, args: [program.description] },
   "v8.instantiate": { call: v8.instantiate, args: [module, instance] },
   "session.run": {
     call: session.run.bind(session),
@@ -176,6 +186,9 @@ describe("a session", () => {
     ["fuel", { fuel: -1 }, "fuel: found -1, expected a whole number from 0"],
     ["fuel", { fuel: 1.5 }, "fuel: found 1.5"],
     ["weights", { weights: "flash" }, 'weights: found "flash", expected one of resident, streaming'],
+    ["weights", { weights: null }, "weights: found null, expected one of resident, streaming"],
+    ["maxOperations", { maxOperations: null }, "maxOperations: found null, expected a number"],
+    ["maxOperations", { maxOperations: Number.NaN }, "maxOperations: found NaN, expected a number"],
     ["variant", { variant: "toString" }, 'variant: found "toString", expected one of scalar, simd, relaxed'],
     ["blob", { blob: null }, "blob: found null, expected a Uint8Array"],
     ["blob", { blob: detached() }, "blob: the bytes were sent away (detached)"],

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { BlobError } from "../../host/base/errors.ts";
+import { BlobError, InputError } from "../../host/base/errors.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import type { Op, Program } from "../../host/program.ts";
+import type { Description, Op, Program } from "../../host/program.ts";
+import { sampleInputs } from "../../host/run/sample.ts";
 import { programOf, requantize, smallLine, thresholds } from "../module/programs.ts";
 
 const base = programOf(
@@ -19,6 +20,46 @@ function withOp(change: object): Partial<Program> {
 
 const line = smallLine(1, 0, 0);
 
+describe("a program that is none is refused:", () => {
+  const post = thresholds({ base: 0, up: [1] });
+  it.each<[string, object, string]>([
+    ["records", { post: { ...post, records: 2 } }, "post.records: found 2, expected 1 or 4"],
+    ["a count", { post: { ...post, count: 1n } }, "post.count: found bigint, expected a whole number"],
+    ["steps", { post: { ...post, steps: new Int32Array(2) } }, "post.steps: found 2 entries, expected 1"],
+    ["codes", { post: requantize({ lo: NaN, hi: 2, rounding: "floor" }, line) }, "post.lo: found NaN"],
+    [
+      "a rounding",
+      { post: { ...requantize({ lo: 0, hi: 2, rounding: "floor" }, line), rounding: "up" } },
+      "post.rounding",
+    ],
+    [
+      "a table",
+      { post: { kind: "lookup", table: new Int16Array(257) } },
+      "post.table: found 257 entries, expected 256",
+    ],
+    [
+      "scores",
+      { post: { kind: "scores", multiplier: new Int32Array(1), offset: new BigInt64Array(1) } },
+      "multiplier: found 1",
+    ],
+    ["weights of what has none", { weights: undefined }, "ops[0].dtype: found undefined"],
+    ["a tile", { tileChannels: 0 }, "tileChannels: found 0"],
+    ["a packing", { weights: new Int8Array(16), dtype: "int8", packing: Symbol("p") }, "packing: found symbol"],
+  ])("%s", (_, change, why) => {
+    const program = { ...base, ...withOp(change) };
+    for (const check of [() => writeBlob(program), () => sampleInputs(program, 1)]) {
+      expect(check).toThrow(InputError);
+      expect(check).toThrow(why);
+    }
+  });
+
+  it("a description that no JSON holds", () => {
+    const write = () => writeBlob({ ...base, description: { name: 1n } as unknown as Description });
+    expect(write).toThrow(InputError);
+    expect(write).toThrow("description.name: found bigint");
+  });
+});
+
 describe("a number that its field cannot hold is refused, not wrapped:", () => {
   it.each<[string, Partial<Program>, string]>([
     ["outputs", { outputs: new Array(10_000).fill(1) }, "byte 43: number of outputs 10000, expected 0 to 255"],
@@ -27,7 +68,11 @@ describe("a number that its field cannot hold is refused, not wrapped:", () => {
     ["tensors", { tensors: new Array(65_536).fill(base.tensors[0]) }, "byte 38: number of tensors 65536"],
     ["ops", { ops: new Array(65_536).fill(base.ops[0]) }, "byte 40: number of ops 65536"],
     ["a tile", withOp({ tileChannels: 65_536 }), "channels of a tile 65536, expected 0 to 65535"],
-    ["steps", withOp({ post: { ...thresholds({ base: 0 }), count: 65_536 } }), "steps of a record 65536"],
+    [
+      "steps",
+      withOp({ post: { ...thresholds({ base: 0 }), count: 65_536, steps: new Int32Array(65_536) } }),
+      "steps of a record 65536",
+    ],
     [
       "a code",
       withOp({ post: requantize({ lo: 0, hi: 2 ** 15, rounding: "floor" }, line) }),

@@ -10,7 +10,7 @@ import {
   type Target,
   v8,
 } from "../../host/index.ts";
-import type { InputDtype } from "../../host/lower/input.ts";
+import { INPUT_DTYPES, type InputDtype } from "../../host/lower/input.ts";
 import { plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { parseUnit } from "../../host/numbers/unit.ts";
@@ -146,7 +146,7 @@ export default defineCommand({
     out: { type: "string", alias: "o", required: true, valueHint: "model.tern", description: "Blob to write" },
     name: { type: "string", description: "Name of the model, else that of the file" },
     "model-version": { type: "string", valueHint: "N", description: "Grows with every release, else 1" },
-    input: { type: "enum", options: ["u8", "i8", "i16", "f32"], description: "Elements of the input" },
+    input: { type: "enum", options: [...INPUT_DTYPES], description: "Elements of the input" },
     "input-scale": {
       type: "string",
       valueHint: "S",
