@@ -5,7 +5,7 @@ import { readBlob } from "../blob/read.ts";
 import { tilingOf } from "../blob/tiles.ts";
 import { headBytesOf } from "../blob/write.ts";
 import type { Engine } from "../engines/engine.ts";
-import { isWeighted, type Post, type Program, type Tensor } from "../program.ts";
+import { isWeighted, type Post, type Program } from "../program.ts";
 import { moduleFeatures, planScratch } from "../run/backend.ts";
 import type { WorkOptions } from "../run/session.ts";
 import { rowsWithin, rowWork } from "../run/work.ts";
@@ -15,7 +15,7 @@ export interface Layer {
   /** Name of the checkpoint's node; empty if the blob has no description. */
   name: string;
   op: string;
-  /** Channels and dtypes of input and output: "784 × u8". */
+  /** Channels and dtypes of inputs and output: "784 × u8"; of several, "2 × 784 × u8" where they are alike, else "784 × u8, 784 × i8". */
   input: string;
   output: string;
   /** Weights: dtype, packing, bits of one in the blob, multiply-accumulates of one row. "" and 0 for ops without. */
@@ -96,7 +96,9 @@ export async function inspect(
 
 function layerOf(program: Program, index: number): Layer {
   const op = program.ops[index]!;
-  const [input, output] = [op.inputs[0]!, op.output].map((tensor) => program.tensors[tensor]!) as [Tensor, Tensor];
+  const shapeOf = (tensor: number) => `${program.tensors[tensor]!.channels} × ${program.tensors[tensor]!.dtype}`;
+  const [input, ...others] = op.inputs.map(shapeOf);
+  const isAlike = others.every((other) => other === input);
   const { channels, columns, tiles, tileBytes } = tilingOf(program, op);
   const weighted = isWeighted(op) ? op : undefined;
   const packing = weighted && packingOf(weighted);
@@ -104,8 +106,8 @@ function layerOf(program: Program, index: number): Layer {
   return {
     name: program.description?.ops[index]?.node ?? "",
     op: op.kind,
-    input: `${op.inputs.length > 1 ? `${op.inputs.length} × ` : ""}${input.channels} × ${input.dtype}`,
-    output: `${output.channels} × ${output.dtype}`,
+    input: isAlike && others.length > 0 ? `${op.inputs.length} × ${input}` : [input, ...others].join(", "),
+    output: shapeOf(op.output),
     weights: weighted?.dtype ?? "",
     packing: packing?.name ?? "",
     weightBits: packing ? (8 * packedBytes(packing, channels, columns)) / macs : 0,

@@ -7,9 +7,12 @@ import { byteTensor, floatTensor, model, node, valueInfo } from "../../host/chec
 import { importOnnx } from "../../host/checkpoint/onnx/import.ts";
 import { encodeModel } from "../../host/checkpoint/onnx/proto.ts";
 import { convert } from "../../host/convert.ts";
+import { inspect } from "../../host/cost/inspect.ts";
+import { v8 } from "../../host/engines/v8.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Graph, Node } from "../../host/graph/graph.ts";
 import { lower } from "../../host/lower/lower.ts";
+import { readModule } from "../../host/node.ts";
 import type { Quantizer } from "../../host/numbers/quantizer.ts";
 import type { ActivationDtype, Program } from "../../host/program.ts";
 import { maximum } from "../../host/reference/maximum.ts";
@@ -39,6 +42,14 @@ it("is the greater element", () => {
   const [a, b] = [Int32Array.of(-128, 3, 255, 0), Int32Array.of(127, 3, -1, -1)];
   maximum({ kind: "maximum", inputs: [0, 1], output: 2 }, [a, b], output);
   expect([...output]).toEqual([127, 3, 255, 0]);
+});
+
+it.each([
+  ["i8", "i8", "2 × 3 × i8"],
+  ["i8", "u8", "3 × i8, 3 × u8"],
+] as const)("of %s and %s is inspected as %s", async (a, b, text) => {
+  const { layers } = await inspect(writeBlob(maximumOf(a, b, "u8", 3)), await readModule(), v8);
+  expect(layers[0]).toMatchObject({ op: "maximum", input: text, output: "3 × u8" });
 });
 
 describeModules("maximum", (engine, module) => {
