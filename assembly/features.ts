@@ -10,7 +10,7 @@ export const MAXIMUM: u32 = 1 << OpKind.maximum;
 
 export const SIGN128: u32 = 1 << Packing.sign128;
 export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;
-export const FIELD2: u32 = 1 << Packing.field2;
+const FIELD2: u32 = 1 << Packing.field2;
 export const FIELD4: u32 = 1 << Packing.field4;
 export const PAIR4: u32 = 1 << Packing.pair4;
 export const TRIT4: u32 = 1 << Packing.trit4;

@@ -39,14 +39,8 @@ export const BLOCK_ROWS: u32 = SIMD ? 64 : 1;
 /** Whether thresholds are found by halving; otherwise all are compared, which vectors or fewest bytes make worth it. */
 export const HALVING: bool = !SMALL && (CORE || !(FEW_PACKINGS || SIMD));
 
-/** Whether arithmetic of 64 bits costs no more than of 32. */
-export const FREE_64_BITS: bool = SIMD;
-
 /** Whether a product of 64 bits may be a call, of some 50 instructions. */
 export const DEAR_64_BIT_PRODUCTS: bool = CORE;
-
-/** Whether a branch costs less than arithmetic that avoids it: there is no long pipeline to refill. */
-export const CHEAP_BRANCHES: bool = CORE;
 
 /** Whether the instructions of a product depend on the machine, as `dotProducts` tells. */
 export const DOT_PRODUCTS_VARY: bool = RELAXED;
