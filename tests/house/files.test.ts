@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { PROJECT, projectFiles, read } from "./project_files.ts";
 
@@ -13,6 +13,15 @@ it("names folders and sources in snake_case", () => {
 
 it("has no file above 1 MB", () => {
   expect(FILES.filter((path) => statSync(join(PROJECT, path)).size > 1_000_000)).toEqual([]);
+});
+
+it("has no link to a file that is not there", () => {
+  const links = FILES.filter((path) => path.endsWith(".md")).flatMap((path) =>
+    Array.from(read(path).matchAll(/\]\(([^)#\s]+)(#[^)]*)?\)/g), ([, link]) => ({ path, link: link! })),
+  );
+  const relative = links.filter(({ link }) => !/^[a-z]+:/.test(link));
+  expect(relative.length).toBeGreaterThan(50);
+  expect(relative.filter(({ path, link }) => !existsSync(join(PROJECT, dirname(path), link)))).toEqual([]);
 });
 
 it("leaves no test alone with `.only`", () => {
