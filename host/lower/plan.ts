@@ -59,7 +59,12 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   };
 
   const nodes = liveNodes(graph);
-  const ends = [...outputSources(graph)].map(baseOf);
+  /** What an output shows, or what its softmax or argmax reads. */
+  const sourceOf = (output: string): string => {
+    const end = definer(output);
+    return end && meaningOf(end).role === "end" ? end.inputs[0]! : output;
+  };
+  const ends = [...new Set(graph.outputs.map(sourceOf))].map(baseOf);
   const inputOf = (node: QuantizeNode) => baseOf(node.inputs[0]!);
   const firsts = nodes.filter((node): node is QuantizeNode => node.op === "quantize" && isInput(inputOf(node)));
   const quantized = firsts.map(inputOf);
@@ -138,22 +143,9 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   const bits = new Set([...codes].filter(isBit));
   const firstCodes = new Set(first.values());
   const isFirst = (value: string) => firstCodes.has(value);
-  const shown = new Set(
-    graph.outputs.flatMap((name) => {
-      const end = definer(name);
-      if (end?.op === "argmax") return [];
-      return [sameCodes(baseOf(end?.op === "softmax" ? end.inputs[0]! : name))];
-    }),
-  );
+  const numbers = graph.outputs.filter((name) => definer(name)?.op !== "argmax"); // which shows an index
+  const shown = new Set(numbers.map((name) => sameCodes(baseOf(sourceOf(name)))));
   return { nodes, codes, bits, sums, tail, chain, sameCodes, first, isFirst, shown, definer };
-}
-
-/** Values whose numbers outputs show, or whose softmax or argmax they are. */
-function outputSources(graph: Graph): Set<string> {
-  const ends = new Map(
-    graph.nodes.filter((node) => meaningOf(node).role === "end").map((node) => [node.output, node.inputs[0]!]),
-  );
-  return new Set(graph.outputs.map((value) => ends.get(value) ?? value));
 }
 
 /** Every input must lead to exactly one quantizer, and no output may come from an input without one. */

@@ -42,6 +42,12 @@ export function at(vector: ArrayLike<number>, channel: number): number {
   return vector[vector.length === 1 ? 0 : channel]!;
 }
 
+/** Whether two such vectors hold the same in every channel. */
+export function alike(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  for (let c = 0; c < Math.max(a.length, b.length); c++) if (at(a, c) !== at(b, c)) return false;
+  return true;
+}
+
 /** Least and greatest code `q`, zero point included (qonnx `min_int`, `max_int`). */
 export function codeRange(quantizer: Quantizer): { min: number; max: number } {
   if (quantizer.kind === "bipolar") return { min: -1, max: 1 };

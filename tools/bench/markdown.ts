@@ -1,11 +1,8 @@
+import { formatCount } from "../terminal/table.ts";
+
 /** Three significant digits, none behind the point from 100 on. */
 export function formatNumber(value: number): string {
   return value >= 100 ? formatCount(Math.round(value)) : value.toPrecision(3);
-}
-
-/** "12,345". */
-export function formatCount(count: number): string {
-  return count.toLocaleString("en");
 }
 
 /** A Markdown table, its columns aligned in the source as well. `align` has one letter per column: l (left) or r (right). */

@@ -7,6 +7,7 @@ import { buildModule, readModule } from "../../host/node.ts";
 import { namingFiles, readModel } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
 import { nameOf, outName, takeStdout } from "../files/stdio.ts";
+import { JSON_ARG } from "../options/json.ts";
 import { WEIGHTS } from "../options/sessions.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
@@ -39,7 +40,7 @@ export default defineCommand({
       default: "resident",
       description: "Where weights may lie: in memory, or also outside, read by an import",
     },
-    json: { type: "boolean", description: "Print the result as JSON" },
+    ...JSON_ARG,
   },
   async run({ args: { model, out, variant, weights, json } }) {
     takeStdout(out);

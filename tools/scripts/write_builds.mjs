@@ -3,8 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BUILD_NAMES, COMMANDS, OPTIONS, partsOf, settingsOf } from "../../host/base/builds.mjs";
-
-const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+import { PROJECT } from "./setup.mjs";
 
 /** The files, by path; each by a function from what it holds to what it is to hold. */
 export const FILES = {

@@ -1,4 +1,4 @@
-import { at } from "../../numbers/quantizer.ts";
+import { alike, at } from "../../numbers/quantizer.ts";
 import { type Codes, type Form, REAL } from "../form.ts";
 import type { NodeBase } from "../node.ts";
 import { type OpMeaning, realNumbers } from "./meaning.ts";
@@ -37,10 +37,7 @@ export const maximumMeaning: OpMeaning<MaximumNode> = {
 /** Whether both are codes with the same scale above 0 in every channel. */
 function isOneScale(a: Form, b: Form): a is Codes {
   if (a.kind !== "codes" || b.kind !== "codes") return false;
-  const channels = Math.max(a.scale.length, b.scale.length);
-  return Array.from({ length: channels }, (_, c) => c).every(
-    (c) => at(a.scale, c) === at(b.scale, c) && at(a.scale, c) > 0,
-  );
+  return alike(a.scale, b.scale) && a.scale.every((scale) => scale > 0);
 }
 
 /** The greater of two vectors of length 1 or one entry per channel. */

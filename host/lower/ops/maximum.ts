@@ -1,7 +1,7 @@
 import { type Unsupported, UnsupportedError } from "../../base/errors.ts";
 import type { MaximumNode } from "../../graph/ops/maximum.ts";
 import { greater } from "../../graph/ops/maximum.ts";
-import { at } from "../../numbers/quantizer.ts";
+import { alike, at } from "../../numbers/quantizer.ts";
 import { isScalar } from "../elements.ts";
 import type { OpLowering } from "./lowering.ts";
 
@@ -11,7 +11,7 @@ export const maximumLowering: OpLowering<MaximumNode> = {
     const [a, b] = inputs.map((input) => elements.get(plan.sameCodes(input)));
     if (!a || !b) return undefined; // refused for a reason that is on the list
     const { offset } = a;
-    if (!Array.from({ length: channels }, (_, c) => c).every((c) => at(offset, c) === at(b.offset, c))) {
+    if (!alike(offset, b.offset)) {
       const reason: Unsupported = {
         node: name,
         op: "maximum",

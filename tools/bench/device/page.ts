@@ -1,4 +1,5 @@
-import { distinct, formatCount, formatMarkdown } from "../markdown.ts";
+import { formatCount } from "../../terminal/table.ts";
+import { distinct, formatMarkdown } from "../markdown.ts";
 import type { DeviceGoalRow, FirmwareRow, InferenceRow, ModelRow } from "./rows.ts";
 
 const COMPILED = "wasm2c";
