@@ -1,4 +1,4 @@
-/** Offsets and codes of host/blob/FORMAT.md, in its order, and readers of the tables. `head` is the address of the blob's first byte. */
+/** Offsets and codes of host/blob/FORMAT.md, in its order. `head` is the address of the blob's first byte. */
 
 export const MAGIC: u32 = 0x4e524554;
 export const FORMAT_VERSION: u16 = 2;
@@ -11,6 +11,8 @@ export const OP_BYTES: u32 = 52;
 
 export const MAX_CHANNELS: u32 = 1 << 20;
 export const MAX_ROWS: u32 = 1 << 20;
+/** Elements of a row. */
+export const MAX_ELEMENTS: u32 = 1 << 24;
 
 export enum Header {
   magic = 0,
@@ -88,6 +90,17 @@ export enum Op {
   hi = 31,
   left = 32,
   right = 33,
+  groups = 34,
+  kernelHeight = 36,
+  kernelWidth = 38,
+  dilationY = 40,
+  dilationX = 42,
+  padTop = 44,
+  padLeft = 46,
+  strideY = 48,
+  strideX = 49,
+  pad = 50,
+  form = 51,
 }
 /** Flag of an op: every requantize record has shifts of its own. */
 export const OWN_SHIFTS: u32 = 1;
@@ -96,6 +109,7 @@ export enum OpKind {
   dense = 2,
   argmax = 3,
   maximum = 4,
+  conv2d = 5,
 }
 /** Those that a module tells apart. */
 export enum Weight {
@@ -121,22 +135,4 @@ export enum Post {
   requantize = 2,
   lookup = 3,
   scores = 4,
-}
-
-export function dtypeOf(tensor: usize): i32 {
-  return load<u8>(tensor, Tensor.dtype);
-}
-
-/** Bytes of a row's elements, without what aligns the next row. At most 2^22 for the dtypes that exist. */
-export function elementBytes(tensor: usize): u32 {
-  const log2 = load<u8>(tensor, Tensor.dtype) >> 1;
-  const bits = load<u32>(tensor, Tensor.channels) << log2;
-  return load<u8>(tensor, Tensor.dtype) == Activation.bit ? ((bits + 31) >> 5) << 2 : bits >> 3;
-}
-
-/** Bytes from one row of a tensor to the next, a multiple of 16. */
-export function rowStride(tensor: usize): u32 {
-  const log2 = load<u8>(tensor, Tensor.dtype) >> 1;
-  const bits = load<u32>(tensor, Tensor.channels) << log2;
-  return ((bits + 127) >> 7) << 4;
 }

@@ -5,21 +5,23 @@ import {
   Header,
   MAGIC,
   MAX_CHANNELS,
+  MAX_ELEMENTS,
   MAX_ROWS,
   OP_BYTES,
   PART_BYTES,
   Part,
   REQUIRED,
-  rowStride,
   TENSOR_BYTES,
   Tensor,
   WEIGHTS_PART,
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
+import { PICTURES } from "./features";
 import { checkOp, clearNeeds, largestTile } from "./ops";
 import { DTYPES, OPS, PACKINGS, POSTS, STREAMS } from "./profiles";
 import { setTables } from "./regions";
 import { Status } from "./status";
+import { positions, rowStride } from "./tensors";
 import { clearWeights, setWeights, weightsBytes, weightsOffset } from "./weights";
 
 /** Rows that are to be run, and the size of the arena then. */
@@ -89,5 +91,7 @@ export function checkHead(head: usize, blobBytes: u32, maxRows: u32): Status {
 function fits(tensor: usize): bool {
   const perRow: u64 = load<u32>(tensor, Tensor.perRow);
   const end = load<u32>(tensor, Tensor.fixed) + (perRow + rowStride(tensor)) * rows;
-  return load<u32>(tensor, Tensor.channels) - 1 < MAX_CHANNELS && end <= arenaBytes;
+  const channels = load<u32>(tensor, Tensor.channels);
+  if (DTYPES & PICTURES && <u64>positions(tensor) * channels - 1 >= MAX_ELEMENTS) return false; // also 0 positions
+  return channels - 1 < MAX_CHANNELS && end <= arenaBytes;
 }

@@ -7,6 +7,7 @@ import { PACKINGS } from "./profiles";
 export const QUANTIZE: u32 = 1 << OpKind.quantize;
 export const ARGMAX: u32 = 1 << OpKind.argmax;
 export const MAXIMUM: u32 = 1 << OpKind.maximum;
+export const CONV2D: u32 = 1 << OpKind.conv2d;
 
 export const SIGN128: u32 = 1 << Packing.sign128;
 export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;
@@ -25,6 +26,8 @@ export const BIT_TENSOR: u32 = 1 << Activation.bit;
 export const SIGNED_INPUT: u32 = 1 << Activation.i8;
 export const WIDE: u32 = (1 << Activation.i16) | (1 << Activation.f32);
 export const QUANTIZES_I32: u32 = 1 << 31;
+/** Tensors of more than one position. */
+export const PICTURES: u32 = 1 << 30;
 
 /**
  * Whether this build is of few packings: for an interpreter, which keeps translated code in RAM. Loops stay loops then, and blocks are small.

@@ -1,15 +1,18 @@
-import { Activation, dtypeOf, Op, OpKind, Post, Tensor } from "./blob";
-import { ARGMAX, MAXIMUM, SCORES, TRIT4, TRIT4_ALONE } from "./features";
+import { Activation, MAX_CHANNELS, Op, OpKind, Post, Tensor } from "./blob";
+import { ARGMAX, CONV2D, MAXIMUM, PICTURES, SCORES, TRIT4, TRIT4_ALONE } from "./features";
 import { argmax, argmaxFits } from "./ops/argmax";
 import { recordBytes } from "./ops/code";
+import { conv2d, conv2dFits, conv2dScratch } from "./ops/conv2d";
 import { denseFits, denseScratch, denseTileBytes } from "./ops/dense";
 import { layer } from "./ops/layer";
 import { maximum, maximumFits } from "./ops/maximum";
+import { columnsOf } from "./ops/patch";
 import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
 import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
-import { OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
+import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { tensorAt } from "./regions";
 import { Status } from "./status";
+import { dtypeOf, positions } from "./tensors";
 import { weightsBytes, weightsOffset } from "./weights";
 
 // The only file that tells kinds of ops apart: what `ops/` proves of an op, and what runs it.
@@ -31,8 +34,8 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   if (input >= tensorCount || output >= tensorCount) return Status.BadOp;
   const from = dtypeOf(tensorAt(input));
   const to = dtypeOf(tensorAt(output));
-  const inputs = load<u32>(tensorAt(input), Tensor.channels);
-  let channels = load<u32>(tensorAt(output), Tensor.channels);
+  let inputs = load<u32>(tensorAt(input), Tensor.channels);
+  const channels = load<u32>(tensorAt(output), Tensor.channels);
   const kind: u32 = load<u8>(op, Op.kind);
   const post: u32 = load<u8>(op, Op.post);
   const packing: u32 = load<u8>(op, Op.packing);
@@ -43,16 +46,27 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   const scored: bool = POSTS & SCORES && post == Post.scores; // an argmax
   let sound: bool = post ? to <= Activation.i8 && !scored : to == Activation.i32;
   let weights: u64 = 0; // bytes of a tile before its records
-  if (kind == OpKind.dense) {
+  let span = channels; // of a tile
+  const convolves = OPS & CONV2D && kind == OpKind.conv2d;
+  if (kind == OpKind.dense || convolves) {
     if (!(PACKINGS & (1 << packing))) return Status.Unsupported;
     if (!inline.always(denseFits(from, packing))) sound = false;
-    weights = inline.always(denseTileBytes(op, packing, inputs, tileChannels));
-    if (PACKINGS & TRIT4 || !SMALL) {
+    if (convolves) {
+      if (!conv2dFits(op, from, inputs, channels)) return Status.BadOp;
+      span /= load<u16>(op, Op.groups);
+      inputs = columnsOf(op, from, inputs);
+      if (inputs - 1 >= MAX_CHANNELS) return Status.BadOp; // also 0 taps
+      const count = rows * positions(tensorAt(output));
+      preparedRows = max(preparedRows, conv2dScratch(op, from, packing, inputs, count));
+    } else if (DTYPES & PICTURES && (positions(tensorAt(input)) | positions(tensorAt(output))) > 1) {
+      sound = false;
+    } else if (PACKINGS & TRIT4 || !SMALL) {
       preparedRows = max(preparedRows, inline.always(denseScratch(op, from, packing, inputs, rows)));
     }
+    weights = inline.always(denseTileBytes(op, packing, inputs, tileChannels));
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = inline.always(argmaxFits(from, to, channels)) && (!post || scored);
-    channels = inputs;
+    span = inputs;
   } else if (OPS & MAXIMUM && kind == OpKind.maximum) {
     sound = !post && inline.always(maximumFits(op, tensorCount, from, to, inputs, channels));
   } else {
@@ -65,7 +79,16 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   const records = recordsAt + <u64>load<u16>(op, Op.recordStep) * (tileChannels - 1) + recordBytes(op); // where they end
   if (!sound || !tileChannels || weights > recordsAt || records > tileBytes) return Status.BadOp;
   const offset = load<u32>(op, Op.weights);
-  const end = offset + <u64>tileBytes * ((channels + tileChannels - 1) / tileChannels);
+  let tiles = (span + tileChannels - 1) / tileChannels;
+  if (convolves) tiles *= load<u16>(op, Op.groups);
+  const end = offset + <u64>tileBytes * tiles;
+  if (
+    DTYPES & PICTURES &&
+    !(kind == OpKind.dense || convolves) &&
+    positions(tensorAt(input)) != positions(tensorAt(output))
+  ) {
+    return Status.BadOp;
+  }
   const tiled = !(OPS & (ARGMAX | MAXIMUM)) || tileBytes; // ops without records have no tiles
   const outside = i32(offset < weightsOffset) | i32(end > <u64>weightsOffset + weightsBytes);
   if (tiled && outside) return Status.BadOp;
@@ -76,5 +99,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
 /** Runs an op, which has been checked, on all rows. */
 export function run(op: usize): Status {
   if (OPS & MAXIMUM && load<u8>(op, Op.kind) == OpKind.maximum) return maximum(op);
+  if (OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d)
+    return TRIT4_ALONE || isTrit4(op) ? trit4(op) : conv2d(op);
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : TRIT4_ALONE ? trit4(op) : layer(op);
 }

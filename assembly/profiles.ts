@@ -28,7 +28,9 @@ const TRIT4: u32 = 1 << Packing.trit4;
 export const OPS: u32 = isDefined(TERN_OPS)
   ? // @ts-expect-error
     TERN_OPS
-  : (1 << OpKind.quantize) | (1 << OpKind.dense) | (SMALLEST ? 0 : (1 << OpKind.argmax) | (1 << OpKind.maximum));
+  : (1 << OpKind.quantize) |
+    (1 << OpKind.dense) |
+    (SMALLEST ? 0 : (1 << OpKind.argmax) | (1 << OpKind.maximum) | (1 << OpKind.conv2d));
 
 // @ts-expect-error
 export const PACKINGS: u32 = isDefined(TERN_PACKINGS)
@@ -51,7 +53,7 @@ export const POSTS: u32 = isDefined(TERN_POSTS)
     (1 << Post.lookup) |
     (SMALLEST ? 0 : (1 << Post.requantize) | (1 << Post.scores));
 
-/** Bit 31: quantize of i32. */
+/** Bit 31: quantize of i32; 30: tensors of more than one position. */
 // @ts-expect-error
 export const DTYPES: u32 = isDefined(TERN_DTYPES)
   ? // @ts-expect-error
@@ -59,7 +61,7 @@ export const DTYPES: u32 = isDefined(TERN_DTYPES)
   : (1 << Activation.u8) |
     (1 << Activation.i32) |
     (TERNARY ? 0 : 1 << Activation.bit) |
-    (SMALLEST ? 0 : (1 << Activation.i8) | (1 << Activation.i16) | (1 << Activation.f32) | (1 << 31));
+    (SMALLEST ? 0 : (1 << Activation.i8) | (1 << Activation.i16) | (1 << Activation.f32) | (1 << 30) | (1 << 31));
 
 /** Whether this build can stream weights; one that cannot imports nothing. */
 // @ts-expect-error

@@ -1,5 +1,8 @@
-import { OP_BYTES, Op, rowStride, TENSOR_BYTES, Tensor } from "./blob";
+import { OP_BYTES, Op, TENSOR_BYTES, Tensor } from "./blob";
+import { PICTURES } from "./features";
 import { BLOCK_CHANNELS, BLOCK_ROWS } from "./kernels";
+import { DTYPES } from "./profiles";
+import { positionBytes, positions, rowStride } from "./tensors";
 
 /** Addresses of the tensor and op tables in the head. */
 let tensors: usize = 0;
@@ -16,9 +19,9 @@ export const SUMS_BYTES: u32 = BLOCK_CHANNELS * BLOCK_ROWS * 4;
 /** Rows of the current invocation. */
 export let rows: u32 = 0;
 
-/** The channels of a block: the fewer rows there are, the more. Whole groups, and whole bytes of a row of bits. */
-export function blockChannels(): u32 {
-  return BLOCK_ROWS == 1 ? BLOCK_CHANNELS : ((BLOCK_CHANNELS * BLOCK_ROWS) / min(rows, BLOCK_ROWS)) & ~15;
+/** The channels of a block of `height` rows: the fewer rows, the more. Whole groups, and whole bytes of a row of bits. */
+export function blockChannels(height: u32): u32 {
+  return BLOCK_ROWS == 1 ? BLOCK_CHANNELS : ((BLOCK_CHANNELS * BLOCK_ROWS) / min(height, BLOCK_ROWS)) & ~15;
 }
 
 export function setTables(tensorTable: usize, opTable: usize): void {
@@ -58,6 +61,32 @@ export function outputOf(op: usize): usize {
 /** Address of the first row of a tensor. */
 export function firstRow(tensor: usize): usize {
   return arena + load<u32>(tensor, Tensor.fixed) + load<u32>(tensor, Tensor.perRow) * rows;
+}
+
+/** Positions of all rows of a tensor. */
+export function positionsOfAll(tensor: usize): u32 {
+  return DTYPES & PICTURES ? rows * positions(tensor) : rows;
+}
+
+/** Address of position `i` of all rows of a tensor. */
+export function positionAt(tensor: usize, i: u32): usize {
+  const count = positions(tensor);
+  let at = firstRow(tensor);
+  if (i >= count) {
+    // a division, which small cores have to compute
+    const row = i / count;
+    at += row * rowStride(tensor);
+    i -= row * count;
+  }
+  return at + i * positionBytes(tensor);
+}
+
+/** Address of the position behind the one at `at`, which has number `i`. */
+export function nextPosition(tensor: usize, at: usize, i: u32): usize {
+  if (!(DTYPES & PICTURES)) return at + rowStride(tensor);
+  const count = positions(tensor);
+  const bytes = positionBytes(tensor);
+  return (i + 1) % count ? at + bytes : at + rowStride(tensor) - (count - 1) * bytes;
 }
 
 /** Zeroes all rows of a tensor. */

@@ -88,6 +88,37 @@ export interface DenseOp extends OpBase<"dense"> {
   post?: Thresholds | Requantize;
 }
 
+/**
+ * What an output position sees of its input: the taps (y · stride − pad + k · dilation) for k below the kernel's size, in both directions. The size of the
+ * output tells where it ends; taps outside the input see what the op says.
+ */
+export interface Window {
+  kernelHeight: number;
+  kernelWidth: number;
+  strideY: number;
+  strideX: number;
+  dilationY: number;
+  dilationX: number;
+  padTop: number;
+  padLeft: number;
+}
+
+/**
+ * acc[y, x, m] = Σ weights[m, ky, kx, c] · input[tap, first + c], then `post`. The channels of input and output are in `groups` groups, one of the
+ * output's for one of the input's, which begins at channel `first`. A tap outside the input counts as code `pad`, of real 0; bits have
+ * none, and there it adds nothing.
+ */
+export interface Conv2dOp extends OpBase<"conv2d"> {
+  window: Window;
+  groups: number;
+  pad: number;
+  dtype: WeightDtype;
+  packing?: PackingName;
+  /** (outputs, kernel height, kernel width, inputs of a group), row-major. */
+  weights: Int8Array;
+  post?: Thresholds | Requantize;
+}
+
 /** Index of the greatest score, the first among equals; without `post`, of the greatest accumulator. */
 export interface ArgmaxOp extends OpBase<"argmax"> {
   post?: Scores;
@@ -102,6 +133,7 @@ interface Ops {
   dense: DenseOp;
   argmax: ArgmaxOp;
   maximum: MaximumOp;
+  conv2d: Conv2dOp;
 }
 
 export type OpKind = keyof Ops;
@@ -115,7 +147,7 @@ export function ofOp<Args extends unknown[], Result>(table: OpTable<Args, Result
   return (table[op.kind] as (op: Op, ...args: Args) => Result)(op, ...args);
 }
 
-/** The ops that have weights: (output channels, columns), row-major. */
+/** The ops that have weights: (output channels, weights of one), row-major. */
 export type WeightedOp = Extract<Op, { weights: Int8Array }>;
 
 export function isWeighted(op: Op): op is WeightedOp {
@@ -188,10 +220,17 @@ export interface TensorDescription {
  */
 export type Basis = "declared" | "read" | "assumed";
 
+/** The order of a picture's axes: channels, height, width; or height, width, channels, as tensors have it. Axes of size 1 may be left out. */
+export const LAYOUTS = ["chw", "hwc"] as const;
+export type Layout = (typeof LAYOUTS)[number];
+
 /** Real input x (f32) → steps → quantizer → codes. */
 export interface InputDescription {
   name: string;
+  /** Shape of a row as the checkpoint has it. */
   shape: number[];
+  /** How that is the picture that the tensor holds; a vector, in the order of the checkpoint, where it is left out. */
+  layout?: Layout;
   /** What an integer element of the input stands for; an f32 element is x itself, and then this is what a pixel stands for. */
   unit: Unit;
   basis: Basis;
@@ -206,6 +245,7 @@ export interface InputDescription {
 /** Element of an output tensor → what the checkpoint's output is. */
 export interface OutputDescription {
   name: string;
+  /** Shape of a row: a picture's is [height, width, channels]. */
   shape: number[];
   kind: "scores" | "codes" | "index";
   /** scores: score[c] = f32(steps((acc[c] + offset[c]) · scale[c])), then softmax over the row if set. codes: (code + offset) · scale through the steps. */

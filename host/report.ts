@@ -1,7 +1,7 @@
 import { packingOf } from "./blob/pack/pack.ts";
 import { tilingOf } from "./blob/tiles.ts";
 import type { Graph } from "./graph/graph.ts";
-import type { Weights } from "./graph/ops/dense.ts";
+import type { Weights } from "./graph/ops/weights.ts";
 import { isWeighted, type Program, type WeightDtype } from "./program.ts";
 
 /** What a converter found in a weight tensor, and what it made of it. */

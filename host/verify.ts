@@ -16,6 +16,7 @@ import { orderKey } from "./numbers/order.ts";
 import { isIdentity, realOf, unitText } from "./numbers/unit.ts";
 import type { Program } from "./program.ts";
 import type { InputRows, Session } from "./run/session.ts";
+import { elementCount } from "./shape.ts";
 
 /** The first place where a blob and its checkpoint differ. */
 export interface Difference {
@@ -26,6 +27,7 @@ export interface Difference {
   /** Name of the graph's value. */
   value: string;
   sample: number;
+  /** Element of the row: position by position, the channels of each. */
   channel: number;
   found: number;
   expected: number;
@@ -91,10 +93,10 @@ export function* splitRows(
   inputs: readonly InputRows[],
   count: number,
 ): Generator<InputRows[]> {
-  const channels = tensors.map((tensor) => all[tensor]!.channels);
-  const rows = inputs[0]!.length / channels[0]!;
+  const counts = tensors.map((tensor) => elementCount(all[tensor]!));
+  const rows = inputs[0]!.length / counts[0]!;
   for (let first = 0; first < rows; first += count) {
-    yield inputs.map((elements, i) => elements.subarray(first * channels[i]!, (first + count) * channels[i]!));
+    yield inputs.map((elements, i) => elements.subarray(first * counts[i]!, (first + count) * counts[i]!));
   }
 }
 
@@ -114,7 +116,7 @@ export function createCheck(
 ): (sessions: Record<string, Session>, inputs: readonly InputRows[]) => BatchCheck {
   const read = readFor(program, checkpoint);
   return (sessions, inputs) => {
-    const samples = inputs[0]!.length / program.tensors[program.inputs[0]!]!.channels;
+    const samples = inputs[0]!.length / elementCount(program.tensors[program.inputs[0]!]!);
     const expected = expectedOf(read, program, inputs, samples);
     const checks = Object.entries(sessions).map(([name, session]) => {
       return [name, checkRows(session, expected, inputs, samples)] as const;
@@ -207,20 +209,21 @@ function checkRows(
     const described = tensors[tensor];
     if (!described || difference) return;
     const { channels, dtype } = program.tensors[tensor]!;
+    const size = elementCount(program.tensors[tensor]!);
     const integers = expected.integers.get(described.value);
     if (!integers) throw new InputError(`the checkpoint has no value "${described.value}", which the blob computes`);
     compared += elements.length;
     const at = elements.findIndex((element, i) => {
-      return element + offsetOf(described.offset, i % channels) !== integers[firstRow * channels + i];
+      return element + offsetOf(described.offset, i % channels) !== integers[firstRow * size + i];
     });
     if (at >= 0) {
       difference = {
         what: dtype !== "i32" ? "codes" : isIndex(program, tensor) ? "index" : "accumulators",
         value: described.value,
-        sample: firstRow + Math.floor(at / channels),
-        channel: at % channels,
+        sample: firstRow + Math.floor(at / size),
+        channel: at % size,
         found: elements[at]! + offsetOf(described.offset, at % channels),
-        expected: integers[firstRow * channels + at]!,
+        expected: integers[firstRow * size + at]!,
       };
     }
   };

@@ -1,6 +1,7 @@
-import { Activation, Op, Post, rowStride, Tensor } from "../blob";
+import { Activation, Op, Post, Tensor } from "../blob";
 import { firstRow, inputOf, outputOf, rows } from "../regions";
 import { Status } from "../status";
+import { rowStride } from "../tensors";
 import { tile } from "../weights";
 
 export function argmaxFits(from: i32, to: i32, channels: u32): bool {

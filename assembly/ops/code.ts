@@ -1,7 +1,8 @@
-import { Activation, dtypeOf, Op, OWN_SHIFTS, Post } from "../blob";
+import { Activation, Op, OWN_SHIFTS, Post } from "../blob";
 import { BIT_TENSOR, LOOKUP, REQUANTIZE, SCORES, THRESHOLDS } from "../features";
 import { DEAR_64_BIT_PRODUCTS, HALVING } from "../kernels";
 import { DTYPES, POSTS } from "../profiles";
+import { dtypeOf } from "../tensors";
 import { storeElement } from "./elements";
 import { storeSteps } from "./steps";
 

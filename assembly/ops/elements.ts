@@ -1,17 +1,22 @@
-import { Activation, dtypeOf, rowStride } from "../blob";
+import { Activation } from "../blob";
 import { BIT_TENSOR, QUANTIZES_I32, SIGNED_INPUT, WIDE } from "../features";
 import { DTYPES } from "../profiles";
-import { sums } from "../regions";
+import { nextPosition, sums } from "../regions";
+import { dtypeOf } from "../tensors";
 
-/** A block of sums for quantize: the elements of `height` rows from the one at `row` on, and of `width` channels from `first` on. */
-export function elements(tensor: usize, row: usize, height: u32, first: u32, width: u32): void {
-  for (let r: u32 = 0; r < height; r++, row += rowStride(tensor)) {
+/**
+ * A block of sums for quantize: the elements of `height` positions from number `i` on, which is at `at`, and of `width` channels from `first` on.
+ * Returns where the next position is.
+ */
+export function elements(tensor: usize, at: usize, i: u32, height: u32, first: u32, width: u32): usize {
+  for (let r: u32 = 0; r < height; r++, at = nextPosition(tensor, at, i++)) {
     const to = sums + r * (width << 2);
-    for (let c: u32 = 0; c < width; c++) store<i32>(to + (c << 2), element(tensor, row, first + c));
+    for (let c: u32 = 0; c < width; c++) store<i32>(to + (c << 2), element(tensor, at, first + c));
   }
+  return at;
 }
 
-/** Element `channel` of a row as an integer; an f32 as its order key (FORMAT.md). */
+/** Element `channel` of the position at `row` as an integer; an f32 as its order key (FORMAT.md). */
 export function element(tensor: usize, row: usize, channel: u32): i32 {
   if (DTYPES & SIGNED_INPUT && dtypeOf(tensor) == Activation.i8) return load<i8>(row + channel);
   if (!(DTYPES & (WIDE | QUANTIZES_I32)) || dtypeOf(tensor) == Activation.u8) return load<u8>(row + channel);
@@ -21,7 +26,7 @@ export function element(tensor: usize, row: usize, channel: u32): i32 {
   return dtype == Activation.f32 ? bits ^ ((bits >> 31) & 0x7fffffff) : bits;
 }
 
-/** Stores a code as element `channel` of a row; the bits of a row have been cleared. */
+/** Stores a code as element `channel` of the position at `row`; its bits have been cleared. */
 export function storeElement(isBit: bool, row: usize, channel: u32, code: i32): void {
   if (!(DTYPES & BIT_TENSOR) || !isBit) {
     store<u8>(row + channel, code);

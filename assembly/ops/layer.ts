@@ -1,43 +1,30 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor } from "../blob";
-import {
-  BIT_TENSOR,
-  FIELD2X16,
-  PAIR4,
-  packingOf,
-  QUANTIZE,
-  SIGN128,
-  SIGNED_INPUT,
-  SIGNS,
-  weightOffset,
-} from "../features";
-import {
-  BLOCK_ROWS,
-  field2x16Code,
-  fieldCode,
-  isPrepared,
-  ONE_BY_ONE,
-  PANELS,
-  pair4Code,
-  panelBytes,
-  panelCode,
-  prepare,
-  preparedBytes,
-  preparedCode,
-  sign32Bit,
-  sign128Bit,
-  signCode,
-} from "../kernels";
+import { Activation, Op, OpKind, Tensor } from "../blob";
+import { BIT_TENSOR, PICTURES, packingOf, QUANTIZE, SIGNED_INPUT } from "../features";
+import { BLOCK_ROWS, ONE_BY_ONE, panelBytes, prepare, preparedBytes } from "../kernels";
 import { weightRowBytes } from "../packings";
-import { DTYPES, OPS, PACKINGS, SMALL, STREAMS } from "../profiles";
-import { blockChannels, clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
+import { DTYPES, OPS, SMALL, STREAMS } from "../profiles";
+import {
+  blockChannels,
+  clearTensor,
+  firstRow,
+  inputOf,
+  nextPosition,
+  outputOf,
+  positionsOfAll,
+  prepared,
+  rows,
+  sums,
+} from "../regions";
 import { Status } from "../status";
+import { dtypeOf, rowStride } from "../tensors";
 import { tile } from "../weights";
 import { storeCode, storeCodes } from "./code";
 import { element, elements } from "./elements";
+import { multiply } from "./multiply";
 import { isTrit4, trit4 } from "./trit4";
 
 /**
- * The ops dense and quantize: an integer per row and output channel, then its code.
+ * The ops dense and quantize: an integer per row and output channel, then its code. The rows of a quantize are the positions of all rows.
  *
  *     dense      output[r, m] = post(Σ_k weights[m, k] · input[r, k])
  *     quantize   output[r, m] = post(element of input[r, m])
@@ -52,6 +39,7 @@ export function layer(op: usize): Status {
   const post = load<u8>(op, Op.post);
   const quantizes = OPS & QUANTIZE && load<u8>(op, Op.kind) == OpKind.quantize;
   if (isTrit4(op)) return trit4(op);
+  const count = positionsOfAll(output);
   const rowBytes = quantizes ? 0 : weightRowBytes(packingOf(op), inputs);
   let codes = firstRow(input);
   let codeStep = rowStride(input);
@@ -72,31 +60,34 @@ export function layer(op: usize): Status {
     if (STREAMS && !weights) return Status.ReadFailed;
     let records = weights + load<u32>(op, Op.recordsAt);
     do {
-      const width: u32 = ONE_BY_ONE ? 1 : post ? min(blockChannels(), last - first) : last - first;
+      const width: u32 = ONE_BY_ONE ? 1 : post ? min(blockChannels(count), last - first) : last - first;
       let from = codes;
       let to = firstRow(output);
-      for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
+      for (let row: u32 = 0; row < (DTYPES & PICTURES ? count : rows); row += BLOCK_ROWS) {
         if (ONE_BY_ONE) {
           let x: i32 = 0;
           if (quantizes) {
             x = element(input, from, first);
           } else {
-            inline.always(multiply(op, weights, rowBytes, 1, from, codeStep, 1, inputs, sums, 4));
+            inline.always(multiply(op, rows, weights, rowBytes, 1, from, codeStep, 1, inputs, sums, 4));
             x = load<i32>(sums);
           }
           if (post) inline.always(storeCode(op, post, records, x, output, to, first));
           else store<i32>(to + (first << 2), x);
-          from += codeStep;
-          to += rowStride(output);
+          from = DTYPES & PICTURES && quantizes ? nextPosition(input, from, row) : from + codeStep;
+          to = nextPosition(output, to, row);
           continue;
         }
-        const height = min<u32>(BLOCK_ROWS, rows - row);
+        const height = min<u32>(BLOCK_ROWS, count - row);
         const at = post ? sums : to + (first << 2);
         const step = post ? width << 2 : rowStride(output);
-        if (quantizes) elements(input, from, height, first, width);
-        else inline.always(multiply(op, weights, rowBytes, width, from, codeStep, height, inputs, at, step));
-        from += height * codeStep;
-        for (let r: u32 = 0; r < height; r++, to += rowStride(output)) {
+        if (quantizes) {
+          from = elements(input, from, row, height, first, width);
+        } else {
+          multiply(op, rows, weights, rowBytes, width, from, codeStep, height, inputs, at, step);
+          from += height * codeStep;
+        }
+        for (let r: u32 = 0; r < height; r++, to = nextPosition(output, to, row + r - 1)) {
           if (!post) continue;
           storeCodes(op, records, sums + r * step, width, output, to, first);
         }
@@ -116,76 +107,5 @@ function prepareRows(packing: i32, input: usize, to: usize, bytes: u32): void {
   let from = firstRow(input);
   for (let row: u32 = 0; row < rows; row++, from += rowStride(input), to += bytes) {
     prepare(DTYPES & SIGNED_INPUT && dtypeOf(input) == Activation.i8, packing, from, inputs, rows, to);
-  }
-}
-
-/** A block of sums (kernels/README.md), by the kernel of packing and input dtype. */
-function multiply(
-  op: usize,
-  weights: usize,
-  weightStep: u32,
-  channels: u32,
-  codes: usize,
-  codeStep: u32,
-  height: u32,
-  inputs: u32,
-  sums: usize,
-  sumStep: u32,
-): void {
-  const packing = packingOf(op);
-  const input = DTYPES & (BIT_TENSOR | SIGNED_INPUT) ? dtypeOf(inputOf(op)) : Activation.u8;
-  if (DTYPES & BIT_TENSOR && input == Activation.bit) {
-    if (PACKINGS & SIGN128 && packing == Packing.sign128) {
-      sign128Bit(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
-    } else {
-      sign32Bit(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
-    }
-    return;
-  }
-  if (PACKINGS & PAIR4 && packing == Packing.pair4) {
-    pair4Code(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
-    return;
-  }
-  const signed: bool = DTYPES & SIGNED_INPUT && input == Activation.i8;
-  const offset = weightOffset(op);
-  if (PANELS && panelBytes(packing, rows, BLOCK_ROWS)) {
-    panelCode(
-      packing,
-      offset,
-      signed,
-      prepared,
-      weights,
-      weightStep,
-      channels,
-      codes,
-      codeStep,
-      height,
-      inputs,
-      sums,
-      sumStep,
-    );
-    return;
-  }
-  if (PACKINGS & FIELD2X16 && packing == Packing.field2x16) {
-    field2x16Code(offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
-    return;
-  }
-  if (isPrepared(packing, inputs, rows)) {
-    preparedCode(packing, offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
-    return;
-  }
-  if (PACKINGS & SIGNS && SMALL && packing == Packing.sign32) {
-    if (signed) signCode<i8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
-    else signCode<u8>(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);
-    return;
-  }
-  if (signed) {
-    inline.always(
-      fieldCode<i8>(packing, offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep),
-    );
-  } else {
-    inline.always(
-      fieldCode<u8>(packing, offset, weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep),
-    );
   }
 }

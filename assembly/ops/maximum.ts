@@ -1,6 +1,7 @@
-import { Activation, dtypeOf, Op, rowStride, Tensor } from "../blob";
+import { Activation, Op, Tensor } from "../blob";
 import { firstRow, inputOf, outputOf, rows, tensorAt } from "../regions";
 import { Status } from "../status";
+import { dtypeOf, rowStride } from "../tensors";
 
 /** Whether an op reads two tensors of codes in bytes, and writes one, of as many channels. */
 export function maximumFits(op: usize, tensorCount: u32, from: i32, to: i32, inputs: u32, channels: u32): bool {

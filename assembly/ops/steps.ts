@@ -1,6 +1,7 @@
-import { Activation, dtypeOf, Op } from "../blob";
+import { Activation, Op } from "../blob";
 import { BIT_TENSOR } from "../features";
 import { DTYPES } from "../profiles";
+import { dtypeOf } from "../tensors";
 import { storeElement } from "./elements";
 
 /** Base and ups of a record of one step, up from −1 to 0. */

@@ -1,12 +1,24 @@
-import { Activation, dtypeOf, Op, OpKind, Packing, rowStride, Tensor } from "../blob";
-import { BIT_TENSOR, packingOf, SIGNED_INPUT, TRIT4, TRIT4_ALONE } from "../features";
+import { Activation, Op, OpKind, Packing, Tensor } from "../blob";
+import { BIT_TENSOR, CONV2D, packingOf, SIGNED_INPUT, TRIT4, TRIT4_ALONE } from "../features";
 import { BLOCK_CHANNELS, trit4Start, trit4Sums, trit4Tables } from "../kernels";
-import { DTYPES, PACKINGS, STREAMS } from "../profiles";
-import { clearTensor, firstRow, inputOf, outputOf, prepared, rows, sums } from "../regions";
+import { DTYPES, OPS, PACKINGS, STREAMS } from "../profiles";
+import {
+  clearTensor,
+  firstRow,
+  inputOf,
+  nextPosition,
+  outputOf,
+  positionsOfAll,
+  prepared,
+  rows,
+  sums,
+} from "../regions";
 import { Status } from "../status";
+import { dtypeOf } from "../tensors";
 import { tile } from "../weights";
 import { recordBytes, storeCodes } from "./code";
 import { element } from "./elements";
+import { columnsOf, patchOf } from "./patch";
 
 /** Inputs of a strip, and bytes of a group of four channels in one. */
 const STRIP_INPUTS: u32 = 16;
@@ -16,9 +28,11 @@ export function stripsOf(inputs: u32): u32 {
   return (inputs + STRIP_INPUTS - 1) / STRIP_INPUTS;
 }
 
-/** Whether an op is a dense one with weights in trit4. */
+/** Whether an op has weights in trit4. */
 export function isTrit4(op: usize): bool {
-  return PACKINGS & TRIT4 && load<u8>(op, Op.kind) == OpKind.dense && packingOf(op) == Packing.trit4;
+  if (!(PACKINGS & TRIT4)) return false;
+  const kind: i32 = load<u8>(op, Op.kind);
+  return (kind == OpKind.dense || (OPS & CONV2D && kind == OpKind.conv2d)) && packingOf(op) == Packing.trit4;
 }
 
 /** Bytes of a strip, which holds all channels of a tile; sums of these channels take as many. */
@@ -32,14 +46,18 @@ export function stripBuffer(op: usize): u32 {
 }
 
 /**
- * Dense with weights in trit4: strips are the outer loop, so that a table serves all channels of a tile, whose sums stand in scratch
+ * Dense and conv2d with weights in trit4: strips are the outer loop, so that a table serves all channels of a tile, whose sums stand in scratch
  * meanwhile. Streamed weights are read strip by strip. Builds without other packings quantize here too.
  */
 export function trit4(op: usize): Status {
   const input = inputOf(op);
   const output = outputOf(op);
-  const inputs = load<u32>(input, Tensor.channels);
   const channels = load<u32>(output, Tensor.channels);
+  const convolves = OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d;
+  const span = convolves ? channels / load<u16>(op, Op.groups) : channels; // that share their inputs
+  let inputs = load<u32>(input, Tensor.channels);
+  if (convolves) inputs = columnsOf(op, dtypeOf(input), inputs);
+  const positions = positionsOfAll(output);
   const quantizes = TRIT4_ALONE && load<u8>(op, Op.kind) == OpKind.quantize;
   const post = load<u8>(op, Op.post);
   const bytes = stripBytes(op);
@@ -47,15 +65,16 @@ export function trit4(op: usize): Status {
   let offset = load<u32>(op, Op.weights);
   let first: u32 = 0;
   do {
-    const last = min<u32>(first + load<u16>(op, Op.tileChannels), channels);
+    const last = min<u32>(first + load<u16>(op, Op.tileChannels), convolves ? (first / span + 1) * span : channels);
     let row = firstRow(input);
     let to = firstRow(output);
-    for (let r: u32 = 0; r < rows; r++) {
-      const total = post ? prepared : to + (first << 2);
+    for (let r: u32 = 0; r < positions; r++) {
+      const total = post || convolves ? prepared : to + (first << 2); // positions lie closer together than groups are wide
       const end = total + ((last - first) << 2);
       let from = offset;
       if (!quantizes) {
         trit4Start(total, end, stripsOf(inputs));
+        if (convolves) row = patchOf(op, r, first / span, load<u8>(op, Op.pad), prepared + bytes);
         const signed: bool = DTYPES & SIGNED_INPUT && dtypeOf(input) == Activation.i8;
         for (let k: u32 = 0; k < inputs; k += STRIP_INPUTS, from += bytes) {
           const weights = tile(from, bytes);
@@ -77,8 +96,11 @@ export function trit4(op: usize): Status {
           storeCodes(op, records, block, count, output, to, c);
         }
       }
-      row += rowStride(input);
-      to += rowStride(output);
+      if (convolves && !post) {
+        for (let at = total; at < end; at += 4) store<i32>(to + (first << 2) + (at - total), load<i32>(at));
+      }
+      row = nextPosition(input, row, r);
+      to = nextPosition(output, to, r);
     }
     offset += load<u32>(op, Op.tileBytes);
     first = last;

@@ -1,5 +1,6 @@
-import { Activation, dtypeOf, elementBytes } from "../blob";
+import { Activation } from "../blob";
 import { clearTensor, firstRow, tensorAt } from "../regions";
+import { dtypeOf, elementBytes } from "../tensors";
 
 /** Bytes of a sample's elements, of the tensors whose indices stand at `ports` … `end`: at least 1, and below 2^30, since there are at most 255. */
 export function sampleBytes(ports: usize, end: usize): u32 {

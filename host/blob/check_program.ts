@@ -13,6 +13,7 @@ import { hasOwnShifts } from "../numbers/requantize.ts";
 import { isWeighted, type Op, type OpKind, type Post, type Program } from "../program.ts";
 import { ACTIVATION, OP_KIND, ROUNDING, WEIGHT } from "./layout.ts";
 import { opFormat } from "./ops/index.ts";
+import { WINDOW_FIELDS } from "./ops/window.ts";
 
 const U32 = 2 ** 32 - 1;
 
@@ -45,14 +46,23 @@ export function checkProgram(value: unknown): void {
     if ((op.inputs as unknown[]).length !== inputs) refuse(`${name}.inputs`, op.inputs, `${inputs} of them`);
     index(`${name}.output`, op.output);
     const checked = op as unknown as Op;
-    if (op.kind === "dense" || isWeighted(checked)) {
+    const format = opFormat(checked.kind);
+    if (format.columns || isWeighted(checked)) {
       checkOneOf(`${name}.dtype`, op.dtype, Object.keys(WEIGHT));
       if (!isTyped(op.weights, "Int8Array")) refuse(`${name}.weights`, op.weights, "an Int8Array");
+    }
+    if ("window" in op || op.kind === "conv2d") {
+      checkObject(`${name}.window`, op.window);
+      for (const field of WINDOW_FIELDS) checkWhole(`${name}.window.${field}`, op.window[field], 0, U32);
+    }
+    if (op.kind === "conv2d") {
+      checkWhole(`${name}.groups`, op.groups, 1, U32);
+      checkWhole(`${name}.pad`, op.pad, -U32, U32);
     }
     checkOptional(`${name}.packing`, op.packing, "string");
     if (op.tileChannels !== undefined) checkWhole(`${name}.tileChannels`, op.tileChannels, 1, U32);
     if (op.kind === "quantize" || op.post !== undefined) {
-      checkPost(`${name}.post`, op.post, opFormat(checked.kind).channels(checked, tensors));
+      checkPost(`${name}.post`, op.post, format.channels(checked, tensors));
     }
   });
   if (value.description !== undefined) checkObject("program.description", value.description);

@@ -9,6 +9,7 @@ import {
   type Description,
   type InputDescription,
   isWeighted,
+  LAYOUTS,
   type Op,
   type OpDescription,
   type OutputDescription,
@@ -16,6 +17,7 @@ import {
   type Tensor,
   type TensorDescription,
 } from "../program.ts";
+import { elementCount, isSameShape, positionCount } from "../shape.ts";
 
 /** JSON takes up to some thirty times its bytes when it is parsed: arrays in arrays do. Numbers for each of 2^18 channels fit. */
 const MAX_BYTES = 2 ** 24;
@@ -75,7 +77,7 @@ export function decodeDescription(bytes: Uint8Array, offset: number, program: Pr
       version: converter.get("version").text(),
       choices: converter.get("choices").choices(),
     })),
-    inputs: root.get("inputs").list(inputs.length, (input, i) => readInput(input, tensors[inputs[i]!]!.channels)),
+    inputs: root.get("inputs").list(inputs.length, (input, i) => readInput(input, tensors[inputs[i]!]!)),
     outputs: root.get("outputs").list(outputs.length, (output, i) => {
       return readOutput(output, tensors[outputs[i]!]!, makers.get(outputs[i]!), program);
     }),
@@ -96,12 +98,20 @@ export function checkDescription(program: Program): void {
   if (program.description) decodeDescription(encodeDescription(program.description), 0, program);
 }
 
-function readInput(input: Reader, channels: number): InputDescription {
+function readInput(input: Reader, tensor: Tensor): InputDescription {
+  const { height, width, channels } = tensor;
   const wide = input.get("wide");
+  const shape = input.get("shape").shape(elementCount(tensor));
+  const layout = input.get("layout");
+  if (layout.value !== undefined || positionCount(tensor) > 1) {
+    const expected = { chw: [channels, height, width], hwc: [height, width, channels] }[layout.oneOf(LAYOUTS)];
+    if (`${squeezed(shape)}` !== `${squeezed(expected)}`) input.get("shape").refuse(`[${expected.join(", ")}]`);
+  }
   return {
     name: input.get("name").text(),
-    shape: input.get("shape").shape(channels),
-    unit: readUnit(input.get("unit"), input.get("shape").shape(channels)[0] ?? 1),
+    shape,
+    ...(layout.value !== undefined && { layout: layout.oneOf(LAYOUTS) }),
+    unit: readUnit(input.get("unit"), layout.value === undefined ? (shape[0] ?? 1) : channels),
     basis: input.get("basis").oneOf(["declared", "read", "assumed"]),
     ...(wide.value !== undefined && { wide: wide.list({ most: MAX_STEPS }, (each) => readWide(each, channels)) }),
     steps: readSteps(input.get("steps"), channels),
@@ -118,7 +128,12 @@ function readWide(wide: Reader, channels: number) {
   };
 }
 
-/** `axis` is the size of the input's first axis. */
+/** Sizes other than 1. */
+function squeezed(shape: readonly number[]): number[] {
+  return shape.filter((size) => size !== 1);
+}
+
+/** `axis` is the size of the axis that has numbers of its own. */
 function readUnit(unit: Reader, axis: number): Unit {
   const vector = (name: keyof Unit) => unit.get(name).numbers(axis);
   const read: Unit = {
@@ -142,8 +157,9 @@ function codesProblem(
   { unit, wide, steps, codes, quantizer }: InputDescription,
 ): string | undefined {
   const to = tensors[codes];
-  if (!to || to.channels !== tensors[tensor]!.channels || !(to.dtype in CODES)) {
-    return `a tensor with ${tensors[tensor]!.channels} codes`;
+  const from = tensors[tensor]!;
+  if (!to || !isSameShape(from, to) || !(to.dtype in CODES)) {
+    return `a tensor with ${elementCount(from)} codes`;
   }
   const described = description.tensors[codes];
   if (!described) return "a tensor that is described";
@@ -182,7 +198,7 @@ function readOutput(output: Reader, tensor: Tensor, maker: Op | undefined, progr
   const classes = output.get("classes");
   return {
     name: output.get("name").text(),
-    shape: output.get("shape").shape(channels),
+    shape: output.get("shape").shape(elementCount(tensor)),
     kind: output.get("kind").oneOf([kind]),
     offset: output.get("offset").numbers(channels),
     scale: output.get("scale").numbers(channels),
@@ -339,12 +355,12 @@ class Reader {
     });
   }
 
-  /** Dimensions whose product is the number of channels. */
-  shape(channels: number): number[] {
+  /** Dimensions whose product is the number of elements. */
+  shape(elements: number): number[] {
     const shape = this.list({ most: MAX_AXES }, (reader) => reader.count());
-    return shape.reduce((a, b) => a * b, 1) === channels
+    return shape.reduce((a, b) => a * b, 1) === elements
       ? shape
-      : this.#fail(this.#path, `a shape of ${channels} elements`);
+      : this.#fail(this.#path, `a shape of ${elements} elements`);
   }
 
   /** Plain values by name. */

@@ -1,5 +1,6 @@
 import { isWeighted, type PackingName, type Program } from "../program.ts";
-import { ACTIVATION, HEADER, OP_KIND, PACKING, POST, QUANTIZES_I32 } from "./layout.ts";
+import { positionCount } from "../shape.ts";
+import { ACTIVATION, HEADER, OP_KIND, PACKING, PICTURES, POST, QUANTIZES_I32 } from "./layout.ts";
 import { packingOf } from "./pack/pack.ts";
 
 /** What a program needs, or a module can do: a word for each of FORMAT.md's tables, in the order of the header. */
@@ -17,7 +18,11 @@ export function featuresOf({ tensors, ops }: Program): Features {
     ops: word(ops.map(({ kind }) => OP_KIND[kind])),
     packings: word(ops.filter(isWeighted).map((op) => PACKING[packingOf(op).name])),
     posts: word(ops.map(({ post }) => POST[post?.kind ?? "none"])),
-    dtypes: word([...tensors.map(({ dtype }) => ACTIVATION[dtype]), ...(quantizesI32 ? [QUANTIZES_I32] : [])]),
+    dtypes: word([
+      ...tensors.map(({ dtype }) => ACTIVATION[dtype]),
+      ...(quantizesI32 ? [QUANTIZES_I32] : []),
+      ...(tensors.some((tensor) => positionCount(tensor) > 1) ? [PICTURES] : []),
+    ]),
   };
 }
 

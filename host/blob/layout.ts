@@ -62,12 +62,23 @@ export const OP = {
   hi: 31,
   left: 32,
   right: 33,
+  groups: 34,
+  kernelHeight: 36,
+  kernelWidth: 38,
+  dilationY: 40,
+  dilationX: 42,
+  padTop: 44,
+  padLeft: 46,
+  strideY: 48,
+  strideX: 49,
+  pad: 50,
+  form: 51,
 } as const;
 /** Where an op's record has the tensors that it reads. */
 export const INPUTS = [OP.input, OP.second, OP.third] as const;
 /** Flag of an op: every requantize record has shifts of its own. */
 export const OWN_SHIFTS = 1;
-export const OP_KIND = { quantize: 1, dense: 2, argmax: 3, maximum: 4 } as const;
+export const OP_KIND = { quantize: 1, dense: 2, argmax: 3, maximum: 4, conv2d: 5 } as const;
 export const WEIGHT = { binary: 0, ternary: 1, int2: 2, int3: 3, int4: 4, int8: 5 } as const;
 export const PACKING = {
   none: 0,
@@ -85,11 +96,14 @@ export const PACKING = {
 export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4 } as const;
 export const ROUNDING = { floor: 0, "half-even": 1 } as const;
 
-/** Bit of `dtypes` beside those of the dtypes: quantize of i32. */
+/** Bits of `dtypes` beside those of the dtypes: quantize of i32, and tensors of more than one position. */
 export const QUANTIZES_I32 = 31;
+export const PICTURES = 30;
 
 export const MAX_CHANNELS = 2 ** 20;
 export const MAX_ROWS = 2 ** 20;
+/** Elements of a row. */
+export const MAX_ELEMENTS = 2 ** 24;
 
 export function align16(bytes: number): number {
   return Math.ceil(bytes / 16) * 16;

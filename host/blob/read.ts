@@ -12,7 +12,7 @@ import {
   type WeightDtype,
   type WeightedOp,
 } from "../program.ts";
-import { elementBytes, rowStride } from "../shape.ts";
+import { elementBytes, elementCount, rowStride } from "../shape.ts";
 import { checkArena } from "./arena.ts";
 import { decodeDescription } from "./description.ts";
 import {
@@ -24,6 +24,7 @@ import {
   HEADER_BYTES,
   MAGIC,
   MAX_CHANNELS,
+  MAX_ELEMENTS,
   MAX_ROWS,
   OP,
   OP_BYTES,
@@ -40,9 +41,10 @@ import {
 } from "./layout.ts";
 import { opFormat } from "./ops/index.ts";
 import { packingOf, transposeBlocks, WEIGHTS } from "./pack/pack.ts";
+import { unpackPadded } from "./pack/padded.ts";
 import { postFormat } from "./posts/index.ts";
 import { decodeSelfTest } from "./self_test.ts";
-import { type Tiling, tilingOf } from "./tiles.ts";
+import { channelsOfTile, type Tiling, tilingOf, weightCount } from "./tiles.ts";
 import { type Part as OptionalPart, writeBlob } from "./write.ts";
 
 /**
@@ -206,11 +208,14 @@ function readTensor(cursor: Cursor, header: Header): Tensor {
   const [height, width, channels] = [cursor.u16(), cursor.u16(), cursor.u32()];
   const tensor: Tensor = { dtype, height, width, channels, fixed: cursor.u32(), perRow: cursor.u32() };
   cursor.skip(4);
-  if (height !== 1 || width !== 1) {
-    throw new BlobError(at + TENSOR.height, `tensor of ${height} × ${width} positions, expected 1 × 1`);
+  if (height === 0 || width === 0) {
+    throw new BlobError(at + TENSOR.height, `tensor of ${height} × ${width} positions, expected at least 1 × 1`);
   }
   if (tensor.channels < 1 || tensor.channels > MAX_CHANNELS) {
     throw new BlobError(at, `tensor of ${tensor.channels} channels, expected 1 to ${MAX_CHANNELS}`);
+  }
+  if (elementCount(tensor) > MAX_ELEMENTS) {
+    throw new BlobError(at, `tensor of ${elementCount(tensor)} elements a row, expected at most ${MAX_ELEMENTS}`);
   }
   if (tensor.fixed % 16 || tensor.perRow % 16) {
     throw new BlobError(at, `tensor at ${tensor.fixed} + ${tensor.perRow} per row, expected multiples of 16`);
@@ -230,7 +235,7 @@ function readOps(cursor: Cursor, bytes: Uint8Array, count: number, tensors: Tens
   const ops: Op[] = [];
   let offset = part.offset;
   for (let i = 0; i < count; i++) {
-    const { at, op, weights } = readOp(cursor, tensors);
+    const { at, op, weights } = readOp(cursor, view, tensors);
     const tiling = tilingOf({ tensors }, op);
     const end = offset + tiling.tiles * tiling.tileBytes;
     if (tiling.tiles > 0 && (weights !== offset || end > part.offset + part.bytes)) {
@@ -248,7 +253,7 @@ function readOps(cursor: Cursor, bytes: Uint8Array, count: number, tensors: Tens
 }
 
 /** An op without what its tiles hold, and where it was read and where they begin. */
-function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weights: number } {
+function readOp(cursor: Cursor, view: DataView, tensors: Tensor[]): { at: number; op: Op; weights: number } {
   const at = cursor.offset;
   const kind = nameOf<OpKind>(OP_KIND, cursor.u8(), at, "op");
   const format = opFormat(kind);
@@ -280,6 +285,7 @@ function readOp(cursor: Cursor, tensors: Tensor[]): { at: number; op: Op; weight
   const from = inputs.map((input) => tensors[input]!);
   // No object is spread here: of 65,535 ops, a reader would need three times as long.
   const op = format.read({
+    view,
     at,
     inputs,
     output,
@@ -311,14 +317,13 @@ function checkHeadSize(header: Header, cursor: Cursor): void {
 
 /** Fills the weights and parameters of an op from its tiles at byte `offset`. */
 function readTiles(view: DataView, offset: number, tensors: Tensor[], op: Op, tiling: Tiling): void {
-  if (isWeighted(op)) op.weights = new Int8Array(tiling.channels * tiling.columns);
+  if (isWeighted(op)) op.weights = new Int8Array(tiling.channels * weightCount(tiling));
   for (let tile = 0; tile < tiling.tiles; tile++)
     readTile(view, offset + tile * tiling.tileBytes, tensors, op, tiling, tile);
 }
 
 function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling: Tiling, tile: number): void {
-  const first = tile * tiling.tileChannels;
-  const last = Math.min(first + tiling.tileChannels, tiling.channels);
+  const [first, last] = channelsOfTile(tiling, tile);
   if (isWeighted(op)) readWeights(view, at, op, tiling, first, last);
   if (!op.post) return;
   const format = postFormat(op.post.kind);
@@ -335,16 +340,17 @@ function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling:
 /** Fills the weights of channels `first` … `last` − 1 from their tile at byte `at`. */
 function readWeights(view: DataView, at: number, op: WeightedOp, tiling: Tiling, first: number, last: number): void {
   const { min, max } = WEIGHTS[op.dtype];
-  const { columns, groupChannels, groupBytes } = tiling;
+  const { groupChannels, groupBytes } = tiling;
+  const count = weightCount(tiling);
   const packing = packingOf(op);
   const [groups, base] =
     packing.blockBytes === undefined ? [view, at] : [inGroups(view, at, packing.blockBytes, tiling), 0];
   for (let m = first, group = 0; m < last; m += groupChannels, group += groupBytes) {
-    const codes = op.weights.subarray(m * columns, Math.min(m + groupChannels, last) * columns);
-    packing.unpack(groups, base + group, codes, columns);
+    const codes = op.weights.subarray(m * count, Math.min(m + groupChannels, last) * count);
+    unpackPadded(packing, groups, base + group, codes, tiling.columns);
     const bad = indexOutside(codes, min, max);
     if (bad < 0) continue;
-    const where = `${op.dtype} weight [${m + Math.floor(bad / columns)}, ${bad % columns}]`;
+    const where = `${op.dtype} weight [${m + Math.floor(bad / count)}, ${bad % count}]`;
     throw new BlobError(at + group, `${where} is ${codes[bad]}, expected ${min} to ${max}`);
   }
 }

@@ -1,7 +1,9 @@
 import { checkOneOf } from "../base/arguments.ts";
 import { isWeighted, type Op, type PackingName, type Program, type WeightedOp } from "../program.ts";
+import { positionCount } from "../shape.ts";
 import { codeRanges } from "./code_range.ts";
 import { hasPacking } from "./features.ts";
+import { opFormat } from "./ops/index.ts";
 import { packingOf, WEIGHTS } from "./pack/pack.ts";
 import { readWhole } from "./read.ts";
 import { type Choice, type CodeClass, NARROW, TARGETS, type Target, type TargetChoices } from "./targets.ts";
@@ -35,7 +37,7 @@ function tiledFor(program: Program, op: Op, channels: number | undefined): Op {
   if (channels === undefined) return rest;
   const { groupChannels } = packingOf(op);
   const whole = Math.ceil(channels / groupChannels) * groupChannels;
-  return { ...rest, tileChannels: Math.min(whole, program.tensors[op.output]!.channels) };
+  return { ...rest, tileChannels: Math.min(whole, spanOf(program, op)) };
 }
 
 /** Output channels of a tile of weights that stay in memory: nearly as many as a tile can have, so that a kernel is called once. */
@@ -73,9 +75,15 @@ export function repackForModule(
   if (choices.length === 0) return packed;
   const ops = packed.ops.map((op) => {
     if (!isWeighted(op)) return op;
-    return { ...op, tileChannels: Math.min(packed.tensors[op.output]!.channels, RESIDENT_CHANNELS) };
+    return { ...op, tileChannels: Math.min(spanOf(packed, op), RESIDENT_CHANNELS) };
   });
   return { ...packed, ops };
+}
+
+/** Output channels that share the inputs of a position. */
+function spanOf({ tensors }: Program, op: WeightedOp): number {
+  const format = opFormat(op.kind);
+  return format.channels(op, tensors) / (format.groups?.(op) ?? 1);
 }
 
 /** The packing of the first choice that fits an op. */
@@ -86,11 +94,12 @@ function chosen(
   classOf: (tensor: number) => CodeClass,
   { rows = 1, wide = true }: Known = {},
 ): PackingName | undefined {
-  const outputs = program.tensors[op.output]!.channels;
+  const outputs = spanOf(program, op);
+  const positions = rows * positionCount(program.tensors[op.output]!);
   const codeClass = classOf(op.inputs[0]!);
   return choices.find(
-    ({ weights, codes = codeClass, channels = 0, rows: most = rows, wide: needsWide = false }) =>
-      weights === op.dtype && codes === codeClass && channels <= outputs && rows <= most && (wide || !needsWide),
+    ({ weights, codes = codeClass, channels = 0, rows: most = positions, wide: needsWide = false }) =>
+      weights === op.dtype && codes === codeClass && channels <= outputs && positions <= most && (wide || !needsWide),
   )?.packing;
 }
 

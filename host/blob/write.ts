@@ -26,9 +26,10 @@ import {
 } from "./layout.ts";
 import { opFormat } from "./ops/index.ts";
 import { packingOf, transposeBlocks } from "./pack/pack.ts";
+import { packPadded } from "./pack/padded.ts";
 import { postFormat } from "./posts/index.ts";
 import { encodeSelfTest } from "./self_test.ts";
-import { type Tiling, tilingOf } from "./tiles.ts";
+import { channelsOfTile, type Tiling, tilingOf, weightCount } from "./tiles.ts";
 
 export interface Part {
   kind: number;
@@ -155,8 +156,7 @@ function writeWeights(program: Program, tilings: Tiling[]): Uint8Array {
 }
 
 function writeTile(view: DataView, at: number, op: Op, tiling: Tiling, tile: number): void {
-  const first = tile * tiling.tileChannels;
-  const last = Math.min(first + tiling.tileChannels, tiling.channels);
+  const [first, last] = channelsOfTile(tiling, tile);
   if (isWeighted(op)) writeWeightsOf(view, at, op, tiling, first, last);
   if (!op.post) return;
   const format = postFormat(op.post.kind);
@@ -167,11 +167,12 @@ function writeTile(view: DataView, at: number, op: Op, tiling: Tiling, tile: num
 
 /** The weights of channels `first` … `last` − 1 as a tile at byte `at`. */
 function writeWeightsOf(view: DataView, at: number, op: WeightedOp, tiling: Tiling, first: number, last: number): void {
-  const { columns, tileChannels, groupChannels, groupBytes } = tiling;
+  const { tileChannels, groupChannels, groupBytes } = tiling;
+  const count = weightCount(tiling);
   const packing = packingOf(op);
   for (let m = first, group = at; m < last; m += groupChannels, group += groupBytes) {
-    const codes = op.weights.subarray(m * columns, Math.min(m + groupChannels, last) * columns);
-    packing.pack(view, group, codes, columns);
+    const codes = op.weights.subarray(m * count, Math.min(m + groupChannels, last) * count);
+    packPadded(packing, view, group, codes, tiling.columns);
   }
   if (packing.blockBytes === undefined) return;
   const groups = Math.ceil(tileChannels / groupChannels);

@@ -1,4 +1,4 @@
-import type { Weights } from "../graph/ops/dense.ts";
+import type { Weights } from "../graph/ops/weights.ts";
 import { findGrid } from "./grid.ts";
 import { type Constant, Refusal } from "./onnx/call.ts";
 

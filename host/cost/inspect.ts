@@ -1,14 +1,15 @@
 import { checkBytes, checkEngine } from "../base/arguments.ts";
 import { missingPackings } from "../blob/features.ts";
-import { packedBytes, packingOf } from "../blob/pack/pack.ts";
+import { packingOf } from "../blob/pack/pack.ts";
 import { readBlob } from "../blob/read.ts";
-import { tilingOf } from "../blob/tiles.ts";
+import { tilingOf, weightCount } from "../blob/tiles.ts";
 import { headBytesOf } from "../blob/write.ts";
 import type { Engine } from "../engines/engine.ts";
 import { isWeighted, type Post, type Program } from "../program.ts";
 import { moduleFeatures, planScratch } from "../run/backend.ts";
 import type { WorkOptions } from "../run/session.ts";
 import { rowsWithin, rowWork } from "../run/work.ts";
+import { positionCount, shapeText } from "../shape.ts";
 
 /** One op of a blob, for people. */
 export interface Layer {
@@ -18,10 +19,11 @@ export interface Layer {
   /** Channels and dtypes of inputs and output: "784 × u8"; of several, "2 × 784 × u8" where they are alike, else "784 × u8, 784 × i8". */
   input: string;
   output: string;
-  /** Weights: dtype, packing, bits of one in the blob, multiply-accumulates of one row. "" and 0 for ops without. */
+  /** Weights: dtype, packing, bits of one and bytes of all in the blob, multiply-accumulates of one row. "" and 0 for ops without. */
   weights: string;
   packing: string;
   weightBits: number;
+  weightBytes: number;
   macs: number;
   /** Thresholds of a channel, or how codes are made otherwise: "3 thresholds", "multiplier, half-even", "lookup", "". */
   post: string;
@@ -96,13 +98,15 @@ export async function inspect(
 
 function layerOf(program: Program, index: number): Layer {
   const op = program.ops[index]!;
-  const shapeOf = (tensor: number) => `${program.tensors[tensor]!.channels} × ${program.tensors[tensor]!.dtype}`;
+  const shapeOf = (tensor: number) => `${shapeText(program.tensors[tensor]!)} × ${program.tensors[tensor]!.dtype}`;
   const [input, ...others] = op.inputs.map(shapeOf);
   const isAlike = others.every((other) => other === input);
-  const { channels, columns, tiles, tileBytes } = tilingOf(program, op);
+  const tiling = tilingOf(program, op);
+  const { channels, spanChannels, groupBytes, groupChannels, tiles, tileBytes } = tiling;
   const weighted = isWeighted(op) ? op : undefined;
   const packing = weighted && packingOf(weighted);
-  const macs = channels * columns;
+  const weights = channels * weightCount(tiling);
+  const packedBytes = (channels / spanChannels) * Math.ceil(spanChannels / groupChannels) * groupBytes;
   return {
     name: program.description?.ops[index]?.node ?? "",
     op: op.kind,
@@ -110,8 +114,9 @@ function layerOf(program: Program, index: number): Layer {
     output: shapeOf(op.output),
     weights: weighted?.dtype ?? "",
     packing: packing?.name ?? "",
-    weightBits: packing ? (8 * packedBytes(packing, channels, columns)) / macs : 0,
-    macs,
+    weightBits: packing ? (8 * packedBytes) / weights : 0,
+    weightBytes: packing ? packedBytes : 0,
+    macs: weights * positionCount(program.tensors[op.output]!),
     post: op.post ? postText(op.post) : "",
     bytes: tiles * tileBytes,
   };

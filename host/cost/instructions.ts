@@ -3,14 +3,15 @@ import { packingOf } from "../blob/pack/pack.ts";
 import { type Tiling, tilingOf } from "../blob/tiles.ts";
 import {
   type ActivationDtype,
-  type DenseOp,
   type Op,
   type OpTable,
   ofOp,
   type PackingName,
   type Program,
   type QuantizeOp,
+  type WeightedOp,
 } from "../program.ts";
+import { elementCount, positionCount } from "../shape.ts";
 import type { Costs } from "./measured.ts";
 
 // The instructions of an inference before anything is built. What an op takes is a sum of terms: how often a loop runs, by the shape of the op, times
@@ -66,13 +67,16 @@ interface Place {
 }
 
 const TERMS: OpTable<[place: Place], Term[]> = {
-  quantize({ post }, { tiling: { tiles, channels }, input, output }) {
+  quantize({ post, output: to }, { program, tiling: { tiles, channels }, input, output }) {
+    const positions = positionCount(program.tensors[to]!);
     const kernel = `quantize ${input} → ${postName(post, output)}`;
-    return [{ kernel, counts: [1, tiles, ...postCounts(post, channels)] }];
+    const counts = postCounts(post, channels).map((count) => positions * count);
+    return [{ kernel, counts: [1, positions * tiles, ...counts] }];
   },
 
   dense(op, { program, ranges, tiling: { tiles, channels }, output }) {
-    const sums = denseTerm(program, op, tiles, ranges);
+    const { dtype, channels: inputs } = program.tensors[op.inputs[0]!]!;
+    const sums = sumsTerm(op, dtype, inputs, channels, tiles, ranges);
     if (!op.post) return [sums];
     const from = packingOf(op).name === "trit4" ? "trit4" : "dense"; // trit4 reads records by itself
     return [sums, { kernel: `${from} → ${postName(op.post, output)}`, counts: postCounts(op.post, channels) }];
@@ -82,14 +86,37 @@ const TERMS: OpTable<[place: Place], Term[]> = {
     return [{ kernel: post ? "argmax of scores" : "argmax", counts: [1, tiles, channels] }];
   },
 
-  maximum(_, { tiling: { channels } }) {
-    return [{ kernel: "maximum", counts: [1, channels] }];
+  maximum({ output }, { program }) {
+    return [{ kernel: "maximum", counts: [1, elementCount(program.tensors[output]!)] }];
+  },
+
+  /** At every position a patch is gathered for each tile, and its sums are those of a dense op. */
+  conv2d(op, { program, ranges, tiling: { tiles, channels, columns }, output }) {
+    const { dtype } = program.tensors[op.inputs[0]!]!;
+    const positions = positionCount(program.tensors[op.output]!);
+    const patch = columns.taps * columns.packedInputs;
+    const sums = sumsTerm(op, dtype, patch, channels, tiles, ranges);
+    const bytes = dtype === "bit" ? patch / 8 : patch;
+    const gather: Term = { kernel: "gather", counts: [1, tiles * positions, tiles * positions * bytes] };
+    const everywhere = ({ kernel, counts: [once, ...counts] }: Term): Term => {
+      return { kernel, counts: [once!, ...counts.map((count) => positions * count)] };
+    };
+    if (!op.post) return [gather, everywhere(sums)];
+    const from = packingOf(op).name === "trit4" ? "trit4" : "dense";
+    const counts = postCounts(op.post, channels).map((count) => positions * count);
+    return [gather, everywhere(sums), { kernel: `${from} → ${postName(op.post, output)}`, counts }];
   },
 };
 
-function denseTerm(program: Program, op: DenseOp, tiles: number, ranges: Ranges): Term {
-  const { dtype, channels: inputs } = program.tensors[op.inputs[0]!]!;
-  const { channels: outputs } = program.tensors[op.output]!;
+/** The sums of one position: of `inputs` products for each of `outputs` channels. */
+function sumsTerm(
+  op: WeightedOp,
+  dtype: ActivationDtype,
+  inputs: number,
+  outputs: number,
+  tiles: number,
+  ranges: Ranges,
+): Term {
   const packing = packingOf(op).name;
   if (dtype === "bit") {
     // bits are counted in 8 words of 32, then 4, then one by one

@@ -4,8 +4,10 @@ import { scalar } from "./form.ts";
 import type { Graph, Node } from "./graph.ts";
 import { liveNodes } from "./live.ts";
 import { type FreshName, freshNames, valueNames } from "./names.ts";
-import type { DenseNode, Weights } from "./ops/dense.ts";
 import { meaningOf } from "./ops/index.ts";
+import { inputChannelOf, isWeighted, type WeightedNodes } from "./ops/weighted.ts";
+import { hasPadding } from "./ops/window.ts";
+import { shapesOf } from "./shapes.ts";
 
 /** A step between a quantizer and a layer, as a layer can take it: x + offset becomes factors(x) + offset. */
 export interface Affine {
@@ -67,10 +69,11 @@ export function keepsCodes(node: Node): boolean {
  * then on. Steps that are more than factors and offsets stay where they are, for `supported.ts` to refuse. Notes name what
  * was moved.
  *
- * A layer that pads with real 0 will have to pad here with −c: what its own steps turn into 0.
+ * A convolution that pads with real 0 would have to pad with −c, so nothing is carried through one.
  */
 export function carryOffsets(graph: Graph): { graph: Graph; notes: string[] } {
   const fresh = freshNames(valueNames(graph));
+  const shapes = shapesOf(graph);
   const nodes: Node[] = [];
   const notes: string[] = [];
   /** Of values behind a quantizer: the codes, what is added to them, and the node that was the first to add. */
@@ -78,8 +81,10 @@ export function carryOffsets(graph: Graph): { graph: Graph; notes: string[] } {
 
   for (const node of graph.nodes) {
     const before = carried.get(node.inputs[0]!);
-    if (node.op === "dense" && before?.first !== undefined) {
-      nodes.push(...layerWithout(node, before.codes, before.offset, fresh));
+    const isPadded = node.op === "conv2d" && hasPadding(node.window);
+    if (isWeighted(node) && !isPadded && before?.first !== undefined) {
+      const { channels } = shapes.get(node.inputs[0]!)!;
+      nodes.push(...layerWithout(node, channels, before.codes, before.offset, fresh));
       notes.push(`what "${before.first}" adds before layer "${node.name}" is carried through its sums`);
       continue;
     }
@@ -104,8 +109,14 @@ export function carryOffsets(graph: Graph): { graph: Graph; notes: string[] } {
 }
 
 /** A layer that reads codes, and behind it what it made of the offset. */
-function layerWithout(node: DenseNode, input: string, offset: Float64Array, fresh: FreshName): Node[] {
-  const by = offsetOfSums(node.weights, offset);
+function layerWithout(
+  node: WeightedNodes,
+  inputs: number,
+  input: string,
+  offset: Float64Array,
+  fresh: FreshName,
+): Node[] {
+  const by = offsetOfSums(node, inputs, offset);
   if (by.every((x) => x === 0)) return [{ ...node, inputs: [input] }];
   const { name, output, channels } = node;
   const sums = fresh(`${output}_sums`);
@@ -117,10 +128,12 @@ function layerWithout(node: DenseNode, input: string, offset: Float64Array, fres
 }
 
 /** Σ_k w[m, k] · offset[k] for every output channel m; summed in the order of k, the scale last. */
-function offsetOfSums({ outputs, inputs, codes, scale }: Weights, offset: Float64Array): Float64Array {
+function offsetOfSums(node: WeightedNodes, channels: number, offset: Float64Array): Float64Array {
+  const { outputs, inputs, codes, scale } = node.weights;
+  const channelOf = inputChannelOf(node, channels);
   return Float64Array.from({ length: outputs }, (_, m) => {
     let sum = 0;
-    for (let k = 0; k < inputs; k++) sum += codes[m * inputs + k]! * at(offset, k);
+    for (let k = 0; k < inputs; k++) sum += codes[m * inputs + k]! * at(offset, channelOf(m, k));
     return sum * at(scale, m);
   });
 }

@@ -1,6 +1,8 @@
 import { GraphError, UnsupportedError } from "../base/errors.ts";
-import { type Graph, rowSize } from "./graph.ts";
+import { elementCount, type Picture, shapeText } from "../shape.ts";
+import type { Graph } from "./graph.ts";
 import { meaningOf } from "./ops/index.ts";
+import { inputPicture } from "./shapes.ts";
 import { unsupportedIn } from "./supported.ts";
 
 /**
@@ -11,16 +13,17 @@ export function checkGraph(graph: Graph): void {
   const fail = (where: string, message: string): never => {
     throw new GraphError(graph.name, where, message);
   };
-  const channels = new Map<string, number>();
-  const define = (where: string, value: string, count: number) => {
-    if (channels.has(value)) fail(where, `defines "${value}" a second time`);
-    if (!(Number.isInteger(count) && count > 0)) fail(where, `"${value}" has ${count} channels, expected at least 1`);
-    channels.set(value, count);
+  const shapes = new Map<string, Picture>();
+  const define = (where: string, value: string, shape: Picture) => {
+    if (shapes.has(value)) fail(where, `defines "${value}" a second time`);
+    const count = elementCount(shape);
+    if (!(Number.isInteger(count) && count > 0)) {
+      fail(where, `"${value}" has ${shapeText(shape)} channels, expected at least 1`);
+    }
+    shapes.set(value, shape);
   };
 
-  for (const { name, shape } of graph.inputs) {
-    define(`input "${name}"`, name, rowSize(shape));
-  }
+  for (const input of graph.inputs) define(`input "${input.name}"`, input.name, inputPicture(input));
   const ends = new Set<string>();
   for (const node of graph.nodes) {
     const where = `${node.op} "${node.name}"`;
@@ -30,18 +33,18 @@ export function checkGraph(graph: Graph): void {
     }
     const inputs = node.inputs.map((input) => {
       if (ends.has(input)) fail(where, `reads "${input}", but softmax and argmax only serve outputs`);
-      return channels.get(input) ?? fail(where, `reads "${input}", which no node before it defines`);
+      return shapes.get(input) ?? fail(where, `reads "${input}", which no node before it defines`);
     });
-    const expected = meaning.channels(node, inputs);
-    if (node.channels !== expected) fail(where, `${node.channels} channels, expected ${expected}`);
+    const shape = meaning.shape(node, inputs);
+    if (node.channels !== shape.channels) fail(where, `${node.channels} channels, expected ${shape.channels}`);
     const problem = meaning.problem(node, inputs);
     if (problem) fail(where, problem);
-    define(where, node.output, node.channels);
+    define(where, node.output, shape);
     if (meaning.role === "end") ends.add(node.output);
   }
   if (graph.outputs.length === 0) fail("outputs", "none, expected at least one");
   for (const output of graph.outputs) {
-    if (!channels.has(output)) fail(`output "${output}"`, "no node defines it");
+    if (!shapes.has(output)) fail(`output "${output}"`, "no node defines it");
   }
 
   const reasons = unsupportedIn(graph);

@@ -1,18 +1,20 @@
 import { InputError } from "../base/errors.ts";
+import { elementCount } from "../shape.ts";
 import { checkGraph } from "./check.ts";
 import { forms } from "./forms.ts";
-import { type Graph, rowSize } from "./graph.ts";
+import type { Graph } from "./graph.ts";
 import { meaningOf } from "./ops/index.ts";
 import { realNumbers, refuseNaN, type Value } from "./ops/meaning.ts";
+import { shapesOf } from "./shapes.ts";
 
 /**
- * Sees the integers of a run, (rows, channels), under the name of their value: codes e = q − zero of every quantizer,
+ * Sees the integers of a run, (rows, positions, channels), under the name of their value: codes e = q − zero of every quantizer,
  * also behind a ReLU or a scalar factor, the accumulators of every dense node, and the index of an argmax.
  */
 export type Trace = (value: string, integers: Float64Array) => void;
 
 /**
- * The meaning of a checkpoint: its outputs for `inputs`, each (rows, channels), in the order of `graph.outputs`.
+ * The meaning of a checkpoint: its outputs for `inputs`, each (rows, positions, channels), in the order of `graph.outputs`.
  * Sums of products of codes are exact integers. Everything else is float64 in the order of the graph, rounded to f32 once,
  * at the output. All values are kept, 8 bytes each, so split large batches.
  */
@@ -24,19 +26,21 @@ export function evaluate(
 ): Float32Array[] {
   checkGraph(graph);
   const form = forms(graph);
+  const shapes = shapesOf(graph);
   const values = new Map<string, Value>();
-  graph.inputs.forEach(({ name, shape }, i) => {
-    const channels = rowSize(shape);
-    const expected = rows * channels;
+  graph.inputs.forEach(({ name }, i) => {
+    const shape = shapes.get(name)!;
+    const expected = rows * elementCount(shape);
     if (inputs[i]?.length !== expected) {
       throw new InputError(`input "${name}": ${inputs[i]?.length ?? 0} numbers, expected ${expected}`);
     }
-    values.set(name, { numbers: Float64Array.from(inputs[i]), channels, form: form.get(name)! });
+    values.set(name, { numbers: Float64Array.from(inputs[i]), ...shape, form: form.get(name)! });
   });
 
   for (const node of graph.nodes) {
-    const { channels } = node;
-    const output: Value = { numbers: new Float64Array(rows * channels), channels, form: form.get(node.output)! };
+    const shape = shapes.get(node.output)!;
+    const numbers = new Float64Array(rows * elementCount(shape));
+    const output: Value = { numbers, ...shape, form: form.get(node.output)! };
     const operands = node.inputs.map((input) => values.get(input)!);
     const integers = meaningOf(node).evaluate(node, operands, output);
     if (integers) trace(node.output, integers);

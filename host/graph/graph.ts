@@ -1,4 +1,6 @@
+import type { Layout } from "../program.ts";
 import type { ArgmaxNode } from "./ops/argmax.ts";
+import type { Conv2dNode } from "./ops/conv2d.ts";
 import type { DenseNode } from "./ops/dense.ts";
 import type { MaximumNode } from "./ops/maximum.ts";
 import type { QuantizeNode } from "./ops/quantize.ts";
@@ -7,7 +9,7 @@ import type { StepNode } from "./ops/step.ts";
 
 /**
  * A checkpoint as every later stage sees it: named values, and nodes in the order they run.
- * A value is one vector of `channels` numbers per row (sample); shapes beyond that are only remembered for people.
+ * A value has, per row (sample), positions of a picture and `channels` numbers at each; a vector has one position. What is constant is so per channel.
  * `evaluate.ts` defines what a graph computes, by the files of `ops/`.
  */
 export interface Graph {
@@ -21,13 +23,15 @@ export interface Graph {
 export interface GraphInput {
   /** Name of the value. */
   name: string;
-  /** Shape of one row as the checkpoint has it, without the batch axis; its product is the number of channels. */
+  /** Shape of one row as the checkpoint has it, without the batch axis. */
   shape: number[];
+  /** How that is a picture: without it, a vector of as many channels as the shape has numbers. */
+  layout?: Layout;
   /** Integers that the checkpoint declares its numbers to be, by what holds them all; undefined for real numbers. */
   integers?: "u8" | "i8" | "i16" | "wide";
 }
 
-export type Node = QuantizeNode | DenseNode | StepNode | SoftmaxNode | ArgmaxNode | MaximumNode;
+export type Node = QuantizeNode | DenseNode | StepNode | SoftmaxNode | ArgmaxNode | MaximumNode | Conv2dNode;
 
 /** Numbers in a row of this shape. */
 export function rowSize(shape: readonly number[]): number {

@@ -6,6 +6,6 @@ export interface NodeBase {
   inputs: string[];
   /** Value that the node defines. */
   output: string;
-  /** Channels of the output. */
+  /** Channels of the output, at each of its positions. */
   channels: number;
 }

@@ -1,11 +1,13 @@
 import type { Unsupported } from "../base/errors.ts";
 import { at } from "../numbers/quantizer.ts";
+import type { Picture } from "../shape.ts";
 import type { Codes, Form } from "./form.ts";
 import { forms } from "./forms.ts";
 import type { Graph, Node } from "./graph.ts";
-import type { Weights } from "./ops/dense.ts";
 import { meaningOf } from "./ops/index.ts";
+import { inputChannelOf, type WeightedNodes } from "./ops/weighted.ts";
 import { type Origin, originsOf } from "./origin.ts";
+import { shapesOf } from "./shapes.ts";
 
 /**
  * Where quantizers are missing behind an input that reaches a dense layer or an output without one: at the input itself,
@@ -39,6 +41,7 @@ export function missingQuantizers(graph: Graph): { value: string; behind: Node |
 export function unsupportedIn(graph: Graph): Unsupported[] {
   const { origin, producer } = originsOf(graph);
   const form = forms(graph);
+  const shapes = shapesOf(graph);
   const reasons: Unsupported[] = [];
   const refuse = (node: Node, why: string, instead: string): void => {
     reasons.push({ node: node.name, op: node.op, shape: `[${node.channels}]`, why, instead });
@@ -51,7 +54,7 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
     else {
       const operands = node.inputs.map((input): Operand => {
         const from = origin(input);
-        return { origin: from, made: form.get(from.value)!, form: form.get(input)! };
+        return { origin: from, made: form.get(from.value)!, form: form.get(input)!, shape: shapes.get(input)! };
       });
       const [why, instead] = problemOf(node, operands) ?? [];
       if (why && instead) refuse(node, why, instead);
@@ -81,6 +84,7 @@ interface Operand {
   /** The form of the origin's value, and that of what is read. */
   made: Form;
   form: Form;
+  shape: Picture;
 }
 
 type Problem = [why: string, instead: string];
@@ -94,12 +98,8 @@ const PROBLEMS: {
   softmax: () => undefined,
   argmax: () => undefined,
 
-  dense({ weights }, [input]) {
-    const problem = denseProblem(input!);
-    if (problem) return problem;
-    const { form } = input!;
-    return form.kind === "real" || sumsAreExact(weights, form) ? undefined : ["its sums may exceed 2^53", "fewer bits"];
-  },
+  dense: (node, [input]) => layerProblem(node, input!),
+  conv2d: (node, [input]) => layerProblem(node, input!),
 
   maximum(node, operands) {
     const real = operands.findIndex((operand) => operand.form.kind === "real" && !isRefused(operand));
@@ -125,8 +125,17 @@ function isRefused({ origin, made }: Operand): boolean {
   return origin.node?.op === "maximum" && made.kind === "real";
 }
 
-/** The input of a dense layer must be codes times one scale. */
-function denseProblem(input: Operand): Problem | undefined {
+/** What integers cannot compute of a layer's sums. */
+function layerProblem(node: WeightedNodes, input: Operand): Problem | undefined {
+  const problem = inputProblem(input);
+  if (problem) return problem;
+  const { form, shape } = input;
+  if (form.kind === "real" || sumsAreExact(node, form, shape)) return undefined;
+  return ["its sums may exceed 2^53", "fewer bits"];
+}
+
+/** The input of a layer must be codes times one scale. */
+function inputProblem(input: Operand): Problem | undefined {
   const { node, blocker: bend, shift } = input.origin;
   if (!node) return ["no quantizer between the network's input and this layer", DECLARE_INPUT];
   if (meaningOf(node).role === "sums") {
@@ -146,11 +155,14 @@ function denseProblem(input: Operand): Problem | undefined {
 }
 
 /** Whether float64 holds every partial sum of products exactly. */
-function sumsAreExact({ outputs, inputs, codes }: Weights, { min, max }: Codes): boolean {
+function sumsAreExact(node: WeightedNodes, { min, max }: Codes, { channels }: Picture): boolean {
+  const { outputs, inputs, codes } = node.weights;
+  const channelOf = inputChannelOf(node, channels);
   for (let m = 0; m < outputs; m++) {
     let bound = 0;
     for (let k = 0; k < inputs; k++) {
-      bound += Math.abs(codes[m * inputs + k]!) * Math.max(Math.abs(at(min, k)), Math.abs(at(max, k)));
+      const c = channelOf(m, k);
+      bound += Math.abs(codes[m * inputs + k]!) * Math.max(Math.abs(at(min, c)), Math.abs(at(max, c)));
     }
     if (bound > 2 ** 53) return false;
   }

@@ -1,6 +1,6 @@
 import type { Form } from "../graph/form.ts";
-import type { ActivationDtype, Op, OpDescription, TensorDescription } from "../program.ts";
-import type { Shape } from "../shape.ts";
+import type { Op, OpDescription, TensorDescription } from "../program.ts";
+import type { Picture, Shape } from "../shape.ts";
 import type { Budget } from "./chain.ts";
 import type { Elements } from "./elements.ts";
 import type { Plan } from "./plan.ts";
@@ -8,6 +8,8 @@ import type { Plan } from "./plan.ts";
 /** A program while it grows: its tensors with what they hold, and its ops, in the order they run. */
 export class Builder {
   readonly plan: Plan;
+  /** The shape of every value of the graph. */
+  readonly shapes: Map<string, Picture>;
   /** The form of every value of the graph, and what the tensors of planned values hold. */
   readonly form: Map<string, Form>;
   readonly elements: Map<string, Elements>;
@@ -20,8 +22,15 @@ export class Builder {
   readonly notes: string[] = [];
   readonly #tensorOf = new Map<string, number>();
 
-  constructor(plan: Plan, form: Map<string, Form>, elements: Map<string, Elements>, budget: Budget) {
+  constructor(
+    plan: Plan,
+    shapes: Map<string, Picture>,
+    form: Map<string, Form>,
+    elements: Map<string, Elements>,
+    budget: Budget,
+  ) {
     this.plan = plan;
+    this.shapes = shapes;
     this.form = form;
     this.elements = elements;
     this.budget = budget;
@@ -43,16 +52,16 @@ export class Builder {
   }
 
   #add(value: string, description: TensorDescription | null): number {
-    const { dtype, channels } = this.elements.get(value)!;
-    const tensor = this.addPlain(dtype, channels, description);
+    const { dtype } = this.elements.get(value)!;
+    const tensor = this.addPlain({ dtype, ...this.shapes.get(value)! }, description);
     this.#tensorOf.set(value, tensor);
     return tensor;
   }
 
-  /** A new tensor of one position that later ops do not find by a value. */
-  addPlain(dtype: ActivationDtype, channels: number, description: TensorDescription | null): number {
+  /** A new tensor that later ops do not find by a value. */
+  addPlain(shape: Shape, description: TensorDescription | null): number {
     this.described.push(description);
-    return this.tensors.push({ dtype, height: 1, width: 1, channels }) - 1;
+    return this.tensors.push(shape) - 1;
   }
 
   /** A tensor that is there already holds a value, too: its elements are the codes. */

@@ -1,9 +1,11 @@
 import type { Codes, Form } from "../graph/form.ts";
 import type { GraphInput } from "../graph/graph.ts";
-import { accumulatorScale, type DenseNode } from "../graph/ops/dense.ts";
 import type { QuantizeNode } from "../graph/ops/quantize.ts";
+import type { WeightedNodes } from "../graph/ops/weighted.ts";
+import { accumulatorScale } from "../graph/ops/weights.ts";
 import type { Step } from "../numbers/step.ts";
 import type { InputDescription, OutputDescription } from "../program.ts";
+import { type Picture, positionCount } from "../shape.ts";
 import type { Link } from "./chain.ts";
 import { compact, type Elements } from "./elements.ts";
 import type { InputMeaning } from "./input.ts";
@@ -11,7 +13,7 @@ import type { Plan } from "./plan.ts";
 
 /** `links` are the nodes from the input to the tensor `codes`: steps, and a quantizer at their end. */
 export function describeInput(
-  { name, shape }: GraphInput,
+  { name, shape, layout }: GraphInput,
   { unit, basis }: InputMeaning,
   links: readonly Link[],
   codes: number,
@@ -28,13 +30,24 @@ export function describeInput(
     wide.push({ steps, quantizer: node.quantizer, scale: compact((behind.from as Codes).scale) });
     steps = [];
   }
-  return { name, shape, unit, basis, ...(wide.length > 0 && { wide }), steps, quantizer, codes };
+  return {
+    name,
+    shape,
+    ...(layout && { layout }),
+    unit,
+    basis,
+    ...(wide.length > 0 && { wide }),
+    steps,
+    quantizer,
+    codes,
+  };
 }
 
 /** How an output is computed from the elements of the tensor that holds `value`. */
 export function describeOutput(
   name: string,
   plan: Plan,
+  shapes: Map<string, Picture>,
   form: Map<string, Form>,
   elements: Map<string, Elements>,
   classes: string[] | undefined,
@@ -58,12 +71,13 @@ export function describeOutput(
   const { base, steps } = plan.tail(softmax ? end.inputs[0]! : name);
   const value = plan.sameCodes(base);
   const baseForm = form.get(base)!;
+  const shape = shapes.get(end.output)!;
   const output: OutputDescription = {
     name,
-    shape: [end.channels],
+    shape: positionCount(shape) === 1 ? [shape.channels] : [shape.height, shape.width, shape.channels],
     kind: baseForm.kind === "codes" ? "codes" : "scores",
     offset: elements.get(value)!.offset,
-    scale: compact(baseForm.kind === "codes" ? baseForm.scale : sumScale(plan.definer(base) as DenseNode, form)),
+    scale: compact(baseForm.kind === "codes" ? baseForm.scale : sumScale(plan.definer(base) as WeightedNodes, form)),
     steps: steps.map(({ step }) => step),
     softmax,
     ...labels,
@@ -71,6 +85,6 @@ export function describeOutput(
   return { value, output };
 }
 
-function sumScale(node: DenseNode, form: Map<string, Form>): Float64Array {
+function sumScale(node: WeightedNodes, form: Map<string, Form>): Float64Array {
   return accumulatorScale(node, form.get(node.inputs[0]!) as Codes);
 }

@@ -1,6 +1,7 @@
 import { UnsupportedError } from "../base/errors.ts";
 import { type Codes, scalar } from "../graph/form.ts";
-import { type GraphInput, rowSize } from "../graph/graph.ts";
+import type { GraphInput } from "../graph/graph.ts";
+import { inputPicture } from "../graph/shapes.ts";
 import { fromOrderKey, orderKey } from "../numbers/order.ts";
 import { at } from "../numbers/quantizer.ts";
 import { direction } from "../numbers/step.ts";
@@ -28,9 +29,9 @@ const RANGE: Record<InputDtype, { min: number; max: number }> = {
   f32: { min: orderKey(-MAX_F32), max: orderKey(MAX_F32) },
 };
 
-export function inputElements({ shape }: GraphInput, dtype: InputDtype, unit: Unit): Elements {
+export function inputElements(input: GraphInput, dtype: InputDtype, unit: Unit): Elements {
   const { min, max } = RANGE[dtype];
-  const channels = rowSize(shape);
+  const { channels } = inputPicture(input);
   const source: Source = {
     min: Float64Array.of(min),
     max: Float64Array.of(max),

@@ -2,6 +2,7 @@ import { InputError } from "../base/errors.ts";
 import { applyNode } from "../graph/element.ts";
 import type { GraphInput } from "../graph/graph.ts";
 import type { QuantizeNode } from "../graph/ops/quantize.ts";
+import { inputPicture } from "../graph/shapes.ts";
 import { at, codeRange, type Quantizer, quantize } from "../numbers/quantizer.ts";
 import { isIdentity, realOf, type Scale, type Unit, type UnitOptions, unitOf, unitText } from "../numbers/unit.ts";
 import type { Basis } from "../program.ts";
@@ -54,7 +55,7 @@ const FEW_CODES = 1 / 4;
  */
 export function decideInput(input: GraphInput, links: readonly Link[], given: InputOptions = {}): InputMeaning {
   const { dtype, ...declared } = given;
-  const axis = input.shape[0] ?? 1;
+  const axis = input.layout ? inputPicture(input).channels : (input.shape[0] ?? 1);
   const isDeclared = Object.values(declared).some((value) => value !== undefined);
   if (input.integers) {
     const held = input.integers === "wide" ? "f32" : input.integers;
@@ -77,7 +78,7 @@ export function decideInput(input: GraphInput, links: readonly Link[], given: In
   const { unit, fit } = found;
   const read = fit >= SETTLES || (links.length > 1 && fit >= FITS);
   const basis = isDeclared ? "declared" : read ? "read" : "assumed";
-  const picture = input.shape.length >= 3;
+  const picture = input.layout !== undefined || input.shape.length >= 3;
   const chosen = dtype ?? (isDeclared || (picture && fit >= FITS) ? "u8" : "f32");
   const matters = chosen !== "f32" || isDeclared || picture;
   return { dtype: chosen, unit, basis, notes: matters ? notesOf(input, links, chosen, basis, found) : [] };

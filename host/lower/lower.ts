@@ -4,6 +4,7 @@ import { checkGraph } from "../graph/check.ts";
 import type { Form } from "../graph/form.ts";
 import { forms } from "../graph/forms.ts";
 import type { Graph } from "../graph/graph.ts";
+import { shapesOf } from "../graph/shapes.ts";
 import type { Description, Program } from "../program.ts";
 import { planArena } from "./arena.ts";
 import { Builder } from "./builder.ts";
@@ -47,12 +48,13 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   checkGraph(graph);
   checkPorts(graph);
   const form = forms(graph);
-  const plan = planTensors(graph, form);
+  const shapes = shapesOf(graph);
+  const plan = planTensors(graph, shapes, form);
   const first = graph.inputs.map(({ name }) => plan.first.get(name)!);
   const meanings = graph.inputs.map((input, i) => decideInput(input, plan.chain(first[i]!).links, options.input));
   const elements = describeElements(graph, form, plan, meanings);
-  const outputs = graph.outputs.map((name) => describeOutput(name, plan, form, elements, options.classes));
-  const builder = new Builder(plan, form, elements, applications(graph));
+  const outputs = graph.outputs.map((name) => describeOutput(name, plan, shapes, form, elements, options.classes));
+  const builder = new Builder(plan, shapes, form, elements, applications(graph));
   const inputs = addOps(graph, builder);
 
   const description: Description = {

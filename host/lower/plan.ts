@@ -5,6 +5,8 @@ import { liveNodes } from "../graph/live.ts";
 import { meaningOf } from "../graph/ops/index.ts";
 import type { QuantizeNode } from "../graph/ops/quantize.ts";
 import type { StepNode } from "../graph/ops/step.ts";
+import { isWeighted } from "../graph/ops/weighted.ts";
+import type { Picture } from "../shape.ts";
 import type { Link } from "./chain.ts";
 import { codeCount, MAX_CODES } from "./elements.ts";
 import { isBinary } from "./weights.ts";
@@ -34,7 +36,7 @@ export interface Plan {
   definer(value: string): Node | undefined;
 }
 
-export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
+export function planTensors(graph: Graph, shapes: Map<string, Picture>, form: Map<string, Form>): Plan {
   const definers = new Map(graph.nodes.map((node) => [node.output, node]));
   const definer = (value: string) => definers.get(value);
   const isCodes = (value: string) => form.get(value)!.kind === "codes";
@@ -133,7 +135,7 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   const endCodes = new Set(ends.map(sameCodes));
   const otherReaders = new Set<string>(); // values that more than dense nodes with binary weights read
   for (const node of nodes) {
-    if (node.op === "dense" && isBinary(node.weights)) continue;
+    if (takesBits(node, shapes)) continue;
     for (const value of node.inputs.map(sameCodes)) if (sameCodes(node.output) !== value) otherReaders.add(value);
   }
   const isBit = (value: string): boolean => {
@@ -146,6 +148,13 @@ export function planTensors(graph: Graph, form: Map<string, Form>): Plan {
   const numbers = graph.outputs.filter((name) => definer(name)?.op !== "argmax"); // which shows an index
   const shown = new Set(numbers.map((name) => sameCodes(baseOf(sourceOf(name)))));
   return { nodes, codes, bits, sums, tail, chain, sameCodes, first, isFirst, shown, definer };
+}
+
+/** Whether a node can read ±1 as bits: a layer of binary weights, if groups are whole words. */
+function takesBits(node: Node, shapes: Map<string, Picture>): boolean {
+  if (!isWeighted(node) || !isBinary(node.weights)) return false;
+  if (node.op !== "conv2d" || node.groups === 1) return true;
+  return (shapes.get(node.inputs[0]!)!.channels / node.groups) % 32 === 0;
 }
 
 /** Every input must lead to exactly one quantizer, and no output may come from an input without one. */

@@ -1,6 +1,8 @@
 import { orderKey } from "../numbers/order.ts";
 import { type ActivationDtype, type OpTable, ofOp, type Program } from "../program.ts";
+import { elementCount, type Picture } from "../shape.ts";
 import { argmax } from "./argmax.ts";
+import { conv2d } from "./conv2d.ts";
 import { dense } from "./dense.ts";
 import { maximum } from "./maximum.ts";
 import { quantize } from "./quantize.ts";
@@ -9,11 +11,11 @@ import { quantize } from "./quantize.ts";
 export type Elements = Uint8Array | Int8Array | Int16Array | Float32Array;
 
 /**
- * What a program computes: the values of all its tensors, each (rows, channels), row-major.
+ * What a program computes: the values of all its tensors, each (rows, positions, channels), row-major.
  * A `bit` tensor holds ±1, an `f32` tensor the order keys of its elements. `inputs` are in the order of `program.inputs`.
  */
 export function runReference(program: Program, inputs: readonly Elements[], rows: number): { tensors: Int32Array[] } {
-  const tensors = program.tensors.map(({ channels }) => new Int32Array(rows * channels));
+  const tensors = program.tensors.map((tensor) => new Int32Array(rows * elementCount(tensor)));
   program.inputs.forEach((index, i) => {
     const elements = inputs[i]!;
     tensors[index]!.set(elements instanceof Float32Array ? Array.from(elements, orderKey) : elements);
@@ -23,7 +25,13 @@ export function runReference(program: Program, inputs: readonly Elements[], rows
 }
 
 /** Runs an op on one row of its tensors. */
-const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array], void> = { quantize, dense, argmax, maximum };
+const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array, from: readonly Picture[], to: Picture], void> = {
+  quantize,
+  dense,
+  argmax,
+  maximum,
+  conv2d,
+};
 
 /** Runs the ops `firstOp` up to, but not including, `endOp`; they read and write `tensors`. */
 export function invoke(
@@ -34,15 +42,16 @@ export function invoke(
   endOp = program.ops.length,
 ): void {
   for (const op of program.ops.slice(firstOp, endOp)) {
-    const { dtype } = program.tensors[op.output]!;
+    const to = program.tensors[op.output]!;
+    const from = op.inputs.map((input) => program.tensors[input]!);
     for (let row = 0; row < rows; row++) {
       const rowOf = (tensor: number) => {
-        const { channels } = program.tensors[tensor]!;
-        return tensors[tensor]!.subarray(row * channels, (row + 1) * channels);
+        const count = elementCount(program.tensors[tensor]!);
+        return tensors[tensor]!.subarray(row * count, (row + 1) * count);
       };
       const output = rowOf(op.output);
-      ofOp(RUN, op, op.inputs.map(rowOf), output);
-      for (let c = 0; c < output.length; c++) output[c] = wrap(dtype, output[c]!);
+      ofOp(RUN, op, op.inputs.map(rowOf), output, from, to);
+      for (let c = 0; c < output.length; c++) output[c] = wrap(to.dtype, output[c]!);
     }
   }
 }

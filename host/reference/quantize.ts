@@ -1,7 +1,14 @@
 import type { QuantizeOp } from "../program.ts";
+import type { Picture } from "../shape.ts";
 import { code } from "./code.ts";
 
-/** output[c] = post(input[c]) for one row. */
-export function quantize({ post }: QuantizeOp, [input]: readonly Int32Array[], output: Int32Array): void {
-  for (let c = 0; c < output.length; c++) output[c] = code(post, c, input![c]!);
+/** output[c] = post(input[c]) at every position of one row. */
+export function quantize(
+  { post }: QuantizeOp,
+  [input]: readonly Int32Array[],
+  output: Int32Array,
+  _: readonly Picture[],
+  { channels }: Picture,
+): void {
+  for (let i = 0; i < output.length; i++) output[i] = code(post, i % channels, input![i]!);
 }

@@ -7,7 +7,7 @@ import type { Engine, Instance } from "../engines/engine.ts";
 import { orderKey } from "../numbers/order.ts";
 import type { Program, Tensor } from "../program.ts";
 import { invoke } from "../reference/model.ts";
-import { elementBytes, rowStride } from "../shape.ts";
+import { elementBytes, elementCount, positionBytes, rowStride } from "../shape.ts";
 
 /** Something that runs a program's ops: the module in an engine, or the reference. Tensors are (rows, channels), row-major. */
 export interface Backend {
@@ -31,7 +31,7 @@ export function referenceBackend(
   program: Program,
   maxRows: number = Math.min(program.maxRows, REFERENCE_ROWS),
 ): Backend {
-  const tensors = program.tensors.map(({ channels }) => new Int32Array(maxRows * channels));
+  const tensors = program.tensors.map((tensor) => new Int32Array(maxRows * elementCount(tensor)));
   return {
     name: "reference",
     maxRows,
@@ -39,8 +39,8 @@ export function referenceBackend(
       const isFloat = program.tensors[tensor]!.dtype === "f32";
       tensors[tensor]!.set(isFloat ? Array.from(elements, orderKey) : elements);
     },
-    read: (tensor, rows, into = new Int32Array(rows * program.tensors[tensor]!.channels), first = 0) => {
-      into.set(tensors[tensor]!.subarray(0, rows * program.tensors[tensor]!.channels), first);
+    read: (tensor, rows, into = new Int32Array(rows * elementCount(program.tensors[tensor]!)), first = 0) => {
+      into.set(tensors[tensor]!.subarray(0, rows * elementCount(program.tensors[tensor]!)), first);
       return into;
     },
     invoke: (firstOp, endOp, rows) => invoke(program, tensors, rows, firstOp, endOp),
@@ -167,15 +167,20 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
         const start = at(tensor, rows) + row * rowStride(tensor);
         const slot = memory.subarray(start, start + rowStride(tensor));
         if (tensor.dtype === "bit") slot.fill(0);
-        encodeRow(slot, tensor, elements, row * tensor.channels);
+        encodeRow(slot, tensor, elements, row * elementCount(tensor));
       }
     },
-    read(index, rows, into = new Int32Array(rows * program.tensors[index]!.channels), first = 0) {
+    read(index, rows, into = new Int32Array(rows * elementCount(program.tensors[index]!)), first = 0) {
       const tensor = program.tensors[index]!;
       const memory = instance.memory();
       for (let row = 0; row < rows; row++) {
         const start = at(tensor, rows) + row * rowStride(tensor);
-        decodeRow(memory.subarray(start, start + elementBytes(tensor)), tensor, into, first + row * tensor.channels);
+        decodeRow(
+          memory.subarray(start, start + elementBytes(tensor)),
+          tensor,
+          into,
+          first + row * elementCount(tensor),
+        );
       }
       return into;
     },
@@ -189,34 +194,47 @@ function failed(name: string, status: number): EngineError {
 }
 
 /** Elements from `elements[first]` on → bytes of a row. */
-export function encodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements: ArrayLike<number>, first = 0): void {
+export function encodeRow(row: Uint8Array, tensor: Tensor, elements: ArrayLike<number>, first = 0): void {
+  const { dtype } = tensor;
+  const count = elementCount(tensor);
   const isByte = dtype === "u8" || dtype === "i8";
   if (isByte && (elements instanceof Uint8Array || elements instanceof Int8Array)) {
-    row.set(elements.subarray(first, first + channels)); // many times as fast as one by one
+    row.set(elements.subarray(first, first + count)); // many times as fast as one by one
     return;
   }
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
-  for (let c = 0; c < channels; c++) {
+  for (let c = 0; c < count; c++) {
     const element = elements[first + c]!;
-    if (dtype === "bit") row[c >> 3]! |= (element < 0 ? 1 : 0) << (c & 7);
-    else if (dtype === "u8" || dtype === "i8") row[c] = element;
+    if (dtype === "bit") {
+      const bit = bitOf(tensor, c);
+      row[bit >> 3]! |= (element < 0 ? 1 : 0) << (bit & 7);
+    } else if (dtype === "u8" || dtype === "i8") row[c] = element;
     else if (dtype === "i16") view.setInt16(2 * c, element, true);
     else if (dtype === "i32") view.setInt32(4 * c, element, true);
     else view.setFloat32(4 * c, element, true);
   }
 }
 
+/** The bit of a row that holds an element: positions are whole words. */
+function bitOf(tensor: Tensor, element: number): number {
+  const position = Math.floor(element / tensor.channels);
+  return 8 * position * positionBytes(tensor) + (element % tensor.channels);
+}
+
 /** Bytes of a row → elements from `elements[first]` on; an f32 as its order key, as in the reference. */
-export function decodeRow(row: Uint8Array, { dtype, channels }: Tensor, elements: Int32Array, first = 0): void {
+export function decodeRow(row: Uint8Array, tensor: Tensor, elements: Int32Array, first = 0): void {
+  const { dtype } = tensor;
+  const count = elementCount(tensor);
   if (dtype === "u8") {
-    elements.set(row.subarray(0, channels), first); // many times as fast as one by one
+    elements.set(row.subarray(0, count), first); // many times as fast as one by one
     return;
   }
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
-  for (let c = 0; c < channels; c++) {
+  for (let c = 0; c < count; c++) {
+    const bit = dtype === "bit" ? bitOf(tensor, c) : 0;
     elements[first + c] =
       dtype === "bit"
-        ? 1 - 2 * ((row[c >> 3]! >> (c & 7)) & 1)
+        ? 1 - 2 * ((row[bit >> 3]! >> (bit & 7)) & 1)
         : dtype === "i8"
           ? view.getInt8(c)
           : dtype === "i16"

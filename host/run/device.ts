@@ -3,7 +3,7 @@ import { readBlob } from "../blob/read.ts";
 import { type Device, openDevice, type Port } from "../firmware/link/client.ts";
 import { statusText } from "../firmware/link/protocol.ts";
 import type { Program } from "../program.ts";
-import { elementBytes, rowStride } from "../shape.ts";
+import { elementBytes, elementCount, rowStride } from "../shape.ts";
 import { type Backend, decodeRow, encodeRow } from "./backend.ts";
 import { Session } from "./session.ts";
 
@@ -50,17 +50,17 @@ export function deviceBackend(program: Program, device: Device, name: string, ma
       const stride = rowStride(tensor);
       const bytes = new Uint8Array(stride * rows);
       for (let row = 0; row < rows; row++) {
-        encodeRow(bytes.subarray(row * stride, (row + 1) * stride), tensor, elements, row * tensor.channels);
+        encodeRow(bytes.subarray(row * stride, (row + 1) * stride), tensor, elements, row * elementCount(tensor));
       }
       device.write(index, rows, 0, bytes);
     },
-    read(index, rows, into = new Int32Array(rows * program.tensors[index]!.channels), first = 0) {
+    read(index, rows, into = new Int32Array(rows * elementCount(program.tensors[index]!)), first = 0) {
       const tensor = program.tensors[index]!;
       const stride = rowStride(tensor);
       const bytes = device.read(index, rows, 0, stride * rows);
       for (let row = 0; row < rows; row++) {
         const slot = bytes.subarray(row * stride, row * stride + elementBytes(tensor));
-        decodeRow(slot, tensor, into, first + row * tensor.channels);
+        decodeRow(slot, tensor, into, first + row * elementCount(tensor));
       }
       return into;
     },

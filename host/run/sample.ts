@@ -4,6 +4,7 @@ import { checkProgram } from "../blob/check_program.ts";
 import { fromOrderKey } from "../numbers/order.ts";
 import { mulberry32 } from "../numbers/random.ts";
 import type { Program } from "../program.ts";
+import { elementCount } from "../shape.ts";
 import type { InputRows } from "./session.ts";
 
 /**
@@ -16,11 +17,13 @@ export function sampleInputs(program: Program, rows: number, seed = 1): InputRow
   if (!Number.isFinite(seed)) throw new InputError(`seed: found ${kindOf(seed)}, expected a number`);
   const next = mulberry32(seed);
   return program.inputs.map((index) => {
-    const { dtype, channels } = program.tensors[index]!;
+    const tensor = program.tensors[index]!;
+    const { dtype, channels } = tensor;
+    const count = elementCount(tensor);
     const pick = (row: number, min: number, max: number) =>
       row === 0 ? min : row === 1 ? max : min + Math.floor(next() * (max - min + 1));
-    const fill = (min: number, max: number) => (_: unknown, i: number) => pick(Math.floor(i / channels), min, max);
-    const length = rows * channels;
+    const fill = (min: number, max: number) => (_: unknown, i: number) => pick(Math.floor(i / count), min, max);
+    const length = rows * count;
     switch (dtype) {
       case "u8":
         return Uint8Array.from({ length }, fill(0, 255));
@@ -30,7 +33,7 @@ export function sampleInputs(program: Program, rows: number, seed = 1): InputRow
         const edges = floatEdges(program, index);
         return Float32Array.from({ length }, (_, i) => {
           const own = edges[edges.length === 1 ? 0 : i % channels]!;
-          return own[pick(Math.floor(i / channels), 0, own.length - 1)]!;
+          return own[pick(Math.floor(i / count), 0, own.length - 1)]!;
         });
       }
       default:

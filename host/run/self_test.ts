@@ -1,7 +1,7 @@
 import { checkSession } from "../base/arguments.ts";
 import { fromOrderKey } from "../numbers/order.ts";
 import type { Program, SelfTest } from "../program.ts";
-import { elementBytes } from "../shape.ts";
+import { elementBytes, elementCount } from "../shape.ts";
 import { decodeRow, encodeRow, referenceBackend } from "./backend.ts";
 import { sampleInputs } from "./sample.ts";
 import { ARRAYS, type InputRows, Session } from "./session.ts";
@@ -18,8 +18,8 @@ export function goldenPairs(program: Program, maxOperations?: number): SelfTest 
   const samples = sampleInputs(program, PAIRS + 2); // the first two are the least and the greatest everywhere
   for (let row = 2; row < PAIRS + 2; row++) {
     const inputs = samples.map((rows, i) => {
-      const { channels } = program.tensors[program.inputs[i]!]!;
-      return rows.subarray(row * channels, (row + 1) * channels);
+      const count = elementCount(program.tensors[program.inputs[i]!]!);
+      return rows.subarray(row * count, (row + 1) * count);
     });
     test.inputs.push(packRow(program, program.inputs, inputs));
     test.outputs.push(packOutputs(session, inputs));
@@ -68,7 +68,7 @@ function unpackInputs(program: Program, bytes: Uint8Array): InputRows[] {
   let offset = 0;
   return program.inputs.map((index) => {
     const tensor = program.tensors[index]!;
-    const elements = new Int32Array(tensor.channels);
+    const elements = new Int32Array(elementCount(tensor));
     decodeRow(bytes.subarray(offset, offset + elementBytes(tensor)), tensor, elements);
     offset += elementBytes(tensor);
     return new ARRAYS[tensor.dtype]!(tensor.dtype === "f32" ? Array.from(elements, fromOrderKey) : elements);

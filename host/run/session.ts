@@ -17,6 +17,7 @@ import { repackForModule } from "../blob/repack.ts";
 import { FASTEST } from "../blob/targets.ts";
 import { writeBlob } from "../blob/write.ts";
 import { type ActivationDtype, isWeighted, type PackingName, type Program } from "../program.ts";
+import { elementCount } from "../shape.ts";
 import {
   type Backend,
   type ModuleOptions,
@@ -183,12 +184,12 @@ export class Session {
     const list = ArrayBuffer.isView(inputs) ? [inputs] : inputs;
     checkList("inputs", list, checkElements);
     const rows = this.#checkInputs(list);
-    const elements = program.outputs.map((tensor) => new Int32Array(rows * program.tensors[tensor]!.channels));
+    const elements = program.outputs.map((tensor) => new Int32Array(rows * elementCount(program.tensors[tensor]!)));
     for (let first = 0; first < rows; first += this.#backend.maxRows) {
       const count = Math.min(this.#backend.maxRows, rows - first);
       this.#runRows(list, first, count, options);
       program.outputs.forEach((tensor, i) => {
-        this.#backend.read(tensor, count, elements[i]!, first * program.tensors[tensor]!.channels);
+        this.#backend.read(tensor, count, elements[i]!, first * elementCount(program.tensors[tensor]!));
       });
       options.onProgress?.(first + count);
     }
@@ -198,7 +199,9 @@ export class Session {
         name: description?.name ?? `output ${i}`,
         shape: description?.shape ?? [output.length / rows],
         elements: output,
-        scores: description ? scores(description, output, rows) : Float32Array.from(output),
+        scores: description
+          ? scores(description, program.tensors[program.outputs[i]!]!, output)
+          : Float32Array.from(output),
       };
     });
   }
@@ -232,7 +235,9 @@ export class Session {
       throw new InputError(`found ${inputs.length} inputs, expected ${this.program.inputs.length}`);
     }
     const counts = inputs.map((elements, i) => {
-      const { dtype, channels } = tensors[this.program.inputs[i]!]!;
+      const input = tensors[this.program.inputs[i]!]!;
+      const { dtype } = input;
+      const count = elementCount(input);
       const where = () => `input "${description?.inputs[i]?.name ?? i}"`;
       const real = elements instanceof Float32Array;
       if (!isOf(dtype, elements) && !(real && description)) {
@@ -240,23 +245,23 @@ export class Session {
           `${where()}: found ${elements.constructor.name}, expected ${dtype}${description ? " or f32" : ""}`,
         );
       }
-      if (elements.length === 0 || elements.length % channels !== 0) {
-        throw new InputError(`${where()}: found ${elements.length} elements, expected a multiple of ${channels}`);
+      if (elements.length === 0 || elements.length % count !== 0) {
+        throw new InputError(`${where()}: found ${elements.length} elements, expected a multiple of ${count}`);
       }
       const bad = real ? elements.findIndex((x) => !Number.isFinite(x)) : -1;
       if (bad >= 0) {
-        const [row, channel] = [Math.floor(bad / channels), bad % channels];
+        const [row, element] = [Math.floor(bad / count), bad % count];
         throw new InputError(
-          `${where()}: found ${elements[bad]} in row ${row}, element ${channel}, expected finite numbers`,
+          `${where()}: found ${elements[bad]} in row ${row}, element ${element}, expected finite numbers`,
         );
       }
       const beyond = real && dtype !== "f32" && description ? beyondElements(this.program, i, elements) : -1;
       if (beyond >= 0) {
         throw new InputError(
-          `${where()}: found ${elements[beyond]} in row ${Math.floor(beyond / channels)}, element ${beyond % channels}, expected what an element of ${dtype} stands for`,
+          `${where()}: found ${elements[beyond]} in row ${Math.floor(beyond / count)}, element ${beyond % count}, expected what an element of ${dtype} stands for`,
         );
       }
-      return elements.length / channels;
+      return elements.length / count;
     });
     for (const rows of counts) {
       if (rows !== counts[0]) throw new InputError(`inputs of ${counts[0]} and ${rows} rows, expected equally many`);
@@ -270,12 +275,13 @@ export class Session {
     const codes = new Map<number, ArrayLike<number>>(); // tensors that are written here instead of by their op
     inputs.forEach((elements, i) => {
       const tensor = this.program.inputs[i]!;
-      const { dtype, channels } = tensors[tensor]!;
-      const end = (first + count) * channels;
+      const { dtype } = tensors[tensor]!;
+      const each = elementCount(tensors[tensor]!);
+      const end = (first + count) * each;
       if (elements.length < end) throw new InputError(`inputs[${i}]: the elements were sent away (detached)`);
-      const rows = first === 0 && end === elements.length ? elements : elements.subarray(first * channels, end);
+      const rows = first === 0 && end === elements.length ? elements : elements.subarray(first * each, end);
       const isNative = isOf(dtype, elements);
-      const written = isNative ? rows : inputCodes(description!, i, rows as Float32Array, count);
+      const written = isNative ? rows : inputCodes(description!, i, tensors[tensor]!, rows as Float32Array);
       const target = isNative ? tensor : description!.inputs[i]!.codes;
       if (target === tensor) this.#backend.write(tensor, written, count);
       else codes.set(target, written);

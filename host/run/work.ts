@@ -2,21 +2,27 @@ import { refuse } from "../base/arguments.ts";
 import { EngineError } from "../base/errors.ts";
 import { MAX_ACTIVATION_BYTES, MAX_OPERATIONS } from "../base/limits.ts";
 import { type Op, type OpTable, ofOp, type Program, type QuantizeOp } from "../program.ts";
+import { elementCount, type Picture } from "../shape.ts";
 
 /**
  * What an op costs for one row, in operations: a multiply-accumulate, or a comparison with a threshold, is one. The rest is counted in them
  * by its time in the slowest engine. It depends on the head of a blob alone.
  */
 export function workOf({ tensors }: Pick<Program, "tensors">, op: Op): number {
-  const channels = (tensor: number) => tensors[tensor]!.channels;
-  return ofOp(WORK, op, op.inputs.map(channels), channels(op.output));
+  const elements = (tensor: number) => elementCount(tensors[tensor]!);
+  return ofOp(WORK, op, op.inputs.map(elements), elements(op.output), tensors[op.inputs[0]!]!);
 }
 
-const WORK: OpTable<[inputs: readonly number[], outputs: number], number> = {
+const WORK: OpTable<[inputs: readonly number[], outputs: number, from: Picture], number> = {
   quantize: ({ post }, _, outputs) => outputs * postWork(post),
   dense: ({ post }, [inputs], outputs) => outputs * (inputs! + (post ? postWork(post) : 1)),
   maximum: (_, __, outputs) => outputs,
   argmax: ({ post }, [inputs]) => inputs! * (post ? SCALED : 1),
+
+  conv2d({ window, groups, post }, _, outputs, { channels }) {
+    const products = (window.kernelHeight * window.kernelWidth * channels) / groups;
+    return outputs * (products + (post ? postWork(post) : 1));
+  },
 };
 
 /** A product of 64 bits, rounded. */
@@ -49,8 +55,8 @@ export function rowsWithin(program: Program, limit: number = MAX_OPERATIONS): nu
     throw new EngineError("fuel", `a row takes ${work} operations, and at most ${limit} are allowed: ${HOW}`);
   }
   const { fixed, perRow } = program.arena;
-  const inReference = 4 * program.tensors.reduce((sum, tensor) => sum + tensor.channels, 0);
-  const shown = 8 * program.outputs.reduce((sum, tensor) => sum + program.tensors[tensor]!.channels, 0);
+  const inReference = 4 * program.tensors.reduce((sum, tensor) => sum + elementCount(tensor), 0);
+  const shown = 8 * program.outputs.reduce((sum, tensor) => sum + elementCount(program.tensors[tensor]!), 0);
   const bytes = shown + Math.max(perRow, inReference);
   if (fixed + bytes > MAX_ACTIVATION_BYTES) {
     throw new EngineError(

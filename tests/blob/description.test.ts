@@ -195,7 +195,7 @@ describe("scores are never NaN:", () => {
     ["nothing by nothing", { scale: [0], softmax: false, steps: [{ kind: "rdiv", by: by(0) }] }, "row 0, element 0"],
     ["a softmax of infinity", { offset: [0, 2 ** 31], scale: [1e308] }, "row 0, element 0"],
   ])("%s is an InputError", (_, change, where) => {
-    const made = () => scores({ ...output, ...change }, sums, 2);
+    const made = () => scores({ ...output, ...change }, { height: 1, width: 1, channels: 2 }, sums);
     expect(made).toThrow(InputError);
     expect(made).toThrow(where);
   });
@@ -203,7 +203,8 @@ describe("scores are never NaN:", () => {
   it("nor are codes", () => {
     const description: Description = structuredClone(program.description);
     description.inputs[0]!.steps = [{ kind: "pow", by: by(0.5) }];
-    const codes = () => inputCodes(description, 0, Float32Array.of(1, 4, 9, 1, -4, 9), 2);
+    const codes = () =>
+      inputCodes(description, 0, { height: 1, width: 1, channels: 3 }, Float32Array.of(1, 4, 9, 1, -4, 9));
     expect(codes).toThrow(new InputError('input "x": its steps give no number for row 1, element 1'));
   });
 });

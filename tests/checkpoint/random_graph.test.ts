@@ -70,5 +70,7 @@ function evaluateNode(node: Node, [x, y]: [number[], ...number[][]]): number[] {
       return [x.indexOf(Math.max(...x))];
     case "maximum":
       return x.map((v, c) => Math.max(v, y![c]!));
+    case "conv2d":
+      throw new Error("no file of these has one");
   }
 }

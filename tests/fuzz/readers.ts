@@ -12,6 +12,7 @@ import { convert } from "../../host/convert.ts";
 import { lower } from "../../host/lower/lower.ts";
 import type { Program } from "../../host/program.ts";
 import { inputCodes, scores } from "../../host/run/describe.ts";
+import { elementCount } from "../../host/shape.ts";
 import type { Elements } from "../../tools/inputs/input.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { readInput } from "../../tools/inputs/read.ts";
@@ -338,22 +339,22 @@ function useDescription(bytes: Uint8Array, program: Program, random: Random): vo
   const read = decodeDescription(bytes, 0, program);
   encodeDescription(read);
   read.inputs.forEach((_, i) => {
-    const { channels } = program.tensors[program.inputs[i]!]!;
+    const input = program.tensors[program.inputs[i]!]!;
     const [least, most] = CODES[program.tensors[read.inputs[i]!.codes]!.dtype as keyof typeof CODES];
     const codes = inputCodes(
       read,
       i,
-      Float32Array.from({ length: channels }, () => random.unit() * 1e30),
-      1,
+      input,
+      Float32Array.from({ length: elementCount(input) }, () => random.unit() * 1e30),
     );
     if (codes.some((code) => code < least || code > most)) throw new Error("a code outside its dtype");
   });
   read.outputs.forEach((output, i) => {
-    const { channels } = program.tensors[program.outputs[i]!]!;
+    const shape = program.tensors[program.outputs[i]!]!;
     const found = scores(
       output,
-      Int32Array.from({ length: channels }, () => random.int(-(2 ** 31), 2 ** 31 - 1)),
-      1,
+      shape,
+      Int32Array.from({ length: elementCount(shape) }, () => random.int(-(2 ** 31), 2 ** 31 - 1)),
     );
     if (found.some(Number.isNaN)) throw new Error("a score is NaN");
   });

@@ -1,9 +1,11 @@
-import type { Graph, Node } from "../../host/graph/graph.ts";
-import type { Weights } from "../../host/graph/ops/dense.ts";
+import type { Graph, GraphInput, Node } from "../../host/graph/graph.ts";
+import type { Weights } from "../../host/graph/ops/weights.ts";
+import { type PaddedWindow, windowSize } from "../../host/graph/ops/window.ts";
 import type { IntQuantizer, Quantizer } from "../../host/numbers/quantizer.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import type { Rounding } from "../../host/numbers/round.ts";
 import type { Step } from "../../host/numbers/step.ts";
+import { elementCount, type Picture } from "../../host/shape.ts";
 
 /** Random choices from a seed. */
 export class Random {
@@ -42,9 +44,30 @@ const WEIGHT_RANGES: [number, number][] = [
   [-128, 127],
 ];
 
-/** A small dense network with everything that a graph may hold: per-channel constants, zero points, negative scales, branches. */
+/** Any window that fits a picture, padded by less than its kernel spans. */
+export function randomWindow({ height, width }: Picture, random: Random): PaddedWindow {
+  const direction = (size: number) => {
+    const [kernel, stride] = [random.int(1, 3), random.int(1, 2)];
+    const dilation = random.chance(0.2) ? 2 : 1;
+    const span = (kernel - 1) * dilation;
+    const before = random.int(0, span);
+    const after = Math.max(random.int(0, span), span + 1 - size - before);
+    return { kernel, stride, dilation, before, after };
+  };
+  const [y, x] = [direction(height), direction(width)];
+  return {
+    ...{ kernelHeight: y.kernel, strideY: y.stride, dilationY: y.dilation, padTop: y.before, padBottom: y.after },
+    ...{ kernelWidth: x.kernel, strideX: x.stride, dilationX: x.dilation, padLeft: x.before, padRight: x.after },
+  };
+}
+
+/**
+ * A small network with everything that a graph may hold: per-channel constants, zero points, negative scales, branches; in about two of five, convolutions
+ * before the dense layers.
+ */
 export function randomGraph(seed: number): Graph {
   const random = new Random(seed);
+  const pictured = new Random(seed ^ 0x5bd1e995);
   const nodes: Node[] = [];
   const vector = (channels: number, value: () => number) =>
     Float64Array.from({ length: random.chance(0.5) ? 1 : channels }, value);
@@ -123,10 +146,10 @@ export function randomGraph(seed: number): Graph {
     return add({ op: "maximum" }, [x, y], channels);
   };
 
-  const dense = (codes: string, inputs: number, outputs: number): string => {
+  const weights = (inputs: number, outputs: number): Weights => {
     const [min, max] = random.pick(WEIGHT_RANGES);
     const binary = random.chance(0.3);
-    const weights: Weights = {
+    return {
       name: `weights${nodes.length}`,
       outputs,
       inputs,
@@ -136,7 +159,19 @@ export function randomGraph(seed: number): Graph {
       scale: vector(outputs, () => random.scale() * (random.chance(0.2) ? -1 : 1)),
       found: "latent",
     };
-    return add({ op: "dense", weights }, codes, outputs);
+  };
+
+  const dense = (codes: string, inputs: number, outputs: number): string =>
+    add({ op: "dense", weights: weights(inputs, outputs) }, codes, outputs);
+
+  /** A convolution of any window that fits, and the shape of its output. */
+  const convolve = (codes: string, input: Picture): [sums: string, output: Picture] => {
+    const window = randomWindow(input, pictured);
+    const groups = pictured.chance(0.3) ? input.channels : 1;
+    const outputs = groups * pictured.int(1, groups > 1 ? 2 : 5);
+    const inputs = (window.kernelHeight * window.kernelWidth * input.channels) / groups;
+    const sums = add({ op: "conv2d", window, groups, weights: weights(inputs, outputs) }, codes, outputs);
+    return [sums, { ...windowSize(window, input), channels: outputs }];
   };
 
   const inputChannels = random.int(1, 6);
@@ -144,6 +179,19 @@ export function randomGraph(seed: number): Graph {
   const outputs: string[] = [];
   let channels = inputChannels;
   let codes = quantize(steps("x", channels), channels);
+  const input: GraphInput = { name: "x", shape };
+  if (pictured.chance(0.4)) {
+    let picture: Picture = { height: pictured.int(1, 6), width: pictured.int(1, 6), channels };
+    input.layout = pictured.pick(["chw", "hwc"]);
+    const { height, width } = picture;
+    input.shape = input.layout === "chw" ? [channels, height, width] : [height, width, channels];
+    for (let layers = pictured.int(1, 3); layers > 0; layers--) {
+      const [sums, output] = convolve(codes, picture);
+      codes = quantize(steps(sums, output.channels), output.channels);
+      picture = output;
+    }
+    channels = elementCount(picture);
+  }
   for (let layers = random.int(1, 3); layers > 0; layers--) {
     const width = random.int(1, 5);
     const sums = dense(codes, channels, width);
@@ -168,5 +216,5 @@ export function randomGraph(seed: number): Graph {
     default:
       outputs.push(end);
   }
-  return { name: `random ${seed}`, inputs: [{ name: "x", shape }], nodes, outputs };
+  return { name: `random ${seed}`, inputs: [input], nodes, outputs };
 }

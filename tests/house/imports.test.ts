@@ -8,8 +8,8 @@ import { projectFiles, read } from "./project_files.ts";
 const FLOORS: RegExp[] = [
   /^host\/base\//,
   /^host\/numbers\//,
-  /^host\/(program|shape|lifetimes)\.ts$/,
-  /^host\/graph\/(ops\/\w+|graph|node|form|forms|element|check|supported|origin|carry|names|live)\.ts$/, // the language of importer, evaluator and lowering
+  /^host\/(program|shape|window|lifetimes)\.ts$/,
+  /^host\/graph\/(ops\/\w+|graph|node|form|forms|element|check|supported|origin|carry|names|live|shapes)\.ts$/, // the language of importer, evaluator and lowering
   /^host\/engines\/engine\.ts$/,
   /^host\/(checkpoint|graph|lower|blob|reference|engines|firmware)\//,
   /^host\/run\//,

@@ -5,6 +5,7 @@ import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.t
 import { realOf } from "../../host/numbers/unit.ts";
 import { type Elements, runReference } from "../../host/reference/model.ts";
 import { inputCodes, scores } from "../../host/run/describe.ts";
+import { elementCount } from "../../host/shape.ts";
 
 export const OPTIONS: LowerOptions = {
   modelId: 1n,
@@ -19,7 +20,7 @@ export function expectAgreement(graph: Graph, elements: Elements, options: Parti
   const { program } = lowered;
   const { description } = program;
   const input = program.tensors[program.inputs[0]!]!;
-  const rows = elements.length / input.channels;
+  const rows = elements.length / elementCount(input);
   const real = realOf(description.inputs[0]!.unit, input.channels);
   const x = Float32Array.from(elements, (element, i) =>
     input.dtype === "f32" ? element : real(element, i % input.channels),
@@ -39,10 +40,10 @@ export function expectAgreement(graph: Graph, elements: Elements, options: Parti
     expect(codes, `${graph.name}, tensor ${t}: ${described.value}`).toEqual(Array.from(traced.get(described.value)!));
   });
   program.outputs.forEach((t, i) => {
-    const found = scores(description.outputs[i]!, tensors[t]!, rows);
+    const found = scores(description.outputs[i]!, program.tensors[t]!, tensors[t]!);
     expect(new Uint32Array(found.buffer), `${graph.name}, output ${i}`).toEqual(new Uint32Array(expected[i]!.buffer));
   });
   const codes = description.inputs[0]!.codes;
-  expect(inputCodes(description, 0, x, rows)).toEqual(tensors[codes]);
+  expect(inputCodes(description, 0, program.tensors[codes]!, x)).toEqual(tensors[codes]);
   return lowered;
 }

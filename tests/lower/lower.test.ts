@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../../host/base/errors.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Graph, Node } from "../../host/graph/graph.ts";
-import type { Weights } from "../../host/graph/ops/dense.ts";
+import type { Weights } from "../../host/graph/ops/weights.ts";
 import { type LowerOptions, lower } from "../../host/lower/lower.ts";
 import type { Quantizer } from "../../host/numbers/quantizer.ts";
 import type { Step } from "../../host/numbers/step.ts";
@@ -358,7 +358,9 @@ describe("two inputs", () => {
     expect(program.ops.map(({ kind }) => kind)).toEqual(["quantize", "quantize", "dense", "dense"]);
     const inputs = [Float32Array.of(0.31, -2), Float32Array.of(1, 0.1, -0.5, 5)];
     const { tensors } = runReference(program, inputs, 2);
-    const found = program.outputs.map((t, i) => scores(program.description.outputs[i]!, tensors[t]!, 2));
+    const found = program.outputs.map((t, i) =>
+      scores(program.description.outputs[i]!, program.tensors[t]!, tensors[t]!),
+    );
     expect(found).toEqual(evaluate(graph, inputs, 2));
   });
 });

@@ -4,6 +4,7 @@ import { writeBlob } from "../../host/blob/write.ts";
 import type { Engine } from "../../host/engines/engine.ts";
 import type { Program } from "../../host/program.ts";
 import { moduleBackend, referenceBackend } from "../../host/run/backend.ts";
+import { elementCount } from "../../host/shape.ts";
 
 export const WAYS = ["resident", "streaming"] as const;
 
@@ -28,7 +29,7 @@ export async function expectReference(
   for (const weights of ways) {
     const backend = await moduleBackend(program, { module, blob, engine, weights, maxRows: program.maxRows });
     for (const batch of batches) {
-      const rows = batch[0]!.length / program.tensors[program.inputs[0]!]!.channels;
+      const rows = batch[0]!.length / elementCount(program.tensors[program.inputs[0]!]!);
       for (const each of [reference, backend]) {
         program.inputs.forEach((tensor, i) => {
           each.write(tensor, batch[i]!, rows);

@@ -14,7 +14,9 @@ import { elements, inputsOf, programOf, RANGE, WEIGHT_DTYPES, weights } from "./
 /** One lane; the words of 10, 16, 32 (and 4, 8) lanes, two and four of them, and each side of those edges; many. */
 const INPUTS = ALL_SEEDS
   ? [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1024]
-  : [1, 3, 4, 7, 9, 16, 17, 33, 65, 129, 260];
+  : [1, 4, 9, 17, 33, 65, 129, 260];
+/** Of rows by panels. */
+const BLOCK_INPUTS = ALL_SEEDS ? [1, 16, 33, 81, 129, 700] : [1, 33, 129, 700];
 const OUTPUTS = [1, 3, 8, 9, 17];
 
 /** Rows one at a time, and by panels: of two, of blocks of 64, and each side of those edges. */
@@ -80,7 +82,7 @@ describeModules("kernels", (engine, module) => {
   });
 
   it.each(pairs)("%s in %s × %s: blocks of rows", async (dtype, packing, input) => {
-    for (const inputs of [1, 16, 33, 81, 129, 700]) {
+    for (const inputs of BLOCK_INPUTS) {
       const random = new Random(inputs);
       const ops = denseOps(dtype, packing, inputs, random).slice(-2); // 17 channels, and the ends
       ops.forEach((op, i) => {

@@ -38,15 +38,19 @@ export const RANGE: Record<ActivationDtype, [number, number]> = {
   f32: [-3.4028234663852886e38, 3.4028234663852886e38],
 };
 
+/** Dtype of a tensor, and its channels or, of a picture, its height, width and channels. */
+export type TensorOf = [dtype: ActivationDtype, channels: number | [height: number, width: number, channels: number]];
+
 /** A program whose tensors share no memory: each lies behind the one before. */
 export function programOf(
-  tensors: [ActivationDtype, number][],
+  tensors: TensorOf[],
   ops: Op[],
   { inputs = [0], outputs = [tensors.length - 1], maxRows = 5 } = {},
 ): Program {
   let perRow = 0;
-  const placed = tensors.map(([dtype, channels]) => {
-    const tensor: Tensor = { dtype, height: 1, width: 1, channels, fixed: 0, perRow };
+  const placed = tensors.map(([dtype, shape]) => {
+    const [height, width, channels] = typeof shape === "number" ? [1, 1, shape] : shape;
+    const tensor: Tensor = { dtype, height, width, channels, fixed: 0, perRow };
     perRow += rowStride(tensor);
     return tensor;
   });

@@ -125,9 +125,10 @@ const ELEMENTS: Partial<Record<ActivationDtype, Int32Array>> = {
 /** Refuses one score whose sign is always the same, such as a probability. */
 function checkSign(program: Program, index: number, name: string): void {
   const description = program.description?.outputs[index];
-  const elements = ELEMENTS[program.tensors[program.outputs[index]!]!.dtype];
+  const tensor = program.tensors[program.outputs[index]!]!;
+  const elements = ELEMENTS[tensor.dtype];
   if (readoutOf(program, index) !== "sign" || !description || !elements) return;
-  const all = scores(description, elements, elements.length);
+  const all = scores(description, tensor, elements);
   const [least, greatest] = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
   if (least < 0 && greatest >= 0) return;
   const range = least < 0 ? "always below 0" : `at least ${least}`;

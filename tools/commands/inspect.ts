@@ -100,11 +100,9 @@ function formatLayers({ layers }: Inspection): string[] {
 
 /** How the weights are stored; without the parameters that stand in their tiles. */
 function formatPackings({ program, layers }: Inspection): string[] {
-  const rows = layers.flatMap(({ name, weights, packing, weightBits, macs }, i) => {
+  const rows = layers.flatMap(({ name, weights, packing, weightBits, weightBytes }, i) => {
     const tensor = program.description?.ops[i]?.weights ?? name;
-    return weights === ""
-      ? []
-      : [[shown(tensor), packing, weightBits.toFixed(2), formatCount((weightBits * macs) / 8)]];
+    return weights === "" ? [] : [[shown(tensor), packing, weightBits.toFixed(2), formatCount(weightBytes)]];
   });
   return formatTable("llrr", [["weights", "packing", "bits each", "bytes"], ...rows], { headed: true });
 }

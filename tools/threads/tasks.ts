@@ -1,5 +1,6 @@
 import { type InputRows, readBlob, selfTest } from "../../host/index.ts";
 import { classOf, readoutOf } from "../../host/run/describe.ts";
+import { elementCount } from "../../host/shape.ts";
 import { createCheck } from "../../host/verify.ts";
 import { openAll, openOne, openSession, type SessionOptions } from "../options/sessions.ts";
 import { profileOf } from "../profile.ts";
@@ -14,7 +15,7 @@ export async function openAnswers({
   const readout = readoutOf(session.program, output);
   const run = (inputs: readonly InputRows[]) => {
     const { scores } = session.run(inputs)[output]!;
-    const rows = inputs[0]!.length / session.program.tensors[session.program.inputs[0]!]!.channels;
+    const rows = inputs[0]!.length / elementCount(session.program.tensors[session.program.inputs[0]!]!);
     return Array.from({ length: rows }, (_, row) => classOf(readout, scores, row, rows));
   };
   return { about: {}, run, close: () => session.dispose() };

@@ -1,4 +1,5 @@
 import type { ArgmaxOp } from "../../program.ts";
+import { positionCount } from "../../shape.ts";
 import { type OpFormat, readPost } from "./format.ts";
 
 export const argmax: OpFormat<ArgmaxOp> = {
@@ -10,6 +11,7 @@ export const argmax: OpFormat<ArgmaxOp> = {
     if (from.dtype !== "i32" || to.dtype !== "i32" || to.channels !== 1) {
       fail(`${from.dtype} → ${to.dtype} × ${to.channels}, expected i32 → i32 × 1`);
     }
+    if (positionCount(from) + positionCount(to) > 2) fail("several positions, expected one of input and output");
     if (post === "none") return { kind: "argmax", inputs, output };
     return { kind: "argmax", inputs, output, post: readPost(record, ["scores"], from.channels), tileChannels };
   },

@@ -4,6 +4,8 @@ import { postFormat } from "../posts/index.ts";
 
 /** What an op's record holds, read but for its tiles. */
 export interface OpRecord extends PostFields {
+  /** The blob; the record begins at byte `at` of it. */
+  view: DataView;
   inputs: number[];
   output: number;
   /** The tensors of these indices. */
@@ -25,6 +27,17 @@ export interface OpFormat<O extends Op> {
   putFields?(view: DataView, at: number, op: O): void;
   /** Channels that have weights or parameters of their own, in tiles. */
   channels(op: O, tensors: readonly Tensor[]): number;
+  /** Groups that those channels are in, so that no tile spans two; one if not given. */
+  groups?(op: O): number;
+  /** Weights of a channel, for ops that have them. */
+  columns?(op: O, from: readonly Tensor[]): Columns;
+}
+
+/** The weights of an output channel: for each tap, one for each of its inputs; packed as if there were `packedInputs`. */
+export interface Columns {
+  taps: number;
+  inputs: number;
+  packedInputs: number;
 }
 
 /** The post that a record tells, one of `kinds`, whose codes or scores are those of `channels` channels. */

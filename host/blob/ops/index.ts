@@ -1,11 +1,12 @@
 import type { Op, OpKind } from "../../program.ts";
 import { argmax } from "./argmax.ts";
+import { conv2d } from "./conv2d.ts";
 import { dense } from "./dense.ts";
 import type { OpFormat } from "./format.ts";
 import { maximum } from "./maximum.ts";
 import { quantize } from "./quantize.ts";
 
-const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = { quantize, dense, argmax, maximum };
+const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = { quantize, dense, argmax, maximum, conv2d };
 
 /** How ops of a kind are stored. */
 export function opFormat(kind: OpKind): OpFormat<Op> {

@@ -1,4 +1,5 @@
 import type { MaximumOp } from "../../program.ts";
+import { isSameShape, shapeText } from "../../shape.ts";
 import type { OpFormat } from "./format.ts";
 
 export const maximum: OpFormat<MaximumOp> = {
@@ -6,9 +7,9 @@ export const maximum: OpFormat<MaximumOp> = {
 
   read({ inputs, output, from, to, post, fail }) {
     const tensors = [...from, to];
-    const found = tensors.map(({ dtype, channels }) => `${dtype} × ${channels}`);
-    const isSound = tensors.every(({ dtype, channels }) => {
-      return (dtype === "u8" || dtype === "i8") && channels === to.channels;
+    const found = tensors.map((tensor) => `${tensor.dtype} × ${shapeText(tensor)}`);
+    const isSound = tensors.every((tensor) => {
+      return (tensor.dtype === "u8" || tensor.dtype === "i8") && isSameShape(tensor, to);
     });
     if (!isSound) fail(`${found[0]}, ${found[1]} → ${found[2]}, expected codes in bytes, as many of each`);
     if (post !== "none") fail(`post ${post}, expected none`);

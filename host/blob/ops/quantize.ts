@@ -1,4 +1,5 @@
 import type { QuantizeOp } from "../../program.ts";
+import { isSameShape, shapeText } from "../../shape.ts";
 import { isCode, type OpFormat, readPost } from "./format.ts";
 
 export const quantize: OpFormat<QuantizeOp> = {
@@ -8,7 +9,7 @@ export const quantize: OpFormat<QuantizeOp> = {
     const { inputs, output, to, post, tileChannels, fail } = record;
     const [from] = record.from as [typeof to];
     if (from.dtype === "bit" || !isCode(to.dtype)) fail(`${from.dtype} → ${to.dtype}, expected integers → codes`);
-    if (from.channels !== to.channels) fail(`${from.channels} → ${to.channels} channels, expected equal ones`);
+    if (!isSameShape(from, to)) fail(`${shapeText(from)} → ${shapeText(to)}, expected equal shapes`);
     if (from.dtype === "f32" && post !== "thresholds") fail(`post ${post} of an f32, expected thresholds`);
     if (post === "lookup" && from.dtype !== "u8" && from.dtype !== "i8") {
       fail(`lookup of ${from.dtype}, expected u8 or i8`);

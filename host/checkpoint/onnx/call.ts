@@ -1,7 +1,7 @@
 import { CheckpointError } from "../../base/errors.ts";
 import type { Node } from "../../graph/graph.ts";
 import type { FreshName } from "../../graph/names.ts";
-import type { Weights } from "../../graph/ops/dense.ts";
+import type { Weights } from "../../graph/ops/weights.ts";
 import { elements, type Tensor } from "../tensor.ts";
 import { ATTRIBUTE_TYPE, type AttributeProto, type NodeProto, type TensorProto } from "./proto.ts";
 

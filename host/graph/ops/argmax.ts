@@ -1,3 +1,4 @@
+import { positionCount, shapeText } from "../../shape.ts";
 import { REAL } from "../form.ts";
 import type { NodeBase } from "../node.ts";
 import { type OpMeaning, realNumbers, refuseNaN } from "./meaning.ts";
@@ -11,8 +12,8 @@ export const argmaxMeaning: OpMeaning<ArgmaxNode> = {
   role: "end",
   readsCodes: false,
   inputs: 1,
-  channels: () => 1,
-  problem: () => undefined,
+  shape: () => ({ height: 1, width: 1, channels: 1 }),
+  problem: (_, [input]) => (positionCount(input!) === 1 ? undefined : `reads ${shapeText(input!)}, expected a vector`),
   form: () => REAL,
 
   evaluate({ name }, [input], { numbers }) {

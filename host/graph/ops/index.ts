@@ -1,5 +1,6 @@
 import type { Node } from "../graph.ts";
 import { argmaxMeaning } from "./argmax.ts";
+import { conv2dMeaning } from "./conv2d.ts";
 import { denseMeaning } from "./dense.ts";
 import { maximumMeaning } from "./maximum.ts";
 import type { OpMeaning } from "./meaning.ts";
@@ -14,6 +15,7 @@ const MEANINGS: { [Name in Node["op"]]: OpMeaning<Extract<Node, { op: Name }>> }
   softmax: softmaxMeaning,
   argmax: argmaxMeaning,
   maximum: maximumMeaning,
+  conv2d: conv2dMeaning,
 };
 
 /** What nodes of an op mean. */

@@ -1,4 +1,5 @@
 import { alike, at } from "../../numbers/quantizer.ts";
+import { isSameShape, shapeText } from "../../shape.ts";
 import { type Codes, type Form, REAL } from "../form.ts";
 import type { NodeBase } from "../node.ts";
 import { type OpMeaning, realNumbers } from "./meaning.ts";
@@ -12,8 +13,12 @@ export const maximumMeaning: OpMeaning<MaximumNode> = {
   role: "codes",
   readsCodes: true,
   inputs: 2,
-  channels: (_, [input]) => input!,
-  problem: (_, [a, b]) => (a === b ? undefined : `reads ${a} and ${b} channels, expected as many of both`),
+  shape: (_, [input]) => input!,
+  problem(_, [a, b]) {
+    return isSameShape(a!, b!)
+      ? undefined
+      : `reads ${shapeText(a!)} and ${shapeText(b!)} channels, expected as many of both`;
+  },
 
   form(_, [a, b]) {
     if (!isOneScale(a!, b!)) return REAL;

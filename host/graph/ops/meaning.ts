@@ -1,11 +1,11 @@
 import { InputError } from "../../base/errors.ts";
+import { elementCount, type Picture } from "../../shape.ts";
 import { type Form, realNumber } from "../form.ts";
 import type { NodeBase } from "../node.ts";
 
-/** A value of a run: (rows, channels), in its form. */
-export interface Value {
+/** A value of a run: (rows, height, width, channels), in its form. */
+export interface Value extends Picture {
   numbers: Float64Array;
-  channels: number;
   form: Form;
 }
 
@@ -22,10 +22,10 @@ export interface OpMeaning<N extends NodeBase> {
   readsCodes: boolean;
   /** How many values they read. */
   inputs: number;
-  /** Channels of the output, for inputs of so many. */
-  channels(node: N, inputs: readonly number[]): number;
-  /** What is wrong with their constants, for inputs of so many channels. */
-  problem(node: N, inputs: readonly number[]): string | undefined;
+  /** Shape of the output, for inputs of these shapes. */
+  shape(node: N, inputs: readonly Picture[]): Picture;
+  /** What is wrong with their constants, for inputs of these shapes. */
+  problem(node: N, inputs: readonly Picture[]): string | undefined;
   /** The form of the output. */
   form(node: N, inputs: readonly Form[]): Form;
   /**
@@ -55,10 +55,9 @@ export function realNumbers({ numbers, channels, form }: Value): Float64Array {
   return form.kind === "real" ? numbers : numbers.map((x, i) => realNumber(form, x, i % channels));
 }
 
-export function refuseNaN(where: string, { numbers, channels }: Value): void {
-  const bad = numbers.findIndex(Number.isNaN);
+export function refuseNaN(where: string, value: Value): void {
+  const bad = value.numbers.findIndex(Number.isNaN);
   if (bad < 0) return;
-  throw new InputError(
-    `${where}: sample ${Math.floor(bad / channels)}, channel ${bad % channels} is NaN, expected a number`,
-  );
+  const [sample, element] = [Math.floor(bad / elementCount(value)), bad % elementCount(value)];
+  throw new InputError(`${where}: sample ${sample}, channel ${element} is NaN, expected a number`);
 }

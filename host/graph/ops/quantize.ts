@@ -16,7 +16,7 @@ export const quantizeMeaning: OpMeaning<QuantizeNode> = {
   role: "codes",
   readsCodes: false,
   inputs: 1,
-  channels: (_, [input]) => input!,
+  shape: (_, [input]) => input!,
 
   problem({ quantizer, channels }) {
     const usable = (s: number) => Number.isFinite(s) && s !== 0;

@@ -12,7 +12,7 @@ export const softmaxMeaning: OpMeaning<SoftmaxNode> = {
   role: "end",
   readsCodes: false,
   inputs: 1,
-  channels: (_, [input]) => input!,
+  shape: (_, [input]) => input!,
   problem: () => undefined,
   form: () => REAL,
 

@@ -14,7 +14,7 @@ export const stepMeaning: OpMeaning<StepNode> = {
   role: "element",
   readsCodes: false,
   inputs: 1,
-  channels: (_, [input]) => input!,
+  shape: (_, [input]) => input!,
 
   problem({ step, channels }) {
     for (const [name, vector] of Object.entries(constants(step))) {

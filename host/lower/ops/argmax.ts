@@ -46,7 +46,7 @@ function addSums(codes: string, node: ArgmaxNode, builder: Builder): number {
     const instead = `at most ${Math.sqrt(MAX_STEPS)} codes, or the scores that they are made from`;
     throw new UnsupportedError([{ node: node.name, op: "argmax", shape: `[${channels}]`, why, instead }]);
   }
-  const output = builder.addPlain("i32", channels, { value: codes, offset });
+  const output = builder.addPlain({ dtype: "i32", height: 1, width: 1, channels }, { value: codes, offset });
   const op: DenseOp = {
     kind: "dense",
     inputs: [builder.tensorOf(codes)],

@@ -1,11 +1,13 @@
 import type { Codes } from "../../graph/form.ts";
 import type { QuantizeNode } from "../../graph/ops/quantize.ts";
 import type { StepNode } from "../../graph/ops/step.ts";
+import { isWeighted } from "../../graph/ops/weighted.ts";
 import type { Op } from "../../program.ts";
 import type { Builder } from "../builder.ts";
 import { type Chain, isUniform, lookupTable } from "../chain.ts";
 import { codeCount, codeElements, MAX_CODES, reachedCodes } from "../elements.ts";
 import { makePost } from "../post.ts";
+import { addConv2d } from "./conv2d.ts";
 import { addDense } from "./dense.ts";
 import type { OpLowering } from "./lowering.ts";
 
@@ -50,8 +52,10 @@ export function addCodes(value: string, builder: Builder): void {
   const { post, note } = makePost(chain, from.dtype, to.dtype, budget);
   if (note) builder.notes.push(`"${value}": ${note}`);
   const node = plan.definer(base);
-  if (node?.op === "dense" && !plan.sums.has(base)) addDense(node, value, builder, post);
-  else quantize(post);
+  if (node && isWeighted(node) && !plan.sums.has(base)) {
+    if (node.op === "dense") addDense(node, value, builder, post);
+    else addConv2d(node, value, builder, post);
+  } else quantize(post);
 }
 
 /** Whether a lookup table gives every element as it is. */

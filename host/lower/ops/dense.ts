@@ -1,32 +1,14 @@
-import type { Codes } from "../../graph/form.ts";
-import { accumulatorScale, type DenseNode } from "../../graph/ops/dense.ts";
-import { at } from "../../numbers/quantizer.ts";
+import type { DenseNode } from "../../graph/ops/dense.ts";
 import type { DenseOp } from "../../program.ts";
+import { positionCount } from "../../shape.ts";
 import type { Builder } from "../builder.ts";
-import { compact, isScalar } from "../elements.ts";
-import { accumulatorOffset, accumulatorRange, weightDtype } from "../weights.ts";
+import { weightDtype } from "../weights.ts";
+import { addConvolution } from "./conv2d.ts";
 import type { OpLowering } from "./lowering.ts";
+import { sumElements } from "./sums.ts";
 
 export const denseLowering: OpLowering<DenseNode> = {
-  /** Accumulators over stored codes. */
-  elements(node, { plan, form, elements }) {
-    const [value] = node.inputs as [string];
-    weightDtype(node);
-    const input = elements.get(plan.sameCodes(value));
-    if (!input) return undefined; // refused for a reason that is on the list
-    const offset = compact(accumulatorOffset(node.weights, input.offset));
-    const scale = accumulatorScale(node, form.get(value) as Codes);
-    return {
-      dtype: "i32",
-      channels: node.channels,
-      offset,
-      source: {
-        ...accumulatorRange(node, input.source.min, input.source.max),
-        start: (element, channel) => (element + at(offset, channel)) * at(scale, channel),
-        uniform: isScalar(offset) && isScalar(scale),
-      },
-    };
-  },
+  elements: sumElements,
 
   /** A layer whose sums nobody else reads is one op with the quantizer behind it (codes.ts). */
   lower(node, builder) {
@@ -34,8 +16,16 @@ export const denseLowering: OpLowering<DenseNode> = {
   },
 };
 
-/** The op of a layer, whose output is its sums or, with a post, codes. */
+/** The op of a layer, whose output is its sums or, with a post, codes. Of a picture it is a convolution with a kernel as large as the picture. */
 export function addDense(node: DenseNode, output: string, builder: Builder, post?: DenseOp["post"]): void {
+  const input = builder.shapes.get(node.inputs[0]!)!;
+  if (positionCount(input) > 1) {
+    const { height, width } = input;
+    const whole = { strideY: 1, strideX: 1, dilationY: 1, dilationX: 1, padTop: 0, padLeft: 0 };
+    const window = { kernelHeight: height, kernelWidth: width, ...whole };
+    addConvolution(node, window, 1, output, builder, post);
+    return;
+  }
   const op: DenseOp = {
     kind: "dense",
     inputs: node.inputs.map((input) => builder.tensorOf(input)),

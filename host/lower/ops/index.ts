@@ -1,6 +1,7 @@
 import type { Node } from "../../graph/graph.ts";
 import { argmaxLowering } from "./argmax.ts";
 import { codesLowering } from "./codes.ts";
+import { conv2dLowering } from "./conv2d.ts";
 import { denseLowering } from "./dense.ts";
 import type { OpLowering } from "./lowering.ts";
 import { maximumLowering } from "./maximum.ts";
@@ -13,6 +14,7 @@ const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>>
   softmax: softmaxLowering,
   argmax: argmaxLowering,
   maximum: maximumLowering,
+  conv2d: conv2dLowering,
 };
 
 /** How nodes of an op are lowered. */

@@ -1,0 +1,79 @@
+import { Activation, MAX_CHANNELS, Op, Tensor } from "../blob";
+import { BIT_TENSOR } from "../features";
+import { DTYPES } from "../profiles";
+import { inputOf, outputOf, positionAt } from "../regions";
+import { positionBytes, positions } from "../tensors";
+
+/** Taps of the kernel; below 2^32. */
+export function tapsOf(op: usize): u32 {
+  return <u32>load<u16>(op, Op.kernelHeight) * load<u16>(op, Op.kernelWidth);
+}
+
+/** Weights of an output channel, with those that pad a tap of bits; 0, or more than 2^20, where no kernel takes as many. */
+export function columnsOf(op: usize, from: i32, inputs: u32): u32 {
+  let each = inputs / load<u16>(op, Op.groups);
+  if (DTYPES & BIT_TENSOR && from == Activation.bit) each = (each + 31) & ~31;
+  return <u32>min<u64>(<u64>tapsOf(op) * each, MAX_CHANNELS + 1);
+}
+
+/** Taps of the last patch that lay outside the input. */
+export let outsideTaps: u32 = 0;
+
+/**
+ * The elements that position `i` of an op's output sees, of the input channels of a group, tap by tap: where they lie, if they lie together at a multiple of
+ * 16, otherwise gathered at `to`. Bytes of taps outside the input are `outside`.
+ */
+export function patchOf(op: usize, i: u32, group: u32, outside: i32, to: usize): usize {
+  const input = inputOf(op);
+  const output = outputOf(op);
+  const height: i32 = load<u16>(input, Tensor.height);
+  const width: i32 = load<u16>(input, Tensor.width);
+  const bytes = positionBytes(input);
+  const tapBytes = bytes / load<u16>(op, Op.groups);
+  const count = positions(output);
+  const row = i / count;
+  const y = (i - row * count) / load<u16>(output, Tensor.width);
+  const x = i - row * count - y * load<u16>(output, Tensor.width);
+  const top: i32 = y * load<u8>(op, Op.strideY) - load<u16>(op, Op.padTop);
+  const left: i32 = x * load<u8>(op, Op.strideX) - load<u16>(op, Op.padLeft);
+  const dilationX: i32 = load<u16>(op, Op.dilationX);
+  const kernelWidth: i32 = load<u16>(op, Op.kernelWidth);
+  const bottom: i32 = top + load<u16>(op, Op.kernelHeight) * load<u16>(op, Op.dilationY);
+  const right: i32 = left + kernelWidth * dilationX;
+  const run = dilationX == 1 && tapBytes == bytes ? kernelWidth : 1; // taps that lie together
+  const first = positionAt(input, row * positions(input)) + group * tapBytes;
+
+  outsideTaps = 0;
+  const isInside = i32(top >= 0) & i32(left >= 0) & i32(right <= width) & i32(bottom <= height);
+  if (isInside & i32(run == kernelWidth)) {
+    const at = first + (top * width + left) * bytes;
+    const isWhole = i32(bottom == top + 1) | (i32(run == width) & i32(load<u16>(op, Op.dilationY) == 1));
+    if (isWhole & i32(!(at & 15))) return at;
+  }
+  const patch = to;
+  for (let iy = top; iy < bottom; iy += load<u16>(op, Op.dilationY)) {
+    for (let ix = left; ix < right; ix += run * dilationX) {
+      let from = max(ix, 0);
+      let end = min(ix + run, width);
+      if (<u32>iy >= <u32>height || end <= from) from = end = ix + run; // all are outside
+      fill(to, (from - ix) * tapBytes, outside);
+      to += (from - ix) * tapBytes;
+      copy(to, first + (iy * width + from) * bytes, (end - from) * tapBytes);
+      to += (end - from) * tapBytes;
+      fill(to, (ix + run - end) * tapBytes, outside);
+      to += (ix + run - end) * tapBytes;
+      outsideTaps += run - (end - from);
+    }
+  }
+  return patch;
+}
+
+function copy(to: usize, from: usize, bytes: u32): void {
+  const end = to + bytes;
+  if (!((to | from | bytes) & 3)) for (; to < end; to += 4, from += 4) store<u32>(to, load<u32>(from));
+  for (; to < end; to++, from++) store<u8>(to, load<u8>(from));
+}
+
+function fill(to: usize, bytes: u32, byte: i32): void {
+  for (const end = to + bytes; to < end; to++) store<u8>(to, byte);
+}

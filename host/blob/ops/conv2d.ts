@@ -1,0 +1,51 @@
+import type { Conv2dOp } from "../../program.ts";
+import { windowProblem } from "../../window.ts";
+import { putField } from "../fields.ts";
+import { MAX_CHANNELS, OP } from "../layout.ts";
+import type { OpFormat } from "./format.ts";
+import { putWeights, readWeighted } from "./weights.ts";
+import { putWindow, readWindow } from "./window.ts";
+
+export const conv2d: OpFormat<Conv2dOp> = {
+  inputs: 1,
+
+  read(record) {
+    const { view, at, inputs, output, to, fail } = record;
+    const [from] = record.from as [typeof to];
+    const window = readWindow(view, at);
+    const groups = view.getUint16(at + OP.groups, true);
+    const pad = from.dtype === "u8" ? view.getUint8(at + OP.pad) : view.getInt8(at + OP.pad);
+    const problem = windowProblem(window, from, to);
+    if (problem) fail(problem);
+    if (!(groups >= 1 && from.channels % groups === 0 && to.channels % groups === 0)) {
+      fail(`${from.channels} → ${to.channels} channels in ${groups} groups, expected as many in each`);
+    }
+    if (from.dtype === "bit" && groups > 1 && (from.channels / groups) % 32 !== 0) {
+      fail(`groups of ${from.channels / groups} bits, expected a multiple of 32`);
+    }
+    if (from.dtype === "bit" && pad !== 0) fail(`padding with code ${pad} of bits, expected 0`);
+    const weighted = readWeighted(record, from.dtype, to.channels / groups);
+    const op: Conv2dOp = { kind: "conv2d", inputs, output, window, groups, pad, ...weighted };
+    const { taps, packedInputs } = this.columns!(op, [from]);
+    if (taps * packedInputs > MAX_CHANNELS)
+      fail(`${taps * packedInputs} weights a channel, expected at most ${MAX_CHANNELS}`);
+    return op;
+  },
+
+  putFields(view, at, op) {
+    putWeights(view, at, op);
+    putWindow(view, at, op.window);
+    putField(view, at + OP.groups, "u16", op.groups, "groups");
+    if (op.pad < 0) putField(view, at + OP.pad, "i8", op.pad, "code of padding");
+    else putField(view, at + OP.pad, "u8", op.pad, "code of padding");
+  },
+
+  channels: ({ output }, tensors) => tensors[output]!.channels,
+  groups: ({ groups }) => groups,
+
+  columns({ window, groups }, [from]) {
+    const inputs = from!.channels / groups;
+    const packedInputs = from!.dtype === "bit" ? 32 * Math.ceil(inputs / 32) : inputs;
+    return { taps: window.kernelHeight * window.kernelWidth, inputs, packedInputs };
+  },
+};

@@ -1,0 +1,38 @@
+import type { ActivationDtype, Requantize, Thresholds, WeightedOp } from "../../program.ts";
+import { OP, PACKING, WEIGHT } from "../layout.ts";
+import { packingOf, WEIGHTS } from "../pack/pack.ts";
+import { isCode, type OpRecord, readPost } from "./format.ts";
+
+type Weighted = Pick<WeightedOp, "dtype" | "packing" | "weights" | "tileChannels"> & { post?: Thresholds | Requantize };
+
+/**
+ * What the record of an op with weights tells, for elements of dtype `from`; tiles do not span more than `span` output channels. Refuses what FORMAT.md
+ * does not allow.
+ */
+export function readWeighted(record: OpRecord, from: ActivationDtype, span: number): Weighted {
+  const { to, post, dtype, packing, tileChannels, fail } = record;
+  if (!isCode(from)) fail(`input of ${from}, expected codes`);
+  if (post === "none" ? to.dtype !== "i32" : !isCode(to.dtype)) fail(`post ${post} gives ${to.dtype}`);
+  const { packings } = WEIGHTS[dtype];
+  const packed = packings.find(({ name }) => name === packing);
+  if (!packed) {
+    return fail(`packing ${packing} of ${dtype}, expected ${packings.map(({ name }) => name).join(" or ")}`);
+  }
+  if (tileChannels < span && tileChannels % packed.groupChannels) {
+    fail(`tiles of ${tileChannels} channels in ${packing}, expected a multiple of ${packed.groupChannels}`);
+  }
+  if (from === "bit" && dtype !== "binary") fail(`bit × ${dtype}, expected bit × binary`);
+  return {
+    dtype,
+    weights: new Int8Array(0),
+    tileChannels,
+    ...(post !== "none" && { post: readPost(record, ["thresholds", "requantize"], to.channels) }),
+    ...(packed !== packings[0] && { packing: packed.name }),
+  };
+}
+
+/** Writes the fields of weights. */
+export function putWeights(view: DataView, at: number, op: Pick<WeightedOp, "dtype" | "packing">): void {
+  view.setUint8(at + OP.dtype, WEIGHT[op.dtype]);
+  view.setUint8(at + OP.packing, PACKING[packingOf(op).name]);
+}

@@ -1,0 +1,50 @@
+import { at } from "../../numbers/quantizer.ts";
+import { type Codes, scalar } from "../form.ts";
+import type { NodeBase } from "../node.ts";
+import { vectorProblem } from "./meaning.ts";
+
+/** Weights as integers: real weight = codes[m · inputs + k] · scale[m]. */
+export interface Weights {
+  /** Name of the tensor in the checkpoint. */
+  name: string;
+  /** Output channels M, and weights of each, K. */
+  outputs: number;
+  inputs: number;
+  /** (M, K), row-major, zero point already subtracted. */
+  codes: Int32Array;
+  /** Length 1 or M. */
+  scale: Float64Array;
+  /**
+   * What the checkpoint held: float weights behind a quantizer that changes them, or that leaves them as they are; integers
+   * times a scale; or bare floats without a quantizer, whose grid was found (checkpoint/grid.ts).
+   */
+  found: "latent" | "on-grid" | "integers" | "bare";
+  /** Bits that the checkpoint declares or, where it does not, that its codes need. */
+  bits?: number;
+}
+
+/** A node that multiplies codes by constant weights. */
+export interface WeightedNode extends NodeBase {
+  weights: Weights;
+}
+
+/** What is wrong with weights of which each output channel should have `inputs`. */
+export function weightsProblem({ name, outputs, inputs, codes, scale }: Weights, expected: number): string | undefined {
+  if (inputs !== expected) return `weights "${name}" have ${inputs} inputs, expected ${expected}`;
+  if (codes.length !== outputs * inputs)
+    return `weights "${name}" hold ${codes.length} codes, expected ${outputs * inputs}`;
+  return vectorProblem(`scale of weights "${name}"`, scale, outputs, Number.isFinite, "finite numbers");
+}
+
+/** Real value of an accumulator's unit: activation scale times weight scale, of length 1 or M. */
+export function accumulatorScale({ weights }: Pick<WeightedNode, "weights">, input: Codes): Float64Array {
+  const activation = scalar(input.scale)!;
+  return weights.scale.map((weight) => activation * weight);
+}
+
+/** Makes real numbers of accumulators in place. Returns the accumulators. */
+export function scaleSums(numbers: Float64Array, channels: number, scale: Float64Array): Float64Array {
+  const sums = numbers.slice();
+  for (let i = 0; i < sums.length; i++) numbers[i]! *= at(scale, i % channels);
+  return sums;
+}

@@ -1,0 +1,236 @@
+import { describe, expect, it } from "vitest";
+import { BlobError } from "../../host/base/errors.ts";
+import { HEADER_BYTES, OP, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
+import { WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { readBlob } from "../../host/blob/read.ts";
+import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
+import type { ActivationDtype, Conv2dOp, PackingName, Program, WeightDtype, Window } from "../../host/program.ts";
+import { conv2d } from "../../host/reference/conv2d.ts";
+import { Random } from "../graph/random.ts";
+import { expectReference } from "../module/agree.ts";
+import { seal } from "../module/machine.ts";
+import {
+  elements,
+  inputsOf,
+  programOf,
+  requantize,
+  smallLine,
+  thresholds,
+  WEIGHT_DTYPES,
+  weights,
+} from "../module/programs.ts";
+import { describeModules, packingsOf } from "../variants.ts";
+
+const SQUARE: Window = {
+  ...{ kernelHeight: 3, kernelWidth: 3, strideY: 1, strideX: 1 },
+  ...{ dilationY: 1, dilationX: 1, padTop: 1, padLeft: 1 },
+};
+
+interface Shape {
+  input: [height: number, width: number, channels: number];
+  /** Output channels. */
+  outputs: number;
+  window?: Partial<Window>;
+  /** Padding below and to the right; that above and to the left if not given. */
+  padBottom?: number;
+  padRight?: number;
+  groups?: number;
+  pad?: number;
+}
+
+/** Height and width of what a window makes of so many. */
+function outputSize(size: number, kernel: number, stride: number, dilation: number, padding: number): number {
+  return Math.floor((size + padding - (kernel - 1) * dilation - 1) / stride) + 1;
+}
+
+/** One convolution, whose sums are the output, or codes of `post`. */
+function convolution(
+  { input: [height, width, channels], outputs, window: part, padBottom, padRight, groups = 1, pad = 0 }: Shape,
+  dtype: WeightDtype,
+  from: ActivationDtype,
+  random: Random,
+  options: { packing?: PackingName; post?: Conv2dOp["post"]; to?: ActivationDtype; tileChannels?: number } = {},
+): Program {
+  const window = { ...SQUARE, ...part };
+  const { kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX, padTop, padLeft } = window;
+  const { to = "i32", ...rest } = options;
+  const size: [number, number, number] = [
+    outputSize(height, kernelHeight, strideY, dilationY, padTop + (padBottom ?? padTop)),
+    outputSize(width, kernelWidth, strideX, dilationX, padLeft + (padRight ?? padLeft)),
+    outputs,
+  ];
+  const op: Conv2dOp = {
+    ...{ kind: "conv2d", inputs: [0], output: 1, window, groups, pad, dtype, ...rest },
+    weights: weights(dtype, (outputs * kernelHeight * kernelWidth * channels) / groups, random),
+  };
+  return programOf(
+    [
+      [from, [height, width, channels]],
+      [to, size],
+    ],
+    [op],
+  );
+}
+
+/** Every kind of edge: kernels, strides, dilations, groups, padding on each side alone, one row and one column, and channels around words. */
+const SHAPES: Record<string, Shape> = {
+  "3 × 3, padded": { input: [4, 5, 3], outputs: 5 },
+  "3 × 3, padded below and to the right alone": {
+    ...{
+      input: [4, 4, 4],
+      outputs: 3,
+      window: { padTop: 0, padLeft: 0, strideY: 2, strideX: 2 },
+      padBottom: 1,
+      padRight: 1,
+    },
+  },
+  "1 × 1": { input: [3, 3, 16], outputs: 17, window: { kernelHeight: 1, kernelWidth: 1, padTop: 0, padLeft: 0 } },
+  "1 × 1, stride 2": {
+    ...{
+      input: [5, 4, 33],
+      outputs: 4,
+      window: { kernelHeight: 1, kernelWidth: 1, padTop: 0, padLeft: 0, strideY: 2, strideX: 2 },
+    },
+  },
+  "5 × 3, stride 1 × 3": { input: [6, 9, 2], outputs: 9, window: { kernelHeight: 5, strideX: 3, padTop: 2 } },
+  "3 × 3, dilated": { input: [7, 6, 5], outputs: 2, window: { dilationY: 2, dilationX: 3, padTop: 2, padLeft: 3 } },
+  "the whole picture": { input: [3, 4, 7], outputs: 6, window: { kernelWidth: 4, padTop: 0, padLeft: 0 } },
+  "whole lines": { input: [4, 4, 4], outputs: 8, window: { kernelWidth: 4, padTop: 0, padLeft: 0 } },
+  "a signal": { input: [1, 20, 3], outputs: 4, window: { kernelHeight: 1, kernelWidth: 5, padTop: 0, padLeft: 2 } },
+  "one position": { input: [1, 1, 9], outputs: 3 },
+};
+
+const GROUPS: Record<string, Shape> = {
+  "two groups": { input: [3, 4, 64], outputs: 6, groups: 2 },
+  "groups of 32": { input: [3, 3, 96], outputs: 9, groups: 3, window: { strideY: 2 } },
+};
+
+/** Groups that words of bits cannot be in. */
+const CODE_GROUPS: Record<string, Shape> = {
+  depthwise: { input: [4, 4, 6], outputs: 6, groups: 6 },
+  "depthwise, two for each": { input: [3, 5, 5], outputs: 10, groups: 5 },
+  "groups of 4": { input: [4, 3, 12], outputs: 18, groups: 3 },
+};
+
+function shapesFor(from: ActivationDtype): [string, Shape][] {
+  return Object.entries({ ...SHAPES, ...GROUPS, ...(from === "bit" ? {} : CODE_GROUPS) });
+}
+
+describe("the definition", () => {
+  const [from, to] = [
+    { height: 2, width: 2, channels: 2 },
+    { height: 2, width: 2, channels: 1 },
+  ];
+  const input = Int32Array.of(1, 10, 2, 20, 3, 30, 4, 40);
+  const op = (window: Partial<Window>, codes: number[], rest: Partial<Conv2dOp> = {}): Conv2dOp => ({
+    ...{ kind: "conv2d", inputs: [0], output: 1, window: { ...SQUARE, ...window }, groups: 1, pad: 0, dtype: "int8" },
+    ...{ weights: Int8Array.from(codes), ...rest },
+  });
+  const small = { kernelHeight: 2, kernelWidth: 2, padTop: 0, padLeft: 0 };
+
+  it("sums products tap by tap, the channels of each", () => {
+    const output = new Int32Array(1);
+    conv2d(op(small, [1, 0, 0, 1, 2, 0, 0, 2]), [input], output, [from], { ...to, height: 1, width: 1 });
+    expect([...output]).toEqual([1 + 20 + 2 * 3 + 2 * 40]);
+  });
+
+  it("takes the code of padding outside", () => {
+    const output = new Int32Array(4);
+    conv2d(
+      op({ ...small, padTop: 1, padLeft: 1 }, [1, 1, 1, 1, 1, 1, 1, 1], { pad: 100 }),
+      [input],
+      output,
+      [from],
+      to,
+    );
+    expect([...output]).toEqual([611, 433, 444, 110]);
+  });
+
+  it("keeps groups apart", () => {
+    const output = new Int32Array(2);
+    const whole = { height: 1, width: 1, channels: 2 };
+    conv2d(op(small, [1, 1, 1, 1, 2, 2, 2, 2], { groups: 2 }), [input], output, [from], whole);
+    expect([...output]).toEqual([10, 200]);
+  });
+});
+
+describeModules("conv2d", (engine, module) => {
+  const packings = packingsOf(module);
+  const pairs = WEIGHT_DTYPES.flatMap((dtype) =>
+    WEIGHTS[dtype].packings
+      .filter(({ name }) => packings.includes(name))
+      .flatMap(({ name }) => inputsOf(dtype).map((from) => [dtype, name, from] as const)),
+  );
+
+  it.each(pairs)("of %s in %s × %s is the reference's, for every shape", async (dtype, packing, from) => {
+    for (const [name, shape] of shapesFor(from)) {
+      const random = new Random(name.length);
+      const [pad, tileChannels] = [from === "bit" ? 0 : from === "u8" ? random.int(0, 255) : random.int(-128, 127), 16];
+      const whole = random.chance(0.5) ? {} : { tileChannels };
+      const program = convolution({ ...shape, pad }, dtype, from, random, { packing, ...whole });
+      const count = shape.input.reduce((a, b) => a * b);
+      const batches = [1, 3].map((rows) => [elements(from, rows * count, random)]);
+      await expectReference(program, engine, module, batches);
+    }
+  });
+
+  it.each(["u8", "i8", "bit"] as const)("with posts to %s", async (to) => {
+    const random = new Random(3);
+    const records = Array.from({ length: 10 }, () => ({
+      base: random.int(-1, 0),
+      up: [random.int(-300, 300)],
+      down: [],
+    }));
+    const lines = Array.from({ length: 10 }, () => smallLine(random.int(-20, 20), random.int(-500, 500), 8));
+    const posts = [
+      thresholds(...records),
+      thresholds(records[0]!),
+      ...(to === "bit" ? [] : [requantize({ lo: 0, hi: 100, rounding: "floor" }, ...lines)]),
+    ];
+    for (const post of posts) {
+      const shape: Shape = { input: [5, 4, 7], outputs: 10 };
+      const program = convolution(shape, "ternary", "u8", random, { post, to, tileChannels: 8 });
+      await expectReference(program, engine, module, [[elements("u8", 140, random)], [elements("u8", 700, random)]]);
+    }
+  });
+});
+
+describe("the reader refuses", () => {
+  const random = new Random(1);
+  const good = convolution({ input: [4, 4, 6], outputs: 4, groups: 2 }, "int4", "u8", random);
+  const changed = (change: (op: Conv2dOp, program: Program) => void): Program => {
+    const program = structuredClone(good);
+    change(program.ops[0] as Conv2dOp, program);
+    return program;
+  };
+  it.each<[string, Program, string]>([
+    ["no kernel", changed(({ window }) => (window.kernelWidth = 0)), "at least 1 of each"],
+    ["no stride", changed(({ window }) => (window.strideY = 0)), "at least 1 of each"],
+    ["no dilation", changed(({ window }) => (window.dilationX = 0)), "at least 1 of each"],
+    ["a kernel that spans too much", changed(({ window }) => (window.dilationY = 0xffff)), "a span below 2^16"],
+    ["padding that no tap leaves", changed(({ window }) => (window.padLeft = 3)), "padding of at most 2"],
+    ["windows behind the input", changed(({ window }) => (window.strideY = 5)), "windows that overlap"],
+    [
+      "groups inside words of bits",
+      convolution({ input: [3, 3, 6], outputs: 4, groups: 2 }, "binary", "bit", random),
+      "multiple of 32",
+    ],
+    [
+      "padding of bits with a code",
+      convolution({ input: [3, 3, 6], outputs: 4, pad: 1 }, "binary", "bit", random),
+      "expected 0",
+    ],
+    ["bits × ternary", convolution({ input: [3, 3, 6], outputs: 4 }, "ternary", "bit", random), "bit × binary"],
+  ])("%s", (_, bad, why) => {
+    const refused = () => readBlob(writeBlob(bad));
+    expect(refused).toThrow(BlobError);
+    expect(refused).toThrow(why);
+  });
+
+  it.each([0, 4])("%i groups", (groups) => {
+    const blob = writeBlob(good);
+    const record = HEADER_BYTES + PART_BYTES + 2 * TENSOR_BYTES;
+    new DataView(blob.buffer).setUint16(record + OP.groups, groups, true);
+    expect(() => readBlob(seal(blob, headBytesOf(good, 1), 1))).toThrow("as many in each");
+  });
+});
