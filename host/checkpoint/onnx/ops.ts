@@ -1,11 +1,10 @@
 import { CheckpointError } from "../../base/errors.ts";
 import type { Node } from "../../graph/graph.ts";
 import type { Quantizer } from "../../numbers/quantizer.ts";
-import { applySteps, type Step } from "../../numbers/step.ts";
-import { bitsOf } from "../grid.ts";
+import type { Step } from "../../numbers/step.ts";
 import { reshapeDims } from "../reshape.ts";
-import { broadcastDims, broadcastTo, concat, elements, take, transpose } from "../tensor.ts";
-import { shortest, weightsOf } from "../weights.ts";
+import { concat, elements, take } from "../tensor.ts";
+import { weightsOf } from "../weights.ts";
 import {
   axisOf,
   type Call,
@@ -14,18 +13,17 @@ import {
   constantOperand,
   type Data,
   dataOperand,
-  type Grid,
   hasBatch,
   integers,
   MAX_AXES,
   operand,
   Refusal,
   requireFinite,
-  rowShape,
   scalar,
   shapeText,
   type Value,
 } from "./call.ts";
+import { apply, constant, emit, enlarge, type Piece, spread, transposeConstant, vector } from "./emit.ts";
 import { FOLDED, foldUnary } from "./fold.ts";
 import { DATA_TYPE } from "./proto.ts";
 import {
@@ -408,15 +406,6 @@ function transposeOp(call: Call): Value {
   return { ...x, dims: order.map((axis) => x.dims[axis]!) };
 }
 
-function transposeConstant(call: Call, x: Constant, order: readonly number[]): Constant {
-  call.sink.spend((x.grid ? 3 : 1) * x.data.length);
-  const move = (data: Float64Array): Float64Array => transpose({ dims: x.dims, data }, order).data;
-  const dims = order.map((axis) => x.dims[axis]!);
-  const moved: Constant = { ...x, dims, data: move(x.data) };
-  if (x.grid) moved.grid = { ...x.grid, codes: move(x.grid.codes), scale: move(x.grid.scale) };
-  return moved;
-}
-
 // Constants and folded shapes
 
 function constantOp(call: Call): Value {
@@ -543,101 +532,4 @@ function argMax(call: Call): Value {
   if (before?.op !== "softmax") return emit(call, x, [{ op: "argmax" }], dims);
   call.sink.notes.push(`ArgMax "${call.name}" reads what Softmax "${before.name}" reads: softmax keeps the order`);
   return emit(call, { ...x, value: before.inputs[0]! }, [{ op: "argmax" }], dims);
-}
-
-// Joints
-
-type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;
-type Piece = DistributiveOmit<Node, "name" | "inputs" | "output" | "channels">;
-
-/** Adds graph nodes, one reading the other, for one ONNX node; the last defines the ONNX node's output. */
-function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly Piece[], dims = x.dims): Data {
-  const { name, output: last, sink } = call;
-  const result: Data = { ...x, dims };
-  const channels = channelsOf(result);
-  sink.spend(channels * pieces.length);
-  for (const [i, piece] of pieces.entries()) {
-    const input = result.value;
-    const output = i === pieces.length - 1 ? last : sink.fresh(`${last}_${i}`);
-    const suffix = piece.op === "step" ? piece.step.kind : piece.op;
-    const node: Node = { ...piece, name: i === 0 ? name : `${name}_${suffix}`, inputs: [input], output, channels };
-    sink.nodes.push(node);
-    sink.makers.set(output, node);
-    result.value = output;
-  }
-  return result;
-}
-
-/** Per-element function: graph nodes for data, a computed constant for a constant. */
-function apply<V extends Data | Constant>(call: Call, x: V, steps: readonly Step[]): V;
-function apply(call: Call, x: Data | Constant, steps: readonly Step[]): Value {
-  if (x.kind === "data") {
-    return emit(
-      call,
-      x,
-      steps.map((step) => ({ op: "step", step })),
-    );
-  }
-  call.sink.spend((x.grid ? 2 : 1) * x.data.length * steps.length);
-  const map = (data: Float64Array): Float64Array => data.map((element, i) => applySteps(steps, element, i));
-  const { kind, name, dims, integer } = x;
-  const result: Constant = { kind, name, dims, integer, data: map(x.data) };
-  const grid = steps.every(onlyScales) ? (x.grid ?? integerGrid(call, x)) : undefined;
-  if (grid) result.grid = { ...grid, scale: map(grid.scale) } satisfies Grid;
-  return result;
-}
-
-/** Integers that weights may have as codes, before a scale makes floats of them. */
-function integerGrid(call: Call, { data, dims, stored }: Constant): Grid | undefined {
-  if (dims.length < 2 || !data.every((x) => Number.isInteger(x) && Math.abs(x) <= MAX_INTEGER_CODE)) return undefined;
-  call.sink.spend(2 * data.length);
-  const scale = new Float64Array(data.length).fill(1);
-  return { codes: data, scale, bits: stored?.bits ?? bitsOf(data), found: "integers" };
-}
-
-/** Wider integers are no codes of weights. */
-const MAX_INTEGER_CODE = 128;
-
-function onlyScales(step: Step): boolean {
-  return (step.kind === "mul" || step.kind === "div") && !step.by.includes(0);
-}
-
-/**
- * A constant operand as a vector that goes with `x`: one entry per channel of data or per element of a constant, or a
- * single entry where all are equal.
- */
-function spread(call: Call, constant: Constant, x: Data | Constant): Float64Array {
-  if (x.kind === "constant") call.sink.spend(constant.data.length);
-  else requireFinite(call, constant); // among constants NaN may be the batch size
-  const dims = x.kind === "data" && hasBatch(x.dims) ? [1, ...rowShape(x.dims)] : x.dims;
-  const joint = broadcastDims(constant.dims, dims);
-  if (`${joint}` !== `${dims}`) {
-    throw new Refusal(
-      `constant "${constant.name}" of shape ${shapeText(constant.dims)} does not fit ${shapeText(x.dims)}`,
-      "a constant with one entry, or one per feature",
-    );
-  }
-  const short = shortest(constant.data);
-  if (short.length === 1) return short;
-  call.sink.spend(elements(dims));
-  return broadcastTo(constant, dims);
-}
-
-/** `x` repeated to the shape that it has together with another operand of shape `dims`. */
-function enlarge(call: Call, x: Constant, dims: readonly number[]): Constant {
-  const joint = broadcastDims(x.dims, dims);
-  if (!joint) {
-    throw new CheckpointError(`${call.opType} "${call.name}": shapes ${shapeText(x.dims)} and ${shapeText(dims)}`);
-  }
-  if (`${joint}` === `${x.dims}`) return x;
-  call.sink.spend(elements(joint));
-  return constant(x.name, joint, broadcastTo(x, joint), x.integer);
-}
-
-function constant(name: string, dims: number[], data: Float64Array, integer: boolean): Constant {
-  return { kind: "constant", name, dims, data, integer };
-}
-
-function vector(...entries: number[]): Float64Array {
-  return Float64Array.from(entries);
 }
