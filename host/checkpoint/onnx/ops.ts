@@ -19,12 +19,15 @@ import {
   operand,
   Refusal,
   requireFinite,
+  rowShape,
   scalar,
   shapeText,
   type Value,
 } from "./call.ts";
+import { conv } from "./conv.ts";
 import { apply, constant, emit, enlarge, type Piece, spread, transposeConstant, vector } from "./emit.ts";
 import { FOLDED, foldUnary } from "./fold.ts";
+import { type Pictured, pictureOf, placesOf, reshapedPicture, transposedPicture } from "./picture.ts";
 import { DATA_TYPE } from "./proto.ts";
 import {
   bipolarQuantizer,
@@ -53,6 +56,7 @@ export const OPS: Record<string, (call: Call) => Value> = {
 
   MatMul: matMul,
   Gemm: gemm,
+  Conv: conv,
 
   Add: (call) => arithmetic(call, "add", "add"),
   Sub: (call) => arithmetic(call, "sub", "rsub"),
@@ -192,14 +196,25 @@ function dense(
       `${call.opType} "${call.name}": ${shapeText(x.dims)} times weights ${layout} of shape ${shapeText(constant.dims)}`,
     );
   }
-  if (channelsOf(x) !== inputs) {
+  const { picture, ...vector } = x;
+  if (elements(rowShape(x.dims)) !== inputs) {
     throw new Refusal("a row holds several vectors", "a Flatten or Reshape to one vector per sample before it");
   }
-  const { weights, notes } = weightsOf(oriented);
+  const { weights, notes } = weightsOf(picture ? inOrderOf(call, oriented, picture) : oriented);
   call.sink.notes.push(...notes);
   const dims = x.dims.with(-1, outputs);
-  const steps = after({ ...x, dims }).map((step): Piece => ({ op: "step", step }));
-  return emit(call, x, [{ op: "dense", weights }, ...steps], dims);
+  const steps = after({ ...vector, dims }).map((step): Piece => ({ op: "step", step }));
+  return emit(call, vector, [{ op: "dense", weights }, ...steps], dims);
+}
+
+/** Weights (M, K) of a flat picture, in the order in which the graph has its elements. */
+function inOrderOf(call: Call, constant: Constant, picture: Pictured): Constant {
+  const places = placesOf(picture);
+  call.sink.spend((constant.grid ? 3 : 1) * constant.data.length);
+  const move = (data: Float64Array) => data.map((_, i) => data[i - (i % places.length) + places[i % places.length]!]!);
+  const { grid } = constant;
+  const moved = grid && { ...grid, codes: move(grid.codes), scale: move(grid.scale) };
+  return { ...constant, data: move(constant.data), ...(moved && { grid: moved }) };
 }
 
 // Per-element functions
@@ -343,7 +358,12 @@ function reshape(call: Call): Value {
   const target = constantOperand(call, 1, "shape");
   if (target.data.length > MAX_AXES) throw new Refusal(`${target.data.length} axes`, `at most ${MAX_AXES}`);
   if (call.attributes.int("allowzero") && target.data.includes(0)) throw new Refusal("a size is 0", "sizes above 0");
-  return reshaped(x, reshapeDims(x.dims, x.kind === "data" ? x.batch : undefined, [...target.data]));
+  const dims = reshapeDims(x.dims, x.kind === "data" ? x.batch : undefined, [...target.data]);
+  const picture = dims && x.kind === "data" && !x.picture ? pictureOf(rowShape(dims)) : undefined;
+  if (dims && x.kind === "data" && picture && call.sink.takeAsPicture(x.value, rowShape(dims), picture)) {
+    return { ...x, dims, picture };
+  }
+  return reshaped(x, dims);
 }
 
 function flatten(call: Call): Value {
@@ -388,7 +408,16 @@ function reshaped<V extends Data | Constant>(x: V, dims: number[] | undefined): 
       "a shape with the batch first and as many elements per sample",
     );
   }
-  return { ...x, dims };
+  if (x.kind === "constant" || !x.picture) return { ...x, dims };
+  const { picture, ...vector } = x;
+  const found = reshapedPicture(picture, rowShape(dims));
+  if (found === "moved") {
+    throw new Refusal(
+      `it makes ${shapeText(dims)} of pictures ${shapeText(x.dims)}`,
+      "a shape that keeps their axes, or one vector",
+    );
+  }
+  return { ...(vector as V), dims, ...(found && { picture: found }) };
 }
 
 function transposeOp(call: Call): Value {
@@ -399,6 +428,13 @@ function transposeOp(call: Call): Value {
     throw new CheckpointError(`Transpose "${call.name}": perm [${order}] of a tensor with ${rank} axes`);
   }
   if (x.kind === "constant") return transposeConstant(call, x, order);
+  if (x.picture && !x.picture.flat && hasBatch(x.dims) && order[0] === 0) {
+    const picture = transposedPicture(
+      x.picture,
+      order.slice(1).map((axis) => axis - 1),
+    );
+    return { ...x, dims: order.map((axis) => x.dims[axis]!), picture };
+  }
   const moving = order.filter((axis) => x.dims[axis] !== 1); // moving axes of size 1 changes no order
   if (moving.some((axis, i) => i > 0 && axis < moving[i - 1]!) || (hasBatch(x.dims) && order[0] !== 0)) {
     throw new Refusal("it reorders data", "weights that are stored in the order of the data");
@@ -515,13 +551,20 @@ function softmax(call: Call): Value {
   const axis = axisOf(call, call.attributes.int("axis") ?? (call.opset < 13 ? 1 : -1), x.dims.length);
   // Before operator set 13 it covers all axes from `axis` on, since then only that one.
   const covered = call.opset < 13 ? elements(x.dims.slice(axis)) : x.dims[axis];
+  refusePicture(x);
   if (covered !== channelsOf(x)) throw new Refusal(`its axis ${axis} is not the whole row`, "the axis of the features");
   return emit(call, x, [{ op: "softmax" }]);
+}
+
+/** Ends are of vectors. */
+function refusePicture({ dims, picture }: Data): void {
+  if (picture) throw new Refusal(`its input is a picture, ${shapeText(dims)}`, "one vector per sample");
 }
 
 function argMax(call: Call): Value {
   const x = dataOperand(call, 0);
   const axis = axisOf(call, call.attributes.int("axis") ?? 0, x.dims.length);
+  refusePicture(x);
   if (x.dims[axis] !== channelsOf(x))
     throw new Refusal(`its axis ${axis} is not the whole row`, "the axis of the features");
   if (call.attributes.int("select_last_index")) {
