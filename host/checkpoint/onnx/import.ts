@@ -129,6 +129,17 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
     }
   }
 
+  for (const { name = "" } of file.output) {
+    const value = values.get(name);
+    if (value?.kind !== "data" || !value.picture) continue;
+    const { picture } = value;
+    if (!picture.flat) sink.notes.push(`output "${name}" is a picture: its elements are in the order [H, W, C]`);
+    else if (picture.channels > 1) {
+      const [why, instead] = ["it is a picture in one axis", "the picture itself, [N, C, H, W]"];
+      reasons.push({ node: name, op: "output", shape: shapeText(value.dims), why, instead });
+    }
+  }
+
   const idle = file.node.length - live.length;
   if (idle > 0) sink.notes.push(`${idle} of ${file.node.length} nodes serve no output and are left out`);
   for (const { name = "" } of file.input) {
