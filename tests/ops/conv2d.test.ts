@@ -201,32 +201,29 @@ describeModules("conv2d", (engine, module) => {
   };
 
   const scattering = packings.includes("trit4") ? (["u8", "i8"] as const) : [];
-  it.each(scattering)(
-    "scattered, of %s, is the reference's",
-    async (from) => {
-      for (const [name, shape] of Object.entries(SCATTERED)) {
-        const random = new Random(name.length);
-        const post = thresholds(
-          ...Array.from({ length: shape.outputs }, () => ({ base: 0, up: [random.int(-900, 900), 99] })),
-        );
-        const count = shape.input.reduce((a, b) => a * b);
-        const batches = [1, 3].map((rows) => [elements(from, rows * count, random)]);
-        for (const options of [
-          {},
-          { tileChannels: 4 },
-          { post, to: "u8" as const },
-          { post, to: "bit" as const, tileChannels: 4 },
-        ]) {
-          const program = convolution(shape, "ternary", from, random, {
-            packing: "trit4",
-            form: "scatter",
-            ...options,
-          });
-          await expectReference(program, engine, module, batches);
-        }
+  it.each(scattering)("scattered, of %s, is the reference's", async (from) => {
+    for (const [name, shape] of Object.entries(SCATTERED)) {
+      const random = new Random(name.length);
+      const post = thresholds(
+        ...Array.from({ length: shape.outputs }, () => ({ base: 0, up: [random.int(-900, 900), 99] })),
+      );
+      const count = shape.input.reduce((a, b) => a * b);
+      const batches = [1, 3].map((rows) => [elements(from, rows * count, random)]);
+      for (const options of [
+        {},
+        { tileChannels: 4 },
+        { post, to: "u8" as const },
+        { post, to: "bit" as const, tileChannels: 4 },
+      ]) {
+        const program = convolution(shape, "ternary", from, random, {
+          packing: "trit4",
+          form: "scatter",
+          ...options,
+        });
+        await expectReference(program, engine, module, batches);
       }
-    },
-  );
+    }
+  });
 
   it.each(["u8", "i8", "bit"] as const)("with posts to %s", async (to) => {
     const random = new Random(3);
