@@ -110,5 +110,9 @@ export function run(op: usize): Status {
   if (OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d)
     return TRIT4_ALONE || isTrit4(op) ? trit4(op) : conv2d(op);
   if (OPS & MAXPOOL && load<u8>(op, Op.kind) == OpKind.maxpool) return maxpool(op);
-  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : TRIT4_ALONE && !isAvgpool(op) ? trit4(op) : layer(op);
+  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax
+    ? argmax(op)
+    : TRIT4_ALONE && !isAvgpool(op)
+      ? trit4(op)
+      : layer(op);
 }

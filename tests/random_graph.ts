@@ -50,6 +50,24 @@ function randomNetwork(seed: number, plain: boolean): Uint8Array {
   return file.finish(outputs, seed);
 }
 
+/** A convolutional network as other tools write one, of [N, C, H, W]: convolutions of every kind, then dense layers. */
+export function randomPictureOnnx(seed: number): Uint8Array {
+  const file = new Writer(mulberry32(seed ^ 0x2545f491), false);
+  let shape: Shape = [file.pick([1, 2, 3, 4, 8, 33]), 1 + file.below(9), 1 + file.below(9)];
+  let x = file.quantizeData(file.picture(shape));
+  for (let layers = 1 + file.below(3); layers > 0; layers--) {
+    [x, shape] = file.conv(x, shape);
+    x = file.quantizeData(file.between(x, shape[0], 2));
+  }
+  const width = shape.reduce((a, b) => a * b);
+  const outputs = 1 + file.below(12);
+  x = file.dense(file.flatten(x, width), width, outputs);
+  return file.finish([file.ending(x, outputs)], seed);
+}
+
+/** Channels, height and width. */
+type Shape = [channels: number, height: number, width: number];
+
 interface QuantOptions {
   scale: string;
   zero: number;
@@ -135,11 +153,15 @@ class Writer {
     return this.floats(this.pick([[], [1]]), [value]);
   }
 
-  /** A constant operand for rows of `width` features: one number, or one per feature. */
-  operand(width: number, make: () => number): string {
+  /** A constant operand for rows of `width` features: one number, or one per feature; of pictures, with `trailing` axes behind. */
+  operand(width: number, make: () => number, trailing = 0): string {
     if (this.chance(0.4)) return this.number(make());
+    const ones = new Array<number>(trailing).fill(1);
     return this.floats(
-      this.pick([[width], [1, width]]),
+      this.pick([
+        [width, ...ones],
+        [1, width, ...ones],
+      ]),
       Array.from({ length: width }, () => make()),
     );
   }
@@ -188,6 +210,55 @@ class Writer {
     });
     const parts = [this.unsqueeze(size), this.unsqueeze(this.constant((name) => int64Tensor(name, [], [-1])))];
     return this.op("Reshape", ["x", this.op("Concat", parts, { axis: 0n })]);
+  }
+
+  /** The graph's input, a picture; perhaps with its channels last, and a Transpose. */
+  picture([channels, height, width]: Shape): string {
+    if (this.chance(0.8)) {
+      this.#inputShape = [channels, height, width];
+      return "x";
+    }
+    this.#inputShape = [height, width, channels];
+    return this.op("Transpose", ["x"], { perm: [0n, 3n, 1n, 2n] });
+  }
+
+  /** One vector of a picture; perhaps of its elements in another order. */
+  flatten(x: string, width: number): string {
+    const y = this.chance(0.2) ? this.op("Transpose", [x], { perm: [0n, 2n, 3n, 1n] }) : x;
+    return this.chance(0.5) ? this.op("Flatten", [y]) : this.op("Reshape", [y, this.ints([this.pick([0, -1]), width])]);
+  }
+
+  /** A convolution that fits, of any kernel, stride, dilation, padding and groups, perhaps with a bias. */
+  conv(x: string, [channels, height, width]: Shape): [output: string, shape: Shape] {
+    const direction = (size: number) => {
+      const [kernel, stride, dilation] = [1 + this.below(3), this.pick([1, 1, 2]), this.pick([1, 1, 1, 2])];
+      const span = (kernel - 1) * dilation;
+      const before = this.below(span + 1);
+      const after = Math.max(this.below(span + 1), span + 1 - size - before);
+      return {
+        kernel,
+        stride,
+        dilation,
+        before,
+        after,
+        size: Math.floor((size + before + after - span - 1) / stride) + 1,
+      };
+    };
+    const [h, w] = [direction(height), direction(width)];
+    const groups = this.chance(0.25) ? channels : channels % 2 === 0 && this.chance(0.2) ? 2 : 1;
+    const outputs = groups * (1 + this.below(groups > 2 ? 2 : 6));
+    const kernel = [h.kernel, w.kernel];
+    const weights = this.weights([outputs, channels / groups, ...kernel], 0);
+    const bias = this.chance(0.4) ? [this.bias(outputs)] : [];
+    const bigints = (list: number[]) => list.map(BigInt);
+    const attributes: Record<string, AttributeValue> = {
+      pads: bigints([h.before, w.before, h.after, w.after]),
+      strides: bigints([h.stride, w.stride]),
+      dilations: bigints([h.dilation, w.dilation]),
+      group: BigInt(groups),
+    };
+    if (this.chance(0.5)) attributes.kernel_shape = bigints(kernel);
+    return [this.op("Conv", [x, weights, ...bias], attributes), [outputs, h.size, w.size]];
   }
 
   /** Axes are an attribute before operator set 13, an input since. */
@@ -241,11 +312,17 @@ class Writer {
     return this.op("Add", this.chance(0.5) ? [product, bias] : [bias, product]);
   }
 
-  weights(dims: [number, number] | number[], outputAxis: 0 | 1): string {
+  /** A matrix, or (axis 0 is that of outputs) more axes. */
+  weights(dims: number[], outputAxis: 0 | 1): string {
     if (this.#plain && this.chance(0.8)) return this.plainWeights(dims, outputAxis);
-    const count = dims[0]! * dims[1]!;
+    const count = dims.reduce((a, b) => a * b);
+    const ones = new Array<number>(dims.length - 1).fill(1);
     const perChannel = this.chance(0.5);
-    const scaleDims = perChannel ? (outputAxis === 0 ? [dims[0]!, 1] : [1, dims[1]!]) : this.pick([[], [1], [1, 1]]);
+    const scaleDims = perChannel
+      ? outputAxis === 0
+        ? [dims[0]!, ...ones]
+        : [1, dims[1]!]
+      : this.pick([[], [1], [1, 1]]);
     const scales = (size: number): string =>
       this.floats(
         scaleDims,
@@ -398,11 +475,11 @@ class Writer {
   }
 
   /** What stands between a layer's sums and the next quantizer; brings them to about unit size. */
-  between(x: string, width: number): string {
+  between(x: string, width: number, trailing = 0): string {
     let y = x;
-    if (this.chance(0.6)) y = this.norm(y, width);
-    else if (this.chance(0.5)) y = this.op("Mul", [y, this.operand(width, () => this.scale(0.25))]);
-    else y = this.op("Div", [y, this.operand(width, () => this.scale(4))]);
+    if (this.chance(0.6)) y = this.norm(y, width, trailing);
+    else if (this.chance(0.5)) y = this.op("Mul", [y, this.operand(width, () => this.scale(0.25), trailing)]);
+    else y = this.op("Div", [y, this.operand(width, () => this.scale(4), trailing)]);
     y = this.pick<(y: string) => string>([
       (y) => y,
       (y) => this.op("Relu", [y]),
@@ -411,7 +488,7 @@ class Writer {
       (y) => this.op("HardTanh", [y], { min_val: -1, max_val: 1 }, this.#domain),
       (y) => this.op("Pow", [y, this.number(2)]),
       (y) => this.op("Min", [y, this.number(1.5)]),
-      (y) => this.op("Max", [this.operand(width, () => this.normal()), y]),
+      (y) => this.op("Max", [this.operand(width, () => this.normal(), trailing), y]),
       (y) => this.op("Neg", [y]),
       (y) => this.op("Sub", [this.number(1), y]),
     ])(y);
@@ -420,7 +497,7 @@ class Writer {
   }
 
   /** Batch norm in one node or four, with negative gammas and, sometimes, zero ones. */
-  norm(x: string, width: number): string {
+  norm(x: string, width: number, trailing = 0): string {
     const signs = this.chance(0.5);
     const zeros = this.chance(0.2);
     const gamma = this.normals(width, 1, 0.3).map((g) =>
@@ -429,7 +506,8 @@ class Writer {
     const beta = this.normals(width, 0, 0.5);
     const mean = this.normals(width, 0, 2);
     const variance = this.normals(width, 4, 1).map((v) => Math.abs(v) + 0.01);
-    const row = this.chance(0.5) ? [width] : [1, width];
+    const ones = new Array<number>(trailing).fill(1);
+    const row = this.chance(0.5) ? [width, ...ones] : [1, width, ...ones];
     if (this.chance(0.6)) {
       const parameters = [gamma, beta, mean, variance].map((values) => this.floats([width], values));
       return this.op("BatchNormalization", [x, ...parameters], this.chance(0.5) ? { epsilon: 1e-3 } : {});

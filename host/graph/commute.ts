@@ -1,7 +1,7 @@
 import { direction } from "../numbers/step.ts";
+import { forms } from "./forms.ts";
 import type { Graph, Node } from "./graph.ts";
 import { freshNames, valueNames } from "./names.ts";
-import { forms } from "./forms.ts";
 import type { MaxpoolNode } from "./ops/maxpool.ts";
 
 /**

@@ -123,7 +123,8 @@ const PROBLEMS: {
   maxpool(node, [input]) {
     if (keepsOrder(input!.form) || isRefused(input!)) return undefined;
     if (!input!.origin.node) return ["no quantizer between the network's input and this pool", DECLARE_INPUT];
-    const why = input!.form.kind === "codes" ? "has a scale below 0" : "is no codes, and what follows it is no quantizer";
+    const why =
+      input!.form.kind === "codes" ? "has a scale below 0" : "is no codes, and what follows it is no quantizer";
     return [`its input "${node.inputs[0]}" ${why}`, QUANTIZED_POOL];
   },
 

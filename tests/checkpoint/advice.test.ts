@@ -47,6 +47,13 @@ const CONSTANTS: Draft<TensorProto>[] = [
   floatTensor("big", [3, 2], [200, 1, 2, 3, 4, 5]),
   floatTensor("per_input", [3, 1], [0.5, 0.25, 0.125]),
   floatTensor("per_output", [1, 2], [0.5, 0.25]),
+  floatTensor("kernel", [2, 2, 1, 1], [1, -1, 1, 1]),
+  floatTensor(
+    "w12",
+    [12, 2],
+    Array.from({ length: 24 }, (_, i) => (i % 3 ? 1 : -1)),
+  ),
+  int64Tensor("merged", [3], [0, 4, 3]),
   int64Tensor("i0", [1], [0]),
   int64Tensor("i1", [1], [1]),
   int64Tensor("i2", [1], [2]),
@@ -66,6 +73,10 @@ const quant = (x: string, y: string, scale = "half", zero = "f0", bits = "f4", m
   node("Quant", [x, scale, zero, bits], y, { signed: 1n, narrow: 0n, rounding_mode: "ROUND", ...more }, QONNX);
 const q = quant("x", "q");
 const matMul = (x: string, w = "w", y = "y") => node("MatMul", [x, w], y);
+/** A convolution of [N, 2, H, W] behind a quantizer. */
+const conv = [q, node("Conv", ["q", "kernel"], "r")];
+const lastAxes = (x: string, y: string) => node("Transpose", [x], y, { perm: [0n, 2n, 3n, 1n] });
+const firstAxes = (x: string, y: string) => node("Transpose", [x], y, { perm: [0n, 3n, 1n, 2n] });
 /** Behind a quantizer. */
 const one = (opType: string, inputs: string[], attributes: Attributes = {}): Draft<NodeProto>[] => [
   q,
@@ -81,10 +92,17 @@ function bytes({ nodes, shape = ["N", 3], type }: Case): Uint8Array {
 
 const CASES: [instead: string, refused: Case, followed: Case][] = [
   // onnx.ts
-  ["what a dense network needs: MatMul", { nodes: one("Erf", ["q"]) }, { nodes: [q, matMul("q")] }],
+  ["what a network of layers needs: MatMul", { nodes: one("Erf", ["q"]) }, { nodes: [q, matMul("q")] }],
   ["HardTanh, Clip or Relu", { nodes: one("Tanh", ["q"]) }, { nodes: one("Clip", ["q", "minus", "f1"]) }],
   ["Softmax, or the scores before it", { nodes: one("LogSoftmax", ["q"]) }, { nodes: one("Softmax", ["q"]) }],
-  ["dense layers", { nodes: one("Conv", ["q", "w1"]) }, { nodes: [q, matMul("q")] }],
+  [
+    "convolutions with strides",
+    { nodes: one("MaxPool", ["q"], { kernel_shape: [1n, 1n] }), shape: ["N", 2, 2, 2] },
+    {
+      nodes: conv.map((each) => ({ ...each, output: each.output!.map((name) => (name === "r" ? "y" : name)) })),
+      shape: ["N", 2, 2, 2],
+    },
+  ],
   [
     "only the first output",
     { nodes: [q, { op_type: "Dropout", input: ["q"], output: ["d", "y"] }] },
@@ -367,6 +385,50 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     "scores as output, without argmax",
     { nodes: [q, matMul("q", "w", "m"), node("Relu", ["m"], "r"), node("ArgMax", ["r"], "y", { axis: 1n })] },
     { nodes: [q, matMul("q", "w", "m"), node("Relu", ["m"], "y")] },
+  ],
+  [
+    "a batch of pictures, [N, C, H, W]",
+    { nodes: [q, node("Conv", ["q", "kernel"], "y")], shape: ["N", 4] },
+    { nodes: [q, node("Conv", ["q", "kernel"], "y")], shape: ["N", 2, 2, 2] },
+  ],
+  [
+    "a Transpose to [N, C, H, W] before it",
+    { nodes: [q, lastAxes("q", "t"), node("Conv", ["t", "kernel"], "y")], shape: ["N", 2, 2, 2] },
+    { nodes: [q, lastAxes("q", "t"), firstAxes("t", "u"), node("Conv", ["u", "kernel"], "y")], shape: ["N", 2, 2, 2] },
+  ],
+  [
+    "pads",
+    { nodes: [q, node("Conv", ["q", "kernel"], "y", { auto_pad: "SAME" })], shape: ["N", 2, 2, 2] },
+    { nodes: [q, node("Conv", ["q", "kernel"], "y", { pads: [0n, 0n, 0n, 0n] })], shape: ["N", 2, 2, 2] },
+  ],
+  [
+    "a shape that keeps their axes, or one vector",
+    { nodes: [...conv, node("Reshape", ["r", "merged"], "y")], shape: ["N", 2, 2, 3] },
+    { nodes: [...conv, quant("r", "s"), node("Flatten", ["s"], "f"), matMul("f", "w12", "y")], shape: ["N", 2, 2, 3] },
+  ],
+  [
+    "one vector per sample",
+    { nodes: [...conv, node("Softmax", ["r"], "y", { axis: 1n })], shape: ["N", 2, 2, 3] },
+    {
+      nodes: [
+        ...conv,
+        quant("r", "s"),
+        node("Flatten", ["s"], "f"),
+        matMul("f", "w12", "m"),
+        node("Softmax", ["m"], "y"),
+      ],
+      shape: ["N", 2, 2, 3],
+    },
+  ],
+  [
+    "a constant with one entry, or one per channel",
+    { nodes: [...conv, node("Add", ["r", "features"], "y")], shape: ["N", 2, 2, 3] },
+    { nodes: [...conv, node("Add", ["r", "f2"], "y")], shape: ["N", 2, 2, 3] },
+  ],
+  [
+    "the picture itself, [N, C, H, W]",
+    { nodes: [...conv, node("Flatten", ["r"], "y")], shape: ["N", 2, 2, 3] },
+    { nodes: [...conv, node("Identity", ["r"], "y")], shape: ["N", 2, 2, 3] },
   ],
   [
     "as from an 8- or 16-bit input",

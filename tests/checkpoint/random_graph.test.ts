@@ -1,16 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
-import type { Node } from "../../host/graph/graph.ts";
+import type { GraphInput, Node } from "../../host/graph/graph.ts";
+import { shapesOf } from "../../host/graph/shapes.ts";
 import { at, dequantize, quantize } from "../../host/numbers/quantizer.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { applyStep } from "../../host/numbers/step.ts";
-import { randomOnnx, randomPlainOnnx } from "../random_graph.ts";
+import type { Picture } from "../../host/shape.ts";
+import { randomOnnx, randomPictureOnnx, randomPlainOnnx } from "../random_graph.ts";
 import { seedCount } from "../seeds.ts";
 import { evaluateOnnx } from "./onnx/definition.ts";
 
 describe.each<[string, number, (seed: number) => Uint8Array]>([
   ["QONNX files", seedCount(1000), randomOnnx],
   ["files of plain ops", seedCount(500), randomPlainOnnx],
+  ["convolutional files", seedCount(300), randomPictureOnnx],
 ])("random %s of %i seeds", (_, seeds, randomFile) => {
   it("depend on the seed alone", () => {
     for (let seed = 0; seed < 20; seed++) expect(randomFile(seed)).toEqual(randomFile(seed));
@@ -27,12 +30,20 @@ describe.each<[string, number, (seed: number) => Uint8Array]>([
       const x = Array.from({ length: channels }, () => Math.fround(4 * next() - 2));
       // Each node reads what the file's own nodes give, so that no rounding near a tie adds up.
       const truth = evaluateOnnx(bytes, x);
+      const shapes = shapesOf(graph);
+      const [input] = graph.inputs as [GraphInput];
+      if (input.layout === "hwc") truth.set(input.name, { dims: [], data: planar(x, shapes.get(input.name)!) });
+      /** What the file gives for a value, its channels last. */
+      const given = (value: string): number[] | undefined => {
+        const found = truth.get(value);
+        return found && channelsLast(found.data, shapes.get(value)!);
+      };
       const values = new Map<string, number[]>();
       for (const node of graph.nodes) {
-        const inputs = node.inputs.map((input) => truth.get(input)?.data ?? values.get(input)!);
-        const output = evaluateNode(node, inputs as [number[], ...number[][]]);
+        const inputs = node.inputs.map((input) => given(input) ?? values.get(input)!);
+        const output = evaluateNode(node, inputs as [number[], ...number[][]], shapes);
         values.set(node.output, output);
-        const expected = truth.get(node.output)?.data;
+        const expected = given(node.output);
         if (!expected) continue; // one of several nodes for a single ONNX node
         compared++;
         expect(output, `seed ${seed}, ${node.name}`).toHaveLength(expected.length);
@@ -48,12 +59,25 @@ describe.each<[string, number, (seed: number) => Uint8Array]>([
   });
 });
 
-function evaluateNode(node: Node, [x, y]: [number[], ...number[][]]): number[] {
+/** Elements of [C, H, W] as those of [H, W, C]. */
+function channelsLast(data: number[], { height, width, channels }: Picture): number[] {
+  const positions = height * width;
+  return data.map((_, i) => data[(i % channels) * positions + Math.floor(i / channels)]!);
+}
+
+/** Elements of [H, W, C] as those of [C, H, W]. */
+function planar(data: number[], { height, width, channels }: Picture): number[] {
+  const positions = height * width;
+  return data.map((_, i) => data[(i % positions) * channels + Math.floor(i / positions)]!);
+}
+
+function evaluateNode(node: Node, [x, y]: [number[], ...number[][]], shapes: Map<string, Picture>): number[] {
+  const { channels } = node;
   switch (node.op) {
     case "quantize":
-      return x.map((v, c) => dequantize(node.quantizer, quantize(node.quantizer, v, c), c));
+      return x.map((v, i) => dequantize(node.quantizer, quantize(node.quantizer, v, i % channels), i % channels));
     case "step":
-      return x.map((v, c) => applyStep(node.step, v, c));
+      return x.map((v, i) => applyStep(node.step, v, i % channels));
     case "dense": {
       const { outputs, inputs, codes, scale } = node.weights;
       return Array.from({ length: outputs }, (_, m) => {
@@ -70,7 +94,28 @@ function evaluateNode(node: Node, [x, y]: [number[], ...number[][]]): number[] {
       return [x.indexOf(Math.max(...x))];
     case "maximum":
       return x.map((v, c) => Math.max(v, y![c]!));
-    case "conv2d":
+    case "conv2d": {
+      const { window, groups, weights } = node;
+      const [from, to] = [shapes.get(node.inputs[0]!)!, shapes.get(node.output)!];
+      const [own, span] = [from.channels / groups, to.channels / groups];
+      return Array.from({ length: to.height * to.width * channels }, (_, i) => {
+        const [m, position] = [i % channels, Math.floor(i / channels)];
+        let sum = 0;
+        for (let k = 0; k < weights.inputs; k++) {
+          const [c, tap] = [k % own, Math.floor(k / own)];
+          const row =
+            Math.floor(position / to.width) * window.strideY -
+            window.padTop +
+            Math.floor(tap / window.kernelWidth) * window.dilationY;
+          const column =
+            (position % to.width) * window.strideX - window.padLeft + (tap % window.kernelWidth) * window.dilationX;
+          if (row < 0 || row >= from.height || column < 0 || column >= from.width) continue;
+          const channel = Math.floor(m / span) * own + c;
+          sum += weights.codes[m * weights.inputs + k]! * x[(row * from.width + column) * from.channels + channel]!;
+        }
+        return sum * at(weights.scale, m);
+      });
+    }
     case "maxpool":
     case "avgpool":
       throw new Error("no file of these has one");

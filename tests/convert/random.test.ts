@@ -6,12 +6,13 @@ import type { InputDtype } from "../../host/lower/input.ts";
 import type { Op, Program } from "../../host/program.ts";
 import { sampleInputs } from "../../host/run/sample.ts";
 import { type Difference, verify } from "../../host/verify.ts";
-import { randomOnnx, randomPlainOnnx } from "../random_graph.ts";
+import { randomOnnx, randomPictureOnnx, randomPlainOnnx } from "../random_graph.ts";
 import { seedCount } from "../seeds.ts";
 import { disposeAll, openSessions } from "../sessions.ts";
 
 const SEEDS = seedCount(340);
 const PLAIN_SEEDS = seedCount(60);
+const PICTURE_SEEDS = seedCount(300);
 const DTYPES: InputDtype[] = ["u8", "i8", "i16", "f32"];
 /** The least input, the greatest, and random ones. */
 const ROWS = 10;
@@ -49,6 +50,18 @@ it.each(DTYPES)(`random files of plain ops compute what they mean in every sessi
     converted++;
   }
   expect(converted).toBeGreaterThan((0.97 * PLAIN_SEEDS) / DTYPES.length - 1);
+});
+
+it.each(DTYPES)(`random convolutional files compute what they mean in every session, %s inputs`, async (dtype) => {
+  let converted = 0;
+  for (let seed = DTYPES.indexOf(dtype); seed < PICTURE_SEEDS; seed += DTYPES.length) {
+    const checkpoint = randomPictureOnnx(seed);
+    const conversion = await convertOrRefuse(checkpoint, dtype, seed);
+    if (!conversion) continue;
+    expect(await differences(checkpoint, conversion, seed), `seed ${seed}`).toEqual([]);
+    converted++;
+  }
+  expect(converted).toBeGreaterThan((0.9 * PICTURE_SEEDS) / DTYPES.length - 1);
 });
 
 /** Between the checkpoint and all sessions of its blob. */

@@ -49,7 +49,11 @@ describe("the definition", () => {
     const output = new Int32Array(2);
     const post = thresholds({ base: 0, up: [10] }, { base: 5, down: [21] });
     const window = { ...SQUARE, ...small, padTop: 0, padLeft: 0 };
-    avgpool({ kind: "avgpool", inputs: [0], output: 1, window, post }, [input], output, [from], { ...from, height: 1, width: 1 });
+    avgpool({ kind: "avgpool", inputs: [0], output: 1, window, post }, [input], output, [from], {
+      ...from,
+      height: 1,
+      width: 1,
+    });
     expect([...output]).toEqual([1, 5]);
   });
 });
@@ -64,24 +68,31 @@ describeModules("avgpool", (engine, module) => {
     }
   });
 
-  it.each(CODES.flatMap((from) => CODES.map((to) => [from, to] as const)))("of %s with posts to %s", async (from, to) => {
-    const random = new Random(3);
-    const channels = 37;
-    const records = Array.from({ length: channels }, () => ({ base: random.int(-1, 0), up: [random.int(-300, 900)], down: [] }));
-    const lines = Array.from({ length: channels }, () => smallLine(random.int(-20, 20), random.int(-500, 500), 8));
-    const posts = [
-      thresholds(...records),
-      thresholds(records[0]!),
-      ...(to === "bit" ? [] : [requantize({ lo: 0, hi: 100, rounding: "floor" }, ...lines)]),
-    ];
-    for (const post of posts) {
-      for (const tiles of [{}, { tileChannels: 8 }]) {
-        const program = pool({ input: [5, 4, channels] }, from, { to, post, ...tiles });
-        const batches = [1, 5].map((rows) => [elements(from, rows * 20 * channels, random)]);
-        await expectReference(program, engine, module, batches);
+  it.each(CODES.flatMap((from) => CODES.map((to) => [from, to] as const)))(
+    "of %s with posts to %s",
+    async (from, to) => {
+      const random = new Random(3);
+      const channels = 37;
+      const records = Array.from({ length: channels }, () => ({
+        base: random.int(-1, 0),
+        up: [random.int(-300, 900)],
+        down: [],
+      }));
+      const lines = Array.from({ length: channels }, () => smallLine(random.int(-20, 20), random.int(-500, 500), 8));
+      const posts = [
+        thresholds(...records),
+        thresholds(records[0]!),
+        ...(to === "bit" ? [] : [requantize({ lo: 0, hi: 100, rounding: "floor" }, ...lines)]),
+      ];
+      for (const post of posts) {
+        for (const tiles of [{}, { tileChannels: 8 }]) {
+          const program = pool({ input: [5, 4, channels] }, from, { to, post, ...tiles });
+          const batches = [1, 5].map((rows) => [elements(from, rows * 20 * channels, random)]);
+          await expectReference(program, engine, module, batches);
+        }
       }
-    }
-  });
+    },
+  );
 
   it("of more channels than a block of sums has", async () => {
     const random = new Random(5);
@@ -128,7 +139,11 @@ const HALVES = paddedWindowOf({
 });
 
 /** x, 4 × 4 × 2 → codes → the mean → a quantizer, or an output. */
-function network(quantizer: Quantizer, window = GLOBAL, { countsPadding = true, next = int(0.0625, 0, 8) as Quantizer | null } = {}): Graph {
+function network(
+  quantizer: Quantizer,
+  window = GLOBAL,
+  { countsPadding = true, next = int(0.0625, 0, 8) as Quantizer | null } = {},
+): Graph {
   const nodes: Node[] = [
     { op: "quantize", name: "q", inputs: ["x"], output: "q", channels: 2, quantizer },
     { op: "avgpool", name: "mean", inputs: ["q"], output: "m", channels: 2, window, countsPadding },
@@ -178,8 +193,18 @@ describe("a graph", () => {
   });
 
   it.each<[string, Graph, string, string]>([
-    ["with a divisor that depends on the position", network(int(0.5), PADDED, { countsPadding: false }), "divisor depends on the position", "count_include_pad = 1"],
-    ["of codes counted from another code, padded", network(int(0.5, 100, 8, false), PADDED), "counted from another code", "zero point 0"],
+    [
+      "with a divisor that depends on the position",
+      network(int(0.5), PADDED, { countsPadding: false }),
+      "divisor depends on the position",
+      "count_include_pad = 1",
+    ],
+    [
+      "of codes counted from another code, padded",
+      network(int(0.5, 100, 8, false), PADDED),
+      "counted from another code",
+      "zero point 0",
+    ],
   ])("%s is refused", (_, graph, why, instead) => {
     const work = () => lower(graph, OPTIONS);
     expect(work).toThrow(UnsupportedError);

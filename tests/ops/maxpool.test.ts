@@ -50,7 +50,9 @@ describe("the definition", () => {
   });
 
   it("is 0 where no tap is inside", () => {
-    expect(run({ kernelHeight: 2, kernelWidth: 1, dilationY: 2, padTop: 1, padLeft: 0 }, 1, 2)).toEqual([-3, 3, -4, -128]);
+    expect(run({ kernelHeight: 2, kernelWidth: 1, dilationY: 2, padTop: 1, padLeft: 0 }, 1, 2)).toEqual([
+      -3, 3, -4, -128,
+    ]);
     expect(run({ kernelHeight: 2, kernelWidth: 1, dilationY: 4, padTop: 1, padLeft: 0 }, 1, 1)).toEqual([0, 0]);
   });
 });
@@ -103,10 +105,7 @@ it("holds codes of its input's range", () => {
   const program = pool({ input: [4, 4, 2] }, "u8");
   program.tensors.push({ ...program.tensors[1]!, perRow: 1024 });
   const post = thresholds({ base: 2, up: [5, 9] });
-  program.ops = [
-    { kind: "quantize", inputs: [0], output: 2, post },
-    { ...program.ops[0]!, inputs: [2] } as MaxpoolOp,
-  ];
+  program.ops = [{ kind: "quantize", inputs: [0], output: 2, post }, { ...program.ops[0]!, inputs: [2] } as MaxpoolOp];
   expect(codeRanges(program)(1)).toEqual([2, 4]);
 });
 
@@ -145,7 +144,14 @@ function network(drafts: Draft[], codes: Quantizer = int(0.125, 0, 8)): Graph {
 
 const SAMPLES = Float32Array.from({ length: 96 }, (_, i) => Math.fround(Math.sin(7 * i) * 9));
 const batchnorm = (...gamma: number[]): Step => ({
-  ...{ kind: "batchnorm", mean: by(0.3, -1), variance: by(2, 0.5), epsilon: 1e-5, gamma: by(...gamma), beta: by(0.1, -0.2) },
+  ...{
+    kind: "batchnorm",
+    mean: by(0.3, -1),
+    variance: by(2, 0.5),
+    epsilon: 1e-5,
+    gamma: by(...gamma),
+    beta: by(0.1, -0.2),
+  },
 });
 
 describe("a graph", () => {
@@ -197,7 +203,14 @@ describe("a graph", () => {
   it("is moved together with a pool behind it, and for each of two quantizers", () => {
     const graph = network([maxpoolNode, quantize(int(0.5))]);
     const whole = paddedWindowOf({ input: [2, 2, 2], window: {} });
-    graph.nodes.splice(3, 0, { op: "maxpool", name: "second", inputs: ["v2"], output: "again", channels: 2, window: whole });
+    graph.nodes.splice(3, 0, {
+      op: "maxpool",
+      name: "second",
+      inputs: ["v2"],
+      output: "again",
+      channels: 2,
+      window: whole,
+    });
     graph.nodes[4]!.inputs = ["again"];
     graph.nodes.push({ op: "quantize", name: "q", inputs: ["v2"], output: "other", channels: 2, quantizer: int(0.25) });
     graph.outputs.push("other");
@@ -211,7 +224,11 @@ describe("a graph", () => {
     ["codes of a scale below 0", [quantize(int(-0.5)), maxpoolNode], "has a scale below 0"],
     ["sums, before a function that falls", [maxpoolNode, step(batchnorm(1, -1)), quantize(int(0.5))], "is no codes"],
     ["sums, before a quantizer of a scale below 0", [maxpoolNode, quantize(int(-0.5))], "is no codes"],
-    ["sums, before a function without order", [maxpoolNode, step({ kind: "pow", by: by(2) }), quantize(int(0.5))], "is no codes"],
+    [
+      "sums, before a function without order",
+      [maxpoolNode, step({ kind: "pow", by: by(2) }), quantize(int(0.5))],
+      "is no codes",
+    ],
   ])("of %s is refused", (_, drafts, why) => {
     const { graph, notes } = movePools(network(drafts));
     expect(notes).toEqual([]);
@@ -235,14 +252,23 @@ describe("a graph", () => {
 
 /** What nodes mean one by one, with real numbers pooled as such: the definition that moving must keep. */
 function plain(graph: Graph, x: Float32Array, rows: number): number[][] {
-  const values = new Map([["x", { numbers: Float64Array.from(x), height: 4, width: 4, channels: 2, form: { kind: "real" } as const }]]);
+  const values = new Map([
+    ["x", { numbers: Float64Array.from(x), height: 4, width: 4, channels: 2, form: { kind: "real" } as const }],
+  ]);
   const known = values as Map<string, Parameters<ReturnType<typeof meaningOf>["evaluate"]>[2]>;
   for (const node of graph.nodes) {
     const meaning = meaningOf(node);
     const inputs = node.inputs.map((name) => known.get(name)!);
     const shape = meaning.shape(node, inputs);
     const numbers = new Float64Array(rows * shape.height * shape.width * shape.channels);
-    const output = { ...shape, numbers, form: meaning.form(node, inputs.map(({ form }) => form)) };
+    const output = {
+      ...shape,
+      numbers,
+      form: meaning.form(
+        node,
+        inputs.map(({ form }) => form),
+      ),
+    };
     meaning.evaluate(node, inputs, output);
     known.set(node.output, output);
   }

@@ -2,6 +2,8 @@ import { defineCommand } from "citty";
 import { shown } from "../../host/base/printable.ts";
 import { type Inspection, inspect, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
+import type { Tensor } from "../../host/program.ts";
+import { positionCount } from "../../host/shape.ts";
 import { namingFiles, readModel } from "../files/models.ts";
 import { nameOf } from "../files/stdio.ts";
 import { formatShape } from "../inputs/shape.ts";
@@ -69,13 +71,17 @@ function formatId(modelId: bigint): string {
 export function formatEnds({ program }: Inspection): string[] {
   const { tensors, description } = program;
   const inputs = program.inputs.map((tensor, i) => {
-    const { name, shape } = description?.inputs[i] ?? { shape: [tensors[tensor]!.channels] };
-    return `input    ${name === undefined ? "" : `${shown(name)} `}${formatShape(shape)}: ${inputText(program, i)}`;
+    const { name, shape, layout } = description?.inputs[i] ?? { shape: picturedShape(tensors[tensor]!) };
+    const order =
+      layout && positionCount(tensors[tensor]!) > 1
+        ? `, a picture ${layout === "chw" ? "[C, H, W]" : "[H, W, C]"}`
+        : "";
+    return `input    ${name === undefined ? "" : `${shown(name)} `}${formatShape(shape)}${order}: ${inputText(program, i)}`;
   });
   const outputs = program.outputs.map((tensor, i) => {
-    const { dtype, channels } = tensors[tensor]!;
+    const { dtype } = tensors[tensor]!;
     const described = description?.outputs[i];
-    if (!described) return `output   [${channels}]: ${dtype}`;
+    if (!described) return `output   ${formatShape(picturedShape(tensors[tensor]!))}: ${dtype}`;
     const { name, shape, kind, softmax, classes } = described;
     const what = { scores: `scores from ${dtype} sums`, codes: `scores from ${dtype} codes`, index: "best class" }[
       kind
@@ -84,6 +90,12 @@ export function formatEnds({ program }: Inspection): string[] {
     return `output   ${shown(name)} ${formatShape(shape)}: ${what}${softmax ? ", softmax" : ""}${names}`;
   });
   return [...inputs, ...outputs];
+}
+
+/** A vector's channels; of a picture, height and width before them. */
+function picturedShape(tensor: Tensor): number[] {
+  const { height, width, channels } = tensor;
+  return positionCount(tensor) > 1 ? [height, width, channels] : [channels];
 }
 
 function formatLayers({ layers }: Inspection): string[] {

@@ -1,4 +1,5 @@
 import { InputError } from "../../host/base/errors.ts";
+import type { Layout } from "../../host/program.ts";
 import type { Elements, InputStream } from "./input.ts";
 import { luma } from "./luma.ts";
 import { readAll } from "./read.ts";
@@ -12,18 +13,76 @@ export interface RowStream {
   batches(count: number): Iterable<Elements["data"]>;
 }
 
+/** What a model takes per row, without a batch axis: [1, 28, 28]; and how that is a picture, if it is one (`InputDescription`). */
+export interface RowShape {
+  shape: readonly number[];
+  layout?: Layout | undefined;
+}
+
 /**
- * Fits an input to a model that takes `shape` per row, without a batch axis: [1, 28, 28]. An array is one sample, or has
- * the batch in its first axis; axes of size 1 may be missing, and [784] stands for [1, 28, 28]. A picture becomes
- * grey or three planes, as the model has it. `name` is what errors call the input.
+ * Fits an input to a model. An array is one sample, or has the batch in its first axis; axes of size 1 may be missing, and [784] stands
+ * for [1, 28, 28]. A picture becomes grey or three planes, as the model has it. Where the model knows its input as a picture, an array may have
+ * the channels first or last, and rows have them last. `name` is what errors call the input.
  */
-export function fitRows(input: InputStream, shape: readonly number[], name: string): RowStream {
+export function fitRows(input: InputStream, { shape, layout }: RowShape, name: string): RowStream {
+  if (layout) return fitPictures(input, pictureShape(shape, layout), name);
   if (input.kind === "png") {
     checkPicture(input.shape, shape, name);
     return { rows: 1, dtype: "u8", batches: () => [fitPicture(input.shape, readAll(input, name).data, shape)] };
   }
   const rows = countRows(input.shape, shape, name);
   return { rows, dtype: input.dtype, batches: (count) => input.parts(count * elementCount(shape)) };
+}
+
+/** Height, width and channels of a shape of two or three axes. */
+function pictureShape(shape: readonly number[], layout: Layout): Layouts {
+  const three = shape.length > 2 ? shape : layout === "chw" ? [shape[0]!, 1, shape[1]!] : [1, ...shape];
+  const [a, b, c] = three as [number, number, number];
+  const hwc: Sizes = layout === "chw" ? [b, c, a] : [a, b, c];
+  return { hwc, chw: [hwc[2], hwc[0], hwc[1]], usual: layout };
+}
+
+type Sizes = [number, number, number];
+
+/** The same picture with its channels last and first, and which of both the checkpoint has. */
+interface Layouts extends Record<Layout, Sizes> {
+  usual: Layout;
+}
+
+function fitPictures(input: InputStream, layouts: Layouts, name: string): RowStream {
+  const { usual, hwc, chw } = layouts;
+  const [height, width, channels] = hwc;
+  const size = elementCount(hwc);
+  if (input.kind === "png") {
+    const own = channels === 1 ? [height, width] : chw;
+    checkPicture(input.shape, own, name);
+    const pixels = () => fitPicture(input.shape, readAll(input, name).data, own);
+    return { rows: 1, dtype: "u8", batches: () => [channels === 3 ? channelsLast(pixels(), hwc) : pixels()] };
+  }
+  const other = usual === "chw" ? "hwc" : "chw";
+  const isOther = !fits(input.shape, layouts[usual]) && fits(input.shape, layouts[other]);
+  const rows = countRows(input.shape, layouts[isOther ? other : usual], name);
+  const isPlanar = (isOther ? other : usual) === "chw" && channels > 1 && height * width > 1;
+  return {
+    rows,
+    dtype: input.dtype,
+    *batches(count) {
+      for (const part of input.parts(count * size)) yield isPlanar ? channelsLast(part, hwc) : part;
+    },
+  };
+}
+
+/** Whole rows of [channels, height, width] as rows of [height, width, channels]. */
+function channelsLast<A extends Elements["data"]>(rows: A, [height, width, channels]: Sizes): A {
+  const [positions, size] = [height * width, height * width * channels];
+  return rows.map((_, i) => {
+    const element = i % size;
+    return rows[i - element + (element % channels) * positions + Math.floor(element / channels)]!;
+  }) as A;
+}
+
+function fits(found: readonly number[], shape: readonly number[]): boolean {
+  return matches(found, shape) || (found.length > 0 && found[0]! > 0 && matches(found.slice(1), shape));
 }
 
 function countRows(found: readonly number[], shape: readonly number[], name: string): number {

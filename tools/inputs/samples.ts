@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { shown } from "../../host/base/printable.ts";
 import { InputError, type InputRows, type Program, sampleInputs } from "../../host/index.ts";
+import { elementCount as elementsOf, type Picture as Shape } from "../../host/shape.ts";
 import { splitRows } from "../../host/verify.ts";
 import { readChunks } from "../files/files.ts";
 import { nameOf } from "../files/stdio.ts";
@@ -24,6 +25,8 @@ export interface Samples {
   elements: InputRows;
   /** Shape of a sample: as the file has it, and as the model has it. */
   shapes: number[][];
+  /** What the model's input is, where the model knows it as a picture: its elements have the channels last. */
+  picture?: Shape;
   /** Where the samples come from and what their elements are to the model. */
   meaning: string;
 }
@@ -56,12 +59,14 @@ export function openSamples(
   if (program.inputs.length !== 1) {
     throw new InputError(`the model has ${program.inputs.length} inputs, expected 1: a file holds samples for one`);
   }
-  const { channels } = program.tensors[program.inputs[0]!]!;
-  const shape = program.description?.inputs[0]?.shape ?? [channels];
+  const tensor = program.tensors[program.inputs[0]!]!;
+  const size = elementsOf(tensor);
+  const described = program.description?.inputs[0];
+  const shape = described?.shape ?? [size];
   const name = nameOf(path);
   const input = openInput(readChunks(path, CHUNK_BYTES), name);
   try {
-    const { rows: total, dtype: found, batches } = fitRows(input, shape, name);
+    const { rows: total, dtype: found, batches } = fitRows(input, { shape, layout: described?.layout }, name);
     const { convert, dtype, meaning } = conversionOf(input.kind, found, program, name);
     const rows = Math.min(total, limit);
     return {
@@ -69,9 +74,10 @@ export function openSamples(
       total,
       dtype,
       meaning: `${shown(basename(path))}: ${meaning}`,
-      shapes: [sampleShape(input, channels), shape],
+      shapes: described?.layout ? [] : [sampleShape(input, size), shape],
+      ...(described?.layout && { picture: tensor }),
       *batches(count) {
-        let left = rows * channels;
+        let left = rows * size;
         for (const part of batches(count)) {
           const elements = part.subarray(0, left);
           left -= elements.length;
@@ -93,29 +99,34 @@ export function readSamples(path: string, program: Program): Samples {
     for (const [elements] of batches(PART_ROWS)) yield elements!;
   };
   try {
-    const { channels } = program.tensors[program.inputs[0]!]!;
-    return { ...samples, elements: join(parts(), dtype, samples.rows * channels, nameOf(path)) };
+    const size = elementsOf(program.tensors[program.inputs[0]!]!);
+    return { ...samples, elements: join(parts(), dtype, samples.rows * size, nameOf(path)) };
   } finally {
     close();
   }
 }
 
 /** Shape of one sample in a file. */
-function sampleShape({ kind, shape }: InputStream, channels: number): number[] {
+function sampleShape({ kind, shape }: InputStream, elements: number): number[] {
   const size = shape.reduce((product, length) => product * length, 1);
   if (kind === "png") return shape.slice(0, 2);
-  return size === channels ? shape : shape.slice(1);
+  return size === elements ? shape : shape.slice(1);
 }
 
 /** A sample as a picture, if it looks like one: two axes or more, grey or three planes of colour. */
-export function pictureOf({ rows, elements, shapes }: Samples, row: number): Picture | undefined {
-  const channels = elements.length / rows;
+export function pictureOf({ rows, elements, shapes, picture }: Samples, row: number): Picture | undefined {
+  const size = elements.length / rows;
+  const sample = elements.subarray(row * size, (row + 1) * size);
+  if (picture && picture.height > 1 && picture.width > 1 && (picture.channels === 1 || picture.channels === 3)) {
+    const { height, width, channels } = picture;
+    return { height, width, channels, data: toBytes(sample) };
+  }
   for (const shape of shapes) {
     const [planes, height = 0, width = 0] = shape.length === 2 ? [1, ...shape] : shape;
     if (shape.length > 3 || height < 2 || width < 2 || (planes !== 1 && planes !== 3)) continue;
     const pixels = height * width;
-    if (planes * pixels !== channels) continue;
-    const bytes = toBytes(elements.subarray(row * channels, (row + 1) * channels));
+    if (planes * pixels !== size) continue;
+    const bytes = toBytes(sample);
     const data = Uint8Array.from(bytes, (_, i) => bytes[(i % planes) * pixels + Math.floor(i / planes)]!);
     return { width, height, channels: planes, data };
   }

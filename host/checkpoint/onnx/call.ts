@@ -3,6 +3,7 @@ import type { Node } from "../../graph/graph.ts";
 import type { FreshName } from "../../graph/names.ts";
 import type { Weights } from "../../graph/ops/weights.ts";
 import { elements, type Tensor } from "../tensor.ts";
+import type { Pictured } from "./picture.ts";
 import { ATTRIBUTE_TYPE, type AttributeProto, type NodeProto, type TensorProto } from "./proto.ts";
 
 /** More than any dense network needs; keeps loops over axes short. */
@@ -11,7 +12,7 @@ export const MAX_AXES = 8;
 /** What an ONNX value is while its graph is walked. */
 export type Value = Data | Constant | { kind: "broken" };
 
-/** Depends on the network's input: value `value` of the graph, one vector per row. */
+/** Depends on the network's input: value `value` of the graph, a vector or a picture per row. */
 export interface Data {
   kind: "data";
   value: string;
@@ -19,6 +20,8 @@ export interface Data {
   dims: number[];
   /** Size of the batch axis that the file declares; undefined if it varies. */
   batch: number | undefined;
+  /** Where a row is a picture: how. */
+  picture?: Pictured;
   /** Set for what QuantizeLinear gives, while only the shape changes: value / scale + zero. */
   quantized?: { value: string; scale: Float64Array; zero: Float64Array };
   /** Of an integer type: arithmetic wraps around and division truncates, until a Cast makes real numbers of it. */
@@ -83,6 +86,8 @@ export interface Sink {
   makers: Map<string, Node>;
   notes: string[];
   fresh: FreshName;
+  /** Takes a graph input, which nothing reads yet, as a picture. */
+  takeAsPicture(input: string, row: number[], picture: Pictured): boolean;
   /** Counts elements that are about to be made or looked at, and channels of nodes, against one limit (limits.ts). */
   spend(elements: number): void;
   /** Counts elements that the file holds, which raise the limit. */
@@ -98,8 +103,9 @@ export function hasBatch(dims: readonly number[]): boolean {
   return Number.isNaN(dims[0]);
 }
 
-export function channelsOf(data: Data): number {
-  return elements(rowShape(data.dims));
+/** Channels of the graph's value: of a picture, at each of its positions. */
+export function channelsOf(data: Pick<Data, "dims" | "picture">): number {
+  return data.picture?.channels ?? elements(rowShape(data.dims));
 }
 
 /** "[N, 784]". */

@@ -3,11 +3,13 @@ import { FOLDED, MAX_FOLDED, MAX_NODES, MAX_ROW_ELEMENTS } from "../../base/limi
 import { carryOffsets } from "../../graph/carry.ts";
 import type { Graph, GraphInput, Node } from "../../graph/graph.ts";
 import { freshNames, valueNames } from "../../graph/names.ts";
+import { inputPicture } from "../../graph/shapes.ts";
 import { missingQuantizers, unsupportedIn } from "../../graph/supported.ts";
 import type { Quantizer } from "../../numbers/quantizer.ts";
 import { elements } from "../tensor.ts";
-import { attributesOf, type Call, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./call.ts";
+import { attributesOf, type Call, type Data, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./call.ts";
 import { OPS } from "./ops.ts";
+import { pictureOf } from "./picture.ts";
 import {
   DATA_TYPE,
   decodeModel,
@@ -65,7 +67,21 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
 
   const names = new Set(file.node.flatMap((node) => [...node.input, ...node.output]));
   const values = new Map<string, Value>();
-  const sink: Sink = { nodes: [], makers: new Map(), notes: [], fresh: freshNames(names), ...budget() };
+  const sink: Sink = {
+    nodes: [],
+    makers: new Map(),
+    notes: [],
+    fresh: freshNames(names),
+    takeAsPicture(name, row, { axes }) {
+      const input = inputs.find((each) => each.name === name);
+      const isFree = input && !sink.nodes.some((node) => node.inputs.includes(name));
+      if (!isFree || !live.some(({ node }) => OF_PICTURES.has(node.op_type ?? ""))) return false;
+      input.shape = row;
+      input.layout = axes[0] === "c" ? "chw" : "hwc";
+      return true;
+    },
+    ...budget(),
+  };
   const reasons: Unsupported[] = [];
   const infos = new Map([...file.value_info, ...file.output].map((info) => [info.name, info]));
 
@@ -74,6 +90,7 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
   for (const { name, dims, batch, integers } of inputs) {
     values.set(name, { kind: "data", value: name, dims, batch, ...(integers && { integer: true }) });
   }
+  if (live.some(({ node }) => OF_PICTURES.has(node.op_type ?? ""))) takePictures(inputs, values, live);
 
   const sparse = new Set(file.sparse_initializer.map((tensor) => tensor.values?.name ?? ""));
   const lookUp = (name: string, reader: string): Value => {
@@ -109,6 +126,17 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
     for (const [i, name] of node.output.entries()) {
       if (values.has(name) || initializers.has(name)) throw new CheckpointError(`value "${name}" is defined twice`);
       if (name) values.set(name, i === 0 ? result : { kind: "broken" });
+    }
+  }
+
+  for (const { name = "" } of file.output) {
+    const value = values.get(name);
+    if (value?.kind !== "data" || !value.picture) continue;
+    const { picture } = value;
+    if (!picture.flat) sink.notes.push(`output "${name}" is a picture: its elements are in the order [H, W, C]`);
+    else if (picture.channels > 1) {
+      const [why, instead] = ["it is a picture in one axis", "the picture itself, [N, C, H, W]"];
+      reasons.push({ node: name, op: "output", shape: shapeText(value.dims), why, instead });
     }
   }
 
@@ -200,6 +228,27 @@ function liveNodes(file: GraphProto): { nodes: { node: NodeProto; index: number 
   }
   const nodes = file.node.flatMap((node, index) => (live.has(index) ? [{ node, index }] : []));
   return { nodes, read };
+}
+
+/** Ops whose inputs are pictures: only in a graph with one of them, inputs of two or three axes are. */
+const OF_PICTURES: ReadonlySet<string> = new Set(["Conv"]);
+
+/** Takes inputs as pictures: channels first, unless a Transpose right behind one says that they are last. */
+function takePictures(
+  inputs: readonly FileInput[],
+  values: Map<string, Value>,
+  live: readonly { node: NodeProto }[],
+): void {
+  for (const input of inputs) {
+    const isLast = live.some(({ node }) => {
+      const order = node.attribute.find(({ name }) => name === "perm")?.ints;
+      return node.op_type === "Transpose" && node.input[0] === input.name && order?.[1] === input.shape.length;
+    });
+    const picture = pictureOf(input.shape, isLast);
+    if (!picture) continue;
+    input.layout = isLast ? "hwc" : "chw";
+    values.set(input.name, { ...(values.get(input.name) as Data), picture });
+  }
 }
 
 /** Types of an input whose elements are whole numbers, and what holds them. */
@@ -304,13 +353,12 @@ function shapeOf(call: Call, info: ValueInfoProto | undefined): string {
   return dims ? `[${dims.join(", ")}]` : "";
 }
 
-const NO_CONVOLUTIONS = "dense layers: this version has no convolutions and pooling";
+const NO_POOLS = "convolutions with strides: this version has no pooling";
 const INSTEAD: Record<string, string> = {
-  Conv: NO_CONVOLUTIONS,
-  ConvTranspose: NO_CONVOLUTIONS,
-  MaxPool: NO_CONVOLUTIONS,
-  AveragePool: NO_CONVOLUTIONS,
-  GlobalAveragePool: NO_CONVOLUTIONS,
+  ConvTranspose: "Resize and Conv",
+  MaxPool: NO_POOLS,
+  AveragePool: NO_POOLS,
+  GlobalAveragePool: NO_POOLS,
   LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
   Sigmoid: "HardTanh, Clip or Relu",
   Tanh: "HardTanh, Clip or Relu",
@@ -319,7 +367,7 @@ const INSTEAD: Record<string, string> = {
 
 function advice(opType: string): string {
   if (Object.hasOwn(INSTEAD, opType)) return INSTEAD[opType]!;
-  return "what a dense network needs: MatMul, Gemm, Quant, BipolarQuant, QuantizeLinear, DequantizeLinear, Sign, BatchNormalization, Relu, Clip, arithmetic with constants";
+  return "what a network of layers needs: MatMul, Gemm, Conv, Quant, BipolarQuant, QuantizeLinear, DequantizeLinear, Sign, BatchNormalization, Relu, Clip, arithmetic with constants";
 }
 
 /** Drops nodes that nothing reads, and lets values carry the names of the outputs that they are. */
@@ -350,7 +398,9 @@ function finish(
   const rename = (value: string): string => renamed.get(value) ?? value;
   return {
     name,
-    inputs: inputs.map(({ name, shape, integers }) => ({ name, shape, ...(integers && { integers }) })),
+    inputs: inputs.map(({ name, shape, layout, integers }) => {
+      return { name, shape, ...(layout && { layout }), ...(integers && { integers }) };
+    }),
     nodes: nodes.map((node) => ({ ...node, inputs: node.inputs.map(rename), output: rename(node.output) })),
     outputs: outputs.flatMap(({ value }) => (value.kind === "data" ? [rename(value.value)] : [])),
   };
@@ -375,7 +425,7 @@ function quantizeInputs(graph: Graph, quantizer: Quantizer, partial: boolean): s
     return output ? [{ op: "quantize", name: output, inputs: [input], output, channels, quantizer }] : [];
   };
   graph.nodes = [
-    ...graph.inputs.flatMap(({ name, shape }) => quantizeNode(name, elements(shape))),
+    ...graph.inputs.flatMap((input) => quantizeNode(input.name, inputPicture(input).channels)),
     ...graph.nodes.flatMap((node) => [
       { ...node, inputs: node.inputs.map(rename) },
       ...quantizeNode(node.output, node.channels),

@@ -1,11 +1,10 @@
 import { CheckpointError } from "../../base/errors.ts";
 import type { Node } from "../../graph/graph.ts";
 import type { Quantizer } from "../../numbers/quantizer.ts";
-import { applySteps, type Step } from "../../numbers/step.ts";
-import { bitsOf } from "../grid.ts";
+import type { Step } from "../../numbers/step.ts";
 import { reshapeDims } from "../reshape.ts";
-import { broadcastDims, broadcastTo, concat, elements, take, transpose } from "../tensor.ts";
-import { shortest, weightsOf } from "../weights.ts";
+import { concat, elements, take } from "../tensor.ts";
+import { weightsOf } from "../weights.ts";
 import {
   axisOf,
   type Call,
@@ -14,7 +13,6 @@ import {
   constantOperand,
   type Data,
   dataOperand,
-  type Grid,
   hasBatch,
   integers,
   MAX_AXES,
@@ -26,7 +24,10 @@ import {
   shapeText,
   type Value,
 } from "./call.ts";
+import { conv } from "./conv.ts";
+import { apply, constant, emit, enlarge, type Piece, spread, transposeConstant, vector } from "./emit.ts";
 import { FOLDED, foldUnary } from "./fold.ts";
+import { type Pictured, pictureOf, placesOf, reshapedPicture, transposedPicture } from "./picture.ts";
 import { DATA_TYPE } from "./proto.ts";
 import {
   bipolarQuantizer,
@@ -55,6 +56,7 @@ export const OPS: Record<string, (call: Call) => Value> = {
 
   MatMul: matMul,
   Gemm: gemm,
+  Conv: conv,
 
   Add: (call) => arithmetic(call, "add", "add"),
   Sub: (call) => arithmetic(call, "sub", "rsub"),
@@ -194,14 +196,25 @@ function dense(
       `${call.opType} "${call.name}": ${shapeText(x.dims)} times weights ${layout} of shape ${shapeText(constant.dims)}`,
     );
   }
-  if (channelsOf(x) !== inputs) {
+  const { picture, ...vector } = x;
+  if (elements(rowShape(x.dims)) !== inputs) {
     throw new Refusal("a row holds several vectors", "a Flatten or Reshape to one vector per sample before it");
   }
-  const { weights, notes } = weightsOf(oriented);
+  const { weights, notes } = weightsOf(picture ? inOrderOf(call, oriented, picture) : oriented);
   call.sink.notes.push(...notes);
   const dims = x.dims.with(-1, outputs);
-  const steps = after({ ...x, dims }).map((step): Piece => ({ op: "step", step }));
-  return emit(call, x, [{ op: "dense", weights }, ...steps], dims);
+  const steps = after({ ...vector, dims }).map((step): Piece => ({ op: "step", step }));
+  return emit(call, vector, [{ op: "dense", weights }, ...steps], dims);
+}
+
+/** Weights (M, K) of a flat picture, in the order in which the graph has its elements. */
+function inOrderOf(call: Call, constant: Constant, picture: Pictured): Constant {
+  const places = placesOf(picture);
+  call.sink.spend((constant.grid ? 3 : 1) * constant.data.length);
+  const move = (data: Float64Array) => data.map((_, i) => data[i - (i % places.length) + places[i % places.length]!]!);
+  const { grid } = constant;
+  const moved = grid && { ...grid, codes: move(grid.codes), scale: move(grid.scale) };
+  return { ...constant, data: move(constant.data), ...(moved && { grid: moved }) };
 }
 
 // Per-element functions
@@ -345,7 +358,12 @@ function reshape(call: Call): Value {
   const target = constantOperand(call, 1, "shape");
   if (target.data.length > MAX_AXES) throw new Refusal(`${target.data.length} axes`, `at most ${MAX_AXES}`);
   if (call.attributes.int("allowzero") && target.data.includes(0)) throw new Refusal("a size is 0", "sizes above 0");
-  return reshaped(x, reshapeDims(x.dims, x.kind === "data" ? x.batch : undefined, [...target.data]));
+  const dims = reshapeDims(x.dims, x.kind === "data" ? x.batch : undefined, [...target.data]);
+  const picture = dims && x.kind === "data" && !x.picture ? pictureOf(rowShape(dims)) : undefined;
+  if (dims && x.kind === "data" && picture && call.sink.takeAsPicture(x.value, rowShape(dims), picture)) {
+    return { ...x, dims, picture };
+  }
+  return reshaped(x, dims);
 }
 
 function flatten(call: Call): Value {
@@ -390,7 +408,16 @@ function reshaped<V extends Data | Constant>(x: V, dims: number[] | undefined): 
       "a shape with the batch first and as many elements per sample",
     );
   }
-  return { ...x, dims };
+  if (x.kind === "constant" || !x.picture) return { ...x, dims };
+  const { picture, ...vector } = x;
+  const found = reshapedPicture(picture, rowShape(dims));
+  if (found === "moved") {
+    throw new Refusal(
+      `it makes ${shapeText(dims)} of pictures ${shapeText(x.dims)}`,
+      "a shape that keeps their axes, or one vector",
+    );
+  }
+  return { ...(vector as V), dims, ...(found && { picture: found }) };
 }
 
 function transposeOp(call: Call): Value {
@@ -401,20 +428,18 @@ function transposeOp(call: Call): Value {
     throw new CheckpointError(`Transpose "${call.name}": perm [${order}] of a tensor with ${rank} axes`);
   }
   if (x.kind === "constant") return transposeConstant(call, x, order);
+  if (x.picture && !x.picture.flat && hasBatch(x.dims) && order[0] === 0) {
+    const picture = transposedPicture(
+      x.picture,
+      order.slice(1).map((axis) => axis - 1),
+    );
+    return { ...x, dims: order.map((axis) => x.dims[axis]!), picture };
+  }
   const moving = order.filter((axis) => x.dims[axis] !== 1); // moving axes of size 1 changes no order
   if (moving.some((axis, i) => i > 0 && axis < moving[i - 1]!) || (hasBatch(x.dims) && order[0] !== 0)) {
     throw new Refusal("it reorders data", "weights that are stored in the order of the data");
   }
   return { ...x, dims: order.map((axis) => x.dims[axis]!) };
-}
-
-function transposeConstant(call: Call, x: Constant, order: readonly number[]): Constant {
-  call.sink.spend((x.grid ? 3 : 1) * x.data.length);
-  const move = (data: Float64Array): Float64Array => transpose({ dims: x.dims, data }, order).data;
-  const dims = order.map((axis) => x.dims[axis]!);
-  const moved: Constant = { ...x, dims, data: move(x.data) };
-  if (x.grid) moved.grid = { ...x.grid, codes: move(x.grid.codes), scale: move(x.grid.scale) };
-  return moved;
 }
 
 // Constants and folded shapes
@@ -526,13 +551,20 @@ function softmax(call: Call): Value {
   const axis = axisOf(call, call.attributes.int("axis") ?? (call.opset < 13 ? 1 : -1), x.dims.length);
   // Before operator set 13 it covers all axes from `axis` on, since then only that one.
   const covered = call.opset < 13 ? elements(x.dims.slice(axis)) : x.dims[axis];
+  refusePicture(x);
   if (covered !== channelsOf(x)) throw new Refusal(`its axis ${axis} is not the whole row`, "the axis of the features");
   return emit(call, x, [{ op: "softmax" }]);
+}
+
+/** Ends are of vectors. */
+function refusePicture({ dims, picture }: Data): void {
+  if (picture) throw new Refusal(`its input is a picture, ${shapeText(dims)}`, "one vector per sample");
 }
 
 function argMax(call: Call): Value {
   const x = dataOperand(call, 0);
   const axis = axisOf(call, call.attributes.int("axis") ?? 0, x.dims.length);
+  refusePicture(x);
   if (x.dims[axis] !== channelsOf(x))
     throw new Refusal(`its axis ${axis} is not the whole row`, "the axis of the features");
   if (call.attributes.int("select_last_index")) {
@@ -543,101 +575,4 @@ function argMax(call: Call): Value {
   if (before?.op !== "softmax") return emit(call, x, [{ op: "argmax" }], dims);
   call.sink.notes.push(`ArgMax "${call.name}" reads what Softmax "${before.name}" reads: softmax keeps the order`);
   return emit(call, { ...x, value: before.inputs[0]! }, [{ op: "argmax" }], dims);
-}
-
-// Joints
-
-type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;
-type Piece = DistributiveOmit<Node, "name" | "inputs" | "output" | "channels">;
-
-/** Adds graph nodes, one reading the other, for one ONNX node; the last defines the ONNX node's output. */
-function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly Piece[], dims = x.dims): Data {
-  const { name, output: last, sink } = call;
-  const result: Data = { ...x, dims };
-  const channels = channelsOf(result);
-  sink.spend(channels * pieces.length);
-  for (const [i, piece] of pieces.entries()) {
-    const input = result.value;
-    const output = i === pieces.length - 1 ? last : sink.fresh(`${last}_${i}`);
-    const suffix = piece.op === "step" ? piece.step.kind : piece.op;
-    const node: Node = { ...piece, name: i === 0 ? name : `${name}_${suffix}`, inputs: [input], output, channels };
-    sink.nodes.push(node);
-    sink.makers.set(output, node);
-    result.value = output;
-  }
-  return result;
-}
-
-/** Per-element function: graph nodes for data, a computed constant for a constant. */
-function apply<V extends Data | Constant>(call: Call, x: V, steps: readonly Step[]): V;
-function apply(call: Call, x: Data | Constant, steps: readonly Step[]): Value {
-  if (x.kind === "data") {
-    return emit(
-      call,
-      x,
-      steps.map((step) => ({ op: "step", step })),
-    );
-  }
-  call.sink.spend((x.grid ? 2 : 1) * x.data.length * steps.length);
-  const map = (data: Float64Array): Float64Array => data.map((element, i) => applySteps(steps, element, i));
-  const { kind, name, dims, integer } = x;
-  const result: Constant = { kind, name, dims, integer, data: map(x.data) };
-  const grid = steps.every(onlyScales) ? (x.grid ?? integerGrid(call, x)) : undefined;
-  if (grid) result.grid = { ...grid, scale: map(grid.scale) } satisfies Grid;
-  return result;
-}
-
-/** Integers that weights may have as codes, before a scale makes floats of them. */
-function integerGrid(call: Call, { data, dims, stored }: Constant): Grid | undefined {
-  if (dims.length < 2 || !data.every((x) => Number.isInteger(x) && Math.abs(x) <= MAX_INTEGER_CODE)) return undefined;
-  call.sink.spend(2 * data.length);
-  const scale = new Float64Array(data.length).fill(1);
-  return { codes: data, scale, bits: stored?.bits ?? bitsOf(data), found: "integers" };
-}
-
-/** Wider integers are no codes of weights. */
-const MAX_INTEGER_CODE = 128;
-
-function onlyScales(step: Step): boolean {
-  return (step.kind === "mul" || step.kind === "div") && !step.by.includes(0);
-}
-
-/**
- * A constant operand as a vector that goes with `x`: one entry per channel of data or per element of a constant, or a
- * single entry where all are equal.
- */
-function spread(call: Call, constant: Constant, x: Data | Constant): Float64Array {
-  if (x.kind === "constant") call.sink.spend(constant.data.length);
-  else requireFinite(call, constant); // among constants NaN may be the batch size
-  const dims = x.kind === "data" && hasBatch(x.dims) ? [1, ...rowShape(x.dims)] : x.dims;
-  const joint = broadcastDims(constant.dims, dims);
-  if (`${joint}` !== `${dims}`) {
-    throw new Refusal(
-      `constant "${constant.name}" of shape ${shapeText(constant.dims)} does not fit ${shapeText(x.dims)}`,
-      "a constant with one entry, or one per feature",
-    );
-  }
-  const short = shortest(constant.data);
-  if (short.length === 1) return short;
-  call.sink.spend(elements(dims));
-  return broadcastTo(constant, dims);
-}
-
-/** `x` repeated to the shape that it has together with another operand of shape `dims`. */
-function enlarge(call: Call, x: Constant, dims: readonly number[]): Constant {
-  const joint = broadcastDims(x.dims, dims);
-  if (!joint) {
-    throw new CheckpointError(`${call.opType} "${call.name}": shapes ${shapeText(x.dims)} and ${shapeText(dims)}`);
-  }
-  if (`${joint}` === `${x.dims}`) return x;
-  call.sink.spend(elements(joint));
-  return constant(x.name, joint, broadcastTo(x, joint), x.integer);
-}
-
-function constant(name: string, dims: number[], data: Float64Array, integer: boolean): Constant {
-  return { kind: "constant", name, dims, data, integer };
-}
-
-function vector(...entries: number[]): Float64Array {
-  return Float64Array.from(entries);
 }

@@ -156,11 +156,17 @@ uint8_t *tern_tensor(uint32_t tensor, uint32_t rows) {
   return head + load32(head + HEADER_HEAD_BYTES) + at;
 }
 
-/* Without padding, at most 2^22; a dtype's half is log2 of an element's bits, which fill whole words. */
+/* Of a row. A blob that does not ask for pictures has vectors alone: then a module has looked at no height and width. */
+static uint32_t positions(const uint8_t *record) {
+  if (!(load32(head + HEADER_DTYPES) & DTYPES_PICTURES)) return 1;
+  return load16(record + TENSOR_HEIGHT) * load16(record + TENSOR_WIDTH);
+}
+
+/* Without padding, at most 2^26; a dtype's half is log2 of an element's bits, which fill whole words. */
 static uint32_t element_bytes(uint32_t tensor) {
   const uint8_t *record = tensor_record(tensor);
   const uint32_t bits = load32(record + TENSOR_CHANNELS) << (record[TENSOR_DTYPE] >> 1);
-  return record[TENSOR_DTYPE] == DTYPE_BIT ? (bits + 31) / 32 * 4 : bits / 8;
+  return positions(record) * (record[TENSOR_DTYPE] == DTYPE_BIT ? (bits + 31) / 32 * 4 : bits / 8);
 }
 
 uint32_t tern_row_bytes(uint32_t tensor) { return has_tensor(tensor) ? (element_bytes(tensor) + 15) & ~15u : 0; }

@@ -44,7 +44,10 @@ function sumTaps({ window }: AvgpoolNode, input: Value, output: Value): void {
 }
 
 /** What sums are divided by; undefined where that depends on the position. */
-export function divisorOf({ window, countsPadding }: Pick<AvgpoolNode, "window" | "countsPadding">, input: Picture): number | undefined {
+export function divisorOf(
+  { window, countsPadding }: Pick<AvgpoolNode, "window" | "countsPadding">,
+  input: Picture,
+): number | undefined {
   if (countsPadding) return window.kernelHeight * window.kernelWidth;
   const { rows, columns } = tapsInside(window, input);
   const isAlike = rows.every((count) => count === rows[0]) && columns.every((count) => count === columns[0]);

@@ -44,7 +44,14 @@ export function tapsInside(window: PaddedWindow, input: Picture): { rows: number
   };
 }
 
-function inside(outputs: number, size: number, kernel: number, stride: number, dilation: number, pad: number): number[] {
+function inside(
+  outputs: number,
+  size: number,
+  kernel: number,
+  stride: number,
+  dilation: number,
+  pad: number,
+): number[] {
   return Array.from({ length: outputs }, (_, i) => {
     const first = Math.max(0, Math.ceil((pad - i * stride) / dilation));
     const last = Math.min(kernel - 1, Math.floor((size - 1 + pad - i * stride) / dilation));

@@ -107,15 +107,20 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
     case "BatchNormalization": {
       const [, scale, shift, mean, variance] = inputs as [NdArray, NdArray, NdArray, NdArray, NdArray];
       const epsilon = float("epsilon", 1e-5);
-      const data = a.data.map((x, c) => {
+      const positions = a.data.length / scale.data.length;
+      const data = a.data.map((x, i) => {
+        const c = Math.floor(i / positions);
         return (scale.data[c]! * (x - mean.data[c]!)) / Math.sqrt(variance.data[c]! + epsilon) + shift.data[c]!;
       });
       return { dims: a.dims, data };
     }
     case "Flatten":
       return { dims: [1, a.data.length], data: a.data };
-    case "Reshape":
-      return { dims: [1, a.data.length], data: a.data }; // the generator asks for no other
+    case "Reshape": {
+      const known = b.data.reduce((product, size) => product * Math.max(size, 1), 1);
+      const dims = b.data.map((size, axis) => (size === 0 ? a.dims[axis]! : size < 0 ? a.data.length / known : size));
+      return { dims, data: a.data };
+    }
     case "Shape":
       return { dims: [a.dims.length], data: a.dims };
     case "Gather":
@@ -124,14 +129,10 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
       return { dims: [1, ...a.dims], data: a.data };
     case "Concat":
       return { dims: [a.data.length + b.data.length], data: [...a.data, ...b.data] };
-    case "Transpose": {
-      const [rows, columns] = a.dims as [number, number];
-      const data = Array.from(
-        { length: rows * columns },
-        (_, i) => a.data[(i % rows) * columns + Math.floor(i / rows)]!,
-      );
-      return { dims: [columns, rows], data };
-    }
+    case "Transpose":
+      return transpose(a, named("perm")!.ints!);
+    case "Conv":
+      return convolution(node, a, b, inputs[2]);
     case "MatMul":
       return product(a, b, false);
     case "Gemm": {
@@ -172,6 +173,57 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
     default:
       throw new Error(`the definition has no ${node.op_type}`);
   }
+}
+
+function transpose({ dims, data }: NdArray, order: number[]): NdArray {
+  const strides = dims.map((_, axis) => dims.slice(axis + 1).reduce((product, size) => product * size, 1));
+  const turned = order.map((axis) => dims[axis]!);
+  return {
+    dims: turned,
+    data: data.map((_, i) => {
+      let [rest, at] = [i, 0];
+      for (let axis = order.length - 1; axis >= 0; axis--) {
+        at += (rest % turned[axis]!) * strides[order[axis]!]!;
+        rest = Math.floor(rest / turned[axis]!);
+      }
+      return data[at]!;
+    }),
+  };
+}
+
+/** ONNX `Conv` of [1, C, H, W], as the specification's own loops have it. */
+function convolution(node: NodeProto, x: NdArray, w: NdArray, bias: NdArray | undefined): NdArray {
+  const list = (name: string) => node.attribute.find((attribute) => attribute.name === name)?.ints ?? undefined;
+  const groups = node.attribute.find(({ name }) => name === "group")?.i ?? 1;
+  const [, , H, W] = x.dims as [number, number, number, number];
+  const [M, C, kh, kw] = w.dims as [number, number, number, number];
+  const [[sy, sx], [dy, dx], [top, left, bottom, right]] = [
+    list("strides") ?? [1, 1],
+    list("dilations") ?? [1, 1],
+    list("pads") ?? [0, 0, 0, 0],
+  ] as [[number, number], [number, number], [number, number, number, number]];
+  const OH = Math.floor((H + top + bottom - (kh - 1) * dy - 1) / sy) + 1;
+  const OW = Math.floor((W + left + right - (kw - 1) * dx - 1) / sx) + 1;
+  const data: number[] = [];
+  for (let m = 0; m < M; m++) {
+    for (let oy = 0; oy < OH; oy++) {
+      for (let ox = 0; ox < OW; ox++) {
+        let sum = bias?.data[m] ?? 0;
+        for (let c = 0; c < C; c++) {
+          for (let ky = 0; ky < kh; ky++) {
+            for (let kx = 0; kx < kw; kx++) {
+              const [iy, ix] = [oy * sy - top + ky * dy, ox * sx - left + kx * dx];
+              if (iy < 0 || iy >= H || ix < 0 || ix >= W) continue;
+              const channel = Math.floor(m / (M / groups)) * C + c;
+              sum += w.data[((m * C + c) * kh + ky) * kw + kx]! * x.data[(channel * H + iy) * W + ix]!;
+            }
+          }
+        }
+        data.push(sum);
+      }
+    }
+  }
+  return { dims: [1, M, OH, OW], data };
 }
 
 function halfEven(x: number): number {

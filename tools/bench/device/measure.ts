@@ -12,9 +12,10 @@ import type { CoreName } from "../../../host/firmware/cores.ts";
 import { buildImage, type Image } from "../../../host/firmware/make/build.ts";
 import { runtimeNamed } from "../../../host/firmware/make/runtimes.ts";
 import { v8 } from "../../../host/index.ts";
-import type { Op, Program } from "../../../host/program.ts";
+import { isWeighted, type Op, type Program } from "../../../host/program.ts";
 import { type Backend, referenceBackend } from "../../../host/run/backend.ts";
 import { deviceBackend } from "../../../host/run/device.ts";
+import { positionCount, shapeText } from "../../../host/shape.ts";
 import { type CountedBoard, readSymbols, startCounted } from "../../rigs/counted_board.ts";
 import { memoize } from "../products.ts";
 import { MODELS, type Model } from "./models.ts";
@@ -152,7 +153,10 @@ function countProgram(label: string, { device, count }: CountedBoard, program: P
   const empty = count(0, 0, 1);
   write(found);
   const ops = program.ops.map((op, i) => ({
-    ...{ name: nameOf(op, program), macs: op.kind === "dense" ? op.weights.length : 0 },
+    ...{
+      name: nameOf(op, program),
+      macs: isWeighted(op) ? op.weights.length * positionCount(program.tensors[op.output]!) : 0,
+    },
     instructions: count(i, i + 1, 1) - empty,
   }));
   const macs = ops.reduce((sum, op) => sum + op.macs, 0);
@@ -161,7 +165,7 @@ function countProgram(label: string, { device, count }: CountedBoard, program: P
 
 /** "dense 784 × bit → 64 × bit". */
 function nameOf({ kind, inputs, output }: Op, { tensors }: Program): string {
-  const text = (tensor: number) => `${tensors[tensor]!.channels} × ${tensors[tensor]!.dtype}`;
+  const text = (tensor: number) => `${shapeText(tensors[tensor]!)} × ${tensors[tensor]!.dtype}`;
   return `${kind} ${inputs.map(text).join(", ")} → ${text(output)}`;
 }
 

@@ -7,8 +7,16 @@ import { writeBlob } from "../../../host/blob/write.ts";
 import { convert, sampleInputs } from "../../../host/index.ts";
 import { mulberry32, type Random } from "../../../host/numbers/random.ts";
 import { requantizeOf } from "../../../host/numbers/requantize.ts";
-import type { ActivationDtype, DenseOp, Program, Requantize, Tensor, Thresholds } from "../../../host/program.ts";
-import { rowStride } from "../../../host/shape.ts";
+import type {
+  ActivationDtype,
+  Conv2dOp,
+  DenseOp,
+  Program,
+  Requantize,
+  Tensor,
+  Thresholds,
+} from "../../../host/program.ts";
+import { elementCount, rowStride } from "../../../host/shape.ts";
 import { readFile } from "../../files/files.ts";
 import { randomMlp } from "../random_mlp.ts";
 
@@ -33,6 +41,15 @@ export const MODELS = {
   "binary × bit, 256": () => chain("bit", [256, 256], "binary"),
   "256-64-64-64-10 × i8": () => chain("i8", [256, 64, 64, 64, 10], "ternary"),
   "256-64-64-64-10 × u4": () => chain("u4", [256, 64, 64, 64, 10], "ternary"),
+  "3 × 3, ternary × i8": () => convolution("i8", "ternary"),
+  "3 × 3, ternary × u4": () => convolution("u4", "ternary"),
+  "3 × 3, binary × bit": () => convolution("bit", "binary"),
+  "3 × 3, int8 × i8": () => convolution("i8", "int8"),
+  "1 × 1, ternary × i8": () => convolution("i8", "ternary", { kernel: 1 }),
+  "5 × 5, ternary × i8": () => convolution("i8", "ternary", { kernel: 5 }),
+  "3 × 3 of stride 2, ternary × i8": () => convolution("i8", "ternary", { stride: 2 }),
+  "3 × 3 of 3 channels, ternary × i8": () => convolution("i8", "ternary", { inputs: 3, outputs: 16 }),
+  "3 × 3 in groups of 4, ternary × i8": () => convolution("i8", "ternary", { groups: 16 }),
 } satisfies Record<string, () => Promise<Model>>;
 
 export type ModelName = keyof typeof MODELS;
@@ -93,6 +110,46 @@ async function chain(codes: Codes, widths: number[], weights: "ternary" | "binar
     ...{ tensors, ops, inputs: [0], outputs: [last] },
   };
   const row = Array.from({ length: widths[0]! }, () => (codes === "bit" ? sign(next) : integer(next, ...range)));
+  return { blob: writeBlob(program), inputs: [row] };
+}
+
+/** Height and width of the pictures of convolutions: what two of 64 channels leave room for in 128 KB. */
+const [HEIGHT, WIDTH] = [16, 32];
+
+/** One convolution of random weights, padded to keep the size, that makes codes of its own kind. */
+async function convolution(
+  codes: Codes,
+  weights: "ternary" | "binary" | "int8",
+  { kernel = 3, stride = 1, inputs = 64, outputs = 64, groups = 1 } = {},
+): Promise<Model> {
+  const next = mulberry32(kernel);
+  const { dtype, range } = CODES[codes];
+  const input: Tensor = { dtype, height: HEIGHT, width: WIDTH, channels: inputs, fixed: 0, perRow: 0 };
+  const size = { height: HEIGHT / stride, width: WIDTH / stride, channels: outputs };
+  const output: Tensor = { dtype, ...size, fixed: 0, perRow: rowStride(input) };
+  const count = (outputs * kernel * kernel * inputs) / groups;
+  const [pad, columns] = [(kernel - 1) / 2, count / outputs];
+  const weight = {
+    ternary: () => integer(next, -1, 1),
+    binary: () => sign(next),
+    int8: () => integer(next, -128, 127),
+  };
+  const op: Conv2dOp = {
+    ...{ kind: "conv2d", inputs: [0], output: 1, groups, pad: 0, dtype: weights },
+    window: {
+      ...{ kernelHeight: kernel, kernelWidth: kernel, strideY: stride, strideX: stride },
+      ...{ dilationY: 1, dilationX: 1, padTop: pad, padLeft: pad },
+    },
+    weights: Int8Array.from({ length: count }, weight[weights]),
+    post: postOf(codes, outputs, (columns * range[1] * (weights === "int8" ? 64 : 1)) / 4, next),
+  };
+  const program: Program = {
+    ...{ modelId: 0n, modelVersion: 0, maxRows: 1, arena: { fixed: 0, perRow: output.perRow + rowStride(output) } },
+    ...{ tensors: [input, output], ops: [op], inputs: [0], outputs: [1] },
+  };
+  const row = Array.from({ length: elementCount(input) }, () =>
+    codes === "bit" ? sign(next) : integer(next, ...range),
+  );
   return { blob: writeBlob(program), inputs: [row] };
 }
 
