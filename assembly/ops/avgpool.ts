@@ -1,4 +1,4 @@
-import { Activation, Op, OpKind, Tensor } from "../blob";
+import { Activation, Op, OpKind } from "../blob";
 import { AVGPOOL, BIT_TENSOR, SIGNED_INPUT } from "../features";
 import { DTYPES, OPS } from "../profiles";
 import { inputOf, outputOf, positionAt, sums } from "../regions";

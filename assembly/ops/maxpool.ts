@@ -19,9 +19,10 @@ export function maxpool(op: usize): Status {
   for (let i: u32 = 0; i < count; i++) {
     const to = positionAt(output, i);
     seekWindow(op, i);
-    let at = nextTap(op);
-    if (at) copy(to, at, bytes);
-    while ((at = nextTap(op))) {
+    const first = nextTap(op);
+    if (!first) continue;
+    copy(to, first, bytes);
+    for (let at = nextTap(op); at; at = nextTap(op)) {
       for (let c: u32 = 0; c < bytes; c++) {
         const a: u32 = load<u8>(to + c);
         const b: u32 = load<u8>(at + c);
