@@ -112,6 +112,8 @@ export enum OpKind {
   argmax = 3,
   maximum = 4,
   conv2d = 5,
+  maxpool = 7,
+  avgpool = 8,
 }
 /** Those that a module tells apart. */
 export enum Weight {

@@ -8,6 +8,8 @@ export const QUANTIZE: u32 = 1 << OpKind.quantize;
 export const ARGMAX: u32 = 1 << OpKind.argmax;
 export const MAXIMUM: u32 = 1 << OpKind.maximum;
 export const CONV2D: u32 = 1 << OpKind.conv2d;
+export const MAXPOOL: u32 = 1 << OpKind.maxpool;
+export const AVGPOOL: u32 = 1 << OpKind.avgpool;
 
 export const SIGN128: u32 = 1 << Packing.sign128;
 export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;

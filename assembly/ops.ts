@@ -1,15 +1,18 @@
 import { Activation, MAX_CHANNELS, Op, OpKind, Post, Tensor } from "./blob";
-import { ARGMAX, CONV2D, MAXIMUM, PICTURES, SCORES, TRIT4, TRIT4_ALONE } from "./features";
+import { ARGMAX, AVGPOOL, CONV2D, MAXIMUM, MAXPOOL, PICTURES, SCORES, TRIT4, TRIT4_ALONE } from "./features";
 import { argmax, argmaxFits } from "./ops/argmax";
+import { isAvgpool } from "./ops/avgpool";
 import { recordBytes } from "./ops/code";
 import { conv2d, conv2dFits, conv2dScratch } from "./ops/conv2d";
 import { denseFits, denseScratch, denseTileBytes } from "./ops/dense";
 import { layer } from "./ops/layer";
 import { maximum, maximumFits } from "./ops/maximum";
+import { maxpool } from "./ops/maxpool";
 import { columnsOf } from "./ops/patch";
 import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
 import { isScattered, scatter, scatterFits, scatterScratch } from "./ops/scatter";
 import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
+import { windowFits } from "./ops/window";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { tensorAt } from "./regions";
 import { Status } from "./status";
@@ -49,6 +52,8 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   let weights: u64 = 0; // bytes of a tile before its records
   let span = channels; // of a tile
   const convolves = OPS & CONV2D && kind == OpKind.conv2d;
+  const pools = OPS & (MAXPOOL | AVGPOOL) && (kind == OpKind.maxpool || kind == OpKind.avgpool);
+  if ((convolves || pools) && !windowFits(op)) return Status.BadOp;
   if (kind == OpKind.dense || convolves) {
     if (!(PACKINGS & (1 << packing))) return Status.Unsupported;
     if (!inline.always(denseFits(from, packing))) sound = false;
@@ -75,6 +80,9 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
     span = inputs;
   } else if (OPS & MAXIMUM && kind == OpKind.maximum) {
     sound = !post && inline.always(maximumFits(op, tensorCount, from, to, inputs, channels));
+  } else if (pools) {
+    if (from > Activation.i8 || inputs != channels || (kind == OpKind.maxpool && (post || from != to))) sound = false;
+    else if (kind == OpKind.maxpool) sound = true;
   } else {
     if (!inline.always(quantizeIsBuilt(from))) return Status.Unsupported;
     if (!post || !inline.always(quantizeFits(from, inputs, channels))) sound = false;
@@ -90,12 +98,12 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   const end = offset + <u64>tileBytes * tiles;
   if (
     DTYPES & PICTURES &&
-    !(kind == OpKind.dense || convolves) &&
+    !(kind == OpKind.dense || convolves || pools) &&
     positions(tensorAt(input)) != positions(tensorAt(output))
   ) {
     return Status.BadOp;
   }
-  const tiled = !(OPS & (ARGMAX | MAXIMUM)) || tileBytes; // ops without records have no tiles
+  const tiled = !(OPS & (ARGMAX | MAXIMUM | MAXPOOL | AVGPOOL)) || tileBytes; // ops without records have no tiles
   const outside = i32(offset < weightsOffset) | i32(end > <u64>weightsOffset + weightsBytes);
   if (tiled && outside) return Status.BadOp;
   if (STREAMS) largestTile = max(largestTile, isTrit4(op) ? stripBuffer(op) : tileBytes);
@@ -107,5 +115,10 @@ export function run(op: usize): Status {
   if (OPS & MAXIMUM && load<u8>(op, Op.kind) == OpKind.maximum) return maximum(op);
   if (OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d)
     return isTrit4(op) ? (isScattered(op) ? scatter(op) : trit4(op)) : conv2d(op);
-  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax ? argmax(op) : TRIT4_ALONE ? trit4(op) : layer(op);
+  if (OPS & MAXPOOL && load<u8>(op, Op.kind) == OpKind.maxpool) return maxpool(op);
+  return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax
+    ? argmax(op)
+    : TRIT4_ALONE && !isAvgpool(op)
+      ? trit4(op)
+      : layer(op);
 }

@@ -30,7 +30,13 @@ export const OPS: u32 = isDefined(TERN_OPS)
     TERN_OPS
   : (1 << OpKind.quantize) |
     (1 << OpKind.dense) |
-    (SMALLEST ? 0 : (1 << OpKind.argmax) | (1 << OpKind.maximum) | (1 << OpKind.conv2d));
+    (SMALLEST
+      ? 0
+      : (1 << OpKind.argmax) |
+        (1 << OpKind.maximum) |
+        (1 << OpKind.conv2d) |
+        (1 << OpKind.maxpool) |
+        (1 << OpKind.avgpool));
 
 // @ts-expect-error
 export const PACKINGS: u32 = isDefined(TERN_PACKINGS)

@@ -129,6 +129,17 @@ export interface ArgmaxOp extends OpBase<"argmax"> {
 /** output[c] = max(inputs[0][c], inputs[1][c]) for codes of one scale and offset, in bytes. */
 export type MaximumOp = OpBase<"maximum">;
 
+/** output[y, x, c] = max of input[tap, c] over the taps inside the input, in elements of the input's dtype; 0 where there is none (+1 of bits). */
+export interface MaxpoolOp extends OpBase<"maxpool"> {
+  window: Window;
+}
+
+/** acc[y, x, c] = Σ input[tap, c] over the taps inside the input, then `post`; without a post the sums are the output. */
+export interface AvgpoolOp extends OpBase<"avgpool"> {
+  window: Window;
+  post?: Thresholds | Requantize;
+}
+
 /** The ops by their kinds. FORMAT.md says how each is stored; `docs/adding_an_op.md`, where each has its files. */
 interface Ops {
   quantize: QuantizeOp;
@@ -136,6 +147,8 @@ interface Ops {
   argmax: ArgmaxOp;
   maximum: MaximumOp;
   conv2d: Conv2dOp;
+  maxpool: MaxpoolOp;
+  avgpool: AvgpoolOp;
 }
 
 export type OpKind = keyof Ops;

@@ -50,14 +50,22 @@ function randomNetwork(seed: number, plain: boolean): Uint8Array {
   return file.finish(outputs, seed);
 }
 
-/** A convolutional network as other tools write one, of [N, C, H, W]: convolutions of every kind, then dense layers. */
+/** A convolutional network as other tools write one, of [N, C, H, W]: convolutions of every kind, with pools between them, then dense layers. */
 export function randomPictureOnnx(seed: number): Uint8Array {
   const file = new Writer(mulberry32(seed ^ 0x2545f491), false);
   let shape: Shape = [file.pick([1, 2, 3, 4, 8, 33]), 1 + file.below(9), 1 + file.below(9)];
   let x = file.quantizeData(file.picture(shape));
   for (let layers = 1 + file.below(3); layers > 0; layers--) {
     [x, shape] = file.conv(x, shape);
-    x = file.quantizeData(file.between(x, shape[0], 2));
+    x = file.between(x, shape[0], 2);
+    if (file.chance(0.3)) {
+      [x, shape] = file.maxPool(x, shape);
+      x = file.withoutNegativeScales(() => file.quantizeData(x));
+    } else x = file.quantizeData(x);
+    if (file.chance(0.25)) {
+      [x, shape] = file.averagePool(x, shape);
+      x = file.quantizeData(file.between(x, shape[0], 2));
+    }
   }
   const width = shape.reduce((a, b) => a * b);
   const outputs = 1 + file.below(12);
@@ -89,6 +97,7 @@ class Writer {
   readonly #plain: boolean;
   readonly #batch: number | string;
   #inputShape: number[] = [];
+  #positive = false;
   #count = 0;
 
   constructor(next: () => number, plain: boolean) {
@@ -168,7 +177,7 @@ class Writer {
 
   /** Mostly positive: a power of two, a ratio of small numbers (ties happen), or any f32 near `size`. */
   scale(size: number): number {
-    if (this.chance(0.02)) return -this.scale(size);
+    if (!this.#positive && this.chance(0.02)) return -this.scale(size);
     const kind = this.below(3);
     if (kind === 0) return 2 ** Math.round(Math.log2(size));
     if (kind === 1) return Math.fround(Math.max(1, Math.round(size * 12)) / 12);
@@ -226,6 +235,49 @@ class Writer {
   flatten(x: string, width: number): string {
     const y = this.chance(0.2) ? this.op("Transpose", [x], { perm: [0n, 2n, 3n, 1n] }) : x;
     return this.chance(0.5) ? this.op("Flatten", [y]) : this.op("Reshape", [y, this.ints([this.pick([0, -1]), width])]);
+  }
+
+  /** What keeps the order of numbers, as quantizers behind a maximum do. */
+  withoutNegativeScales<T>(make: () => T): T {
+    this.#positive = true;
+    const made = make();
+    this.#positive = false;
+    return made;
+  }
+
+  /** The maximum of any window that fits, now and then of all positions. */
+  maxPool(x: string, [channels, height, width]: Shape): [output: string, shape: Shape] {
+    if (this.chance(0.2)) return [this.op("GlobalMaxPool", [x]), [channels, 1, 1]];
+    const ceil = this.chance(0.3);
+    const direction = (size: number) => {
+      const kernel = 1 + this.below(Math.min(size, 3));
+      const [stride, before, after] = [1 + this.below(3), this.below(kernel), this.below(kernel)];
+      const room = size + before + after - kernel;
+      const most = (ceil ? Math.ceil : Math.floor)(room / stride);
+      const starts = most * stride >= size + before ? most : most + 1;
+      return { kernel, stride, before, after, size: starts };
+    };
+    const [h, w] = [direction(height), direction(width)];
+    const attributes: Record<string, AttributeValue> = {
+      kernel_shape: [h.kernel, w.kernel].map(BigInt),
+      strides: [h.stride, w.stride].map(BigInt),
+      pads: [h.before, w.before, h.after, w.after].map(BigInt),
+    };
+    if (ceil) attributes.ceil_mode = 1n;
+    return [this.op("MaxPool", [x], attributes), [channels, h.size, w.size]];
+  }
+
+  /** The mean of any window that fits, or of all positions. */
+  averagePool(x: string, [channels, height, width]: Shape): [output: string, shape: Shape] {
+    if (this.chance(0.3)) return [this.op("GlobalAveragePool", [x]), [channels, 1, 1]];
+    if (this.chance(0.2)) return [this.op("ReduceMean", [x], { axes: [2n, -1n] }), [channels, 1, 1]];
+    const direction = (size: number) => {
+      const [kernel, stride] = [1 + this.below(Math.min(size, 3)), 1 + this.below(2)];
+      return { kernel, stride, size: Math.floor((size - kernel) / stride) + 1 };
+    };
+    const [h, w] = [direction(height), direction(width)];
+    const attributes = { kernel_shape: [h.kernel, w.kernel].map(BigInt), strides: [h.stride, w.stride].map(BigInt) };
+    return [this.op("AveragePool", [x], attributes), [channels, h.size, w.size]];
   }
 
   /** A convolution that fits, of any kernel, stride, dilation, padding and groups, perhaps with a bias. */

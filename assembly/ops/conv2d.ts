@@ -16,13 +16,10 @@ import { isTrit4, stripBytes } from "./trit4";
 const PATCHES: u32 = BLOCK_ROWS;
 const BIT_PATCHES: u32 = max(BLOCK_ROWS, 2);
 
-/** Whether groups divide the channels of both tensors, and not the words of bits, and a kernel spans less than 2^17. */
+/** Whether groups divide the channels of both tensors, and not the words of bits. */
 export function conv2dFits(op: usize, from: i32, inputs: u32, channels: u32): bool {
   const groups: u32 = load<u16>(op, Op.groups);
-  const dilationY: u32 = load<u16>(op, Op.dilationY);
-  const dilationX: u32 = load<u16>(op, Op.dilationX);
-  const spans = max(load<u16>(op, Op.kernelHeight) * dilationY, load<u16>(op, Op.kernelWidth) * dilationX);
-  if (!groups || !dilationY || !dilationX || spans >> 17 || (inputs % groups) | (channels % groups)) return false;
+  if (!groups || (inputs % groups) | (channels % groups)) return false;
   return !(DTYPES & BIT_TENSOR) || from != Activation.bit || groups == 1 || !((inputs / groups) & 31);
 }
 

@@ -18,16 +18,18 @@ import {
 import { Status } from "../status";
 import { dtypeOf, rowStride } from "../tensors";
 import { tile } from "../weights";
+import { isAvgpool, pooled } from "./avgpool";
 import { storeCode, storeCodes } from "./code";
 import { element, elements } from "./elements";
 import { multiply } from "./multiply";
 import { isTrit4, trit4 } from "./trit4";
 
 /**
- * The ops dense and quantize: an integer per row and output channel, then its code. The rows of a quantize are the positions of all rows.
+ * The ops dense, quantize and avgpool: an integer per row and output channel, then its code. The rows of quantize and avgpool are the positions of all rows.
  *
  *     dense      output[r, m] = post(Σ_k weights[m, k] · input[r, k])
  *     quantize   output[r, m] = post(element of input[r, m])
+ *     avgpool    output[r, m] = post(Σ input[tap, m])
  *
  * Tiles are the outer loop, so that streamed weights are read once. A kernel computes a block of sums; without a post they are the output.
  */
@@ -38,12 +40,13 @@ export function layer(op: usize): Status {
   const channels = load<u32>(output, Tensor.channels);
   const post = load<u8>(op, Op.post);
   const quantizes = OPS & QUANTIZE && load<u8>(op, Op.kind) == OpKind.quantize;
+  const pools = isAvgpool(op);
   if (isTrit4(op)) return trit4(op);
   const count = positionsOfAll(output);
-  const rowBytes = quantizes ? 0 : weightRowBytes(packingOf(op), inputs);
+  const rowBytes = quantizes || pools ? 0 : weightRowBytes(packingOf(op), inputs);
   let codes = firstRow(input);
   let codeStep = rowStride(input);
-  if (!SMALL && !quantizes && dtypeOf(input) != Activation.bit) {
+  if (!SMALL && !(quantizes || pools) && dtypeOf(input) != Activation.bit) {
     const bytes = preparedBytes(packingOf(op), inputs, rows);
     if (bytes) {
       codes = prepared + panelBytes(packingOf(op), rows, BLOCK_ROWS);
@@ -55,8 +58,9 @@ export function layer(op: usize): Status {
   if (DTYPES & BIT_TENSOR) clearTensor(output);
   let first: u32 = 0;
   do {
-    const last = min<u32>(first + load<u16>(op, Op.tileChannels), channels);
-    let weights = tile(offset, STREAMS ? load<u32>(op, Op.tileBytes) : 0);
+    const isBare = pools && !post; // and has no tiles
+    const last = isBare ? channels : min<u32>(first + load<u16>(op, Op.tileChannels), channels);
+    let weights = isBare ? sums : tile(offset, STREAMS ? load<u32>(op, Op.tileBytes) : 0);
     if (STREAMS && !weights) return Status.ReadFailed;
     let records = weights + load<u32>(op, Op.recordsAt);
     do {
@@ -68,12 +72,15 @@ export function layer(op: usize): Status {
           let x: i32 = 0;
           if (quantizes) {
             x = element(input, from, first);
+          } else if (pools) {
+            pooled(op, row, 1, first, 1);
+            x = load<i32>(sums);
           } else {
             inline.always(multiply(op, rows, weights, rowBytes, 1, from, codeStep, 1, inputs, sums, 4));
             x = load<i32>(sums);
           }
           if (post) inline.always(storeCode(op, post, records, x, output, to, first));
-          else store<i32>(to + (first << 2), x);
+          else if (!pools) store<i32>(to + (first << 2), x);
           from = DTYPES & PICTURES && quantizes ? nextPosition(input, from, row) : from + codeStep;
           to = nextPosition(output, to, row);
           continue;
@@ -83,6 +90,8 @@ export function layer(op: usize): Status {
         const step = post ? width << 2 : rowStride(output);
         if (quantizes) {
           from = elements(input, from, row, height, first, width);
+        } else if (pools) {
+          pooled(op, row, height, first, width);
         } else {
           multiply(op, rows, weights, rowBytes, width, from, codeStep, height, inputs, at, step);
           from += height * codeStep;

@@ -1,8 +1,9 @@
 import { Activation, MAX_CHANNELS, Op, Tensor } from "../blob";
 import { BIT_TENSOR } from "../features";
 import { DTYPES } from "../profiles";
-import { inputOf, outputOf, positionAt } from "../regions";
-import { positionBytes, positions } from "../tensors";
+import { inputOf } from "../regions";
+import { positionBytes } from "../tensors";
+import { bottom, left, origin, right, seekWindow, top } from "./window";
 
 /** Taps of the kernel; below 2^32. */
 export function tapsOf(op: usize): u32 {
@@ -25,23 +26,15 @@ export let outsideTaps: u32 = 0;
  */
 export function patchOf(op: usize, i: u32, group: u32, outside: i32, to: usize): usize {
   const input = inputOf(op);
-  const output = outputOf(op);
   const height: i32 = load<u16>(input, Tensor.height);
   const width: i32 = load<u16>(input, Tensor.width);
   const bytes = positionBytes(input);
   const tapBytes = bytes / load<u16>(op, Op.groups);
-  const count = positions(output);
-  const row = i / count;
-  const y = (i - row * count) / load<u16>(output, Tensor.width);
-  const x = i - row * count - y * load<u16>(output, Tensor.width);
-  const top: i32 = y * load<u8>(op, Op.strideY) - load<u16>(op, Op.padTop);
-  const left: i32 = x * load<u8>(op, Op.strideX) - load<u16>(op, Op.padLeft);
   const dilationX: i32 = load<u16>(op, Op.dilationX);
   const kernelWidth: i32 = load<u16>(op, Op.kernelWidth);
-  const bottom: i32 = top + load<u16>(op, Op.kernelHeight) * load<u16>(op, Op.dilationY);
-  const right: i32 = left + kernelWidth * dilationX;
   const run = dilationX == 1 && tapBytes == bytes ? kernelWidth : 1; // taps that lie together
-  const first = positionAt(input, row * positions(input)) + group * tapBytes;
+  seekWindow(op, i);
+  const first = origin + group * tapBytes;
 
   outsideTaps = 0;
   const isInside = i32(top >= 0) & i32(left >= 0) & i32(right <= width) & i32(bottom <= height);
@@ -68,7 +61,8 @@ export function patchOf(op: usize, i: u32, group: u32, outside: i32, to: usize):
   return patch;
 }
 
-function copy(to: usize, from: usize, bytes: u32): void {
+/** Copies bytes, in words where both addresses and their number are multiples of 4. */
+export function copy(to: usize, from: usize, bytes: u32): void {
   const end = to + bytes;
   if (!((to | from | bytes) & 3)) for (; to < end; to += 4, from += 4) store<u32>(to, load<u32>(from));
   for (; to < end; to++, from++) store<u8>(to, load<u8>(from));

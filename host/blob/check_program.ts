@@ -51,7 +51,7 @@ export function checkProgram(value: unknown): void {
       checkOneOf(`${name}.dtype`, op.dtype, Object.keys(WEIGHT));
       if (!isTyped(op.weights, "Int8Array")) refuse(`${name}.weights`, op.weights, "an Int8Array");
     }
-    if ("window" in op || op.kind === "conv2d") {
+    if (format.hasWindow) {
       checkObject(`${name}.window`, op.window);
       for (const field of WINDOW_FIELDS) checkWhole(`${name}.window.${field}`, op.window[field], 0, U32);
     }

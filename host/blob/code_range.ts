@@ -13,9 +13,10 @@ const UNUSED = 2 ** 31 - 1;
 export function codeRanges({ tensors, ops, inputs }: Program): (tensor: number) => [min: number, max: number] {
   const makers = new Map(ops.map((op) => [op.output, op]));
   for (const tensor of inputs) makers.delete(tensor);
-  return (tensor) => {
+  return function rangeOf(tensor) {
     const [least, greatest] = CODES[tensors[tensor]!.dtype as keyof typeof CODES];
     const op = makers.get(tensor);
+    if (op?.kind === "maxpool") return rangeOf(op.inputs[0]!);
     if (!op?.post || op.post.kind === "scores") return [least, greatest];
     const [min, max] = postRange(op.post);
     return min >= least && max <= greatest ? [min, max] : [least, greatest]; // a code that does not fit wraps around

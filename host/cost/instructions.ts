@@ -10,6 +10,7 @@ import {
   type Program,
   type QuantizeOp,
   type WeightedOp,
+  type Window,
 } from "../program.ts";
 import { elementCount, positionCount } from "../shape.ts";
 import type { Costs } from "./measured.ts";
@@ -106,7 +107,28 @@ const TERMS: OpTable<[place: Place], Term[]> = {
     const counts = postCounts(op.post, channels).map((count) => positions * count);
     return [gather, everywhere(sums), { kernel: `${from} → ${postName(op.post, output)}`, counts }];
   },
+
+  maxpool({ window, output: to }, { program, input }) {
+    return [{ kernel: `maxpool of ${input === "bit" ? "bits" : "bytes"}`, counts: poolCounts(window, program, to) }];
+  },
+
+  /** Sums are cleared and summed up, and make codes as those of a dense op do. */
+  avgpool({ window, post, output: to }, { program, tiling: { channels }, input, output }) {
+    const positions = positionCount(program.tensors[to]!);
+    const kernel = `avgpool of ${input === "bit" ? "bits" : "bytes"}`;
+    const sums: Term = { kernel, counts: poolCounts(window, program, to) };
+    if (!post) return [sums];
+    const counts = postCounts(post, channels).map((count) => positions * count);
+    return [sums, { kernel: `avgpool → ${postName(post, output)}`, counts }];
+  },
 };
+
+/** Positions of the output, taps of all of them, and the bytes or bits of those. */
+function poolCounts(window: Window, { tensors }: Program, output: number): number[] {
+  const positions = positionCount(tensors[output]!);
+  const taps = positions * window.kernelHeight * window.kernelWidth;
+  return [1, positions, taps, taps * tensors[output]!.channels];
+}
 
 /** The sums of one position: of `inputs` products for each of `outputs` channels. */
 function sumsTerm(

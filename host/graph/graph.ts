@@ -1,8 +1,10 @@
 import type { Layout } from "../program.ts";
 import type { ArgmaxNode } from "./ops/argmax.ts";
+import type { AvgpoolNode } from "./ops/avgpool.ts";
 import type { Conv2dNode } from "./ops/conv2d.ts";
 import type { DenseNode } from "./ops/dense.ts";
 import type { MaximumNode } from "./ops/maximum.ts";
+import type { MaxpoolNode } from "./ops/maxpool.ts";
 import type { QuantizeNode } from "./ops/quantize.ts";
 import type { SoftmaxNode } from "./ops/softmax.ts";
 import type { StepNode } from "./ops/step.ts";
@@ -31,7 +33,16 @@ export interface GraphInput {
   integers?: "u8" | "i8" | "i16" | "wide";
 }
 
-export type Node = QuantizeNode | DenseNode | StepNode | SoftmaxNode | ArgmaxNode | MaximumNode | Conv2dNode;
+export type Node =
+  | QuantizeNode
+  | DenseNode
+  | StepNode
+  | SoftmaxNode
+  | ArgmaxNode
+  | MaximumNode
+  | Conv2dNode
+  | MaxpoolNode
+  | AvgpoolNode;
 
 /** Numbers in a row of this shape. */
 export function rowSize(shape: readonly number[]): number {

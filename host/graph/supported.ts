@@ -4,7 +4,9 @@ import type { Picture } from "../shape.ts";
 import type { Codes, Form } from "./form.ts";
 import { forms } from "./forms.ts";
 import type { Graph, Node } from "./graph.ts";
+import { divisorOf } from "./ops/avgpool.ts";
 import { meaningOf } from "./ops/index.ts";
+import { keepsOrder } from "./ops/maxpool.ts";
 import { inputChannelOf, type WeightedNodes } from "./ops/weighted.ts";
 import { type Origin, originsOf } from "./origin.ts";
 import { shapesOf } from "./shapes.ts";
@@ -78,6 +80,10 @@ export function unsupportedIn(graph: Graph): Unsupported[] {
 const DECLARE_INPUT =
   "a Quant node after the input, or the option --input-quant scale=…,zero=…,bits=…,signed|unsigned, which declares one";
 
+/** What a maximum needs, which only commutes with functions that never fall. */
+const QUANTIZED_POOL =
+  "a quantizer of a scale above 0 before it, or behind it, with nothing between that falls in a channel, as factors below 0 do";
+
 /** What a node reads. */
 interface Operand {
   origin: Origin;
@@ -113,6 +119,28 @@ const PROBLEMS: {
       ).kind === "codes";
     return isCodes ? undefined : ["the scales of its operands differ, or are negative", instead];
   },
+
+  maxpool(node, [input]) {
+    if (keepsOrder(input!.form) || isRefused(input!)) return undefined;
+    if (!input!.origin.node) return ["no quantizer between the network's input and this pool", DECLARE_INPUT];
+    const why =
+      input!.form.kind === "codes" ? "has a scale below 0" : "is no codes, and what follows it is no quantizer";
+    return [`its input "${node.inputs[0]}" ${why}`, QUANTIZED_POOL];
+  },
+
+  avgpool(node, [input]) {
+    const problem = inputProblem(input!, false);
+    if (problem) return problem;
+    const { form, shape } = input!;
+    const divisor = divisorOf(node, shape);
+    if (divisor === undefined) {
+      const why = "its divisor depends on the position, since padding is not counted";
+      return [why, "count_include_pad = 1, or padding in a node of its own, or none"];
+    }
+    const { kernelHeight, kernelWidth } = node.window;
+    const most = form.kind === "codes" ? Math.max(...form.min.map(Math.abs), ...form.max.map(Math.abs)) : 0;
+    return kernelHeight * kernelWidth * most > 2 ** 53 ? ["its sums may exceed 2^53", "fewer bits"] : undefined;
+  },
 };
 
 function problemOf(node: Node, operands: readonly Operand[]): Problem | undefined {
@@ -120,9 +148,9 @@ function problemOf(node: Node, operands: readonly Operand[]): Problem | undefine
   return problem(node, operands);
 }
 
-/** Whether an operand comes from a maximum of no codes, which is a reason of its own: its readers lack nothing else. */
+/** Whether an operand comes from a maximum, or a maxpool, of no codes, which is a reason of its own: its readers lack nothing else. */
 function isRefused({ origin, made }: Operand): boolean {
-  return origin.node?.op === "maximum" && made.kind === "real";
+  return (origin.node?.op === "maximum" || origin.node?.op === "maxpool") && made.kind === "real";
 }
 
 /** What integers cannot compute of a layer's sums. */
@@ -134,14 +162,15 @@ function layerProblem(node: WeightedNodes, input: Operand): Problem | undefined 
   return ["its sums may exceed 2^53", "fewer bits"];
 }
 
-/** The input of a layer must be codes times one scale. */
-function inputProblem(input: Operand): Problem | undefined {
+/** The input of a layer must be codes times one scale, if it sums up features. */
+function inputProblem(input: Operand, sumsFeatures = true): Problem | undefined {
   const { node, blocker: bend, shift } = input.origin;
   if (!node) return ["no quantizer between the network's input and this layer", DECLARE_INPUT];
   if (meaningOf(node).role === "sums") {
     return [`no quantizer between layer "${node.name}" and this one`, "a Quant or BipolarQuant node between them"];
   }
-  if (input.made.kind === "codes" && input.made.scale.length > 1) {
+  if (!sumsFeatures && input.form.kind === "codes") return undefined;
+  if (sumsFeatures && input.made.kind === "codes" && input.made.scale.length > 1) {
     const what = node.op === "quantize" ? "quantizer" : node.op;
     return [`${what} "${node.name}" has one scale per feature`, "one scale for all features that a layer sums up"];
   }

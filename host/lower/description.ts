@@ -1,5 +1,6 @@
 import type { Codes, Form } from "../graph/form.ts";
 import type { GraphInput } from "../graph/graph.ts";
+import { type AvgpoolNode, averageScale } from "../graph/ops/avgpool.ts";
 import type { QuantizeNode } from "../graph/ops/quantize.ts";
 import type { WeightedNodes } from "../graph/ops/weighted.ts";
 import { accumulatorScale } from "../graph/ops/weights.ts";
@@ -77,7 +78,7 @@ export function describeOutput(
     shape: positionCount(shape) === 1 ? [shape.channels] : [shape.height, shape.width, shape.channels],
     kind: baseForm.kind === "codes" ? "codes" : "scores",
     offset: elements.get(value)!.offset,
-    scale: compact(baseForm.kind === "codes" ? baseForm.scale : sumScale(plan.definer(base) as WeightedNodes, form)),
+    scale: compact(baseForm.kind === "codes" ? baseForm.scale : sumScale(plan.definer(base) as SumNode, shapes, form)),
     steps: steps.map(({ step }) => step),
     softmax,
     ...labels,
@@ -85,6 +86,10 @@ export function describeOutput(
   return { value, output };
 }
 
-function sumScale(node: WeightedNodes, form: Map<string, Form>): Float64Array {
-  return accumulatorScale(node, form.get(node.inputs[0]!) as Codes);
+type SumNode = WeightedNodes | AvgpoolNode;
+
+function sumScale(node: SumNode, shapes: Map<string, Picture>, form: Map<string, Form>): Float64Array {
+  const [input] = node.inputs as [string];
+  const codes = form.get(input) as Codes;
+  return node.op === "avgpool" ? averageScale(node, shapes.get(input)!, codes) : accumulatorScale(node, codes);
 }

@@ -6,6 +6,7 @@ import { forms } from "../graph/forms.ts";
 import type { Graph } from "../graph/graph.ts";
 import { shapesOf } from "../graph/shapes.ts";
 import type { Description, Program } from "../program.ts";
+import type { Picture } from "../shape.ts";
 import { planArena } from "./arena.ts";
 import { Builder } from "./builder.ts";
 import type { Budget } from "./chain.ts";
@@ -52,7 +53,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   const plan = planTensors(graph, shapes, form);
   const first = graph.inputs.map(({ name }) => plan.first.get(name)!);
   const meanings = graph.inputs.map((input, i) => decideInput(input, plan.chain(first[i]!).links, options.input));
-  const elements = describeElements(graph, form, plan, meanings);
+  const elements = describeElements(graph, shapes, form, plan, meanings);
   const outputs = graph.outputs.map((name) => describeOutput(name, plan, shapes, form, elements, options.classes));
   const builder = new Builder(plan, shapes, form, elements, applications(graph));
   const inputs = addOps(graph, builder);
@@ -96,6 +97,7 @@ function addOps(graph: Graph, builder: Builder): number[] {
 /** What the tensor of every planned value holds, and the accumulators of fused dense nodes. */
 function describeElements(
   graph: Graph,
+  shapes: Map<string, Picture>,
   form: Map<string, Form>,
   plan: Plan,
   meanings: readonly InputMeaning[],
@@ -107,7 +109,7 @@ function describeElements(
   }
   for (const node of plan.nodes) {
     reasons.collect(() => {
-      const own = loweringOf(node).elements(node, { plan, form, elements });
+      const own = loweringOf(node).elements(node, { plan, shapes, form, elements });
       if (own) elements.set(node.output, own);
     });
   }

@@ -16,6 +16,11 @@ const RANGES: [WeightDtype, number, number][] = [
 /** Accumulators lie below the mark of unused thresholds, 2^31 − 1. */
 const MAX_ACCUMULATOR = 2 ** 31 - 2;
 
+/** Whether a sum fits 32 bits. */
+export function isAccumulator(sum: number): boolean {
+  return sum >= -(2 ** 31) && sum <= MAX_ACCUMULATOR;
+}
+
 export function isBinary({ codes }: Weights): boolean {
   return codes.every((code) => code === 1 || code === -1);
 }
@@ -47,7 +52,7 @@ export function accumulatorRange(
       range.min[m]! += w * at(w > 0 ? min : max, c);
       range.max[m]! += w * at(w > 0 ? max : min, c);
     }
-    if (range.min[m]! < -(2 ** 31) || range.max[m]! > MAX_ACCUMULATOR) {
+    if (!isAccumulator(range.min[m]!) || !isAccumulator(range.max[m]!)) {
       const why = `output channel ${m} sums to ${range.min[m]} … ${range.max[m]}, beyond 32 bits`;
       const instead = "fewer bits or fewer inputs";
       throw new UnsupportedError([{ node: node.name, op: node.op, shape: `[${M}, ${K}]`, why, instead }]);

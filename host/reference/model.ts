@@ -2,9 +2,11 @@ import { orderKey } from "../numbers/order.ts";
 import { type ActivationDtype, type OpTable, ofOp, type Program } from "../program.ts";
 import { elementCount, type Picture } from "../shape.ts";
 import { argmax } from "./argmax.ts";
+import { avgpool } from "./avgpool.ts";
 import { conv2d } from "./conv2d.ts";
 import { dense } from "./dense.ts";
 import { maximum } from "./maximum.ts";
+import { maxpool } from "./maxpool.ts";
 import { quantize } from "./quantize.ts";
 
 /** Elements of a program's input: Uint8Array for u8, Int8Array for i8, Int16Array for i16, Float32Array for f32. */
@@ -31,6 +33,8 @@ const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array, from: rea
   argmax,
   maximum,
   conv2d,
+  maxpool,
+  avgpool,
 };
 
 /** Runs the ops `firstOp` up to, but not including, `endOp`; they read and write `tensors`. */

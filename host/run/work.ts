@@ -1,7 +1,7 @@
 import { refuse } from "../base/arguments.ts";
 import { EngineError } from "../base/errors.ts";
 import { MAX_ACTIVATION_BYTES, MAX_OPERATIONS } from "../base/limits.ts";
-import { type Op, type OpTable, ofOp, type Program, type QuantizeOp } from "../program.ts";
+import { type Op, type OpTable, ofOp, type Program, type QuantizeOp, type Window } from "../program.ts";
 import { elementCount, type Picture } from "../shape.ts";
 
 /**
@@ -20,10 +20,17 @@ const WORK: OpTable<[inputs: readonly number[], outputs: number, from: Picture],
   argmax: ({ post }, [inputs]) => inputs! * (post ? SCALED : 1),
 
   conv2d({ window, groups, post }, _, outputs, { channels }) {
-    const products = (window.kernelHeight * window.kernelWidth * channels) / groups;
+    const products = (tapCount(window) * channels) / groups;
     return outputs * (products + (post ? postWork(post) : 1));
   },
+
+  maxpool: ({ window }, _, outputs) => outputs * tapCount(window),
+  avgpool: ({ window, post }, _, outputs) => outputs * (tapCount(window) + (post ? postWork(post) : 1)),
 };
+
+function tapCount({ kernelHeight, kernelWidth }: Window): number {
+  return kernelHeight * kernelWidth;
+}
 
 /** A product of 64 bits, rounded. */
 const SCALED = 10;

@@ -96,14 +96,6 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
   ["HardTanh, Clip or Relu", { nodes: one("Tanh", ["q"]) }, { nodes: one("Clip", ["q", "minus", "f1"]) }],
   ["Softmax, or the scores before it", { nodes: one("LogSoftmax", ["q"]) }, { nodes: one("Softmax", ["q"]) }],
   [
-    "convolutions with strides",
-    { nodes: one("MaxPool", ["q"], { kernel_shape: [1n, 1n] }), shape: ["N", 2, 2, 2] },
-    {
-      nodes: conv.map((each) => ({ ...each, output: each.output!.map((name) => (name === "r" ? "y" : name)) })),
-      shape: ["N", 2, 2, 2],
-    },
-  ],
-  [
     "only the first output",
     { nodes: [q, { op_type: "Dropout", input: ["q"], output: ["d", "y"] }] },
     { nodes: [q, { op_type: "Dropout", input: ["q"], output: ["y"] }] },

@@ -116,5 +116,27 @@ function evaluateNode(node: Node, [x, y]: [number[], ...number[][]], shapes: Map
         return sum * at(weights.scale, m);
       });
     }
+    case "maxpool":
+    case "avgpool": {
+      const { window } = node;
+      const [from, to] = [shapes.get(node.inputs[0]!)!, shapes.get(node.output)!];
+      return Array.from({ length: to.height * to.width * channels }, (_, i) => {
+        const position = Math.floor(i / channels);
+        const inside: number[] = [];
+        for (let tap = 0; tap < window.kernelHeight * window.kernelWidth; tap++) {
+          const row =
+            Math.floor(position / to.width) * window.strideY -
+            window.padTop +
+            Math.floor(tap / window.kernelWidth) * window.dilationY;
+          const column =
+            (position % to.width) * window.strideX - window.padLeft + (tap % window.kernelWidth) * window.dilationX;
+          if (row < 0 || row >= from.height || column < 0 || column >= from.width) continue;
+          inside.push(x[(row * from.width + column) * channels + (i % channels)]!);
+        }
+        if (node.op === "maxpool") return Math.max(...inside);
+        const divisor = node.countsPadding ? window.kernelHeight * window.kernelWidth : inside.length;
+        return inside.reduce((sum, each) => sum + each, 0) / divisor;
+      });
+    }
   }
 }

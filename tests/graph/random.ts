@@ -1,6 +1,6 @@
 import type { Graph, GraphInput, Node } from "../../host/graph/graph.ts";
 import type { Weights } from "../../host/graph/ops/weights.ts";
-import { type PaddedWindow, windowSize } from "../../host/graph/ops/window.ts";
+import { type PaddedWindow, tapsInside, windowSize } from "../../host/graph/ops/window.ts";
 import type { IntQuantizer, Quantizer } from "../../host/numbers/quantizer.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import type { Rounding } from "../../host/numbers/round.ts";
@@ -63,7 +63,7 @@ export function randomWindow({ height, width }: Picture, random: Random): Padded
 
 /**
  * A small network with everything that a graph may hold: per-channel constants, zero points, negative scales, branches; in about two of five, convolutions
- * before the dense layers.
+ * and pools before the dense layers.
  */
 export function randomGraph(seed: number): Graph {
   const random = new Random(seed);
@@ -174,6 +174,33 @@ export function randomGraph(seed: number): Graph {
     return [sums, { ...windowSize(window, input), channels: outputs }];
   };
 
+  /** A pool of any window that fits: the maximum of codes whose scale is above 0, or the mean of codes. */
+  const poolCodes = (value: string, input: Picture): [codes: string, output: Picture] => {
+    const { channels } = input;
+    const isWhole = pictured.chance(0.2);
+    const drawn = randomWindow(input, pictured);
+    const none = { padTop: 0, padLeft: 0, padBottom: 0, padRight: 0, dilationY: 1, dilationX: 1 };
+    const { height: kernelHeight, width: kernelWidth } = input;
+    const whole = { ...drawn, ...none, kernelHeight, kernelWidth };
+    if (pictured.chance(0.5)) {
+      const { scale, ...rest } = quantizer(channels, true);
+      const rising = { ...rest, scale: scale.map(Math.abs) } as Quantizer;
+      const codes = add({ op: "quantize", quantizer: rising }, value, channels);
+      const { rows, columns } = tapsInside(drawn, input);
+      const window = isWhole || rows.includes(0) || columns.includes(0) ? whole : drawn;
+      return [add({ op: "maxpool", window }, codes, channels), { ...windowSize(window, input), channels }];
+    }
+    const codes = quantize(value, channels);
+    const small = {
+      ...{ ...drawn, ...none, kernelHeight: Math.min(drawn.kernelHeight, kernelHeight) },
+      kernelWidth: Math.min(drawn.kernelWidth, kernelWidth),
+    };
+    const window = isWhole ? whole : small;
+    const mean = add({ op: "avgpool", window, countsPadding: pictured.chance(0.5) }, codes, channels);
+    const output = { ...windowSize(window, input), channels };
+    return [quantize(steps(mean, channels), channels), output];
+  };
+
   const inputChannels = random.int(1, 6);
   const shape = random.chance(0.5) ? [1, 1, inputChannels] : [inputChannels];
   const outputs: string[] = [];
@@ -187,8 +214,8 @@ export function randomGraph(seed: number): Graph {
     input.shape = input.layout === "chw" ? [channels, height, width] : [height, width, channels];
     for (let layers = pictured.int(1, 3); layers > 0; layers--) {
       const [sums, output] = convolve(codes, picture);
-      codes = quantize(steps(sums, output.channels), output.channels);
-      picture = output;
+      const value = steps(sums, output.channels);
+      [codes, picture] = pictured.chance(0.4) ? poolCodes(value, output) : [quantize(value, output.channels), output];
     }
     channels = elementCount(picture);
   }

@@ -9,7 +9,7 @@ const FLOORS: RegExp[] = [
   /^host\/base\//,
   /^host\/numbers\//,
   /^host\/(program|shape|window|lifetimes)\.ts$/,
-  /^host\/graph\/(ops\/\w+|graph|node|form|forms|element|check|supported|origin|carry|names|live|shapes)\.ts$/, // the language of importer, evaluator and lowering
+  /^host\/graph\/(ops\/\w+|graph|node|form|forms|element|check|supported|origin|carry|commute|names|live|shapes)\.ts$/, // the language of importer, evaluator and lowering
   /^host\/engines\/engine\.ts$/,
   /^host\/(checkpoint|graph|lower|blob|reference|engines|firmware)\//,
   /^host\/run\//,

@@ -20,32 +20,18 @@ import {
   weights,
 } from "../module/programs.ts";
 import { describeModules, packingsOf } from "../variants.ts";
+import { SQUARE, sizeOf, type WindowCase, windowOf } from "./windows.ts";
 
-const SQUARE: Window = {
-  ...{ kernelHeight: 3, kernelWidth: 3, strideY: 1, strideX: 1 },
-  ...{ dilationY: 1, dilationX: 1, padTop: 1, padLeft: 1 },
-};
-
-interface Shape {
-  input: [height: number, width: number, channels: number];
+interface Shape extends WindowCase {
   /** Output channels. */
   outputs: number;
-  window?: Partial<Window>;
-  /** Padding below and to the right; that above and to the left if not given. */
-  padBottom?: number;
-  padRight?: number;
   groups?: number;
   pad?: number;
 }
 
-/** Height and width of what a window makes of so many. */
-function outputSize(size: number, kernel: number, stride: number, dilation: number, padding: number): number {
-  return Math.floor((size + padding - (kernel - 1) * dilation - 1) / stride) + 1;
-}
-
 /** One convolution, whose sums are the output, or codes of `post`. */
 function convolution(
-  { input: [height, width, channels], outputs, window: part, padBottom, padRight, groups = 1, pad = 0 }: Shape,
+  shape: Shape,
   dtype: WeightDtype,
   from: ActivationDtype,
   random: Random,
@@ -57,22 +43,17 @@ function convolution(
     tileChannels?: number;
   } = {},
 ): Program {
-  const window = { ...SQUARE, ...part };
-  const { kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX, padTop, padLeft } = window;
+  const { input, outputs, groups = 1, pad = 0 } = shape;
+  const window = windowOf(shape);
   const { to = "i32", ...rest } = options;
-  const size: [number, number, number] = [
-    outputSize(height, kernelHeight, strideY, dilationY, padTop + (padBottom ?? padTop)),
-    outputSize(width, kernelWidth, strideX, dilationX, padLeft + (padRight ?? padLeft)),
-    outputs,
-  ];
   const op: Conv2dOp = {
     ...{ kind: "conv2d", inputs: [0], output: 1, window, groups, pad, dtype, ...rest },
-    weights: weights(dtype, (outputs * kernelHeight * kernelWidth * channels) / groups, random),
+    weights: weights(dtype, (outputs * window.kernelHeight * window.kernelWidth * input[2]) / groups, random),
   };
   return programOf(
     [
-      [from, [height, width, channels]],
-      [to, size],
+      [from, input],
+      [to, [...sizeOf(shape), outputs]],
     ],
     [op],
   );

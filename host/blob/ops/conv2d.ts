@@ -8,6 +8,7 @@ import { putWindow, readWindow } from "./window.ts";
 
 export const conv2d: OpFormat<Conv2dOp> = {
   inputs: 1,
+  hasWindow: true,
 
   read(record) {
     const { view, at, inputs, output, to, fail } = record;

@@ -21,6 +21,8 @@ export interface OpRecord extends PostFields {
 export interface OpFormat<O extends Op> {
   /** How many tensors it reads. */
   inputs: 1 | 2 | 3;
+  /** Whether it has the fields of a window. */
+  hasWindow?: true;
   /** The op that a record tells, without what its tiles hold. Refuses (`record.fail`) what FORMAT.md does not allow. */
   read(record: OpRecord): O;
   /** Writes the fields that only ops of this kind have, at byte `at`. */

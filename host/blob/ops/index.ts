@@ -1,12 +1,22 @@
 import type { Op, OpKind } from "../../program.ts";
 import { argmax } from "./argmax.ts";
+import { avgpool } from "./avgpool.ts";
 import { conv2d } from "./conv2d.ts";
 import { dense } from "./dense.ts";
 import type { OpFormat } from "./format.ts";
 import { maximum } from "./maximum.ts";
+import { maxpool } from "./maxpool.ts";
 import { quantize } from "./quantize.ts";
 
-const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = { quantize, dense, argmax, maximum, conv2d };
+const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = {
+  quantize,
+  dense,
+  argmax,
+  maximum,
+  conv2d,
+  maxpool,
+  avgpool,
+};
 
 /** How ops of a kind are stored. */
 export function opFormat(kind: OpKind): OpFormat<Op> {

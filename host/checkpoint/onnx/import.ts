@@ -1,6 +1,7 @@
 import { CheckpointError, type Unsupported, UnsupportedError } from "../../base/errors.ts";
 import { FOLDED, MAX_FOLDED, MAX_NODES, MAX_ROW_ELEMENTS } from "../../base/limits.ts";
 import { carryOffsets } from "../../graph/carry.ts";
+import { movePools } from "../../graph/commute.ts";
 import type { Graph, GraphInput, Node } from "../../graph/graph.ts";
 import { freshNames, valueNames } from "../../graph/names.ts";
 import { inputPicture } from "../../graph/shapes.ts";
@@ -47,7 +48,9 @@ const MIN_OPSET = 7;
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint {
   const model = decodeModel(bytes);
-  const { graph: read, reasons, notes } = walk(model);
+  const { graph: pooled, reasons, notes } = walk(model);
+  const { graph: read, notes: moved } = movePools(pooled);
+  notes.push(...moved);
   if (options.inputQuantizer) notes.push(...quantizeInputs(read, options.inputQuantizer, reasons.length > 0));
   const { graph, notes: carried } = carryOffsets(read);
   notes.push(...carried);
@@ -353,12 +356,8 @@ function shapeOf(call: Call, info: ValueInfoProto | undefined): string {
   return dims ? `[${dims.join(", ")}]` : "";
 }
 
-const NO_POOLS = "convolutions with strides: this version has no pooling";
 const INSTEAD: Record<string, string> = {
   ConvTranspose: "Resize and Conv",
-  MaxPool: NO_POOLS,
-  AveragePool: NO_POOLS,
-  GlobalAveragePool: NO_POOLS,
   LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
   Sigmoid: "HardTanh, Clip or Relu",
   Tanh: "HardTanh, Clip or Relu",

@@ -28,6 +28,7 @@ import { conv } from "./conv.ts";
 import { apply, constant, emit, enlarge, type Piece, spread, transposeConstant, vector } from "./emit.ts";
 import { FOLDED, foldUnary } from "./fold.ts";
 import { type Pictured, pictureOf, placesOf, reshapedPicture, transposedPicture } from "./picture.ts";
+import { averagePool, globalAveragePool, globalMaxPool, maxPool, reduceMax, reduceMean } from "./pool.ts";
 import { DATA_TYPE } from "./proto.ts";
 import {
   bipolarQuantizer,
@@ -58,6 +59,11 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Gemm: gemm,
   Conv: conv,
 
+  MaxPool: maxPool,
+  AveragePool: averagePool,
+  GlobalMaxPool: globalMaxPool,
+  GlobalAveragePool: globalAveragePool,
+
   Add: (call) => arithmetic(call, "add", "add"),
   Sub: (call) => arithmetic(call, "sub", "rsub"),
   Mul: (call) => arithmetic(call, "mul", "mul"),
@@ -70,6 +76,8 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Reciprocal: (call) => apply(call, operand(call, 0), [{ kind: "rdiv", by: vector(1) }]),
   Relu: (call) => apply(call, operand(call, 0), [{ kind: "relu" }]),
   ...FOLDED,
+  ReduceMean: reduceMean,
+  ReduceMax: reduceMax,
   Clip: clip,
   HardTanh: hardTanh,
   BatchNormalization: batchNormalization,

@@ -1,8 +1,10 @@
 import type { Node } from "../graph.ts";
 import { argmaxMeaning } from "./argmax.ts";
+import { avgpoolMeaning } from "./avgpool.ts";
 import { conv2dMeaning } from "./conv2d.ts";
 import { denseMeaning } from "./dense.ts";
 import { maximumMeaning } from "./maximum.ts";
+import { maxpoolMeaning } from "./maxpool.ts";
 import type { OpMeaning } from "./meaning.ts";
 import { quantizeMeaning } from "./quantize.ts";
 import { softmaxMeaning } from "./softmax.ts";
@@ -16,6 +18,8 @@ const MEANINGS: { [Name in Node["op"]]: OpMeaning<Extract<Node, { op: Name }>> }
   argmax: argmaxMeaning,
   maximum: maximumMeaning,
   conv2d: conv2dMeaning,
+  maxpool: maxpoolMeaning,
+  avgpool: avgpoolMeaning,
 };
 
 /** What nodes of an op mean. */

@@ -33,3 +33,37 @@ export function paddedWindowProblem(window: PaddedWindow, input: Picture): strin
     ? undefined
     : `a window of ${window.kernelHeight} × ${window.kernelWidth} does not fit ${input.height} × ${input.width} positions`;
 }
+
+/** How many taps lie inside the input: rows of them at each height of the output, and columns at each width. */
+export function tapsInside(window: PaddedWindow, input: Picture): { rows: number[]; columns: number[] } {
+  const { kernelHeight, strideY, dilationY, padTop, kernelWidth, strideX, dilationX, padLeft } = window;
+  const { height, width } = windowSize(window, input);
+  return {
+    rows: inside(height, input.height, kernelHeight, strideY, dilationY, padTop),
+    columns: inside(width, input.width, kernelWidth, strideX, dilationX, padLeft),
+  };
+}
+
+function inside(
+  outputs: number,
+  size: number,
+  kernel: number,
+  stride: number,
+  dilation: number,
+  pad: number,
+): number[] {
+  return Array.from({ length: outputs }, (_, i) => {
+    const first = Math.max(0, Math.ceil((pad - i * stride) / dilation));
+    const last = Math.min(kernel - 1, Math.floor((size - 1 + pad - i * stride) / dilation));
+    return Math.max(0, last - first + 1);
+  });
+}
+
+/** What is wrong with a window that is to pool an input: every one sees some position of it. */
+export function poolProblem(window: PaddedWindow, input: Picture): string | undefined {
+  const problem = paddedWindowProblem(window, input);
+  if (problem) return problem;
+  const { rows, columns } = tapsInside(window, input);
+  if (!rows.includes(0) && !columns.includes(0)) return undefined;
+  return `a window of ${window.kernelHeight} × ${window.kernelWidth} lies outside ${input.height} × ${input.width} positions`;
+}

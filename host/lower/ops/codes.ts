@@ -7,6 +7,7 @@ import type { Builder } from "../builder.ts";
 import { type Chain, isUniform, lookupTable } from "../chain.ts";
 import { codeCount, codeElements, MAX_CODES, reachedCodes } from "../elements.ts";
 import { makePost } from "../post.ts";
+import { addAvgpool } from "./avgpool.ts";
 import { addConv2d } from "./conv2d.ts";
 import { addDense } from "./dense.ts";
 import type { OpLowering } from "./lowering.ts";
@@ -52,7 +53,8 @@ export function addCodes(value: string, builder: Builder): void {
   const { post, note } = makePost(chain, from.dtype, to.dtype, budget);
   if (note) builder.notes.push(`"${value}": ${note}`);
   const node = plan.definer(base);
-  if (node && isWeighted(node) && !plan.sums.has(base)) {
+  if (node?.op === "avgpool" && !plan.sums.has(base)) addAvgpool(node, value, builder, post);
+  else if (node && isWeighted(node) && !plan.sums.has(base)) {
     if (node.op === "dense") addDense(node, value, builder, post);
     else addConv2d(node, value, builder, post);
   } else quantize(post);

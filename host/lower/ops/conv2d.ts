@@ -4,11 +4,11 @@ import type { WeightedNodes } from "../../graph/ops/weighted.ts";
 import { hasPadding } from "../../graph/ops/window.ts";
 import type { Conv2dOp, Window } from "../../program.ts";
 import { shapeText } from "../../shape.ts";
-import { windowProblem } from "../../window.ts";
 import type { Builder } from "../builder.ts";
 import { weightDtype } from "../weights.ts";
 import type { OpLowering } from "./lowering.ts";
 import { padElement, sumElements } from "./sums.ts";
+import { storedWindow } from "./window.ts";
 
 export const conv2dLowering: OpLowering<Conv2dNode> = {
   elements: sumElements,
@@ -20,20 +20,13 @@ export const conv2dLowering: OpLowering<Conv2dNode> = {
 
 /** The op of a convolution, whose output is its sums or, with a post, codes. */
 export function addConv2d(node: Conv2dNode, output: string, builder: Builder, post?: Conv2dOp["post"]): void {
-  const { padBottom: _, padRight: __, ...window } = node.window;
-  const from = builder.shapes.get(node.inputs[0]!)!;
-  const problem = windowProblem(window, from, builder.shapes.get(node.output)!);
-  const refuse = (why: string, instead: string) => {
-    throw new UnsupportedError([{ node: node.name, op: "conv2d", shape: `[${shapeText(from)}]`, why, instead }]);
-  };
-  if (problem)
-    refuse(problem, "padding smaller than the kernel, and a kernel, strides and dilations within these limits");
+  const window = storedWindow(node, builder);
   const input = builder.elements.get(builder.plan.sameCodes(node.inputs[0]!))!;
   if (hasPadding(node.window) && padElement(input) === undefined) {
-    refuse(
-      "no code of its input stands for 0, with which it is padded",
-      "a quantizer of at most 8 bits, with a code for 0",
-    );
+    const shape = `[${shapeText(builder.shapes.get(node.inputs[0]!)!)}]`;
+    const why = "no code of its input stands for 0, with which it is padded";
+    const instead = "a quantizer of at most 8 bits, with a code for 0";
+    throw new UnsupportedError([{ node: node.name, op: "conv2d", shape, why, instead }]);
   }
   addConvolution(node, window, node.groups, output, builder, post);
 }

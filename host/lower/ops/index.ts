@@ -1,10 +1,12 @@
 import type { Node } from "../../graph/graph.ts";
 import { argmaxLowering } from "./argmax.ts";
+import { avgpoolLowering } from "./avgpool.ts";
 import { codesLowering } from "./codes.ts";
 import { conv2dLowering } from "./conv2d.ts";
 import { denseLowering } from "./dense.ts";
 import type { OpLowering } from "./lowering.ts";
 import { maximumLowering } from "./maximum.ts";
+import { maxpoolLowering } from "./maxpool.ts";
 import { softmaxLowering } from "./softmax.ts";
 
 const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>> } = {
@@ -15,6 +17,8 @@ const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>>
   argmax: argmaxLowering,
   maximum: maximumLowering,
   conv2d: conv2dLowering,
+  maxpool: maxpoolLowering,
+  avgpool: avgpoolLowering,
 };
 
 /** How nodes of an op are lowered. */

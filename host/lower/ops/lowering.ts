@@ -1,5 +1,6 @@
 import type { Form } from "../../graph/form.ts";
 import type { Node } from "../../graph/graph.ts";
+import type { Picture } from "../../shape.ts";
 import type { Builder } from "../builder.ts";
 import type { Elements } from "../elements.ts";
 import type { Plan } from "../plan.ts";
@@ -7,6 +8,8 @@ import type { Plan } from "../plan.ts";
 /** What is known while elements are described, in the order of the graph. */
 export interface Described {
   plan: Plan;
+  /** The shape of every value of the graph. */
+  shapes: Map<string, Picture>;
   form: Map<string, Form>;
   /** Of the values before. */
   elements: Map<string, Elements>;

@@ -74,6 +74,7 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
         (x, y) => (Number.isNaN(x) ? y : x),
       );
     case "ReduceMean": {
+      if (a.dims.length === 4) return overPositions(a, (all) => all.reduce((x, y) => x + y, 0) / all.length);
       const mean = a.data.reduce((sum, x) => sum + x, 0) / a.data.length; // the generator asks for that of all
       return { dims: int("keepdims", 1) ? a.dims.map(() => 1) : [], data: [mean] };
     }
@@ -133,6 +134,16 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
       return transpose(a, named("perm")!.ints!);
     case "Conv":
       return convolution(node, a, b, inputs[2]);
+    case "MaxPool":
+      return pooled(node, a, (inside) => Math.max(...inside));
+    case "AveragePool": {
+      const taps = int("count_include_pad", 0) ? named("kernel_shape")!.ints!.reduce((x, y) => x * y) : 0;
+      return pooled(node, a, (inside) => inside.reduce((x, y) => x + y, 0) / (taps || inside.length));
+    }
+    case "GlobalMaxPool":
+      return overPositions(a, (all) => Math.max(...all));
+    case "GlobalAveragePool":
+      return overPositions(a, (all) => all.reduce((x, y) => x + y, 0) / all.length);
     case "MatMul":
       return product(a, b, false);
     case "Gemm": {
@@ -189,6 +200,50 @@ function transpose({ dims, data }: NdArray, order: number[]): NdArray {
       return data[at]!;
     }),
   };
+}
+
+/** ONNX `MaxPool` and `AveragePool` of [1, C, H, W]: `f` of the numbers inside the picture. */
+function pooled(node: NodeProto, x: NdArray, f: (inside: number[]) => number): NdArray {
+  const named = (name: string) => node.attribute.find((attribute) => attribute.name === name);
+  const list = (name: string) => named(name)?.ints ?? undefined;
+  const [, C, H, W] = x.dims as [number, number, number, number];
+  const [kh, kw] = list("kernel_shape") as [number, number];
+  const [[sy, sx], [dy, dx], [top, left, bottom, right]] = [
+    list("strides") ?? [1, 1],
+    list("dilations") ?? [1, 1],
+    list("pads") ?? [0, 0, 0, 0],
+  ] as [[number, number], [number, number], [number, number, number, number]];
+  const round = named("ceil_mode")?.i ? Math.ceil : Math.floor;
+  const positions = (size: number, before: number, after: number, span: number, stride: number) => {
+    const all = Array.from(
+      { length: round((size + before + after - span) / stride) + 1 },
+      (_, i) => i * stride - before,
+    );
+    return all.filter((start) => start < size); // none starts behind the picture
+  };
+  const rows = positions(H, top, bottom, (kh - 1) * dy + 1, sy);
+  const columns = positions(W, left, right, (kw - 1) * dx + 1, sx);
+  const data: number[] = [];
+  for (let c = 0; c < C; c++) {
+    for (const y of rows) {
+      for (const start of columns) {
+        const inside: number[] = [];
+        for (let iy = y; iy < y + kh * dy; iy += dy) {
+          for (let ix = start; ix < start + kw * dx; ix += dx) {
+            if (iy >= 0 && iy < H && ix >= 0 && ix < W) inside.push(x.data[(c * H + iy) * W + ix]!);
+          }
+        }
+        data.push(f(inside));
+      }
+    }
+  }
+  return { dims: [1, C, rows.length, columns.length], data };
+}
+
+/** `f` of all positions of [1, C, H, W], channel by channel. */
+function overPositions({ dims: [, C, H, W], data }: NdArray, f: (all: number[]) => number): NdArray {
+  const size = H! * W!;
+  return { dims: [1, C!, 1, 1], data: Array.from({ length: C! }, (_, c) => f(data.slice(c * size, (c + 1) * size))) };
 }
 
 /** ONNX `Conv` of [1, C, H, W], as the specification's own loops have it. */

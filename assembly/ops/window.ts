@@ -1,0 +1,58 @@
+import { Op, Tensor } from "../blob";
+import { inputOf, outputOf, positionAt } from "../regions";
+import { positionBytes, positions } from "../tensors";
+
+// What a position of an op's output sees of the input (FORMAT.md, "window").
+
+/** Where the window of a position begins and, a step behind its last tap, ends; in positions of the input, perhaps outside. */
+export let top: i32 = 0;
+export let left: i32 = 0;
+export let bottom: i32 = 0;
+export let right: i32 = 0;
+/** Address of the first position of the input's row. */
+export let origin: usize = 0;
+
+/** The tap that a walk has reached. */
+let tapY: i32 = 0;
+let tapX: i32 = 0;
+
+/** Whether taps and windows lie apart, and a window spans less than 2^17. */
+export function windowFits(op: usize): bool {
+  const dilationY: u32 = load<u16>(op, Op.dilationY);
+  const dilationX: u32 = load<u16>(op, Op.dilationX);
+  const spans = max(load<u16>(op, Op.kernelHeight) * dilationY, load<u16>(op, Op.kernelWidth) * dilationX);
+  return dilationY && dilationX && !(spans >> 17);
+}
+
+/** The window of position `i` of all rows of an op's output; a walk begins before its first tap. */
+export function seekWindow(op: usize, i: u32): void {
+  const input = inputOf(op);
+  const output = outputOf(op);
+  const count = positions(output);
+  const width: u32 = load<u16>(output, Tensor.width);
+  const row = i / count;
+  i -= row * count;
+  const y = i / width;
+  top = y * load<u8>(op, Op.strideY) - load<u16>(op, Op.padTop);
+  left = (i - y * width) * load<u8>(op, Op.strideX) - load<u16>(op, Op.padLeft);
+  bottom = top + load<u16>(op, Op.kernelHeight) * load<u16>(op, Op.dilationY);
+  right = left + load<u16>(op, Op.kernelWidth) * load<u16>(op, Op.dilationX);
+  origin = positionAt(input, row * positions(input));
+  tapY = top;
+  tapX = left - load<u16>(op, Op.dilationX);
+}
+
+/** Address of the next tap inside the input, or 0 behind the last. */
+export function nextTap(op: usize): usize {
+  const input = inputOf(op);
+  const width: u32 = load<u16>(input, Tensor.width);
+  do {
+    tapX += load<u16>(op, Op.dilationX);
+    if (tapX >= right) {
+      tapX = left;
+      tapY += load<u16>(op, Op.dilationY);
+    }
+    if (tapY >= bottom) return 0;
+  } while (<u32>tapY >= <u32>load<u16>(input, Tensor.height) || <u32>tapX >= width);
+  return origin + (tapY * width + tapX) * positionBytes(input);
+}
