@@ -96,6 +96,11 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
   ["HardTanh, Clip or Relu", { nodes: one("Tanh", ["q"]) }, { nodes: one("Clip", ["q", "minus", "f1"]) }],
   ["Softmax, or the scores before it", { nodes: one("LogSoftmax", ["q"]) }, { nodes: one("Softmax", ["q"]) }],
   [
+    "the axes of all positions, [2,3]",
+    { nodes: [...conv, quant("r", "s"), node("ReduceMean", ["s"], "y", { axes: [3n] })], shape: ["N", 2, 2, 3] },
+    { nodes: [...conv, quant("r", "s"), node("ReduceMean", ["s"], "y", { axes: [2n, 3n] })], shape: ["N", 2, 2, 3] },
+  ],
+  [
     "only the first output",
     { nodes: [q, { op_type: "Dropout", input: ["q"], output: ["d", "y"] }] },
     { nodes: [q, { op_type: "Dropout", input: ["q"], output: ["y"] }] },
