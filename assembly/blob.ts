@@ -112,6 +112,7 @@ export enum OpKind {
   argmax = 3,
   maximum = 4,
   conv2d = 5,
+  add = 6,
   maxpool = 7,
   avgpool = 8,
 }

@@ -8,6 +8,7 @@ export const QUANTIZE: u32 = 1 << OpKind.quantize;
 export const ARGMAX: u32 = 1 << OpKind.argmax;
 export const MAXIMUM: u32 = 1 << OpKind.maximum;
 export const CONV2D: u32 = 1 << OpKind.conv2d;
+export const ADD: u32 = 1 << OpKind.add;
 export const MAXPOOL: u32 = 1 << OpKind.maxpool;
 export const AVGPOOL: u32 = 1 << OpKind.avgpool;
 

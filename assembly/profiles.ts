@@ -35,6 +35,7 @@ export const OPS: u32 = isDefined(TERN_OPS)
       : (1 << OpKind.argmax) |
         (1 << OpKind.maximum) |
         (1 << OpKind.conv2d) |
+        (1 << OpKind.add) |
         (1 << OpKind.maxpool) |
         (1 << OpKind.avgpool));
 

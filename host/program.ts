@@ -140,6 +140,11 @@ export interface AvgpoolOp extends OpBase<"avgpool"> {
   post?: Thresholds | Requantize;
 }
 
+/** acc = inputs[0] + inputs[1], element by element, for codes of one scale in bytes; then `post`. */
+export interface AddOp extends OpBase<"add"> {
+  post?: Thresholds | Requantize;
+}
+
 /** The ops by their kinds. FORMAT.md says how each is stored; `docs/adding_an_op.md`, where each has its files. */
 interface Ops {
   quantize: QuantizeOp;
@@ -149,6 +154,7 @@ interface Ops {
   conv2d: Conv2dOp;
   maxpool: MaxpoolOp;
   avgpool: AvgpoolOp;
+  add: AddOp;
 }
 
 export type OpKind = keyof Ops;

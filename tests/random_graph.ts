@@ -62,6 +62,7 @@ export function randomPictureOnnx(seed: number): Uint8Array {
       [x, shape] = file.maxPool(x, shape);
       x = file.withoutNegativeScales(() => file.quantizeData(x));
     } else x = file.quantizeData(x);
+    if (file.chance(0.2)) x = file.quantizeData(file.residual(x, shape));
     if (file.chance(0.25)) {
       [x, shape] = file.averagePool(x, shape);
       x = file.quantizeData(file.between(x, shape[0], 2));
@@ -278,6 +279,25 @@ class Writer {
     const [h, w] = [direction(height), direction(width)];
     const attributes = { kernel_shape: [h.kernel, w.kernel].map(BigInt), strides: [h.stride, w.stride].map(BigInt) };
     return [this.op("AveragePool", [x], attributes), [channels, h.size, w.size]];
+  }
+
+  /** A picture and a convolution of it that keeps its shape, in codes of one scale, and their sum. */
+  residual(x: string, [channels]: Shape): string {
+    const kernel = this.op("Conv", [x, this.weights([channels, channels, 3, 3], 0)], { pads: [1n, 1n, 1n, 1n] });
+    const scale = this.number(this.scale(0.5));
+    const codes = (y: string) => {
+      const bits = 2 + this.below(6);
+      return this.quant(y, {
+        scale,
+        zero: 0,
+        bits,
+        signed: true,
+        narrow: this.chance(0.3),
+        rounding: this.pick(ROUNDINGS),
+      });
+    };
+    const sum = this.op("Add", [codes(this.between(kernel, channels, 2)), codes(x)]);
+    return this.chance(0.5) ? this.op("Relu", [sum]) : sum;
   }
 
   /** A convolution that fits, of any kernel, stride, dilation, padding and groups, perhaps with a bias. */

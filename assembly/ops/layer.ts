@@ -18,6 +18,7 @@ import {
 import { Status } from "../status";
 import { dtypeOf, rowStride } from "../tensors";
 import { tile } from "../weights";
+import { added, isAdd } from "./add";
 import { isAvgpool, pooled } from "./avgpool";
 import { storeCode, storeCodes } from "./code";
 import { element, elements } from "./elements";
@@ -30,6 +31,7 @@ import { isTrit4, trit4 } from "./trit4";
  *     dense      output[r, m] = post(Σ_k weights[m, k] · input[r, k])
  *     quantize   output[r, m] = post(element of input[r, m])
  *     avgpool    output[r, m] = post(Σ input[tap, m])
+ *     add        output[r, m] = post(input[r, m] + second[r, m])
  *
  * Tiles are the outer loop, so that streamed weights are read once. A kernel computes a block of sums; without a post they are the output.
  */
@@ -40,13 +42,14 @@ export function layer(op: usize): Status {
   const channels = load<u32>(output, Tensor.channels);
   const post = load<u8>(op, Op.post);
   const quantizes = OPS & QUANTIZE && load<u8>(op, Op.kind) == OpKind.quantize;
-  const pools = isAvgpool(op);
+  const adds = isAdd(op);
+  const gives = isAvgpool(op) || adds; // sums of its own, without weights
   if (isTrit4(op)) return trit4(op);
   const count = positionsOfAll(output);
-  const rowBytes = quantizes || pools ? 0 : weightRowBytes(packingOf(op), inputs);
+  const rowBytes = quantizes || gives ? 0 : weightRowBytes(packingOf(op), inputs);
   let codes = firstRow(input);
   let codeStep = rowStride(input);
-  if (!SMALL && !(quantizes || pools) && dtypeOf(input) != Activation.bit) {
+  if (!SMALL && !(quantizes || gives) && dtypeOf(input) != Activation.bit) {
     const bytes = preparedBytes(packingOf(op), inputs, rows);
     if (bytes) {
       codes = prepared + panelBytes(packingOf(op), rows, BLOCK_ROWS);
@@ -58,7 +61,7 @@ export function layer(op: usize): Status {
   if (DTYPES & BIT_TENSOR) clearTensor(output);
   let first: u32 = 0;
   do {
-    const isBare = pools && !post; // and has no tiles
+    const isBare = gives && !post; // and has no tiles
     const last = isBare ? channels : min<u32>(first + load<u16>(op, Op.tileChannels), channels);
     let weights = isBare ? sums : tile(offset, STREAMS ? load<u32>(op, Op.tileBytes) : 0);
     if (STREAMS && !weights) return Status.ReadFailed;
@@ -72,15 +75,16 @@ export function layer(op: usize): Status {
           let x: i32 = 0;
           if (quantizes) {
             x = element(input, from, first);
-          } else if (pools) {
-            pooled(op, row, 1, first, 1);
+          } else if (gives) {
+            if (adds) added(op, row, 1, first, 1);
+            else pooled(op, row, 1, first, 1);
             x = load<i32>(sums);
           } else {
             inline.always(multiply(op, rows, weights, rowBytes, 1, from, codeStep, 1, inputs, sums, 4));
             x = load<i32>(sums);
           }
           if (post) inline.always(storeCode(op, post, records, x, output, to, first));
-          else if (!pools) store<i32>(to + (first << 2), x);
+          else if (!gives) store<i32>(to + (first << 2), x);
           from = DTYPES & PICTURES && quantizes ? nextPosition(input, from, row) : from + codeStep;
           to = nextPosition(output, to, row);
           continue;
@@ -90,8 +94,9 @@ export function layer(op: usize): Status {
         const step = post ? width << 2 : rowStride(output);
         if (quantizes) {
           from = elements(input, from, row, height, first, width);
-        } else if (pools) {
-          pooled(op, row, height, first, width);
+        } else if (gives) {
+          if (adds) added(op, row, height, first, width);
+          else pooled(op, row, height, first, width);
         } else {
           multiply(op, rows, weights, rowBytes, width, from, codeStep, height, inputs, at, step);
           from += height * codeStep;

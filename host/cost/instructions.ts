@@ -113,6 +113,14 @@ const TERMS: OpTable<[place: Place], Term[]> = {
   },
 
   /** Sums are cleared and summed up, and make codes as those of a dense op do. */
+  add({ post, output: to }, { program, tiling: { channels }, output }) {
+    const positions = positionCount(program.tensors[to]!);
+    const sums: Term = { kernel: "add", counts: [1, positions, positions * channels] };
+    if (!post) return [sums];
+    const counts = postCounts(post, channels).map((count) => positions * count);
+    return [sums, { kernel: `avgpool → ${postName(post, output)}`, counts }];
+  },
+
   avgpool({ window, post, output: to }, { program, tiling: { channels }, input, output }) {
     const positions = positionCount(program.tensors[to]!);
     const kernel = `avgpool of ${input === "bit" ? "bits" : "bytes"}`;

@@ -1,4 +1,5 @@
 import type { Layout } from "../program.ts";
+import type { AddNode } from "./ops/add.ts";
 import type { ArgmaxNode } from "./ops/argmax.ts";
 import type { AvgpoolNode } from "./ops/avgpool.ts";
 import type { Conv2dNode } from "./ops/conv2d.ts";
@@ -42,7 +43,8 @@ export type Node =
   | MaximumNode
   | Conv2dNode
   | MaxpoolNode
-  | AvgpoolNode;
+  | AvgpoolNode
+  | AddNode;
 
 /** Numbers in a row of this shape. */
 export function rowSize(shape: readonly number[]): number {

@@ -4,6 +4,7 @@ import type { Picture } from "../shape.ts";
 import type { Codes, Form } from "./form.ts";
 import { forms } from "./forms.ts";
 import type { Graph, Node } from "./graph.ts";
+import { isOneScale } from "./ops/add.ts";
 import { divisorOf } from "./ops/avgpool.ts";
 import { meaningOf } from "./ops/index.ts";
 import { keepsOrder } from "./ops/maxpool.ts";
@@ -118,6 +119,15 @@ const PROBLEMS: {
         operands.map(({ form }) => form),
       ).kind === "codes";
     return isCodes ? undefined : ["the scales of its operands differ, or are negative", instead];
+  },
+
+  add(node, operands) {
+    const real = operands.findIndex((operand) => operand.form.kind === "real" && !isRefused(operand));
+    const instead = "quantizers of one scale right before it, on both branches";
+    if (real >= 0) return [`its operand "${node.inputs[real]}" is no codes`, instead];
+    if (operands.some(isRefused)) return undefined;
+    const [a, b] = operands as [Operand, Operand];
+    return isOneScale(a.form, b.form) ? undefined : ["the scales of its operands differ", instead];
   },
 
   maxpool(node, [input]) {

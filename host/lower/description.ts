@@ -1,5 +1,6 @@
 import type { Codes, Form } from "../graph/form.ts";
 import type { GraphInput } from "../graph/graph.ts";
+import type { AddNode } from "../graph/ops/add.ts";
 import { type AvgpoolNode, averageScale } from "../graph/ops/avgpool.ts";
 import type { QuantizeNode } from "../graph/ops/quantize.ts";
 import type { WeightedNodes } from "../graph/ops/weighted.ts";
@@ -86,10 +87,11 @@ export function describeOutput(
   return { value, output };
 }
 
-type SumNode = WeightedNodes | AvgpoolNode;
+type SumNode = WeightedNodes | AvgpoolNode | AddNode;
 
 function sumScale(node: SumNode, shapes: Map<string, Picture>, form: Map<string, Form>): Float64Array {
   const [input] = node.inputs as [string];
   const codes = form.get(input) as Codes;
+  if (node.op === "add") return codes.scale;
   return node.op === "avgpool" ? averageScale(node, shapes.get(input)!, codes) : accumulatorScale(node, codes);
 }

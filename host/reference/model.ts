@@ -1,6 +1,7 @@
 import { orderKey } from "../numbers/order.ts";
 import { type ActivationDtype, type OpTable, ofOp, type Program } from "../program.ts";
 import { elementCount, type Picture } from "../shape.ts";
+import { add } from "./add.ts";
 import { argmax } from "./argmax.ts";
 import { avgpool } from "./avgpool.ts";
 import { conv2d } from "./conv2d.ts";
@@ -34,6 +35,7 @@ const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array, from: rea
   maximum,
   conv2d,
   maxpool,
+  add,
   avgpool,
 };
 

@@ -119,7 +119,7 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     { nodes: [q, node("Flatten", ["q"], "f"), matMul("f", "w6")], shape: ["N", 2, 3] },
   ],
   ["a constant exponent", { nodes: one("Pow", ["half", "q"]) }, { nodes: one("Pow", ["q", "f2"]) }],
-  ["one data operand and a constant", { nodes: one("Add", ["q", "q"]) }, { nodes: one("Add", ["q", "f1"]) }],
+  ["one data operand and a constant", { nodes: one("Sub", ["q", "q"]) }, { nodes: one("Sub", ["q", "f1"]) }],
   [
     "one data operand and constants",
     { nodes: [q, node("Relu", ["q"], "r"), node("Min", ["q", "r"], "y")] },

@@ -94,6 +94,8 @@ function evaluateNode(node: Node, [x, y]: [number[], ...number[][]], shapes: Map
       return [x.indexOf(Math.max(...x))];
     case "maximum":
       return x.map((v, c) => Math.max(v, y![c]!));
+    case "add":
+      return x.map((v, c) => v + y![c]!);
     case "conv2d": {
       const { window, groups, weights } = node;
       const [from, to] = [shapes.get(node.inputs[0]!)!, shapes.get(node.output)!];

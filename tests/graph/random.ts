@@ -138,6 +138,20 @@ export function randomGraph(seed: number): Graph {
     return codes;
   };
 
+  /** The sum of a value and a convolution of it that keeps its shape, both in codes of one scale; then codes of it, as a layer reads them. */
+  const residual = (value: string, { channels }: Picture): string => {
+    const { scale, ...rest } = quantizer(channels, true);
+    const both = (): Quantizer => ({ ...quantizer(channels, true), scale }) as Quantizer;
+    const window = {
+      ...{ kernelHeight: 1, strideY: 1, dilationY: 1, padTop: 0, padBottom: 0 },
+      ...{ kernelWidth: 3, strideX: 1, dilationX: 1, padLeft: 1, padRight: 1 },
+    };
+    const sums = add({ op: "conv2d", window, groups: 1, weights: weights(3 * channels, channels) }, value, channels);
+    const a = add({ op: "quantize", quantizer: { ...rest, scale } as Quantizer }, steps(sums, channels), channels);
+    const b = add({ op: "quantize", quantizer: both() }, value, channels);
+    return quantize(steps(add({ op: "add" }, [a, b], channels), channels), channels);
+  };
+
   /** The greater of two values, in codes of one quantizer. */
   const greatest = (a: string, b: string, channels: number): string => {
     const { scale, ...rest } = quantizer(channels, true);
@@ -216,6 +230,7 @@ export function randomGraph(seed: number): Graph {
       const [sums, output] = convolve(codes, picture);
       const value = steps(sums, output.channels);
       [codes, picture] = pictured.chance(0.4) ? poolCodes(value, output) : [quantize(value, output.channels), output];
+      if (pictured.chance(0.3)) codes = residual(codes, picture);
     }
     channels = elementCount(picture);
   }

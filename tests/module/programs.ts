@@ -188,7 +188,8 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
       const [first, dtype] = [tensors.length - 1, random.pick(["u8", "i8"] as const)];
       add({ ...dense, output: tensors.length, post: post(M, dtype, 1000) }, dtype, M);
       const inputs = random.chance(0.2) ? [first, first] : [first, first + 1];
-      add({ kind: "maximum", inputs, output: tensors.length }, random.pick(["u8", "i8"]), M);
+      if (random.chance(0.5)) add({ kind: "maximum", inputs, output: tensors.length }, random.pick(["u8", "i8"]), M);
+      else add({ kind: "add", inputs, output: tensors.length, post: post(M, "u8", 300) }, "u8", M);
     }
   }
 

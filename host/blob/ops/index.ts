@@ -1,4 +1,5 @@
 import type { Op, OpKind } from "../../program.ts";
+import { add } from "./add.ts";
 import { argmax } from "./argmax.ts";
 import { avgpool } from "./avgpool.ts";
 import { conv2d } from "./conv2d.ts";
@@ -15,6 +16,7 @@ const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = {
   maximum,
   conv2d,
   maxpool,
+  add,
   avgpool,
 };
 

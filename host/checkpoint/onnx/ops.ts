@@ -246,7 +246,8 @@ function arithmetic(call: Call, right: Arithmetic, left: Arithmetic | undefined)
     if (!left) throw new Refusal("its exponent is data", "a constant exponent");
     return apply(call, b, [{ kind: left, by: spread(call, a, b) }]);
   }
-  throw new Refusal("both operands are data", "one data operand and a constant (no residual connections yet)");
+  if (right === "add") return joined(call, "add", a, b, call.output);
+  throw new Refusal("both operands are data", "one data operand and a constant, or Add");
 }
 
 /** Data of an integer type: what wraps around or truncates there is another function than that of real numbers. */
@@ -279,7 +280,7 @@ function extremum(call: Call, kind: "min" | "max"): Value {
   }
   const greatest = others.reduce((a, b, i) => {
     const isLast = i === others.length - 1 && constants.length === 0;
-    return maximum(call, a, b, isLast ? call.output : call.sink.fresh(`${call.output}_${i}`));
+    return joined(call, "maximum", a, b, isLast ? call.output : call.sink.fresh(`${call.output}_${i}`));
   }, first);
   return apply(call, greatest, stepsOf(constants, greatest));
 
@@ -288,15 +289,21 @@ function extremum(call: Call, kind: "min" | "max"): Value {
   }
 }
 
-/** Adds the maximum of two data operands, as the value `output`. */
-function maximum({ name, opType, sink }: Call, { quantized: _, ...a }: Data, b: Data, output: string): Data {
-  if (shapeText(a.dims) !== shapeText(b.dims)) {
+/** Adds the sum or the maximum of two data operands, as the value `output`. */
+function joined(
+  { name, opType, sink }: Call,
+  op: "add" | "maximum",
+  { quantized: _, ...a }: Data,
+  b: Data,
+  output: string,
+): Data {
+  if (shapeText(a.dims) !== shapeText(b.dims) || `${a.picture?.axes}` !== `${b.picture?.axes}`) {
     throw new Refusal(`its operands have shapes ${shapeText(a.dims)} and ${shapeText(b.dims)}`, "equal shapes");
   }
   if (a.integer !== b.integer) throw new CheckpointError(`${opType} "${name}": operands of different types`);
   const channels = channelsOf(a);
   sink.spend(channels);
-  const node: Node = { op: "maximum", name, inputs: [a.value, b.value], output, channels };
+  const node: Node = { op, name, inputs: [a.value, b.value], output, channels };
   sink.nodes.push(node);
   sink.makers.set(output, node);
   return { ...a, value: output };

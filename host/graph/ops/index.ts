@@ -1,4 +1,5 @@
 import type { Node } from "../graph.ts";
+import { addMeaning } from "./add.ts";
 import { argmaxMeaning } from "./argmax.ts";
 import { avgpoolMeaning } from "./avgpool.ts";
 import { conv2dMeaning } from "./conv2d.ts";
@@ -20,6 +21,7 @@ const MEANINGS: { [Name in Node["op"]]: OpMeaning<Extract<Node, { op: Name }>> }
   conv2d: conv2dMeaning,
   maxpool: maxpoolMeaning,
   avgpool: avgpoolMeaning,
+  add: addMeaning,
 };
 
 /** What nodes of an op mean. */

@@ -1,7 +1,8 @@
-import { alike, at } from "../../numbers/quantizer.ts";
+import { at } from "../../numbers/quantizer.ts";
 import { isSameShape, shapeText } from "../../shape.ts";
 import { type Codes, type Form, REAL } from "../form.ts";
 import type { NodeBase } from "../node.ts";
+import { isOneScale as haveOneScale } from "./add.ts";
 import { type OpMeaning, realNumbers } from "./meaning.ts";
 
 /** The greater of two values, element by element. Both must be codes of one scale above 0, so that it is the greater code. */
@@ -41,8 +42,7 @@ export const maximumMeaning: OpMeaning<MaximumNode> = {
 
 /** Whether both are codes with the same scale above 0 in every channel. */
 function isOneScale(a: Form, b: Form): a is Codes {
-  if (a.kind !== "codes" || b.kind !== "codes") return false;
-  return alike(a.scale, b.scale) && a.scale.every((scale) => scale > 0);
+  return haveOneScale(a, b) && a.scale.every((scale) => scale > 0);
 }
 
 /** The greater of two vectors of length 1 or one entry per channel. */

@@ -7,6 +7,7 @@ import type { Builder } from "../builder.ts";
 import { type Chain, isUniform, lookupTable } from "../chain.ts";
 import { codeCount, codeElements, MAX_CODES, reachedCodes } from "../elements.ts";
 import { makePost } from "../post.ts";
+import { addSum } from "./add.ts";
 import { addAvgpool } from "./avgpool.ts";
 import { addConv2d } from "./conv2d.ts";
 import { addDense } from "./dense.ts";
@@ -54,6 +55,7 @@ export function addCodes(value: string, builder: Builder): void {
   if (note) builder.notes.push(`"${value}": ${note}`);
   const node = plan.definer(base);
   if (node?.op === "avgpool" && !plan.sums.has(base)) addAvgpool(node, value, builder, post);
+  else if (node?.op === "add" && !plan.sums.has(base)) addSum(node, value, builder, post);
   else if (node && isWeighted(node) && !plan.sums.has(base)) {
     if (node.op === "dense") addDense(node, value, builder, post);
     else addConv2d(node, value, builder, post);

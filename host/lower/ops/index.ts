@@ -1,4 +1,5 @@
 import type { Node } from "../../graph/graph.ts";
+import { addLowering } from "./add.ts";
 import { argmaxLowering } from "./argmax.ts";
 import { avgpoolLowering } from "./avgpool.ts";
 import { codesLowering } from "./codes.ts";
@@ -19,6 +20,7 @@ const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>>
   conv2d: conv2dLowering,
   maxpool: maxpoolLowering,
   avgpool: avgpoolLowering,
+  add: addLowering,
 };
 
 /** How nodes of an op are lowered. */

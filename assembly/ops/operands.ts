@@ -1,0 +1,28 @@
+import { Activation, Op, Tensor } from "../blob";
+import { inputOf, tensorAt } from "../regions";
+import { dtypeOf, positions } from "../tensors";
+
+// What ops of two operands share: tensors of codes in bytes, of one shape.
+
+/** Record of the second tensor that an op reads. */
+export function secondOf(op: usize): usize {
+  return tensorAt(load<u16>(op, Op.second));
+}
+
+/** Whether the second operand exists, and both are codes in bytes, of one shape. */
+export function operandsFit(op: usize, tensorCount: u32): bool {
+  if (<u32>load<u16>(op, Op.second) >= tensorCount) return false;
+  const a = inputOf(op);
+  const b = secondOf(op);
+  if (positions(a) != positions(b) || load<u32>(a, Tensor.channels) != load<u32>(b, Tensor.channels)) return false;
+  return isByte(dtypeOf(a)) && isByte(dtypeOf(b));
+}
+
+export function isByte(dtype: i32): bool {
+  return <u32>(dtype - Activation.u8) < 2; // u8 or i8
+}
+
+/** The code at an address inside a tensor. */
+export function code(tensor: usize, at: usize): i32 {
+  return dtypeOf(tensor) == Activation.i8 ? load<i8>(at) : load<u8>(at);
+}

@@ -1,0 +1,191 @@
+import { describe, expect, it } from "vitest";
+import { BlobError, UnsupportedError } from "../../host/base/errors.ts";
+import { readBlob } from "../../host/blob/read.ts";
+import { writeBlob } from "../../host/blob/write.ts";
+import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { encodeModel } from "../../host/checkpoint/onnx/proto.ts";
+import { convert } from "../../host/convert.ts";
+import { evaluate } from "../../host/graph/evaluate.ts";
+import type { Graph, Node } from "../../host/graph/graph.ts";
+import { lower } from "../../host/lower/lower.ts";
+import type { Quantizer } from "../../host/numbers/quantizer.ts";
+import type { ActivationDtype, AddOp, Program } from "../../host/program.ts";
+import { add } from "../../host/reference/add.ts";
+import { loadReference } from "../../host/run/session.ts";
+import { verify } from "../../host/verify.ts";
+import { Random } from "../graph/random.ts";
+import { expectAgreement, OPTIONS } from "../lower/agree.ts";
+import { expectReference } from "../module/agree.ts";
+import { elements, programOf, requantize, smallLine, thresholds } from "../module/programs.ts";
+import { describeModules } from "../variants.ts";
+
+type Shape = number | [number, number, number];
+
+function sumOf(
+  a: ActivationDtype,
+  b: ActivationDtype,
+  to: ActivationDtype,
+  shape: Shape,
+  post?: AddOp["post"],
+): Program {
+  const op: AddOp = { kind: "add", inputs: [0, 1], output: 2, ...(post && { post }) };
+  return programOf(
+    [
+      [a, shape],
+      [b, shape],
+      [to, shape],
+    ],
+    [op],
+    { inputs: [0, 1] },
+  );
+}
+
+it("is the sum", () => {
+  const output = new Int32Array(4);
+  const shape = { height: 2, width: 1, channels: 2 };
+  const operands = [Int32Array.of(-128, 3, 255, 0), Int32Array.of(127, 3, 255, -1)];
+  add({ kind: "add", inputs: [0, 1], output: 2 }, operands, output, [shape, shape], shape);
+  expect([...output]).toEqual([-1, 6, 510, -1]);
+  const post = thresholds({ base: 0, up: [0] }, { base: 5, up: [6, 7] });
+  add({ kind: "add", inputs: [0, 1], output: 2, post }, operands, output, [shape, shape], shape);
+  expect([...output]).toEqual([0, 6, 1, 5]);
+});
+
+describeModules("add", (engine, module) => {
+  const random = new Random(11);
+  const bytes = ["u8", "i8"] as const;
+  it.each(bytes.flatMap((a) => bytes.map((b) => [a, b] as const)))("of %s and %s is the reference's", async (a, b) => {
+    for (const shape of [1, 15, 17, 70, [3, 2, 5], [4, 5, 16]] as Shape[]) {
+      const [count, channels] = typeof shape === "number" ? [shape, shape] : [shape.reduce((x, y) => x * y), shape[2]];
+      const steps = Array.from({ length: channels }, () => ({ base: random.int(-1, 0), up: [random.int(-200, 200)] }));
+      const line = smallLine(3, 5, 2);
+      const programs = [
+        sumOf(a, b, "i32", shape),
+        sumOf(a, b, "bit", shape, thresholds(...steps)),
+        sumOf(a, b, "i8", shape, requantize({ lo: -100, hi: 100, rounding: "half-even" }, line)),
+        sumOf(a, b, "u8", shape, thresholds({ base: 0, up: [-9, 3, 80] })),
+      ];
+      for (const program of programs) {
+        const batches = [1, 5].map((rows) => [a, b].map((dtype) => elements(dtype, rows * count, random)));
+        await expectReference(program, engine, module, batches);
+      }
+    }
+  });
+});
+
+describe("the reader refuses", () => {
+  it.each<[string, Program, string]>([
+    ["bits", sumOf("bit", "u8", "i32", 3), "expected codes in bytes"],
+    ["accumulators", sumOf("i32", "u8", "i32", 3), "expected codes in bytes"],
+    ["codes without a post", sumOf("u8", "u8", "u8", 3), "post none gives u8"],
+    ["a second operand of another shape", other(sumOf("u8", "u8", "i32", [2, 2, 3])), "as many of each"],
+  ])("%s", (_, bad, why) => {
+    const refused = () => readBlob(writeBlob(bad));
+    expect(refused).toThrow(BlobError);
+    expect(refused).toThrow(why);
+  });
+});
+
+/** The program, its second tensor of one position. */
+function other(program: Program): Program {
+  const tensors = program.tensors.map((each, t) => (t === 1 ? { ...each, height: 1, width: 1 } : each));
+  return { ...program, tensors };
+}
+
+const by = (...values: number[]) => Float64Array.from(values);
+const int = (scale: number[], zero = 0, bits = 4, signed = true): Quantizer => ({
+  ...{ kind: "int", scale: by(...scale), zero: by(zero), bits, signed, narrow: false, rounding: "ROUND" },
+});
+
+/** x, in codes of two quantizers → the sum → codes. */
+function residual(a: Quantizer, b: Quantizer, to = int([0.75], 0, 5)): Graph {
+  const quantize = (name: string, input: string, quantizer: Quantizer): Node => {
+    return { op: "quantize", name, inputs: [input], output: name, channels: 2, quantizer };
+  };
+  return {
+    name: "residual",
+    inputs: [{ name: "x", shape: [2, 2, 1], layout: "chw" }],
+    nodes: [
+      quantize("q", "x", int([0.125], 0, 8)),
+      quantize("a", "q", a),
+      quantize("b", "q", b),
+      { op: "add", name: "s", inputs: ["a", "b"], output: "s", channels: 2 },
+      quantize("t", "s", to),
+    ],
+    outputs: ["t", "s"],
+  };
+}
+
+const SAMPLES = Float32Array.from({ length: 64 }, (_, i) => Math.fround(Math.sin(7 * i) * 9));
+
+describe("a graph", () => {
+  it.each<[string, Quantizer, Quantizer]>([
+    ["of one scale", int([0.5]), int([0.5])],
+    ["of one scale per channel", int([0.5, 0.3]), int([0.5, 0.3], 0, 3)],
+    ["with zero points", int([0.5], 100, 8, false), int([0.5], 3)],
+    ["of a negative scale", int([-0.5]), int([-0.5], 0, 6)],
+    ["of ±1", { kind: "bipolar", scale: by(0.5) }, int([0.5])],
+  ])("%s computes what its program does", (_, a, b) => {
+    const graph = residual(a, b);
+    expectAgreement(graph, SAMPLES, { input: { dtype: "f32" } });
+    graph.outputs = ["t"];
+    const { program } = expectAgreement(graph, SAMPLES, { input: { dtype: "f32" } });
+    expect(program.ops.filter(({ kind, post }) => kind === "add" && post)).toHaveLength(1); // the quantizer is fused
+  });
+
+  it("means the sum", () => {
+    const graph = residual(int([0.5]), int([0.5], 0, 6));
+    graph.outputs = ["a", "b", "s"];
+    const [a, b, s] = evaluate(graph, [SAMPLES], 16);
+    expect(s).toEqual(a!.map((x, i) => x + b![i]!));
+  });
+
+  it("of different scales is refused, and converts once the advice is followed", () => {
+    const work = () => lower(residual(int([0.5]), int([0.25])), OPTIONS);
+    expect(work).toThrow(UnsupportedError);
+    expect(work).toThrow("the scales of its operands differ. Instead: quantizers of one scale right before it");
+    lower(residual(int([0.25]), int([0.25])), OPTIONS);
+  });
+
+  it("of sums is refused", () => {
+    const graph = residual(int([0.5]), int([0.5]));
+    graph.nodes.splice(4, 1, { op: "add", name: "u", inputs: ["s", "a"], output: "t", channels: 2 });
+    expect(() => lower(graph, OPTIONS)).toThrow('its operand "s" is no codes');
+  });
+});
+
+it("Add of two values in a file is read, and proven", async () => {
+  const quant = (input: string, output: string) =>
+    node("Quant", [input, "s", "zero", "bits"], output, { signed: 1n, narrow: 0n, rounding_mode: "ROUND" });
+  const bytes = encodeModel(
+    model(
+      {
+        name: "residual",
+        node: [
+          quant("x", "a"),
+          node("Conv", ["a", "w"], "c"),
+          quant("c", "b"),
+          node("Add", ["a", "b"], "d"),
+          node("Relu", ["d"], "r"),
+          quant("r", "y"),
+        ],
+        initializer: [
+          ...[floatTensor("s", [], [0.5]), floatTensor("zero", [], [0]), floatTensor("bits", [], [4])],
+          floatTensor("w", [2, 2, 1, 1], [1, -1, 0, 1]),
+        ],
+        input: [valueInfo("x", ["N", 2, 3, 3])],
+        output: [valueInfo("y", [])],
+      },
+      { "": 13, "qonnx.custom_op.general": 1 },
+      { name: "tests", version: "1" },
+    ),
+  );
+  const { blob, program } = await convert(bytes, { file: "residual.onnx" });
+  expect(program.ops.map(({ kind }) => kind)).toContain("add");
+  const inputs = [Float32Array.from({ length: 18 * 8 }, (_, i) => Math.fround(Math.sin(3 * i) * 5))];
+  const { differences, samples } = verify({
+    ...{ blob: program, checkpoint: bytes, sha256: "", inputs },
+    sessions: { reference: loadReference(blob) },
+  });
+  expect({ differences, samples }).toEqual({ differences: [], samples: 8 });
+});
