@@ -13,6 +13,7 @@ import type {
   Tensor,
   Thresholds,
   WeightDtype,
+  Window,
 } from "../../host/program.ts";
 import { encodeRow, referenceBackend } from "../../host/run/backend.ts";
 import { elementBytes, rowStride } from "../../host/shape.ts";
@@ -222,6 +223,14 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
   return program;
 }
 
+/** A window of 3 × 3, one position further each time, padded by one. */
+const SQUARE: Window = {
+  ...{ kernelHeight: 3, kernelWidth: 3, strideY: 1, strideX: 1 },
+  ...{ dilationY: 1, dilationX: 1, padTop: 1, padLeft: 1 },
+};
+/** A window of 2 × 2 without padding. */
+const HALVES: Window = { ...SQUARE, kernelHeight: 2, kernelWidth: 2, strideY: 2, strideX: 2, padTop: 0, padLeft: 0 };
+
 /** Small programs that together have every op, dtype, packing and post. */
 export const SMALL: Record<string, Program> = {
   "u8 → lookup → ternary → int8 → argmax of scores": programOf(
@@ -369,6 +378,41 @@ export const SMALL: Record<string, Program> = {
       },
       { kind: "maximum", inputs: [1, 2], output: 3 },
       { kind: "dense", inputs: [3], output: 4, dtype: "binary", weights: Int8Array.of(1, -1, -1, 1, 1, 1) },
+    ],
+  ),
+  "u8 picture → ternary → sum → maxpool → binary × bit → avgpool": programOf(
+    [
+      ["u8", [4, 4, 3]],
+      ["u8", [4, 4, 3]],
+      ["i8", [4, 4, 3]],
+      ["bit", [4, 4, 3]],
+      ["bit", [2, 2, 3]],
+      ["i8", [2, 2, 2]],
+      ["i32", [1, 1, 2]],
+    ],
+    [
+      {
+        ...{ kind: "conv2d", inputs: [0], output: 1, window: SQUARE, groups: 1, pad: 7, dtype: "ternary" },
+        weights: Int8Array.from({ length: 81 }, (_, i) => ((i * 7) % 3) - 1),
+        post: thresholds({ base: 0, up: [-90, 3, 80] }),
+        tileChannels: 2,
+      },
+      {
+        ...{ kind: "conv2d", inputs: [0], output: 2, window: SQUARE, groups: 3, pad: 0, dtype: "int8" },
+        weights: Int8Array.from({ length: 27 }, (_, i) => ((i * 37) % 256) - 128),
+        post: requantize(
+          { lo: -100, hi: 100, rounding: "half-even" },
+          ...[3, -2, 5].map((multiplier) => smallLine(multiplier, 7, 9)),
+        ),
+      },
+      { kind: "add", inputs: [1, 2], output: 3, post: thresholds({ base: -1, up: [4] }) },
+      { kind: "maxpool", inputs: [3], output: 4, window: HALVES },
+      {
+        ...{ kind: "conv2d", inputs: [4], output: 5, window: SQUARE, groups: 1, pad: 0, dtype: "binary" },
+        weights: Int8Array.from({ length: 54 }, (_, i) => ((i * 5) % 7 > 3 ? -1 : 1)),
+        post: thresholds({ base: 0, up: [-3, 2] }),
+      },
+      { kind: "avgpool", inputs: [5], output: 6, window: HALVES },
     ],
   ),
 };
