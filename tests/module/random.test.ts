@@ -3,12 +3,13 @@ import { UnsupportedError } from "../../host/base/errors.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.ts";
+import { elementCount } from "../../host/shape.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
 import { seedCount } from "../seeds.ts";
 import { describeModules, packingsOf } from "../variants.ts";
 import { expectReference } from "./agree.ts";
-import { elements, randomProgram } from "./programs.ts";
+import { elements, randomPictures, randomProgram } from "./programs.ts";
 
 const PROGRAMS = seedCount(200);
 const GRAPHS = seedCount(120);
@@ -38,6 +39,16 @@ describeModules("random programs", (engine, module) => {
     }
   });
 
+  it("of pictures", async () => {
+    for (let seed = 0; seed < PROGRAMS; seed++) {
+      const random = new Random(seed);
+      const program = randomPictures(random, packingsOf(module));
+      const input = program.tensors[0]!;
+      const batch = (rows: number) => [elements(input.dtype, rows * elementCount(input), random)];
+      await expectReference(program, engine, module, [batch(program.maxRows), batch(1)]);
+    }
+  });
+
   it.each(["u8", "i8", "i16", "f32"] as const)("lowered from graphs, %s inputs", async (dtype) => {
     let ran = 0;
     for (let seed = 0; seed < GRAPHS; seed++) {
@@ -47,10 +58,10 @@ describeModules("random programs", (engine, module) => {
       for (const op of again.ops) delete op.tileChannels; // which the writer chose
       expect(again).toEqual(program);
       const random = new Random(seed);
-      const { channels } = program.tensors[program.inputs[0]!]!;
+      const count = elementCount(program.tensors[program.inputs[0]!]!);
       program.maxRows = 5;
       // lowering reuses memory, so only the op that ran last has its output: hence op by op
-      await expectReference(program, engine, module, [[elements(dtype, 5 * channels, random)]], { oneByOne: true });
+      await expectReference(program, engine, module, [[elements(dtype, 5 * count, random)]], { oneByOne: true });
       ran++;
     }
     expect(ran).toBeGreaterThan(GRAPHS / 2);
