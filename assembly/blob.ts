@@ -104,6 +104,8 @@ export enum Op {
 }
 /** Flag of an op: every requantize record has shifts of its own. */
 export const OWN_SHIFTS: u32 = 1;
+/** Form of a conv2d: patches of a few positions are gathered, or what a position holds is added to the sums that see it. */
+export const SCATTERED: u32 = 1;
 export enum OpKind {
   quantize = 1,
   dense = 2,

@@ -10,6 +10,7 @@ import { maximum, maximumFits } from "./ops/maximum";
 import { maxpool } from "./ops/maxpool";
 import { columnsOf } from "./ops/patch";
 import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
+import { isScattered, scatter, scatterFits, scatterScratch } from "./ops/scatter";
 import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
 import { windowFits } from "./ops/window";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
@@ -61,8 +62,13 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
       span /= load<u16>(op, Op.groups);
       inputs = columnsOf(op, from, inputs);
       if (inputs - 1 >= MAX_CHANNELS) return Status.BadOp; // also 0 taps
+      if (load<u8>(op, Op.form) && !(isScattered(op) && isTrit4(op) && scatterFits(op, tensorAt(input))))
+        return Status.BadOp;
       const count = rows * positions(tensorAt(output));
-      preparedRows = max(preparedRows, conv2dScratch(op, from, packing, inputs, count));
+      const needs = isScattered(op)
+        ? scatterScratch(op, tensorAt(output))
+        : conv2dScratch(op, from, packing, inputs, count);
+      preparedRows = max(preparedRows, needs);
     } else if (DTYPES & PICTURES && (positions(tensorAt(input)) | positions(tensorAt(output))) > 1) {
       sound = false;
     } else if (PACKINGS & TRIT4 || !SMALL) {
@@ -108,7 +114,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
 export function run(op: usize): Status {
   if (OPS & MAXIMUM && load<u8>(op, Op.kind) == OpKind.maximum) return maximum(op);
   if (OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d)
-    return TRIT4_ALONE || isTrit4(op) ? trit4(op) : conv2d(op);
+    return isTrit4(op) ? (isScattered(op) ? scatter(op) : trit4(op)) : conv2d(op);
   if (OPS & MAXPOOL && load<u8>(op, Op.kind) == OpKind.maxpool) return maxpool(op);
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax
     ? argmax(op)

@@ -114,6 +114,8 @@ export interface Conv2dOp extends OpBase<"conv2d"> {
   pad: number;
   dtype: WeightDtype;
   packing?: PackingName;
+  /** How it is computed, where there are several ways: positions of the input are added to the sums that see them, instead of being gathered for each. */
+  form?: "scatter";
   /** (outputs, kernel height, kernel width, inputs of a group), row-major. */
   weights: Int8Array;
   post?: Thresholds | Requantize;

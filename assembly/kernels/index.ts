@@ -367,4 +367,4 @@ export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, row
 export const OWN_BYTES: u32 = PACKINGS & TRIT4 ? core.TRIT4_BYTES : 0;
 
 /** trit4 × codes, strip by strip (ops/trit4.ts): the same in all variants. */
-export { trit4Start, trit4Sums, trit4Tables } from "./core";
+export { TRIT4_BIAS, trit4PairSums, trit4PairTables, trit4Start, trit4Sums, trit4Tables } from "./core";

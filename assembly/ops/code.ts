@@ -44,6 +44,25 @@ export function storeCodes(
     const hi = load<i8>(op, Op.hi) & codes;
     let left: u32 = load<u8>(op, Op.left);
     let right: u32 = load<u8>(op, Op.right);
+    if (DEAR_64_BIT_PRODUCTS && !isBit && !own) {
+      // half to even: half up, less the lowest bit at a tie; otherwise no y is a tie
+      const up = even && right ? 1 : 0;
+      const mask: i32 = up ? (1 << right) - 1 : 0;
+      const tie: i32 = up ? 1 << (right - 1) : 1;
+      right -= up;
+      row += channel;
+      for (; sums < end; record += step, sums += 4, row++) {
+        // all is loaded first: a check between extension and product would hide from compilers that it is one instruction
+        const x = load<i32>(sums) << left;
+        const multiplier = load<i32>(record);
+        const offset = load<i32>(record, 4);
+        const y = <i32>((<i64>x * multiplier) >> 32) + offset;
+        let code = ((y >> right) + up) >> up;
+        if ((y & mask) == tie) code &= ~1;
+        store<u8>(row, min(max(code, lo), hi));
+      }
+      return;
+    }
     for (; sums < end; record += step, sums += 4, channel++) {
       if (own) left = load<u8>(record, 10);
       const x = load<i32>(sums) << left;

@@ -21,7 +21,7 @@ import { element } from "./elements";
 import { columnsOf, patchOf } from "./patch";
 
 /** Inputs of a strip, and bytes of a group of four channels in one. */
-const STRIP_INPUTS: u32 = 16;
+export const STRIP_INPUTS: u32 = 16;
 const GROUP_BYTES: u32 = 16;
 
 export function stripsOf(inputs: u32): u32 {

@@ -79,6 +79,8 @@ export const INPUTS = [OP.input, OP.second, OP.third] as const;
 /** Flag of an op: every requantize record has shifts of its own. */
 export const OWN_SHIFTS = 1;
 export const OP_KIND = { quantize: 1, dense: 2, argmax: 3, maximum: 4, conv2d: 5, maxpool: 7, avgpool: 8 } as const;
+/** Forms of a conv2d. */
+export const FORM = { gather: 0, scatter: 1 } as const;
 export const WEIGHT = { binary: 0, ternary: 1, int2: 2, int3: 3, int4: 4, int8: 5 } as const;
 export const PACKING = {
   none: 0,

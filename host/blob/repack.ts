@@ -3,6 +3,7 @@ import { isWeighted, type Op, type PackingName, type Program, type WeightedOp } 
 import { positionCount } from "../shape.ts";
 import { codeRanges } from "./code_range.ts";
 import { hasPacking } from "./features.ts";
+import { canScatter } from "./ops/conv2d.ts";
 import { opFormat } from "./ops/index.ts";
 import { packingOf, WEIGHTS } from "./pack/pack.ts";
 import { readWhole } from "./read.ts";
@@ -21,13 +22,14 @@ export function repack(blob: Uint8Array, target: Target): Uint8Array {
 /** A program with the packings and tiles of a target. */
 export function repackFor(program: Program, target: Target): Program {
   checkOneOf("target", target, Object.keys(TARGETS));
-  const { choices, tileChannels }: TargetChoices = TARGETS[target];
+  const { choices, tileChannels, scatters }: TargetChoices = TARGETS[target];
   const classes = codeClasses(program);
   const packed = withPackings(
     program,
     (op) => chosen(choices, program, op, classes) ?? WEIGHTS[op.dtype].packings[0].name,
   );
-  return { ...packed, ops: packed.ops.map((op) => tiledFor(packed, op, tileChannels)) };
+  const ops = packed.ops.map((op) => tiledFor(packed, op, tileChannels));
+  return { ...packed, ops: scatters ? ops.map((op) => scattered(packed, op)) : ops };
 }
 
 /** An op in the tiles of a target: of so many channels, or as the writer chooses. */
@@ -115,6 +117,19 @@ function codeClasses(program: Program, ofInputs?: CodeClass): (tensor: number) =
   };
 }
 
+/** An op in another packing, in the tiles that the writer chooses, and in no form that only some packings have. */
+function repacked(op: WeightedOp, packing: PackingName): WeightedOp {
+  const { tileChannels: _, ...rest } = op;
+  if (rest.kind !== "conv2d") return { ...rest, packing };
+  const { form: __, ...gathered } = rest;
+  return { ...gathered, packing };
+}
+
+/** A convolution that can be scattered, so. */
+function scattered({ tensors }: Program, op: Op): Op {
+  return op.kind === "conv2d" && canScatter(op, tensors[op.inputs[0]!]!) ? { ...op, form: "scatter" } : op;
+}
+
 /** A program with other packings. An op whose packing changes gets the tiles that the writer chooses. */
 function withPackings(program: Program, choose: (op: WeightedOp) => PackingName): Program {
   if (program.ops.every((op) => !isWeighted(op) || choose(op) === packingOf(op).name)) return program;
@@ -122,8 +137,7 @@ function withPackings(program: Program, choose: (op: WeightedOp) => PackingName)
     if (!isWeighted(op)) return op;
     const packing = choose(op);
     if (packing === packingOf(op).name) return op;
-    const { tileChannels: _, ...rest } = op;
-    return { ...rest, packing };
+    return repacked(op, packing);
   });
   return { ...program, ops };
 }

@@ -68,6 +68,8 @@ export interface TargetChoices {
   choices: Choice[];
   /** Output channels of a tile, as far as its packing allows; as many as fill 2 KB if not said. */
   tileChannels?: number;
+  /** Convolutions that can be are scattered: half the instructions, and RAM for the sums of some lines. */
+  scatters?: true;
 }
 
 /** What a blob can be packed for. An op that no choice fits has the first packing of its weights, which every module of all ops runs. */
@@ -81,10 +83,10 @@ export const TARGETS = {
   browser: { about: "browsers with relaxed SIMD", choices: FASTEST.relaxed },
   x86: { about: "V8 and wasmtime on x86-64", choices: FASTEST.relaxed },
   arm64: { about: "V8 and wasmtime on arm64", choices: FASTEST.relaxed },
-  "cortex-m0": { about: "the module `core` in C on a Cortex-M0, M0+ or M1", choices: CORES },
-  "cortex-m3": { about: "the module `core` in C on a Cortex-M3", choices: CORES },
-  "cortex-m4": { about: "the module `core` in C on a Cortex-M4 or M33", choices: CORES },
-  "cortex-m7": { about: "the module `core` in C on a Cortex-M7", choices: CORES },
+  "cortex-m0": { about: "the module `core` in C on a Cortex-M0, M0+ or M1", choices: CORES, scatters: true },
+  "cortex-m3": { about: "the module `core` in C on a Cortex-M3", choices: CORES, scatters: true },
+  "cortex-m4": { about: "the module `core` in C on a Cortex-M4 or M33", choices: CORES, scatters: true },
+  "cortex-m7": { about: "the module `core` in C on a Cortex-M7", choices: CORES, scatters: true },
   // A core with 16 KB of RAM has none for the code of trit4; tiles of 320 instead of 2,048 bytes take 8 % more instructions (digits).
   "cortex-m0:wasm3": {
     about: "small modules in wasm3 on a Cortex-M0, M0+ or M1, in small tiles",
@@ -94,7 +96,7 @@ export const TARGETS = {
   "cortex-m3:wasm3": { about: "the module `scalar` in wasm3 or WAMR on a Cortex-M3", choices: INTERPRETED },
   "cortex-m4:wasm3": { about: "the same on a Cortex-M4 or M33", choices: INTERPRETED },
   "cortex-m7:wasm3": { about: "the same on a Cortex-M7", choices: INTERPRETED },
-  rv32: { about: "the module `core` in C on a 32-bit RISC-V core", choices: CORES },
+  rv32: { about: "the module `core` in C on a 32-bit RISC-V core", choices: CORES, scatters: true },
   "rv32:wasm3": { about: "the same on a 32-bit RISC-V core", choices: INTERPRETED },
 } satisfies Record<string, TargetChoices>;
 

@@ -35,7 +35,13 @@ function convolution(
   dtype: WeightDtype,
   from: ActivationDtype,
   random: Random,
-  options: { packing?: PackingName; post?: Conv2dOp["post"]; to?: ActivationDtype; tileChannels?: number } = {},
+  options: {
+    packing?: PackingName;
+    form?: "scatter";
+    post?: Conv2dOp["post"];
+    to?: ActivationDtype;
+    tileChannels?: number;
+  } = {},
 ): Program {
   const { input, outputs, groups = 1, pad = 0 } = shape;
   const window = windowOf(shape);
@@ -155,6 +161,51 @@ describeModules("conv2d", (engine, module) => {
     }
   });
 
+  const SCATTERED: Record<string, Shape> = {
+    "3 × 3, padded": { input: [5, 7, 16], outputs: 5 },
+    "of even width, not padded": { input: [4, 6, 32], outputs: 9, window: { padTop: 0, padLeft: 0 } },
+    "stride 2": { input: [6, 7, 16], outputs: 4, window: { strideY: 2, strideX: 2 } },
+    "stride 3 × 2, padded below alone": {
+      ...{ input: [7, 5, 16], outputs: 3, window: { strideY: 3, strideX: 2, padTop: 0, padLeft: 0 } },
+      ...{ padBottom: 2, padRight: 1 },
+    },
+    "a stride above the kernel": {
+      input: [6, 6, 16],
+      outputs: 3,
+      window: { kernelHeight: 1, kernelWidth: 1, padTop: 0, padLeft: 0, strideY: 4, strideX: 3 },
+    },
+    dilated: { input: [8, 7, 16], outputs: 2, window: { dilationY: 2, dilationX: 3, padTop: 2, padLeft: 3 } },
+    "1 × 1": { input: [3, 3, 48], outputs: 17, window: { kernelHeight: 1, kernelWidth: 1, padTop: 0, padLeft: 0 } },
+    "5 × 1": { input: [9, 2, 16], outputs: 8, window: { kernelHeight: 5, kernelWidth: 1, padTop: 2, padLeft: 0 } },
+    "one column": { input: [4, 1, 16], outputs: 3 },
+    "one position": { input: [1, 1, 16], outputs: 3 },
+  };
+
+  const scattering = packings.includes("trit4") ? (["u8", "i8"] as const) : [];
+  it.each(scattering)("scattered, of %s, is the reference's", async (from) => {
+    for (const [name, shape] of Object.entries(SCATTERED)) {
+      const random = new Random(name.length);
+      const post = thresholds(
+        ...Array.from({ length: shape.outputs }, () => ({ base: 0, up: [random.int(-900, 900), 99] })),
+      );
+      const count = shape.input.reduce((a, b) => a * b);
+      const batches = [1, 3].map((rows) => [elements(from, rows * count, random)]);
+      for (const options of [
+        {},
+        { tileChannels: 4 },
+        { post, to: "u8" as const },
+        { post, to: "bit" as const, tileChannels: 4 },
+      ]) {
+        const program = convolution(shape, "ternary", from, random, {
+          packing: "trit4",
+          form: "scatter",
+          ...options,
+        });
+        await expectReference(program, engine, module, batches);
+      }
+    }
+  });
+
   it.each(["u8", "i8", "bit"] as const)("with posts to %s", async (to) => {
     const random = new Random(3);
     const records = Array.from({ length: 10 }, () => ({
@@ -200,6 +251,24 @@ describe("the reader refuses", () => {
       "padding of bits with a code",
       convolution({ input: [3, 3, 6], outputs: 4, pad: 1 }, "binary", "bit", random),
       "expected 0",
+    ],
+    [
+      "padding of what is scattered",
+      convolution({ input: [3, 3, 16], outputs: 4, pad: 1 }, "ternary", "u8", random, {
+        packing: "trit4",
+        form: "scatter",
+      }),
+      "one group and 0",
+    ],
+    [
+      "taps of half a strip, scattered",
+      convolution({ input: [3, 3, 8], outputs: 4 }, "ternary", "u8", random, { packing: "trit4", form: "scatter" }),
+      "a multiple of 16",
+    ],
+    [
+      "other packings, scattered",
+      convolution({ input: [3, 3, 16], outputs: 4 }, "ternary", "u8", random, { form: "scatter" }),
+      "expected trit4",
     ],
     ["bits × ternary", convolution({ input: [3, 3, 6], outputs: 4 }, "ternary", "bit", random), "bit × binary"],
   ])("%s", (_, bad, why) => {

@@ -7,4 +7,12 @@ export { prepare, preparedBytes } from "./rows";
 export { signCode } from "./sign_code";
 export { sign32Bit } from "./sign32_bit";
 export { sign128Bit } from "./sign128_bit";
-export { TRIT4_BYTES, trit4Start, trit4Sums, trit4Tables } from "./trit4_code";
+export {
+  TRIT4_BIAS,
+  TRIT4_BYTES,
+  trit4PairSums,
+  trit4PairTables,
+  trit4Start,
+  trit4Sums,
+  trit4Tables,
+} from "./trit4_code";

@@ -1,7 +1,7 @@
-import type { Conv2dOp } from "../../program.ts";
+import type { Conv2dOp, Tensor } from "../../program.ts";
 import { windowProblem } from "../../window.ts";
 import { putField } from "../fields.ts";
-import { MAX_CHANNELS, OP } from "../layout.ts";
+import { FORM, MAX_CHANNELS, OP } from "../layout.ts";
 import type { OpFormat } from "./format.ts";
 import { putWeights, readWeighted } from "./weights.ts";
 import { putWindow, readWindow } from "./window.ts";
@@ -26,7 +26,15 @@ export const conv2d: OpFormat<Conv2dOp> = {
     }
     if (from.dtype === "bit" && pad !== 0) fail(`padding with code ${pad} of bits, expected 0`);
     const weighted = readWeighted(record, from.dtype, to.channels / groups);
+    const form = view.getUint8(at + OP.form);
+    if (form > FORM.scatter) fail(`form ${form}, expected one of ${JSON.stringify(FORM)}`);
     const op: Conv2dOp = { kind: "conv2d", inputs, output, window, groups, pad, ...weighted };
+    if (form === FORM.scatter) op.form = "scatter";
+    if (op.form && !canScatter(op, from)) {
+      fail(
+        `scattered, of ${from.channels} channels in ${groups} groups with padding ${pad}, expected trit4, a multiple of 16, one group and 0`,
+      );
+    }
     const { taps, packedInputs } = this.columns!(op, [from]);
     if (taps * packedInputs > MAX_CHANNELS)
       fail(`${taps * packedInputs} weights a channel, expected at most ${MAX_CHANNELS}`);
@@ -35,6 +43,7 @@ export const conv2d: OpFormat<Conv2dOp> = {
 
   putFields(view, at, op) {
     putWeights(view, at, op);
+    view.setUint8(at + OP.form, FORM[op.form ?? "gather"]);
     putWindow(view, at, op.window);
     putField(view, at + OP.groups, "u16", op.groups, "groups");
     if (op.pad < 0) putField(view, at + OP.pad, "i8", op.pad, "code of padding");
@@ -50,3 +59,8 @@ export const conv2d: OpFormat<Conv2dOp> = {
     return { taps: window.kernelHeight * window.kernelWidth, inputs, packedInputs };
   },
 };
+
+/** Whether a convolution may be scattered: in trit4, its taps whole strips of it, and padding that adds nothing. */
+export function canScatter({ packing, groups, pad }: Conv2dOp, { channels }: Tensor): boolean {
+  return packing === "trit4" && groups === 1 && pad === 0 && channels % 16 === 0;
+}
