@@ -96,12 +96,9 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
   ["HardTanh, Clip or Relu", { nodes: one("Tanh", ["q"]) }, { nodes: one("Clip", ["q", "minus", "f1"]) }],
   ["Softmax, or the scores before it", { nodes: one("LogSoftmax", ["q"]) }, { nodes: one("Softmax", ["q"]) }],
   [
-    "convolutions with strides",
-    { nodes: one("MaxPool", ["q"], { kernel_shape: [1n, 1n] }), shape: ["N", 2, 2, 2] },
-    {
-      nodes: conv.map((each) => ({ ...each, output: each.output!.map((name) => (name === "r" ? "y" : name)) })),
-      shape: ["N", 2, 2, 2],
-    },
+    "the axes of all positions, [2,3]",
+    { nodes: [...conv, quant("r", "s"), node("ReduceMean", ["s"], "y", { axes: [1n] })], shape: ["N", 2, 2, 2] },
+    { nodes: [...conv, quant("r", "s"), node("ReduceMean", ["s"], "y", { axes: [2n, 3n] })], shape: ["N", 2, 2, 2] },
   ],
   [
     "only the first output",

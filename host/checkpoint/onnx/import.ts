@@ -362,12 +362,8 @@ function shapeOf(call: Call, info: ValueInfoProto | undefined): string {
   return dims ? `[${dims.join(", ")}]` : "";
 }
 
-const NO_POOLS = "convolutions with strides: this version has no pooling";
 const INSTEAD: Record<string, string> = {
   ConvTranspose: "Resize and Conv",
-  MaxPool: NO_POOLS,
-  AveragePool: NO_POOLS,
-  GlobalAveragePool: NO_POOLS,
   LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
   Sigmoid: "HardTanh, Clip or Relu",
   Tanh: "HardTanh, Clip or Relu",
