@@ -46,10 +46,10 @@ export function storeCodes(
     let right: u32 = load<u8>(op, Op.right);
     if (DEAR_64_BIT_PRODUCTS && !isBit && !own) {
       // half to even: half up, less the lowest bit at a tie; otherwise no y is a tie
-      const up = even && right ? 1 : 0;
+      const up: i32 = even && right ? 1 : 0;
       const mask: i32 = up ? (1 << right) - 1 : 0;
       const tie: i32 = up ? 1 << (right - 1) : 1;
-      right -= up;
+      const half = right - up;
       row += channel;
       for (; sums < end; record += step, sums += 4, row++) {
         // all is loaded first: a check between extension and product would hide from compilers that it is one instruction
@@ -57,7 +57,7 @@ export function storeCodes(
         const multiplier = load<i32>(record);
         const offset = load<i32>(record, 4);
         const y = <i32>((<i64>x * multiplier) >> 32) + offset;
-        let code = ((y >> right) + up) >> up;
+        let code = (y >> right) + ((y >> half) & up);
         if ((y & mask) == tie) code &= ~1;
         store<u8>(row, min(max(code, lo), hi));
       }

@@ -97,8 +97,8 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
   ["Softmax, or the scores before it", { nodes: one("LogSoftmax", ["q"]) }, { nodes: one("Softmax", ["q"]) }],
   [
     "the axes of all positions, [2,3]",
-    { nodes: [...conv, quant("r", "s"), node("ReduceMean", ["s"], "y", { axes: [1n] })], shape: ["N", 2, 2, 2] },
-    { nodes: [...conv, quant("r", "s"), node("ReduceMean", ["s"], "y", { axes: [2n, 3n] })], shape: ["N", 2, 2, 2] },
+    { nodes: [...conv, quant("r", "s"), node("ReduceMean", ["s"], "y", { axes: [3n] })], shape: ["N", 2, 2, 3] },
+    { nodes: [...conv, quant("r", "s"), node("ReduceMean", ["s"], "y", { axes: [2n, 3n] })], shape: ["N", 2, 2, 3] },
   ],
   [
     "only the first output",

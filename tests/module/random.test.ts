@@ -3,6 +3,7 @@ import { UnsupportedError } from "../../host/base/errors.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.ts";
+import type { Tensor } from "../../host/program.ts";
 import { elementCount } from "../../host/shape.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
@@ -32,8 +33,8 @@ describeModules("random programs", (engine, module) => {
     for (let seed = 0; seed < PROGRAMS; seed++) {
       const random = new Random(seed);
       const program = randomProgram(random, packingsOf(module));
-      const { dtype, channels } = program.tensors[0]!;
-      const batch = (rows: number) => [elements(dtype, rows * channels, random)];
+      const [input] = program.tensors as [Tensor];
+      const batch = (rows: number) => [elements(input.dtype, rows * elementCount(input), random)];
       const batches = [batch(program.maxRows), batch(1), batch(program.maxRows)];
       await expectReference(program, engine, module, batches, { oneByOne });
     }
