@@ -16,13 +16,16 @@ import {
   WEIGHTS_PART,
 } from "./blob";
 import { CRC_START, crc32 } from "./crc32";
-import { PICTURES } from "./features";
+import { PICTURES, WINDOWS } from "./features";
 import { checkOp, clearNeeds, largestTile } from "./ops";
 import { DTYPES, OPS, PACKINGS, POSTS, STREAMS } from "./profiles";
 import { setTables } from "./regions";
 import { Status } from "./status";
 import { positions, rowStride } from "./tensors";
 import { clearWeights, setWeights, weightsBytes, weightsOffset } from "./weights";
+
+/** Height and width of a vector, which windows read also in builds for vectors alone. */
+const ONE_POSITION: u32 = 0x10001;
 
 /** Rows that are to be run, and the size of the arena then. */
 let rows: u64 = 0;
@@ -92,6 +95,7 @@ function fits(tensor: usize): bool {
   const perRow: u64 = load<u32>(tensor, Tensor.perRow);
   const end = load<u32>(tensor, Tensor.fixed) + (perRow + rowStride(tensor)) * rows;
   const channels = load<u32>(tensor, Tensor.channels);
+  if (!(DTYPES & PICTURES) && OPS & WINDOWS && load<u32>(tensor, Tensor.height) != ONE_POSITION) return false;
   if (DTYPES & PICTURES && <u64>positions(tensor) * channels - 1 >= MAX_ELEMENTS) return false; // also 0 positions
   return channels - 1 < MAX_CHANNELS && end <= arenaBytes;
 }

@@ -11,6 +11,8 @@ export const CONV2D: u32 = 1 << OpKind.conv2d;
 export const ADD: u32 = 1 << OpKind.add;
 export const MAXPOOL: u32 = 1 << OpKind.maxpool;
 export const AVGPOOL: u32 = 1 << OpKind.avgpool;
+/** Ops that see windows of their input. */
+export const WINDOWS: u32 = CONV2D | MAXPOOL | AVGPOOL;
 
 export const SIGN128: u32 = 1 << Packing.sign128;
 export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;

@@ -1,5 +1,6 @@
 import { Activation } from "../blob";
 import { BIT_TENSOR, SIGNED_INPUT } from "../features";
+import { SIMD } from "../kernels/variant";
 import { DTYPES } from "../profiles";
 import { clearTensor, inputOf, outputOf, positionAt, positionsOfAll } from "../regions";
 import { Status } from "../status";
@@ -23,7 +24,16 @@ export function maxpool(op: usize): Status {
     if (!first) continue;
     copy(to, first, bytes);
     for (let at = nextTap(op); at; at = nextTap(op)) {
-      for (let c: u32 = 0; c < bytes; c++) {
+      let c: u32 = 0;
+      if (SIMD) {
+        for (; c + 16 <= bytes; c += 16) {
+          const a = v128.load(to + c);
+          const b = v128.load(at + c);
+          const greater = sign ? i8x16.max_s(a, b) : i8x16.max_u(a, b);
+          v128.store(to + c, isBit ? v128.and(a, b) : greater);
+        }
+      }
+      for (; c < bytes; c++) {
         const a: u32 = load<u8>(to + c);
         const b: u32 = load<u8>(at + c);
         store<u8>(to + c, isBit ? a & b : max(a ^ sign, b ^ sign) ^ sign);

@@ -1,6 +1,6 @@
 import { Op, Tensor } from "../blob";
-import { inputOf, outputOf, positionAt } from "../regions";
-import { positionBytes, positions } from "../tensors";
+import { firstRow, inputOf, outputOf } from "../regions";
+import { positionBytes, rowStride } from "../tensors";
 
 // What a position of an op's output sees of the input (FORMAT.md, "window").
 
@@ -28,16 +28,15 @@ export function windowFits(op: usize): bool {
 export function seekWindow(op: usize, i: u32): void {
   const input = inputOf(op);
   const output = outputOf(op);
-  const count = positions(output);
+  const height: u32 = load<u16>(output, Tensor.height);
   const width: u32 = load<u16>(output, Tensor.width);
-  const row = i / count;
-  i -= row * count;
-  const y = i / width;
-  top = y * load<u8>(op, Op.strideY) - load<u16>(op, Op.padTop);
-  left = (i - y * width) * load<u8>(op, Op.strideX) - load<u16>(op, Op.padLeft);
+  const line = i / width;
+  const row = line / height;
+  top = (line - row * height) * load<u8>(op, Op.strideY) - load<u16>(op, Op.padTop);
+  left = (i - line * width) * load<u8>(op, Op.strideX) - load<u16>(op, Op.padLeft);
   bottom = top + load<u16>(op, Op.kernelHeight) * load<u16>(op, Op.dilationY);
   right = left + load<u16>(op, Op.kernelWidth) * load<u16>(op, Op.dilationX);
-  origin = positionAt(input, row * positions(input));
+  origin = firstRow(input) + row * rowStride(input);
   tapY = top;
   tapX = left - load<u16>(op, Op.dilationX);
 }

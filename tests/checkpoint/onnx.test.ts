@@ -765,7 +765,7 @@ describe("what cannot be converted is refused", () => {
   it("all at once, with name, op type and shape", () => {
     const nodes = [
       node("Conv", ["q", "w"], "c"),
-      node("MaxPool", ["c"], "p"),
+      node("LRN", ["c"], "p"),
       node("Relu", ["p"], "r"),
       node("LSTM", ["q", "w", "w"], "l"),
       node("Add", ["q", "q"], "a"),
@@ -775,6 +775,7 @@ describe("what cannot be converted is refused", () => {
     expect(error).toBeInstanceOf(UnsupportedError);
     expect(error.reasons.map(({ op, node, shape }) => [op, node, shape])).toEqual([
       ["Conv", "Conv_c", "[N, 3]"],
+      ["LRN", "LRN_p", ""],
       ["LSTM", "LSTM_l", "[N, 3]"],
       ["Add", "Add_a", "[N, 3]"],
     ]);

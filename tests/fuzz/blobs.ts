@@ -20,7 +20,7 @@ import { rowStride } from "../../host/shape.ts";
 import { type Random, randomGraph } from "../graph/random.ts";
 import { type Machine, machine, seal } from "../module/machine.ts";
 import { type Target as MutationTarget, mutated, targetOf, valuesFor } from "../module/mutations.ts";
-import { elements, INT32_MAX, INT32_MIN, RANGE, randomProgram } from "../module/programs.ts";
+import { elements, INT32_MAX, INT32_MIN, RANGE, randomPictures, randomProgram } from "../module/programs.ts";
 import { randomBytes, type Target } from "./target.ts";
 
 const PROJECT = join(import.meta.dirname, "..", "..");
@@ -216,7 +216,8 @@ function targetFor(program: Program): MutationTarget | undefined {
 
 function baseProgram(random: Random): Program {
   if (random.chance(0.8)) {
-    const program = randomProgram(random, Object.keys(PACKING) as PackingName[]);
+    const packings = Object.keys(PACKING) as PackingName[];
+    const program = random.chance(0.25) ? randomPictures(random, packings) : randomProgram(random, packings);
     return random.chance(0.5) ? planned(program) : program;
   }
   return lowered(random.int(0, NETWORKS - 1));

@@ -1,22 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { packingsOf, VARIANTS, type VariantName } from "../../host/base/builds.mjs";
+import { STATUS } from "../../host/base/status.ts";
 import { featuresOf } from "../../host/blob/features.ts";
+import { HEADER, HEADER_BYTES, PART_BYTES, TENSOR } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import type { Target } from "../../host/blob/targets.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { buildModule } from "../../host/build.ts";
 import type { Engine } from "../../host/engines/engine.ts";
 import { v8 } from "../../host/engines/v8.ts";
-import type { Program } from "../../host/program.ts";
+import type { Program, Window } from "../../host/program.ts";
 import { moduleFeatures, planScratch } from "../../host/run/backend.ts";
 import { sampleInputs } from "../../host/run/sample.ts";
 import { load, loadReference } from "../../host/run/session.ts";
+import { elementCount } from "../../host/shape.ts";
 import { ENGINES } from "../engines.ts";
 import { Random } from "../graph/random.ts";
 import { ALL_SEEDS } from "../seeds.ts";
 import { digitsBlob, smallBlob } from "../tools/tern.ts";
 import { accepts, moduleNamed } from "../variants.ts";
 import { expectReference, WAYS } from "./agree.ts";
+import { machine, seal } from "./machine.ts";
 import { elements, lookup, programOf, randomProgram, requantize, smallLine, thresholds, weights } from "./programs.ts";
 
 const NAMES = Object.keys(VARIANTS) as VariantName[];
@@ -36,7 +40,7 @@ async function expectBuilt(program: Program, variant: VariantName, streams: bool
   expect(module.length).toBeLessThan(moduleNamed(variant).length);
   const batch = (rows: number) =>
     program.inputs.map((input) =>
-      elements(program.tensors[input]!.dtype, rows * program.tensors[input]!.channels, random),
+      elements(program.tensors[input]!.dtype, rows * elementCount(program.tensors[input]!), random),
     );
   await expectReference(program, engine, module, [batch(program.maxRows), batch(1)], {
     ways: streams ? WAYS : ["resident"],
@@ -53,8 +57,39 @@ describe.each(NAMES)("modules for random programs, %s", (variant) => {
   });
 });
 
+/** A window as large as the picture. */
+const whole = (kernelHeight: number, kernelWidth: number): Window => ({
+  ...{ kernelHeight, kernelWidth, strideY: 1, strideX: 1, dilationY: 1, dilationX: 1, padTop: 0, padLeft: 0 },
+});
+
 /** Programs of one packing alone, in which what a module tells apart when it is compiled stands beside each other. */
 const CUTS: Record<string, { variant: VariantName; program: (random: Random) => Program }> = {
+  "trit4 alone, with pools": {
+    variant: "core",
+    program: (random) =>
+      programOf(
+        [
+          ["u8", [4, 4, 3]],
+          ["u8", [4, 4, 5]],
+          ["u8", [3, 3, 5]],
+          ["i8", [1, 1, 5]],
+          ["i32", [1, 1, 5]],
+        ],
+        [
+          {
+            ...{ kind: "conv2d", inputs: [0], output: 1, window: whole(1, 1), groups: 1, pad: 0, dtype: "ternary" },
+            ...{
+              packing: "trit4",
+              weights: weights("ternary", 15, random),
+              post: thresholds({ base: 0, up: [-90, 9] }),
+            },
+          },
+          { kind: "maxpool", inputs: [1], output: 2, window: whole(2, 2) },
+          { kind: "avgpool", inputs: [2], output: 3, window: whole(3, 3), post: thresholds({ base: -2, up: [1, 6] }) },
+          { kind: "avgpool", inputs: [3], output: 4, window: whole(1, 1) },
+        ],
+      ),
+  },
   "trit4 alone, with argmax and multipliers": {
     variant: "core",
     program: (random) =>
@@ -166,4 +201,29 @@ describe("no module is made", () => {
   it("for what is no blob", async () => {
     await expect(buildModule(new Uint8Array(100))).rejects.toMatchObject({ name: "BlobError" });
   });
+});
+
+it("a module for pools of vectors refuses a tensor of several positions, whatever the header says", {
+  timeout: 60_000,
+}, async () => {
+  const program = programOf(
+    [
+      ["u8", 16],
+      ["u8", 16],
+    ],
+    [{ kind: "maxpool", inputs: [0], output: 1, window: whole(1, 1) }],
+  );
+  const module = await buildModule(writeBlob(program), { variant: "scalar", weights: "resident" });
+  const at = await machine(v8, module);
+  for (const [height, status] of [
+    [1, "Ok"],
+    [2, "BadTensor"],
+    [0, "BadTensor"],
+  ] as const) {
+    const blob = writeBlob(program);
+    const headBytes = new DataView(blob.buffer).getUint32(HEADER.headBytes, true);
+    new DataView(blob.buffer).setUint16(HEADER_BYTES + PART_BYTES + TENSOR.height, height, true);
+    at.memory().set(seal(blob, headBytes, 1), 16);
+    expect(STATUS[at.open(16, blob.length, 16 + blob.length, 8192, 1)]).toBe(status);
+  }
 });

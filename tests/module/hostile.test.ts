@@ -7,7 +7,7 @@ import { readBlob } from "../../host/blob/read.ts";
 import type { Engine } from "../../host/engines/engine.ts";
 import type { Program, Tensor } from "../../host/program.ts";
 import { invoke } from "../../host/reference/model.ts";
-import { rowStride } from "../../host/shape.ts";
+import { elementCount, positionBytes, positionCount, rowStride } from "../../host/shape.ts";
 import { ALL_SEEDS } from "../seeds.ts";
 import { describeModules, packingsOf } from "../variants.ts";
 import { expectSame, WAYS } from "./agree.ts";
@@ -98,7 +98,7 @@ function attack(
     function step(op: number): Status {
       if (!program) return STATUS[at.invoke(op, op + 1, rows)]!;
       const { inputs, output } = program.ops[op]!;
-      const tensors = program.tensors.map(({ channels }) => new Int32Array(rows * channels));
+      const tensors = program.tensors.map((tensor) => new Int32Array(rows * elementCount(tensor)));
       for (const input of inputs) tensors[input]!.set(elementsAt(memory, work, program.tensors[input]!, rows));
       invoke(program, tensors, rows, op, op + 1);
       const run = STATUS[at.invoke(op, op + 1, rows)]!;
@@ -126,8 +126,10 @@ function expectPorts(view: DataView): void {
 function elementsAt(memory: Uint8Array, arena: number, tensor: Tensor, rows: number): Int32Array {
   const view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
   const elements: number[] = [];
-  for (let row = 0; row < rows; row++) {
-    const at = arena + tensor.fixed + tensor.perRow * rows + rowStride(tensor) * row;
+  const positions = positionCount(tensor);
+  for (let i = 0; i < rows * positions; i++) {
+    const row = arena + tensor.fixed + tensor.perRow * rows + rowStride(tensor) * Math.floor(i / positions);
+    const at = row + positionBytes(tensor) * (i % positions);
     for (let c = 0; c < tensor.channels; c++) {
       const word = () => view.getInt32(at + 4 * c, true);
       switch (tensor.dtype) {

@@ -1,4 +1,5 @@
 import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { windowSize } from "../../host/graph/ops/window.ts";
 import { type Line, requantizeOf } from "../../host/numbers/requantize.ts";
 import type {
   ActivationDtype,
@@ -16,8 +17,8 @@ import type {
   Window,
 } from "../../host/program.ts";
 import { encodeRow, referenceBackend } from "../../host/run/backend.ts";
-import { elementBytes, rowStride } from "../../host/shape.ts";
-import type { Random } from "../graph/random.ts";
+import { elementBytes, type Picture, rowStride } from "../../host/shape.ts";
+import { type Random, randomWindow } from "../graph/random.ts";
 
 export const INT32_MIN = -(2 ** 31);
 export const INT32_MAX = 2 ** 31 - 1;
@@ -223,6 +224,46 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
   return program;
 }
 
+/** Convolutions and pools of any windows, dtypes, packings, groups, posts and tiles on a small picture; sums or codes at the end. */
+export function randomPictures(random: Random, packings: readonly PackingName[]): Program {
+  const first = random.pick(["u8", "i8", "bit"] as const);
+  let shape: Picture = { height: random.int(1, 6), width: random.int(1, 6), channels: random.int(1, 40) };
+  const tensors: TensorOf[] = [[first, [shape.height, shape.width, shape.channels]]];
+  const ops: Op[] = [];
+  for (let layers = random.int(1, 4); layers > 0; layers--) {
+    const from = tensors.at(-1)![0];
+    const { padBottom, padRight, ...window } = randomWindow(shape, random);
+    const base = { inputs: [tensors.length - 1], output: tensors.length, window };
+    const { channels } = shape;
+    const kind = random.pick(["conv2d", "maxpool", "avgpool"] as const);
+    const isLast = layers === 1 && kind !== "maxpool" && random.chance(0.5);
+    const to = kind === "maxpool" ? from : isLast ? "i32" : random.pick(["bit", "u8", "i8"] as const);
+    const groups = kind === "conv2d" && from !== "bit" && random.chance(0.3) ? channels : 1;
+    const outputs = kind === "conv2d" ? groups * random.int(1, 20) : channels;
+    const records = random.chance(0.5) ? 1 : outputs;
+    const post = random.chance(0.5)
+      ? randomThresholds(records, 300, to === "bit", random)
+      : randomRequantize(records, to, random);
+    const made = { ...base, ...(!isLast && { post, tileChannels: 16 * random.int(1, 2) }) };
+    if (kind === "maxpool") ops.push({ kind, ...base });
+    else if (kind === "avgpool") ops.push({ kind, ...made });
+    else {
+      const dtype = from === "bit" ? "binary" : random.pick(WEIGHT_DTYPES);
+      const packing = random.pick(WEIGHTS[dtype].packings);
+      const count = (outputs * window.kernelHeight * window.kernelWidth * channels) / groups;
+      const pad = from === "u8" ? random.int(0, 255) : from === "i8" ? random.int(-128, 127) : 0;
+      const chosen = packing !== WEIGHTS[dtype].packings[0] && packings.includes(packing.name);
+      ops.push({
+        ...{ kind, ...made, groups, pad, dtype, weights: weights(dtype, count, random) },
+        ...(chosen && { packing: packing.name }),
+      });
+    }
+    shape = { ...windowSize({ ...window, padBottom, padRight }, shape), channels: outputs };
+    tensors.push([to, [shape.height, shape.width, outputs]]);
+  }
+  return programOf(tensors, ops, { maxRows: random.int(1, 4) });
+}
+
 /** A window of 3 × 3, one position further each time, padded by one. */
 const SQUARE: Window = {
   ...{ kernelHeight: 3, kernelWidth: 3, strideY: 1, strideX: 1 },
@@ -413,6 +454,30 @@ export const SMALL: Record<string, Program> = {
         post: thresholds({ base: 0, up: [-3, 2] }),
       },
       { kind: "avgpool", inputs: [5], output: 6, window: HALVES },
+    ],
+  ),
+  "i8 picture → maxpool → avgpool → bits → maxpool → avgpool": programOf(
+    [
+      ["i8", [4, 5, 3]],
+      ["i8", [2, 3, 3]],
+      ["bit", [2, 3, 3]],
+      ["bit", [1, 2, 3]],
+      ["i32", [1, 1, 3]],
+    ],
+    [
+      { kind: "maxpool", inputs: [0], output: 1, window: { ...HALVES, padLeft: 1 } },
+      {
+        ...{
+          kind: "avgpool",
+          inputs: [1],
+          output: 2,
+          window: { ...HALVES, strideY: 1, strideX: 1, padTop: 1, padLeft: 1 },
+        },
+        post: thresholds({ base: -1, up: [-3] }, { base: 0, down: [2] }, { base: -1, up: [40] }),
+        tileChannels: 2,
+      },
+      { kind: "maxpool", inputs: [2], output: 3, window: HALVES },
+      { kind: "avgpool", inputs: [3], output: 4, window: { ...HALVES, kernelHeight: 1 } },
     ],
   ),
 };

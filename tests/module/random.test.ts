@@ -10,7 +10,7 @@ import { OPTIONS } from "../lower/agree.ts";
 import { seedCount } from "../seeds.ts";
 import { describeModules, packingsOf } from "../variants.ts";
 import { expectReference } from "./agree.ts";
-import { elements, randomProgram } from "./programs.ts";
+import { elements, randomPictures, randomProgram } from "./programs.ts";
 
 const PROGRAMS = seedCount(200);
 const GRAPHS = seedCount(120);
@@ -37,6 +37,16 @@ describeModules("random programs", (engine, module) => {
       const batch = (rows: number) => [elements(input.dtype, rows * elementCount(input), random)];
       const batches = [batch(program.maxRows), batch(1), batch(program.maxRows)];
       await expectReference(program, engine, module, batches, { oneByOne });
+    }
+  });
+
+  it("of pictures", async () => {
+    for (let seed = 0; seed < PROGRAMS; seed++) {
+      const random = new Random(seed);
+      const program = randomPictures(random, packingsOf(module));
+      const input = program.tensors[0]!;
+      const batch = (rows: number) => [elements(input.dtype, rows * elementCount(input), random)];
+      await expectReference(program, engine, module, [batch(program.maxRows), batch(1)]);
     }
   });
 

@@ -2,6 +2,10 @@ import { describe, expect, it } from "vitest";
 import { BlobError, UnsupportedError } from "../../host/base/errors.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
+import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { importOnnx } from "../../host/checkpoint/onnx/import.ts";
+import { encodeModel } from "../../host/checkpoint/onnx/proto.ts";
+import { convert } from "../../host/convert.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Graph, Node } from "../../host/graph/graph.ts";
 import { divisorOf } from "../../host/graph/ops/avgpool.ts";
@@ -9,6 +13,8 @@ import { lower } from "../../host/lower/lower.ts";
 import type { Quantizer } from "../../host/numbers/quantizer.ts";
 import type { ActivationDtype, AvgpoolOp, Program } from "../../host/program.ts";
 import { avgpool } from "../../host/reference/avgpool.ts";
+import { loadReference } from "../../host/run/session.ts";
+import { verify } from "../../host/verify.ts";
 import { Random } from "../graph/random.ts";
 import { expectAgreement, OPTIONS } from "../lower/agree.ts";
 import { expectReference } from "../module/agree.ts";
@@ -239,5 +245,75 @@ describe("a graph", () => {
     expect(() => lower(stepped({ kind: "add", by: by(0.3) }), OPTIONS)).toThrow('"s", between quantizer "q"');
     expectAgreement(stepped({ kind: "mul", by: by(-3) }), SAMPLES, { input: { dtype: "f32" } });
     expectAgreement(stepped({ kind: "relu" }), SAMPLES, { input: { dtype: "f32" } });
+  });
+});
+
+describe("a file", () => {
+  const codes = (input: string, output: string) =>
+    node("Quant", [input, "s", "zero", "bits"], output, { signed: 1n, narrow: 0n, rounding_mode: "ROUND" });
+  const file = (pool: ReturnType<typeof node>) =>
+    encodeModel(
+      model(
+        {
+          name: "averaged",
+          node: [codes("x", "c"), node("MaxPool", ["c"], "q", { kernel_shape: [1n, 1n] }), pool, codes("p", "y")],
+          initializer: [floatTensor("s", [], [0.0625]), floatTensor("zero", [], [0]), floatTensor("bits", [], [8])],
+          input: [valueInfo("x", ["N", 2, 4, 5])],
+          output: [valueInfo("y", [])],
+        },
+        { "": 13, "qonnx.custom_op.general": 1 },
+        { name: "tests", version: "1" },
+      ),
+    );
+  const small = { kernel_shape: [2n, 3n], strides: [2n, 1n] };
+  const padded = { kernel_shape: [3n, 3n], pads: [1n, 1n, 1n, 1n], count_include_pad: 1n };
+
+  it.each<[string, ReturnType<typeof node>]>([
+    ["AveragePool", node("AveragePool", ["q"], "p", small)],
+    ["AveragePool that counts padding", node("AveragePool", ["q"], "p", padded)],
+    ["AveragePool with ceil_mode that changes nothing", node("AveragePool", ["q"], "p", { ...small, ceil_mode: 1n })],
+    ["GlobalAveragePool", node("GlobalAveragePool", ["q"], "p")],
+    ["ReduceMean over positions", node("ReduceMean", ["q"], "p", { axes: [2n, -1n], keepdims: 0n })],
+  ])("with %s becomes one op, and is proven", async (_, pool) => {
+    const bytes = file(pool);
+    const { blob } = await convert(bytes, { file: "averaged.onnx" });
+    const program = readBlob(blob);
+    expect(program.ops.at(-1)).toMatchObject({ kind: "avgpool", post: {} });
+    const sessions = { reference: loadReference(blob) };
+    const x = Float32Array.from({ length: 120 }, (_, i) => Math.fround(Math.sin(5 * i) * 6));
+    const { differences, samples } = verify({ blob: program, checkpoint: bytes, sessions, inputs: [x], sha256: "" });
+    expect({ differences, samples }).toEqual({ differences: [], samples: 3 });
+  });
+
+  it.each<[string, ReturnType<typeof node>, string, string]>([
+    [
+      "padding that is not counted",
+      node("AveragePool", ["q"], "p", { ...padded, count_include_pad: 0n }),
+      "its divisor depends on the position",
+      "count_include_pad = 1",
+    ],
+    [
+      "windows behind the picture",
+      node("AveragePool", ["q"], "p", { ...small, kernel_shape: [3n, 3n], ceil_mode: 1n }),
+      "its divisor depends on the position",
+      "count_include_pad = 1",
+    ],
+    [
+      "windows behind the padding",
+      node("AveragePool", ["q"], "p", { ...padded, strides: [2n, 2n], pads: [0n, 0n, 0n, 0n], ceil_mode: 1n }),
+      "its last windows end behind the padding",
+      "ceil_mode = 0",
+    ],
+    [
+      "a mean of channels",
+      node("ReduceMean", ["q"], "p", { axes: [1n] }),
+      "it reduces axes [1]",
+      "the axes of all positions, [2,3]",
+    ],
+  ])("with %s is refused", (_, pool, why, instead) => {
+    const work = () => importOnnx(file(pool));
+    expect(work).toThrow(UnsupportedError);
+    expect(work).toThrow(why);
+    expect(work).toThrow(instead);
   });
 });

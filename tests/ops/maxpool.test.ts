@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { BlobError, GraphError, UnsupportedError } from "../../host/base/errors.ts";
+import { BlobError, CheckpointError, GraphError, UnsupportedError } from "../../host/base/errors.ts";
 import { codeRanges } from "../../host/blob/code_range.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
+import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { importOnnx } from "../../host/checkpoint/onnx/import.ts";
+import { encodeModel } from "../../host/checkpoint/onnx/proto.ts";
+import { convert } from "../../host/convert.ts";
 import { movePools } from "../../host/graph/commute.ts";
 import type { Graph, Node } from "../../host/graph/graph.ts";
 import { meaningOf } from "../../host/graph/ops/index.ts";
@@ -11,6 +15,8 @@ import type { Quantizer } from "../../host/numbers/quantizer.ts";
 import type { Step } from "../../host/numbers/step.ts";
 import type { ActivationDtype, MaxpoolOp, Program } from "../../host/program.ts";
 import { maxpool } from "../../host/reference/maxpool.ts";
+import { loadReference } from "../../host/run/session.ts";
+import { verify } from "../../host/verify.ts";
 import { Random } from "../graph/random.ts";
 import { expectAgreement, OPTIONS } from "../lower/agree.ts";
 import { expectReference } from "../module/agree.ts";
@@ -274,3 +280,108 @@ function plain(graph: Graph, x: Float32Array, rows: number): number[][] {
   }
   return graph.outputs.map((name) => Array.from(known.get(name)!.numbers));
 }
+
+describe("a file", () => {
+  const codes = (input: string, output: string) =>
+    node("Quant", [input, "s", "zero", "bits"], output, { signed: 1n, narrow: 0n, rounding_mode: "ROUND" });
+  const file = (...nodes: ReturnType<typeof node>[]) =>
+    encodeModel(
+      model(
+        {
+          name: "pooled",
+          node: nodes,
+          initializer: [
+            floatTensor("s", [], [0.25]),
+            floatTensor("zero", [], [0]),
+            floatTensor("bits", [], [6]),
+            floatTensor("ones", [2], [1, 1]),
+            floatTensor("falls", [2], [1, -1]),
+            floatTensor("halves", [2], [0.5, 0.5]),
+          ],
+          input: [valueInfo("x", ["N", 2, 4, 5])],
+          output: [valueInfo("y", [])],
+        },
+        { "": 13, "qonnx.custom_op.general": 1 },
+        { name: "tests", version: "1" },
+      ),
+    );
+  const isPool = ({ op_type }: ReturnType<typeof node>) => /MaxPool|ReduceMax/.test(op_type ?? "");
+  const attributes = { kernel_shape: [3n, 2n], strides: [2n, 2n], pads: [1n, 0n, 1n, 1n] };
+  const normed = (gamma: string) => node("BatchNormalization", ["q", gamma, "halves", "halves", "ones"], "n");
+
+  it.each<[string, ReturnType<typeof node>[]]>([
+    ["MaxPool of codes", [codes("x", "q"), node("MaxPool", ["q"], "y", attributes)]],
+    ["MaxPool with ceil_mode", [codes("x", "q"), node("MaxPool", ["q"], "y", { ...attributes, ceil_mode: 1n })]],
+    [
+      "MaxPool that keeps sizes",
+      [codes("x", "q"), node("MaxPool", ["q"], "y", { kernel_shape: [2n, 2n], auto_pad: "SAME_UPPER" })],
+    ],
+    [
+      "MaxPool before a quantizer",
+      [codes("x", "q"), normed("falls"), node("MaxPool", ["n"], "p", attributes), codes("p", "y")],
+    ],
+    ["GlobalMaxPool", [codes("x", "q"), node("GlobalMaxPool", ["q"], "y")]],
+    [
+      "ReduceMax over positions",
+      [
+        codes("x", "q"),
+        node("MaxPool", ["q"], "m", { kernel_shape: [1n, 1n] }),
+        node("ReduceMax", ["m"], "y", { axes: [3n, 2n], keepdims: 0n }),
+      ],
+    ],
+    ["MaxPool of the input, before its quantizer", [node("MaxPool", ["x"], "p", attributes), codes("p", "y")]],
+  ])("with %s becomes ops, and is proven", async (_, nodes) => {
+    const bytes = file(...nodes);
+    const { blob } = await convert(bytes, { file: "pooled.onnx" });
+    const program = readBlob(blob);
+    expect(program.ops.filter(({ kind }) => kind === "maxpool")).toHaveLength(nodes.filter(isPool).length);
+    const sessions = { reference: loadReference(blob) };
+    const x = Float32Array.from({ length: 120 }, (_, i) => Math.fround(Math.sin(5 * i) * 6));
+    const { differences, samples } = verify({ blob: program, checkpoint: bytes, sessions, inputs: [x], sha256: "" });
+    expect({ differences, samples }).toEqual({ differences: [], samples: 3 });
+  });
+
+  it("tells that a pool was moved", () => {
+    const { notes } = importOnnx(
+      file(codes("x", "q"), normed("ones"), node("MaxPool", ["n"], "p", attributes), codes("p", "y")),
+    );
+    expect(notes).toContainEqual(expect.stringMatching(/max pool "MaxPool_p" is computed behind quantizer "Quant_y"/));
+  });
+
+  it.each<[string, ReturnType<typeof node>[], string]>([
+    [
+      "a batch norm of a factor below 0 behind its pool",
+      [
+        codes("x", "q0"),
+        node("Mul", ["q0", "s"], "q1"),
+        node("Add", ["q1", "s"], "q"),
+        node("MaxPool", ["q"], "m", attributes),
+        node("BatchNormalization", ["m", "falls", "halves", "halves", "ones"], "n"),
+        codes("n", "y"),
+      ],
+      "is no codes",
+    ],
+    [
+      "a reduction over channels",
+      [
+        codes("x", "q"),
+        node("MaxPool", ["q"], "m", { kernel_shape: [1n, 1n] }),
+        node("ReduceMax", ["m"], "y", { axes: [1n] }),
+      ],
+      "it reduces axes [1]",
+    ],
+  ])("with %s is refused", (_, nodes, why) => {
+    const work = () => importOnnx(file(...nodes));
+    expect(work).toThrow(UnsupportedError);
+    expect(work).toThrow(why);
+  });
+
+  it.each<[string, ReturnType<typeof node>, string]>([
+    ["no kernel", node("MaxPool", ["q"], "y"), "a kernel of 0 axes"],
+    ["a kernel of 0", node("MaxPool", ["q"], "y", { kernel_shape: [0n, 1n] }), "expected at least 1 of each"],
+    ["a kernel that does not fit", node("MaxPool", ["q"], "y", { kernel_shape: [9n, 1n] }), "does not fit"],
+  ])("with %s is no model", (_, pool, why) => {
+    expect(() => importOnnx(file(codes("x", "q"), pool))).toThrow(CheckpointError);
+    expect(() => importOnnx(file(codes("x", "q"), pool))).toThrow(why);
+  });
+});

@@ -195,6 +195,32 @@ function* samples(next: Random): Generator<Sample> {
     }
     const op: Op = { kind: "maximum", inputs: [0, 0], output: 1 };
     yield { program: programOf([op], ["u8", channels], ["u8", channels]) };
+    yield* pools(channels, next);
+  }
+}
+
+/** Pools of two and of four positions, and behind them a post; windows of one line and of several. */
+function* pools(channels: number, next: Random): Generator<Sample> {
+  const window = { strideY: 1, strideX: 1, dilationY: 1, dilationX: 1, padTop: 0, padLeft: 0 };
+  for (const [height, width] of [
+    [1, 2],
+    [2, 2],
+    [3, 3],
+  ] as const) {
+    const [kernelHeight, kernelWidth] = [Math.min(height, 2), 2];
+    const size: TensorSize = [height - kernelHeight + 1, width - kernelWidth + 1, channels];
+    const op = { inputs: [0], output: 1, window: { ...window, kernelHeight, kernelWidth } };
+    for (const dtype of ["u8", "bit"] as const) {
+      const input: [ActivationDtype, TensorSize] = [dtype, [height, width, channels]];
+      yield { program: programOf([{ kind: "maxpool", ...op }], input, [dtype, size]) };
+      const without = programOf([{ kind: "avgpool", ...op }], input, ["i32", size]);
+      yield { program: without };
+      for (const [to, make] of POSTS) {
+        const post = make(channels, next);
+        if (post.kind === "lookup" || dtype === "bit") continue;
+        yield { program: programOf([{ kind: "avgpool", ...op, post }], input, [to, size]), without };
+      }
+    }
   }
 }
 
@@ -223,11 +249,15 @@ function denseProgram(
   return programOf([codes, op], ["u8", inputs], [dtype, inputs], [output, outputs]);
 }
 
+/** Of a picture; a vector has channels alone. */
+type TensorSize = [height: number, width: number, channels: number];
+
 /** Ops on tensors that share no memory. */
-function programOf(ops: Op[], ...shapes: [ActivationDtype, number][]): Program {
+function programOf(ops: Op[], ...shapes: [ActivationDtype, number | TensorSize][]): Program {
   let perRow = 0;
-  const tensors = shapes.map(([dtype, channels]): Tensor => {
-    const tensor = { dtype, height: 1, width: 1, channels, fixed: 0, perRow };
+  const tensors = shapes.map(([dtype, size]): Tensor => {
+    const [height, width, channels] = typeof size === "number" ? [1, 1, size] : size;
+    const tensor = { dtype, height, width, channels, fixed: 0, perRow };
     perRow += rowStride(tensor);
     return tensor;
   });

@@ -234,7 +234,13 @@ function liveNodes(file: GraphProto): { nodes: { node: NodeProto; index: number 
 }
 
 /** Ops whose inputs are pictures: only in a graph with one of them, inputs of two or three axes are. */
-const OF_PICTURES: ReadonlySet<string> = new Set(["Conv"]);
+const OF_PICTURES: ReadonlySet<string> = new Set([
+  "Conv",
+  "MaxPool",
+  "AveragePool",
+  "GlobalMaxPool",
+  "GlobalAveragePool",
+]);
 
 /** Takes inputs as pictures: channels first, unless a Transpose right behind one says that they are last. */
 function takePictures(
