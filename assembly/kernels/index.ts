@@ -23,6 +23,9 @@ const PANEL_ROWS: u32 = RELAXED
       ? core.PANEL_ROWS
       : scalar.PANEL_ROWS;
 
+/** Whether there are vectors of 16 bytes. */
+export const HAS_VECTORS: bool = SIMD;
+
 /** Whether many rows share unpacked weights. */
 export const PANELS: bool = PANEL_ROWS != 0 && !LEAN;
 

@@ -14,7 +14,7 @@ import { isTrit4, stripBytes } from "./trit4";
 
 /** Patches that are gathered at a time. A patch of bits with taps outside counts twice. */
 const PATCHES: u32 = BLOCK_ROWS;
-const BIT_PATCHES: u32 = max(BLOCK_ROWS, 2);
+const BIT_PATCHES: u32 = BLOCK_ROWS > 2 ? BLOCK_ROWS : 2;
 
 /** Whether groups divide the channels of both tensors, and not the words of bits. */
 export function conv2dFits(op: usize, from: i32, inputs: u32, channels: u32): bool {

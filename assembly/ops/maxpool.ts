@@ -1,6 +1,6 @@
 import { Activation } from "../blob";
 import { BIT_TENSOR, SIGNED_INPUT } from "../features";
-import { SIMD } from "../kernels/variant";
+import { HAS_VECTORS } from "../kernels";
 import { DTYPES } from "../profiles";
 import { clearTensor, inputOf, outputOf, positionAt, positionsOfAll } from "../regions";
 import { Status } from "../status";
@@ -25,7 +25,7 @@ export function maxpool(op: usize): Status {
     copy(to, first, bytes);
     for (let at = nextTap(op); at; at = nextTap(op)) {
       let c: u32 = 0;
-      if (SIMD) {
+      if (HAS_VECTORS) {
         for (; c + 16 <= bytes; c += 16) {
           const a = v128.load(to + c);
           const b = v128.load(at + c);

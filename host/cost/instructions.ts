@@ -96,6 +96,7 @@ const TERMS: OpTable<[place: Place], Term[]> = {
     const { dtype } = program.tensors[op.inputs[0]!]!;
     const positions = positionCount(program.tensors[op.output]!);
     const patch = columns.taps * columns.packedInputs;
+    if (op.form) return [{ kernel: op.form, counts: [1] }]; // not measured
     const sums = sumsTerm(op, dtype, patch, channels, tiles, ranges);
     const bytes = dtype === "bit" ? patch / 8 : patch;
     const gather: Term = { kernel: "gather", counts: [1, tiles * positions, tiles * positions * bytes] };

@@ -16,7 +16,8 @@ import { lower } from "../../host/lower/lower.ts";
 import type { Op, PackingName, Program, Tensor } from "../../host/program.ts";
 import { decodeRow, encodeRow, referenceBackend } from "../../host/run/backend.ts";
 import { type InputRows, Session } from "../../host/run/session.ts";
-import { rowStride } from "../../host/shape.ts";
+import { rowWork } from "../../host/run/work.ts";
+import { elementCount, rowStride } from "../../host/shape.ts";
 import { type Random, randomGraph } from "../graph/random.ts";
 import { type Machine, machine, seal } from "../module/machine.ts";
 import { type Target as MutationTarget, mutated, targetOf, valuesFor } from "../module/mutations.ts";
@@ -71,20 +72,15 @@ export async function blobTarget(): Promise<Target> {
   };
 }
 
-/** Products of dense ops and comparisons of thresholds for six rows. */
-function workOf({ ops, tensors }: Program): number {
-  return ops.reduce((sum, op) => {
-    const [inputs, outputs] = [tensors[op.inputs[0]!]!.channels, tensors[op.output]!.channels];
-    const each = op.kind === "dense" ? inputs : 1;
-    const steps = op.post?.kind === "thresholds" ? op.post.count : 1;
-    return sum + 6 * Math.max(inputs, outputs * (each + steps));
-  }, 0);
+/** Operations for six rows. */
+function workOf(program: Program): number {
+  return 6 * rowWork(program);
 }
 
 /** Throws where a module gives other numbers than the reference in the output of an op, or in an output of the model. */
 function compare(places: Place[], blob: Uint8Array, program: Program, rows: number, random: Random): void {
   const { ops, tensors, inputs, outputs } = program;
-  const batch = inputs.map((tensor) => elements(tensors[tensor]!.dtype, rows * tensors[tensor]!.channels, random));
+  const batch = inputs.map((tensor) => elements(tensors[tensor]!.dtype, rows * elementCount(tensors[tensor]!), random));
   const reference = referenceBackend(program, rows);
   const write = (to: (tensor: number, values: number[]) => void) => {
     inputs.forEach((tensor, i) => {
@@ -156,14 +152,14 @@ function writeTensor(at: Machine, arena: number, tensor: Tensor, values: number[
   for (let row = 0; row < rows; row++) {
     const slot = rowAt(at, arena, tensor, rows, row);
     if (tensor.dtype === "bit") slot.fill(0);
-    encodeRow(slot, tensor, values, row * tensor.channels);
+    encodeRow(slot, tensor, values, row * elementCount(tensor));
   }
 }
 
 function readTensor(at: Machine, arena: number, tensor: Tensor, rows: number): Int32Array {
-  const found = new Int32Array(rows * tensor.channels);
+  const found = new Int32Array(rows * elementCount(tensor));
   for (let row = 0; row < rows; row++)
-    decodeRow(rowAt(at, arena, tensor, rows, row), tensor, found, row * tensor.channels);
+    decodeRow(rowAt(at, arena, tensor, rows, row), tensor, found, row * elementCount(tensor));
   return found;
 }
 
@@ -173,7 +169,7 @@ function useDescription(program: Program, random: Random): void {
   const session = new Session(program, referenceBackend(program, 1));
   const inputs = program.inputs.map((t): InputRows => {
     return Float32Array.from(
-      { length: program.tensors[t]!.channels },
+      { length: elementCount(program.tensors[t]!) },
       () => (random.unit() - 0.5) * 10 ** random.int(-3, 38),
     );
   });

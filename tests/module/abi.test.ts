@@ -149,7 +149,7 @@ describeModules("the ABI", (engine, module) => {
     const all = codes("packing", "name", "for", "layout of an output channel's K weights");
     const packings = Object.fromEntries(packingsOf(module).map((name) => [name, all[name]!]));
     const posts = codes("post", "name", "bytes of a record", "record");
-    const dtypes = { ...codes("dtype", "name", "bytes of a position"), "quantize of i32": 31 };
+    const dtypes = { ...codes("dtype", "name", "bytes of a position"), "quantize of i32": 31, "several positions": 30 };
     const words = [ops, packings, posts, dtypes].map(bits);
     expect(words.map((_, word) => instance.call("features", word))).toEqual(words);
     instance.dispose();
@@ -185,7 +185,7 @@ describeModules("the ABI", (engine, module) => {
     ["BadOp", (view) => view.setUint8(OPS + 3 * OP_BYTES + OP.post, 1)], // thresholds of an argmax
     ["Unsupported", (view) => view.setUint32(HEADER.ops, 1 << 28, true)],
     ["Unsupported", (view) => view.setUint32(HEADER.packings, 1 << 5, true)],
-    ["Unsupported", (view) => view.setUint32(HEADER.dtypes, 2 ** 30, true)], // tensors of more than one position
+    ["Unsupported", (view) => view.setUint32(HEADER.dtypes, 2 ** 29, true)],
     ["Unsupported", (view) => view.setUint16(TENSORS - PART_BYTES + PART.kind, 4, true)], // required
     ["Unsupported", (view) => view.setUint8(TENSORS + TENSOR.dtype, 1)],
     ["Unsupported", (view) => view.setUint8(TENSORS + TENSOR.dtype, 32 + 6)],

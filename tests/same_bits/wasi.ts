@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { readBlob } from "../../host/blob/read.ts";
 import type { Program } from "../../host/program.ts";
 import { decodeRow } from "../../host/run/backend.ts";
-import { elementBytes } from "../../host/shape.ts";
+import { elementBytes, elementCount } from "../../host/shape.ts";
 import { missingOnPi, nodePath, onPi, WASMTIME } from "../../tools/rigs/pi/pi.ts";
 import { PROJECT } from "../house/project_files.ts";
 import { COMMANDS, commandPath, nodeWasi, noWasmtime, run, type Host as WasiHost, wasmtime } from "../wasi/hosts.ts";
@@ -80,7 +80,7 @@ function digestsFrom(host: WasiHost, command: string, folder: string, cases: Cas
   for (const { name, blob, inputs } of cases) {
     writeFileSync(join(folder, "model.tern"), blob);
     const program = readBlob(blob);
-    const rows = inputs[0]!.length / program.tensors[program.inputs[0]!]!.channels;
+    const rows = inputs[0]!.length / elementCount(program.tensors[program.inputs[0]!]!);
     const samples = samplesOf(program, inputs, rows);
     const { code, stdout, stderr } = run(host, commandPath(command), folder, ["model.tern"], samples);
     if (code !== 0) throw new Error(`${command} in ${host.name}, ${name}: code ${code}, ${stderr}`);
@@ -92,12 +92,12 @@ function digestsFrom(host: WasiHost, command: string, folder: string, cases: Cas
 /** What a command has written: a row of each output, sample after sample. */
 function outputsOf({ outputs, tensors }: Program, bytes: Uint8Array, rows: number): { elements: Int32Array }[] {
   const ports = outputs.map((index) => tensors[index]!);
-  const found = ports.map(({ channels }) => ({ elements: new Int32Array(rows * channels) }));
+  const found = ports.map((tensor) => ({ elements: new Int32Array(rows * elementCount(tensor)) }));
   let at = 0;
   for (let row = 0; row < rows; row++) {
     ports.forEach((tensor, i) => {
       const end = at + elementBytes(tensor);
-      decodeRow(bytes.subarray(at, end), tensor, found[i]!.elements, row * tensor.channels);
+      decodeRow(bytes.subarray(at, end), tensor, found[i]!.elements, row * elementCount(tensor));
       at = end;
     });
   }

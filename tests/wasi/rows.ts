@@ -1,7 +1,7 @@
 import type { Program } from "../../host/program.ts";
 import { encodeRow } from "../../host/run/backend.ts";
 import type { InputRows, Session } from "../../host/run/session.ts";
-import { elementBytes } from "../../host/shape.ts";
+import { elementBytes, elementCount } from "../../host/shape.ts";
 
 /** Samples as the command takes them: one row of each input after another. */
 export function samplesOf(program: Program, inputs: readonly InputRows[], rows: number): Uint8Array {
@@ -20,7 +20,7 @@ function concat(program: Program, ports: readonly number[], elements: readonly A
   for (let row = 0; row < rows; row++) {
     tensors.forEach((tensor, i) => {
       const to = new Uint8Array(elementBytes(tensor));
-      encodeRow(to, tensor, elements[i]!, row * tensor.channels);
+      encodeRow(to, tensor, elements[i]!, row * elementCount(tensor));
       bytes.push(to);
     });
   }

@@ -2,7 +2,8 @@ import type { Board } from "../boards.ts";
 
 /**
  * The linker script of a board. The stack is at the beginning of RAM, so that one that overflows leaves RAM and faults instead of writing over
- * something. What follows the variables is the pool, of which models take their memory.
+ * something. What follows the variables is the pool, of which models take their memory. Zeroed variables are loaded where they are: otherwise those who load an image take
+ * them to stand behind the others in flash.
  */
 export function linkerScript({ name, flash, blob, ram }: Board, stackBytes: number): string {
   return `/* Memory of ${name}. */
@@ -36,7 +37,7 @@ SECTIONS {
   data_load = LOADADDR(.data);
   ASSERT(data_load + SIZEOF(.data) <= ORIGIN(code) + LENGTH(code), "code does not fit into flash before the blob")
   __global_pointer$ = ADDR(.data) + 0x800;
-  .bss (NOLOAD) : {
+  .bss (NOLOAD) : AT(ADDR(.bss)) {
     bss_start = .;
     *(.bss .bss.* .sbss .sbss.* COMMON)
     . = ALIGN(16);
