@@ -151,6 +151,16 @@ export const DUTIES: Record<string, (make: Make) => void> = {
     }
   },
 
+  "five hundred models, one after the other, each with a greater counter": (make) => {
+    const device = make({ unitBytes: 32 });
+    for (let number = 1; number <= 500; number++) {
+      install(device, modelOf(number, 300, number));
+      expect(device.start()).toBe(STATUS.Ok);
+      const { state, sequence, counter } = device.slot(device.active);
+      expect([state, sequence, counter, device.counter]).toEqual(["confirmed", number, number, number]);
+    }
+  },
+
   "to confirm again changes nothing": (make) => {
     const device = make();
     install(device, modelOf(1, 700, 1));

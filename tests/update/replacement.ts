@@ -68,8 +68,9 @@ export class Replacement {
   /** From power-up to a new model that is confirmed, and found by one more start. */
   #session(): void {
     const { device, next } = this.scenario;
-    // cells that cuts have spoiled can make an attempt fail; a log that was erased has room
-    for (let attempt = 0; !this.#isConfirmed; attempt++) {
+    // cells that cuts have spoiled can make one attempt fail; the next finds a log that was erased
+    let hasFailed = false;
+    while (!this.#isConfirmed) {
       try {
         let found = this.#start();
         if (this.#isConfirmed) break;
@@ -93,7 +94,8 @@ export class Replacement {
         if (device.flash.operations !== operations) throw new Broken("to confirm again writes again");
       } catch (error) {
         const isSpoiled = error instanceof Refusal && error.status === STATUS.WriteFailed && this.#cuts > 0;
-        if (!isSpoiled || attempt > this.#cuts) throw error;
+        if (!isSpoiled || hasFailed) throw error;
+        hasFailed = true;
       }
     }
     if (this.#start() !== next) throw new Broken("the confirmed model does not run");
