@@ -1,6 +1,7 @@
 import { ABI_VERSION, Header } from "./blob";
 import { arenaBytes, checkHead } from "./check";
-import { CRC_START, crc32, crc32ByTable, crcTable } from "./crc32";
+import { CRC_START, crc32 } from "./crc32";
+import { crc32ByTable, crcTable } from "./crc32_table";
 import { DOT_PRODUCTS_VARY, dotProducts, OWN_BYTES } from "./kernels";
 import { largestTile, preparedRows, run } from "./ops";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";

@@ -1,6 +1,7 @@
 import { Header } from "../blob";
 import { arenaBytes } from "../check";
-import { CRC_START, crc32ByTable, crcTable } from "../crc32";
+import { CRC_START } from "../crc32";
+import { crc32ByTable, crcTable } from "../crc32_table";
 import { invoke, open, plan } from "../model";
 import { opAt, setRows } from "../regions";
 import { Status } from "../status";

@@ -79,6 +79,11 @@ export const COMMANDS = /** @type {const} */ ({
   "tern-cli-simd": { variant: "simd", bytes: 13.5 * 1024, holds: "the same, SIMD128 kernels" },
 });
 
+/** The module that keeps models in flash (assembly/update/README.md). */
+export const UPDATE = /** @type {const} */ ({
+  update: { bytes: 4 * 1024, holds: "slots for models in flash, and their hash" },
+});
+
 /** @typedef {{ variant: VariantName, profile?: ProfileName }} Parts */
 
 /**

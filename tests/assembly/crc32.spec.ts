@@ -1,4 +1,5 @@
-import { CRC_START, crc32, crc32ByTable, crcTable } from "../../assembly/crc32";
+import { CRC_START, crc32 } from "../../assembly/crc32";
+import { crc32ByTable, crcTable } from "../../assembly/crc32_table";
 
 /** "123456789", the check value of every list of CRCs. */
 const DIGITS: StaticArray<u8> = [0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39];

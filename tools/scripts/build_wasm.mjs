@@ -1,13 +1,17 @@
-// Compiles all builds (host/base/builds.mjs), and the commands for WASI, and prints how large each is beside its ceiling; then the
-// float ends of the bench. Arguments are the names of the modules that are to be compiled instead of all:
+// Compiles all builds (host/base/builds.mjs), the commands for WASI and the module of updates, and prints how large each is beside its
+// ceiling; then the float ends of the bench. Arguments are the names of the modules that are to be compiled instead of all:
 // `npm run build:wasm -- simd`.
 import { mkdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
-import { BUILDS, COMMANDS } from "../../host/base/builds.mjs";
+import { BUILDS, COMMANDS, UPDATE } from "../../host/base/builds.mjs";
 
 /** What each configuration has targets for; each writes build/<target>.wasm. */
-const CONFIGURATIONS = { "asconfig.json": BUILDS, "assembly/wasi/asconfig.json": COMMANDS };
+const CONFIGURATIONS = {
+  "asconfig.json": BUILDS,
+  "assembly/wasi/asconfig.json": COMMANDS,
+  "assembly/update/asconfig.json": UPDATE,
+};
 const FLOATS = { config: "tools/bench/floats/asconfig.json", target: "floats" };
 
 /** All modules; or those of some names. Throws where a module does not compile, is larger than its ceiling, or does not exist. */

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BUILD_NAMES, COMMANDS, OPTIONS, partsOf, settingsOf } from "../../host/base/builds.mjs";
+import { BUILD_NAMES, COMMANDS, OPTIONS, partsOf, settingsOf, UPDATE } from "../../host/base/builds.mjs";
 import { PROJECT } from "./setup.mjs";
 
 /** The files, by path; each by a function from what it holds to what it is to hold. */
@@ -17,8 +17,12 @@ export const FILES = {
     });
     return { entries: ["./index.ts"], options: OPTIONS, targets: Object.fromEntries(targets) };
   },
+  "assembly/update/asconfig.json": () => {
+    const targets = Object.keys(UPDATE).map((name) => [name, { outFile: `../../build/${name}.wasm`, use: ["abort="] }]);
+    return { entries: ["./index.ts"], options: OPTIONS, targets: Object.fromEntries(targets) };
+  },
   "package.json": (found) => {
-    const modules = [...BUILD_NAMES, ...Object.keys(COMMANDS)].map((name) => `${name}.wasm`);
+    const modules = [...BUILD_NAMES, ...Object.keys(COMMANDS), ...Object.keys(UPDATE)].map((name) => `${name}.wasm`);
     const others = Object.entries(found.exports).filter(([name]) => !name.endsWith(".wasm"));
     const isModule = (file) => file.startsWith("build/");
     const first = found.files.findIndex(isModule);

@@ -1,0 +1,2 @@
+/** Slots for models in flash: see README.md. */
+export { active, begin, block, check, checksum, confirm, counter, finish, revert, slot, start } from "./slots";
