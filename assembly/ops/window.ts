@@ -44,14 +44,15 @@ export function seekWindow(op: usize, i: u32): void {
 /** Address of the next tap inside the input, or 0 behind the last. */
 export function nextTap(op: usize): usize {
   const input = inputOf(op);
-  const width: u32 = load<u16>(input, Tensor.width);
+  const width: i32 = load<u16>(input, Tensor.width);
+  const end = min(bottom, <i32>load<u16>(input, Tensor.height));
   do {
     tapX += load<u16>(op, Op.dilationX);
-    if (tapX >= right) {
+    if (tapY < 0 || tapX >= right || tapX >= width) {
       tapX = left;
       tapY += load<u16>(op, Op.dilationY);
     }
-    if (tapY >= bottom) return 0;
-  } while (<u32>tapY >= <u32>load<u16>(input, Tensor.height) || <u32>tapX >= width);
+    if (tapY >= end) return 0;
+  } while (tapY < 0 || <u32>tapX >= <u32>width);
   return origin + (tapY * width + tapX) * positionBytes(input);
 }
