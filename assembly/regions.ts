@@ -86,7 +86,8 @@ export function nextPosition(tensor: usize, at: usize, i: u32): usize {
   if (!(DTYPES & PICTURES)) return at + rowStride(tensor);
   const count = positions(tensor);
   const bytes = positionBytes(tensor);
-  return (i + 1) % count ? at + bytes : at + rowStride(tensor) - (count - 1) * bytes;
+  const isLast = count == 1 || !((i + 1) % count); // of vectors, without a division, which small cores have to compute
+  return isLast ? at + rowStride(tensor) - (count - 1) * bytes : at + bytes;
 }
 
 /** Zeroes all rows of a tensor. */

@@ -1,5 +1,6 @@
 import { Activation, Op, Tensor } from "../blob";
-import { BIT_TENSOR, packingOf, SIGNED_INPUT, TRIT4_ALONE } from "../features";
+import { copy } from "../copy";
+import { BIT_TENSOR, packingOf, SIGNED_INPUT } from "../features";
 import { BLOCK_CHANNELS, BLOCK_ROWS, panelBytes, prepare, preparedBytes } from "../kernels";
 import { weightRowBytes } from "../packings";
 import { DTYPES, STREAMS } from "../profiles";
@@ -33,7 +34,7 @@ export function conv2dScratch(op: usize, from: i32, packing: u32, columns: u32, 
   const isBit: bool = DTYPES & BIT_TENSOR && from == Activation.bit;
   const bytes: u64 = patchBytes(isBit, columns);
   if (isBit) return bytes * BIT_PATCHES;
-  if (TRIT4_ALONE || isTrit4(op)) return stripBytes(op) + bytes;
+  if (isTrit4(op)) return stripBytes(op) + bytes;
   const own: u64 = preparedBytes(packing, columns, count);
   return panelBytes(packing, count, BLOCK_ROWS) + (own ? own * PATCHES + bytes : bytes * PATCHES);
 }
@@ -77,7 +78,7 @@ export function conv2d(op: usize): Status {
         const to = own ? codes + own * PATCHES : at;
         const patch = patchOf(op, i++, group, isBit ? 0 : load<u8>(op, Op.pad), to);
         if (own) prepare(signed, packing, patch, columns, count, at);
-        else if (patch != at) copyPatch(patch, at, step);
+        else if (patch != at) copy(at, patch, step);
         if (!isBit) continue;
         store<u32>(at + step - 16, outsideTaps);
         if (outsideTaps) patchOf(op, i - 1, group, 0xff, codes + height++ * step);
@@ -121,10 +122,6 @@ export function conv2d(op: usize): Status {
     first = last;
   } while (first < channels);
   return Status.Ok;
-}
-
-function copyPatch(from: usize, to: usize, bytes: u32): void {
-  for (const end = from + bytes; from < end; from += 8, to += 8) store<u64>(to, load<u64>(from));
 }
 
 /** What taps inside the input give of `width` sums of bits: half of two sums that stand behind each other, if some taps are outside, less what pads the taps. */

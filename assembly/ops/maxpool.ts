@@ -1,11 +1,11 @@
 import { Activation } from "../blob";
+import { copy } from "../copy";
 import { BIT_TENSOR, SIGNED_INPUT } from "../features";
 import { HAS_VECTORS } from "../kernels";
 import { DTYPES } from "../profiles";
 import { clearTensor, inputOf, outputOf, positionAt, positionsOfAll } from "../regions";
 import { Status } from "../status";
 import { dtypeOf, positionBytes } from "../tensors";
-import { copy } from "./patch";
 import { nextTap, seekWindow } from "./window";
 
 /** output[y, x, c] = the greatest input[tap, c] of the taps inside the input. Bits are −1 where all are: bit 1. */

@@ -1,4 +1,5 @@
 import { Activation, MAX_CHANNELS, Op, Tensor } from "../blob";
+import { copy } from "../copy";
 import { BIT_TENSOR } from "../features";
 import { DTYPES } from "../profiles";
 import { inputOf } from "../regions";
@@ -59,13 +60,6 @@ export function patchOf(op: usize, i: u32, group: u32, outside: i32, to: usize):
     }
   }
   return patch;
-}
-
-/** Copies bytes, in words where both addresses and their number are multiples of 4. */
-export function copy(to: usize, from: usize, bytes: u32): void {
-  const end = to + bytes;
-  if (!((to | from | bytes) & 3)) for (; to < end; to += 4, from += 4) store<u32>(to, load<u32>(from));
-  for (; to < end; to++, from++) store<u8>(to, load<u8>(from));
 }
 
 function fill(to: usize, bytes: u32, byte: i32): void {

@@ -1,4 +1,5 @@
 import { Activation, Op, SCATTERED, Tensor } from "../blob";
+import { copy } from "../copy";
 import { BIT_TENSOR, SIGNED_INPUT, TRIT4 } from "../features";
 import { BLOCK_CHANNELS, TRIT4_BIAS, trit4PairSums, trit4PairTables } from "../kernels";
 import { DTYPES, PACKINGS, STREAMS } from "../profiles";
@@ -120,18 +121,17 @@ export function scatter(op: usize): Status {
           let sums = prepared + (finished % ring) * outputWidth * bytes;
           let to = firstRow(output) + row * rowStride(output) + finished * outputWidth * positionBytes(output);
           for (let x: u32 = 0; x < outputWidth; x++, sums += bytes, to += positionBytes(output)) {
+            if (!post) {
+              copy(to + (first << 2), sums, length);
+              continue;
+            }
             const step: u32 = load<u16>(op, Op.recordStep);
-            let records = offset + load<u32>(op, Op.recordsAt);
-            for (let c = first; c < last; c += BLOCK_CHANNELS, records += BLOCK_CHANNELS * step) {
+            let from = offset + load<u32>(op, Op.recordsAt);
+            for (let c = first; c < last; c += BLOCK_CHANNELS, from += BLOCK_CHANNELS * step) {
               const count = min(BLOCK_CHANNELS, last - c);
-              const at = sums + ((c - first) << 2);
-              if (!post) {
-                for (let i: u32 = 0; i < count; i++) store<i32>(to + ((c + i) << 2), load<i32>(at + (i << 2)));
-                continue;
-              }
-              const record = tile(records, (count - 1) * step + recordBytes(op));
-              if (STREAMS && !record) return Status.ReadFailed;
-              storeCodes(op, record, at, count, output, to, c);
+              const records = tile(from, (count - 1) * step + recordBytes(op));
+              if (STREAMS && !records) return Status.ReadFailed;
+              storeCodes(op, records, sums + ((c - first) << 2), count, output, to, c);
             }
           }
         }

@@ -1,4 +1,5 @@
 import { Activation, Op, OpKind, Packing, Tensor } from "../blob";
+import { copy } from "../copy";
 import { BIT_TENSOR, CONV2D, packingOf, SIGNED_INPUT, TRIT4, TRIT4_ALONE } from "../features";
 import { BLOCK_CHANNELS, trit4Start, trit4Sums, trit4Tables } from "../kernels";
 import { DTYPES, OPS, PACKINGS, STREAMS } from "../profiles";
@@ -96,9 +97,7 @@ export function trit4(op: usize): Status {
           storeCodes(op, records, block, count, output, to, c);
         }
       }
-      if (convolves && !post) {
-        for (let at = total; at < end; at += 4) store<i32>(to + (first << 2) + (at - total), load<i32>(at));
-      }
+      if (convolves && !post) copy(to + (first << 2), total, end - total);
       row = nextPosition(input, row, r);
       to = nextPosition(output, to, r);
     }

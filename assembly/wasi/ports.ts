@@ -1,4 +1,5 @@
 import { Activation } from "../blob";
+import { copy } from "../copy";
 import { clearTensor, firstRow, tensorAt } from "../regions";
 import { dtypeOf, elementBytes } from "../tensors";
 
@@ -33,8 +34,4 @@ export function readOutputs(ports: usize, end: usize, sample: usize): void {
     copy(sample, firstRow(tensor), bytes);
     sample += bytes;
   }
-}
-
-function copy(to: usize, from: usize, bytes: u32): void {
-  for (const end = from + bytes; from < end; from++, to++) store<u8>(to, load<u8>(from));
 }

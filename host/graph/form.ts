@@ -1,4 +1,4 @@
-import { at } from "../numbers/quantizer.ts";
+import { alike, at } from "../numbers/quantizer.ts";
 
 /** How a value of a graph is held: real numbers, or integer codes `e` for the real numbers e · scale. */
 export type Form = { kind: "real" } | Codes;
@@ -19,6 +19,11 @@ export const REAL: Form = { kind: "real" };
 /** The real number that an entry of a value of this form stands for. */
 export function realNumber(form: Form, x: number, channel: number): number {
   return form.kind === "codes" ? x * at(form.scale, channel) : x;
+}
+
+/** Whether both are codes with the same scale in every channel. */
+export function isOneScale(a: Form, b: Form): a is Codes {
+  return a.kind === "codes" && b.kind === "codes" && alike(a.scale, b.scale);
 }
 
 /** The one value of a vector, if all its entries are equal. */

@@ -1,12 +1,12 @@
 import type { Unsupported } from "../base/errors.ts";
 import { at } from "../numbers/quantizer.ts";
 import type { Picture } from "../shape.ts";
-import type { Codes, Form } from "./form.ts";
+import { type Codes, type Form, isOneScale } from "./form.ts";
 import { forms } from "./forms.ts";
 import type { Graph, Node } from "./graph.ts";
-import { isOneScale } from "./ops/add.ts";
 import { divisorOf } from "./ops/avgpool.ts";
 import { meaningOf } from "./ops/index.ts";
+import { isOneScaleAboveZero } from "./ops/maximum.ts";
 import { keepsOrder } from "./ops/maxpool.ts";
 import { inputChannelOf, type WeightedNodes } from "./ops/weighted.ts";
 import { type Origin, originsOf } from "./origin.ts";
@@ -108,27 +108,8 @@ const PROBLEMS: {
   dense: (node, [input]) => layerProblem(node, input!),
   conv2d: (node, [input]) => layerProblem(node, input!),
 
-  maximum(node, operands) {
-    const real = operands.findIndex((operand) => operand.form.kind === "real" && !isRefused(operand));
-    const instead = "quantizers of one scale above 0 right before it";
-    if (real >= 0) return [`its operand "${node.inputs[real]}" is no codes`, instead];
-    if (operands.some(isRefused)) return undefined;
-    const isCodes =
-      meaningOf(node).form(
-        node,
-        operands.map(({ form }) => form),
-      ).kind === "codes";
-    return isCodes ? undefined : ["the scales of its operands differ, or are negative", instead];
-  },
-
-  add(node, operands) {
-    const real = operands.findIndex((operand) => operand.form.kind === "real" && !isRefused(operand));
-    const instead = "quantizers of one scale right before it, on both branches";
-    if (real >= 0) return [`its operand "${node.inputs[real]}" is no codes`, instead];
-    if (operands.some(isRefused)) return undefined;
-    const [a, b] = operands as [Operand, Operand];
-    return isOneScale(a.form, b.form) ? undefined : ["the scales of its operands differ", instead];
-  },
+  maximum: pairOf(isOneScaleAboveZero, ", or are negative", "quantizers of one scale above 0 right before it"),
+  add: pairOf(isOneScale, "", "quantizers of one scale right before it, on both branches"),
 
   maxpool(node, [input]) {
     if (keepsOrder(input!.form) || isRefused(input!)) return undefined;
@@ -161,6 +142,17 @@ function problemOf(node: Node, operands: readonly Operand[]): Problem | undefine
 /** Whether an operand comes from a maximum, or a maxpool, of no codes, which is a reason of its own: its readers lack nothing else. */
 function isRefused({ origin, made }: Operand): boolean {
   return (origin.node?.op === "maximum" || origin.node?.op === "maxpool") && made.kind === "real";
+}
+
+/** What integers cannot compute of a node that combines two operands, whose forms must be one (`isOne`). */
+function pairOf(isOne: (a: Form, b: Form) => boolean, butFor: string, instead: string) {
+  return (node: Node, operands: readonly Operand[]): Problem | undefined => {
+    const real = operands.findIndex((operand) => operand.form.kind === "real" && !isRefused(operand));
+    if (real >= 0) return [`its operand "${node.inputs[real]}" is no codes`, instead];
+    if (operands.some(isRefused)) return undefined;
+    const [a, b] = operands as [Operand, Operand];
+    return isOne(a.form, b.form) ? undefined : [`the scales of its operands differ${butFor}`, instead];
+  };
 }
 
 /** What integers cannot compute of a layer's sums. */

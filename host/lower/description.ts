@@ -1,10 +1,7 @@
 import type { Codes, Form } from "../graph/form.ts";
 import type { GraphInput } from "../graph/graph.ts";
-import type { AddNode } from "../graph/ops/add.ts";
-import { type AvgpoolNode, averageScale } from "../graph/ops/avgpool.ts";
 import type { QuantizeNode } from "../graph/ops/quantize.ts";
-import type { WeightedNodes } from "../graph/ops/weighted.ts";
-import { accumulatorScale } from "../graph/ops/weights.ts";
+import { type SumNode, sumScale } from "../graph/ops/sums.ts";
 import type { Step } from "../numbers/step.ts";
 import type { InputDescription, OutputDescription } from "../program.ts";
 import { type Picture, positionCount } from "../shape.ts";
@@ -74,24 +71,17 @@ export function describeOutput(
   const value = plan.sameCodes(base);
   const baseForm = form.get(base)!;
   const shape = shapes.get(end.output)!;
+  const unit = (node: SumNode, [input] = node.inputs as [string]) =>
+    sumScale(node, shapes.get(input)!, form.get(input) as Codes);
   const output: OutputDescription = {
     name,
     shape: positionCount(shape) === 1 ? [shape.channels] : [shape.height, shape.width, shape.channels],
     kind: baseForm.kind === "codes" ? "codes" : "scores",
     offset: elements.get(value)!.offset,
-    scale: compact(baseForm.kind === "codes" ? baseForm.scale : sumScale(plan.definer(base) as SumNode, shapes, form)),
+    scale: compact(baseForm.kind === "codes" ? baseForm.scale : unit(plan.definer(base) as SumNode)),
     steps: steps.map(({ step }) => step),
     softmax,
     ...labels,
   };
   return { value, output };
-}
-
-type SumNode = WeightedNodes | AvgpoolNode | AddNode;
-
-function sumScale(node: SumNode, shapes: Map<string, Picture>, form: Map<string, Form>): Float64Array {
-  const [input] = node.inputs as [string];
-  const codes = form.get(input) as Codes;
-  if (node.op === "add") return codes.scale;
-  return node.op === "avgpool" ? averageScale(node, shapes.get(input)!, codes) : accumulatorScale(node, codes);
 }

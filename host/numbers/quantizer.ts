@@ -48,6 +48,11 @@ export function alike(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   return true;
 }
 
+/** What `make` makes of two such vectors in every channel. */
+export function zip(a: ArrayLike<number>, b: ArrayLike<number>, make: (a: number, b: number) => number): Float64Array {
+  return Float64Array.from({ length: Math.max(a.length, b.length) }, (_, c) => make(at(a, c), at(b, c)));
+}
+
 /** Least and greatest code `q`, zero point included (qonnx `min_int`, `max_int`). */
 export function codeRange(quantizer: Quantizer): { min: number; max: number } {
   if (quantizer.kind === "bipolar") return { min: -1, max: 1 };

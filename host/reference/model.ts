@@ -34,8 +34,8 @@ const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array, from: rea
   argmax,
   maximum,
   conv2d,
-  maxpool,
   add,
+  maxpool,
   avgpool,
 };
 

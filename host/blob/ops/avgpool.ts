@@ -1,6 +1,6 @@
 import type { AvgpoolOp } from "../../program.ts";
 import { windowProblem } from "../../window.ts";
-import { isCode, type OpFormat, readPost } from "./format.ts";
+import { isCode, type OpFormat, readSumsPost } from "./format.ts";
 import { putWindow, readWindow } from "./window.ts";
 
 export const avgpool: OpFormat<AvgpoolOp> = {
@@ -8,17 +8,15 @@ export const avgpool: OpFormat<AvgpoolOp> = {
   hasWindow: true,
 
   read(record) {
-    const { view, at, inputs, output, to, post, tileChannels, fail } = record;
+    const { view, at, inputs, output, to, tileChannels, fail } = record;
     const [from] = record.from as [typeof to];
     const window = readWindow(view, at);
     const problem = windowProblem(window, from, to);
     if (problem) fail(problem);
     if (!isCode(from.dtype)) fail(`input of ${from.dtype}, expected codes`);
     if (from.channels !== to.channels) fail(`${from.channels} → ${to.channels} channels, expected as many`);
-    if (post === "none" ? to.dtype !== "i32" : !isCode(to.dtype)) fail(`post ${post} gives ${to.dtype}`);
-    if (post === "none") return { kind: "avgpool", inputs, output, window };
-    const made = readPost(record, ["thresholds", "requantize"], to.channels);
-    return { kind: "avgpool", inputs, output, window, post: made, tileChannels };
+    const post = readSumsPost(record);
+    return { kind: "avgpool", inputs, output, window, ...(post && { post, tileChannels }) };
   },
 
   putFields: (view, at, { window }) => putWindow(view, at, window),

@@ -1,4 +1,14 @@
-import type { ActivationDtype, Op, PackingName, Post, Tensor, WeightDtype } from "../../program.ts";
+import type {
+  ActivationDtype,
+  Op,
+  PackingName,
+  Post,
+  Requantize,
+  Tensor,
+  Thresholds,
+  WeightDtype,
+} from "../../program.ts";
+import { isSameShape } from "../../shape.ts";
 import type { PostFields } from "../posts/format.ts";
 import { postFormat } from "../posts/index.ts";
 
@@ -51,6 +61,18 @@ export function readPost<Kind extends Post["kind"]>(
   const kind = kinds.find((each) => each === record.post);
   if (kind === undefined) return record.fail(`post ${record.post}, expected ${kinds.join(" or ")}`);
   return postFormat(kind).empty(record, channels) as Extract<Post, { kind: Kind }>;
+}
+
+/** The post of an op that makes sums, which may be none: thresholds or requantization. Refuses what does not give the output's dtype. */
+export function readSumsPost(record: OpRecord): Thresholds | Requantize | undefined {
+  const { to, post, fail } = record;
+  if (post === "none" ? to.dtype !== "i32" : !isCode(to.dtype)) fail(`post ${post} gives ${to.dtype}`);
+  return post === "none" ? undefined : readPost(record, ["thresholds", "requantize"], to.channels);
+}
+
+/** Whether a tensor holds codes in bytes, and has the shape of another. */
+export function isBytesLike(tensor: Tensor, other: Tensor): boolean {
+  return (tensor.dtype === "u8" || tensor.dtype === "i8") && isSameShape(tensor, other);
 }
 
 /** Whether elements are codes, which a byte or a bit holds. */

@@ -15,8 +15,8 @@ const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = {
   argmax,
   maximum,
   conv2d,
-  maxpool,
   add,
+  maxpool,
   avgpool,
 };
 

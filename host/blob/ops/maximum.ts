@@ -1,6 +1,6 @@
 import type { MaximumOp } from "../../program.ts";
-import { isSameShape, shapeText } from "../../shape.ts";
-import type { OpFormat } from "./format.ts";
+import { shapeText } from "../../shape.ts";
+import { isBytesLike, type OpFormat } from "./format.ts";
 
 export const maximum: OpFormat<MaximumOp> = {
   inputs: 2,
@@ -8,10 +8,8 @@ export const maximum: OpFormat<MaximumOp> = {
   read({ inputs, output, from, to, post, fail }) {
     const tensors = [...from, to];
     const found = tensors.map((tensor) => `${tensor.dtype} × ${shapeText(tensor)}`);
-    const isSound = tensors.every((tensor) => {
-      return (tensor.dtype === "u8" || tensor.dtype === "i8") && isSameShape(tensor, to);
-    });
-    if (!isSound) fail(`${found[0]}, ${found[1]} → ${found[2]}, expected codes in bytes, as many of each`);
+    if (!tensors.every((tensor) => isBytesLike(tensor, to)))
+      fail(`${found[0]}, ${found[1]} → ${found[2]}, expected codes in bytes, as many of each`);
     if (post !== "none") fail(`post ${post}, expected none`);
     return { kind: "maximum", inputs, output };
   },

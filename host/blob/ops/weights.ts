@@ -1,7 +1,7 @@
 import type { ActivationDtype, Requantize, Thresholds, WeightedOp } from "../../program.ts";
 import { OP, PACKING, WEIGHT } from "../layout.ts";
 import { packingOf, WEIGHTS } from "../pack/pack.ts";
-import { isCode, type OpRecord, readPost } from "./format.ts";
+import { isCode, type OpRecord, readSumsPost } from "./format.ts";
 
 type Weighted = Pick<WeightedOp, "dtype" | "packing" | "weights" | "tileChannels"> & { post?: Thresholds | Requantize };
 
@@ -10,9 +10,9 @@ type Weighted = Pick<WeightedOp, "dtype" | "packing" | "weights" | "tileChannels
  * does not allow.
  */
 export function readWeighted(record: OpRecord, from: ActivationDtype, span: number): Weighted {
-  const { to, post, dtype, packing, tileChannels, fail } = record;
+  const { dtype, packing, tileChannels, fail } = record;
   if (!isCode(from)) fail(`input of ${from}, expected codes`);
-  if (post === "none" ? to.dtype !== "i32" : !isCode(to.dtype)) fail(`post ${post} gives ${to.dtype}`);
+  const post = readSumsPost(record);
   const { packings } = WEIGHTS[dtype];
   const packed = packings.find(({ name }) => name === packing);
   if (!packed) {
@@ -26,7 +26,7 @@ export function readWeighted(record: OpRecord, from: ActivationDtype, span: numb
     dtype,
     weights: new Int8Array(0),
     tileChannels,
-    ...(post !== "none" && { post: readPost(record, ["thresholds", "requantize"], to.channels) }),
+    ...(post && { post }),
     ...(packed !== packings[0] && { packing: packed.name }),
   };
 }

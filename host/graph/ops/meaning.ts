@@ -1,5 +1,5 @@
 import { InputError } from "../../base/errors.ts";
-import { elementCount, type Picture } from "../../shape.ts";
+import { elementCount, isSameShape, type Picture, shapeText } from "../../shape.ts";
 import { type Form, realNumber } from "../form.ts";
 import type { NodeBase } from "../node.ts";
 
@@ -33,6 +33,13 @@ export interface OpMeaning<N extends NodeBase> {
    * before it. Throws InputError for NaN where that has no meaning.
    */
   evaluate(node: N, inputs: readonly Value[], output: Value): Float64Array | undefined;
+}
+
+/** What is wrong with two inputs, of which an op combines the elements pair by pair. */
+export function unequalShapes(_: NodeBase, [a, b]: readonly Picture[]): string | undefined {
+  return isSameShape(a!, b!)
+    ? undefined
+    : `reads ${shapeText(a!)} and ${shapeText(b!)} channels, expected as many of both`;
 }
 
 /** What is wrong with a vector that should have one entry, or one per channel. */

@@ -1,6 +1,6 @@
 import type { Codes } from "../../graph/form.ts";
-import { type AddNode, sumOf } from "../../graph/ops/add.ts";
-import { at } from "../../numbers/quantizer.ts";
+import type { AddNode } from "../../graph/ops/add.ts";
+import { at, zip } from "../../numbers/quantizer.ts";
 import type { AddOp } from "../../program.ts";
 import type { Builder } from "../builder.ts";
 import { compact, isScalar } from "../elements.ts";
@@ -11,15 +11,16 @@ export const addLowering: OpLowering<AddNode> = {
   elements({ inputs, channels }, { plan, form, elements }) {
     const [a, b] = inputs.map((input) => elements.get(plan.sameCodes(input)));
     if (!a || !b) return undefined; // refused for a reason that is on the list
-    const offset = compact(sumOf(a.offset, b.offset));
+    const sum = (x: number, y: number) => x + y;
+    const offset = compact(zip(a.offset, b.offset, sum));
     const { scale } = form.get(inputs[0]!) as Codes;
     return {
       dtype: "i32",
       channels,
       offset,
       source: {
-        min: sumOf(a.source.min, b.source.min),
-        max: sumOf(a.source.max, b.source.max),
+        min: zip(a.source.min, b.source.min, sum),
+        max: zip(a.source.max, b.source.max, sum),
         start: (element, channel) => (element + at(offset, channel)) * at(scale, channel),
         uniform: isScalar(offset) && isScalar(scale),
       },

@@ -1,8 +1,8 @@
 import type { Codes } from "../../graph/form.ts";
 import type { QuantizeNode } from "../../graph/ops/quantize.ts";
 import type { StepNode } from "../../graph/ops/step.ts";
-import { isWeighted } from "../../graph/ops/weighted.ts";
-import type { Op } from "../../program.ts";
+import { isSumNode, ofSum, type SumTable } from "../../graph/ops/sums.ts";
+import type { Op, Requantize, Thresholds } from "../../program.ts";
 import type { Builder } from "../builder.ts";
 import { type Chain, isUniform, lookupTable } from "../chain.ts";
 import { codeCount, codeElements, MAX_CODES, reachedCodes } from "../elements.ts";
@@ -54,13 +54,17 @@ export function addCodes(value: string, builder: Builder): void {
   const { post, note } = makePost(chain, from.dtype, to.dtype, budget);
   if (note) builder.notes.push(`"${value}": ${note}`);
   const node = plan.definer(base);
-  if (node?.op === "avgpool" && !plan.sums.has(base)) addAvgpool(node, value, builder, post);
-  else if (node?.op === "add" && !plan.sums.has(base)) addSum(node, value, builder, post);
-  else if (node && isWeighted(node) && !plan.sums.has(base)) {
-    if (node.op === "dense") addDense(node, value, builder, post);
-    else addConv2d(node, value, builder, post);
-  } else quantize(post);
+  if (node && isSumNode(node) && !plan.sums.has(base)) ofSum(ADD, node, value, builder, post);
+  else quantize(post);
 }
+
+/** What adds the op of each node that makes sums, whose output is codes by a post. */
+const ADD: SumTable<[output: string, builder: Builder, post: Thresholds | Requantize], void> = {
+  dense: addDense,
+  conv2d: addConv2d,
+  avgpool: addAvgpool,
+  add: addSum,
+};
 
 /** Whether a lookup table gives every element as it is. */
 function isIdentity(table: Int16Array, dtype: "u8" | "i8"): boolean {

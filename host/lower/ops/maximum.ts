@@ -1,7 +1,6 @@
 import { type Unsupported, UnsupportedError } from "../../base/errors.ts";
 import type { MaximumNode } from "../../graph/ops/maximum.ts";
-import { greater } from "../../graph/ops/maximum.ts";
-import { alike, at } from "../../numbers/quantizer.ts";
+import { alike, at, zip } from "../../numbers/quantizer.ts";
 import { isScalar } from "../elements.ts";
 import type { OpLowering } from "./lowering.ts";
 
@@ -21,7 +20,7 @@ export const maximumLowering: OpLowering<MaximumNode> = {
       };
       throw new UnsupportedError([reason]);
     }
-    const [min, max] = [greater(a.source.min, b.source.min), greater(a.source.max, b.source.max)];
+    const [min, max] = [zip(a.source.min, b.source.min, Math.max), zip(a.source.max, b.source.max, Math.max)];
     return {
       dtype: min.some((element) => element < 0) ? "i8" : "u8",
       channels,
