@@ -120,13 +120,14 @@ for (const compiler of ["gcc", "clang"]) {
       damaged[600]! ^= 1; // a weight
       const other = blob.slice();
       other[HEADER.formatVersion] = 9;
+      const { bytes: enough } = await modelMemory(blob, MODULE, v8);
       for (const [bytes, said, opened] of [
         [new Uint8Array(4096), "no blob in flash", "no blob in flash"],
         [damaged, "damaged blob in flash", "bad checksum"],
         [other, "damaged blob in flash", "other version"],
         [blob.slice(0, 5000), "damaged blob in flash", "read failed"],
       ] as const) {
-        const lines = main([put("other", bytes), ten, "4096", "1"]);
+        const lines = main([put("other", bytes), ten, String(enough), "1"]);
         expect(lines[1]).toBe(`blob: ${said}`);
         expect(lines[2]).toMatch(`open: ${opened},`);
       }
