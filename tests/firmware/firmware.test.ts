@@ -212,9 +212,9 @@ describeBoards(
 );
 
 describe("firmware", () => {
-  it("takes no more flash on a Cortex-M4 than 14 KB with all ops, and 7 KB with what a ternary MLP needs", () => {
+  it("takes no more flash on a Cortex-M4 than 22 KB with all ops, and 7 KB with what a ternary MLP needs", () => {
     const { core, core_ternary } = readMeasured().netduinoplus2!.wasm2c!;
-    expect(core!.code).toBeLessThanOrEqual(14 * 1024);
+    expect(core!.code).toBeLessThanOrEqual(22 * 1024);
     expect(core_ternary!.code).toBeLessThanOrEqual(7 * 1024);
   });
 });
