@@ -87,9 +87,9 @@ export const wasm3: Interpreter = {
     "cortex-m7": { fast: ["wasm3/operations.c"] },
   },
   modules: {
-    scalar_ternary: { poolBytes: 11_440, stackBytes: 704, nativeBytes: 2_752 },
-    scalar_binary: { poolBytes: 11_440, stackBytes: 704, nativeBytes: 2_480, bitsAlone: true },
-    scalar: { poolBytes: 48_000, stackBytes: 2_000, nativeBytes: 3_600 },
+    scalar_ternary: { poolBytes: 11_328, stackBytes: 704, nativeBytes: 2_752 },
+    scalar_binary: { poolBytes: 11_168, stackBytes: 704, nativeBytes: 2_480, bitsAlone: true },
+    scalar: { poolBytes: 38_400, stackBytes: 1_200, nativeBytes: 3_104 },
   },
 };
 
@@ -146,9 +146,9 @@ export const wamr: Interpreter = {
     },
   },
   modules: {
-    scalar_ternary: { poolBytes: 20_400, stackBytes: 1_024, nativeBytes: 2_560 },
-    scalar_binary: { poolBytes: 23_200, stackBytes: 1_024, nativeBytes: 2_560 },
-    scalar: { poolBytes: 48_000, stackBytes: 2_000, nativeBytes: 2_560 },
+    scalar_ternary: { poolBytes: 19_600, stackBytes: 1_024, nativeBytes: 2_560 },
+    scalar_binary: { poolBytes: 22_200, stackBytes: 1_024, nativeBytes: 2_560 },
+    scalar: { poolBytes: 46_200, stackBytes: 1_400, nativeBytes: 2_560 },
   },
 };
 

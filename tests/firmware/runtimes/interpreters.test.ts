@@ -6,10 +6,10 @@ import { writeBlob } from "../../../host/blob/write.ts";
 import { convert } from "../../../host/convert.ts";
 import { v8 } from "../../../host/engines/v8.ts";
 import { INTERPRETERS } from "../../../host/firmware/make/interpreters.ts";
-import type { DenseOp, WeightDtype } from "../../../host/program.ts";
+import type { Conv2dOp, DenseOp, WeightDtype, Window } from "../../../host/program.ts";
 import { moduleFeatures, planScratch } from "../../../host/run/backend.ts";
 import { type InputRows, loadReference } from "../../../host/run/session.ts";
-import { elementBytes } from "../../../host/shape.ts";
+import { elementBytes, elementCount } from "../../../host/shape.ts";
 import { DIGITS, IMAGES } from "../../digits.ts";
 import { Random } from "../../graph/random.ts";
 import { lookup, programOf, requantize, smallLine, thresholds, weights } from "../../module/programs.ts";
@@ -178,16 +178,31 @@ function modelOfBits(): Model {
   return { blob: writeBlob(program), inputs: Uint8Array.from({ length: 10 * 784 }, () => random.int(0, 255)) };
 }
 
+function windowOf(kernelHeight: number, kernelWidth: number): Window {
+  return { kernelHeight, kernelWidth, strideY: 1, strideX: 1, dilationY: 1, dilationX: 1, padTop: 0, padLeft: 0 };
+}
+
 function modelOfEverything(): Model {
   const random = new Random(5);
   const dense = (input: number, dtype: WeightDtype, from: number, to: number, post?: DenseOp["post"]) =>
     denseOf(random, input, dtype, from, to, post);
+  /** 3 × 3, padded to as many positions, with 12 outputs. */
+  const convolution = (input: number, dtype: WeightDtype, from: number, post: DenseOp["post"]): Conv2dOp => ({
+    ...denseOf(random, input, dtype, 9 * from, 12, post),
+    ...{ kind: "conv2d", window: { ...windowOf(3, 3), padTop: 1, padLeft: 1 }, groups: 1, pad: 0 },
+  });
   const scaled = (multiplier: number, shift: number) =>
     requantize({ lo: -128, hi: 127, rounding: "half-even" }, smallLine(multiplier, 3, shift));
   const program = programOf(
     [
-      ["f32", 200],
-      ["bit", 200],
+      ["f32", [5, 4, 10]],
+      ["bit", [5, 4, 10]],
+      ["bit", [4, 3, 10]],
+      ["u8", [4, 3, 12]],
+      ["u8", [3, 2, 12]],
+      ["u8", [3, 2, 12]],
+      ["u8", [3, 2, 12]],
+      ["bit", 12],
       ["u8", 33],
       ["i8", 17],
       ["i8", 17],
@@ -196,19 +211,32 @@ function modelOfEverything(): Model {
       ["u8", 9],
       ["i32", 5],
       ["i32", 1],
+      ["u8", 10],
     ],
     [
       { kind: "quantize", inputs: [0], output: 1, post: thresholds({ base: -1, up: [0] }) },
-      dense(1, "binary", 200, 33, thresholds({ base: 0, up: [-16, 0, 16] })),
-      dense(2, "binary", 33, 17, scaled(77, 2)),
-      { kind: "maximum", inputs: [3, 3], output: 4 },
-      dense(4, "ternary", 17, 19, thresholds({ base: 1, up: [-90, 0, 90], down: [140] })),
-      dense(5, "int4", 19, 18, scaled(3, 1)),
-      dense(6, "int3", 18, 9, thresholds({ base: 0, up: [-200, 0, 200] })),
-      dense(7, "int8", 9, 5),
-      { kind: "argmax", inputs: [8], output: 9 },
+      { kind: "maxpool", inputs: [1], output: 2, window: windowOf(2, 2) },
+      convolution(2, "binary", 10, thresholds({ base: 0, up: [-16, 0, 16] })),
+      { kind: "maxpool", inputs: [3], output: 4, window: windowOf(2, 2) },
+      convolution(4, "ternary", 12, thresholds({ base: 0, up: [-9, 0, 9] })),
+      {
+        kind: "add",
+        inputs: [4, 5],
+        output: 6,
+        post: requantize({ lo: 0, hi: 9, rounding: "floor" }, smallLine(1, 0, 0)),
+      },
+      { kind: "avgpool", inputs: [6], output: 7, window: windowOf(3, 2), post: thresholds({ base: -1, up: [18] }) },
+      dense(7, "binary", 12, 33, thresholds({ base: 0, up: [-6, 0, 6] })),
+      dense(8, "binary", 33, 17, scaled(77, 2)),
+      { kind: "maximum", inputs: [9, 9], output: 10 },
+      dense(10, "ternary", 17, 19, thresholds({ base: 1, up: [-90, 0, 90], down: [140] })),
+      dense(11, "int4", 19, 18, scaled(3, 1)),
+      dense(12, "int3", 18, 9, thresholds({ base: 0, up: [-200, 0, 200] })),
+      dense(13, "int8", 9, 5),
+      { kind: "argmax", inputs: [14], output: 15 },
+      { kind: "avgpool", inputs: [2], output: 16, window: windowOf(4, 3), post: thresholds({ base: 0, up: [-3, 3] }) },
     ],
-    { outputs: [8, 9], maxRows: 1 },
+    { outputs: [14, 15, 16], maxRows: 1 },
   );
   return { blob: writeBlob(program), inputs: Float32Array.from({ length: 10 * 200 }, () => random.unit() - 0.5) };
 }
@@ -249,7 +277,7 @@ async function inferenceImage(
 /** The first output of each row as infer.c prints it: i32, little-endian. */
 function expectedLines({ blob, inputs }: Model): string[] {
   const { elements } = loadReference(blob).run(inputs)[0]!;
-  const rows = inputs.length / readBlob(blob).tensors[0]!.channels;
+  const rows = inputs.length / elementCount(readBlob(blob).tensors[0]!);
   const bytes = elements.byteLength / rows;
   return Array.from({ length: rows }, (_, i) => Buffer.from(elements.buffer, i * bytes, bytes).toString("hex"));
 }
