@@ -140,8 +140,10 @@ export interface AvgpoolOp extends OpBase<"avgpool"> {
   post?: Thresholds | Requantize;
 }
 
-/** acc = inputs[0] + inputs[1], element by element, for codes of one scale in bytes; then `post`. */
+/** acc = factors[0] · inputs[0] + factors[1] · inputs[1], element by element, for codes in bytes; then `post`. */
 export interface AddOp extends OpBase<"add"> {
+  /** i32: what a code of each operand counts in the unit of the sums. */
+  factors: readonly [number, number];
   post?: Thresholds | Requantize;
 }
 

@@ -10,16 +10,18 @@ export function isAdd(op: usize): bool {
   return OPS & ADD && load<u8>(op, Op.kind) == OpKind.add;
 }
 
-/** a + b: a block of sums for `height` positions from number `i` on, and `width` channels from `first` on; of an op without a post, in the output itself. */
+/** factor · a + secondFactor · b, which wrap around: a block of sums for `height` positions from number `i` on, and `width` channels from `first` on; of an op without a post, in the output itself. */
 export function added(op: usize, i: u32, height: u32, first: u32, width: u32): void {
   const input = inputOf(op);
   const second = secondOf(op);
+  const factor = load<i32>(op, Op.factor);
+  const secondFactor = load<i32>(op, Op.secondFactor);
   let total = sums;
   for (const behind = i + height; i < behind; i++) {
     if (!load<u8>(op, Op.post)) total = positionAt(outputOf(op), i) + (first << 2);
     let a = positionAt(input, i) + first;
     let b = positionAt(second, i) + first;
     for (const end = total + (width << 2); total < end; total += 4)
-      store<i32>(total, code(input, a++) + code(second, b++));
+      store<i32>(total, factor * code(input, a++) + secondFactor * code(second, b++));
   }
 }

@@ -31,7 +31,7 @@ import { isTrit4, trit4 } from "./trit4";
  *     dense      output[r, m] = post(Σ_k weights[m, k] · input[r, k])
  *     quantize   output[r, m] = post(element of input[r, m])
  *     avgpool    output[r, m] = post(Σ input[tap, m])
- *     add        output[r, m] = post(input[r, m] + second[r, m])
+ *     add        output[r, m] = post(factor · input[r, m] + secondFactor · second[r, m])
  *
  * Tiles are the outer loop, so that streamed weights are read once. A kernel computes a block of sums; without a post they are the output.
  */

@@ -59,6 +59,8 @@ export function checkProgram(value: unknown): void {
       checkWhole(`${name}.groups`, op.groups, 1, U32);
       checkWhole(`${name}.pad`, op.pad, -U32, U32);
     }
+    if (op.kind === "add")
+      checkList(`${name}.factors`, op.factors, (factor, value) => checkWhole(factor, value, -U32, U32));
     checkOptional(`${name}.packing`, op.packing, "string");
     if (op.tileChannels !== undefined) checkWhole(`${name}.tileChannels`, op.tileChannels, 1, U32);
     if (op.kind === "quantize" || op.post !== undefined) {

@@ -1,7 +1,13 @@
 import { BlobError } from "../base/errors.ts";
 
 /** What the types of fields hold. */
-const RANGE = { u8: [0, 0xff], u16: [0, 0xffff], i8: [-0x80, 0x7f], u32: [0, 0xffffffff] } as const;
+const RANGE = {
+  u8: [0, 0xff],
+  u16: [0, 0xffff],
+  u32: [0, 0xffffffff],
+  i8: [-0x80, 0x7f],
+  i32: [-0x80000000, 0x7fffffff],
+} as const;
 
 type FieldType = keyof typeof RANGE;
 
@@ -27,6 +33,9 @@ export function putField(view: DataView, at: number, type: FieldType, value: num
       break;
     case "u32":
       view.setUint32(at, value, true);
+      break;
+    case "i32":
+      view.setInt32(at, value, true);
       break;
   }
 }

@@ -1,9 +1,10 @@
 import type { Unsupported } from "../base/errors.ts";
 import { at } from "../numbers/quantizer.ts";
 import type { Picture } from "../shape.ts";
-import { type Codes, type Form, isOneScale } from "./form.ts";
+import type { Codes, Form } from "./form.ts";
 import { forms } from "./forms.ts";
 import type { Graph, Node } from "./graph.ts";
+import { addFactors } from "./ops/add.ts";
 import { divisorOf } from "./ops/avgpool.ts";
 import { meaningOf } from "./ops/index.ts";
 import { isOneScaleAboveZero } from "./ops/maximum.ts";
@@ -109,7 +110,11 @@ const PROBLEMS: {
   conv2d: (node, [input]) => layerProblem(node, input!),
 
   maximum: pairOf(isOneScaleAboveZero, ", or are negative", "quantizers of one scale above 0 right before it"),
-  add: pairOf(isOneScale, "", "quantizers of one scale right before it, on both branches"),
+  add: pairOf(
+    (a, b) => addFactors(a, b) !== undefined,
+    " from channel to channel",
+    "quantizers of one scale, or each of one for all channels, right before it, on both branches",
+  ),
 
   maxpool(node, [input]) {
     if (keepsOrder(input!.form) || isRefused(input!)) return undefined;

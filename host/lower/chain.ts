@@ -20,6 +20,14 @@ export interface Source {
   start(element: number, channel: number): number;
   /** `start` is the same for all channels. */
   uniform: boolean;
+  /** Where few of the integers occur, or `start` is not exact: all of those that do. */
+  points?: Points;
+}
+
+/** Integers in their order, one as often as it stands for several numbers, and the number that each stands for; the same for all channels. */
+export interface Points {
+  elements: Float64Array;
+  numbers: Float64Array;
 }
 
 /** A node between a source and the codes behind a quantizer, with the forms of its input and output. */
@@ -41,8 +49,12 @@ export interface Chain {
 }
 
 /** Stored code of an element. Every number on the way must be finite. */
-export function storedCode({ source, links, offset }: Chain, element: number, channel: number): number {
-  let x = source.start(element, channel);
+export function storedCode(chain: Chain, element: number, channel: number): number {
+  return codeOf(chain, element, chain.source.start(element, channel), channel);
+}
+
+/** Stored code of the number `x` that an element stands for. */
+function codeOf({ links, offset }: Chain, element: number, x: number, channel: number): number {
   for (const { node, from, to } of links) {
     if (!Number.isFinite(x)) {
       throw unsupported(
@@ -67,10 +79,31 @@ export function chainRuns(chain: Chain, budget: Budget = { left: APPLIED.any }):
     const bent = links.find(({ node }) => node.op === "step" && direction(node.step, channel) === undefined);
     return { min, max, bent };
   });
+  const { points } = source;
+  if (points) {
+    charge(budget, points.elements.length * links.length * channels.length, links.at(-1)!.node, "");
+    return channels.map((_, channel) => runsOf(chain, points, channel));
+  }
   spend(chain, channels, budget);
   return channels.map(({ min, max, bent }, channel) =>
     runs((element) => storedCode(chain, element, channel), min, max, bent === undefined),
   );
+}
+
+/** The runs of codes of all elements that occur. Throws UnsupportedError where one stands for numbers of different codes. */
+function runsOf(chain: Chain, { elements, numbers }: Points, channel: number): Run[] {
+  const found: Run[] = [];
+  for (const [i, element] of elements.entries()) {
+    const code = codeOf(chain, element, numbers[i]!, channel);
+    const last = found.at(-1);
+    if (last?.code === code) last.to = element;
+    else if (last?.to !== element) found.push({ from: element, to: element, code });
+    else {
+      const why = `sums that are equal but for the rounding of floats, ${numbers[i]} and ${numbers[i - 1]}, become codes ${code} and ${last.code}`;
+      throw unsupported(chain.links.at(-1)!.node, why, "operands of one scale, or scales that are powers of two");
+    }
+  }
+  return found;
 }
 
 /** Codes change where an element is a step; a step is found by bisection, and without an order by looking at every element. */

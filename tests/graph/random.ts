@@ -138,10 +138,14 @@ export function randomGraph(seed: number): Graph {
     return codes;
   };
 
-  /** The sum of a value and a convolution of it that keeps its shape, both in codes of one scale; then codes of it, as a layer reads them. */
+  /**
+   * The sum of a value and a convolution of it that keeps its shape, in codes of one scale or of two whose sums have no ties that floats break; then codes
+   * of it, as a layer reads them.
+   */
   const residual = (value: string, { channels }: Picture): string => {
     const { scale, ...rest } = quantizer(channels, true);
-    const both = (): Quantizer => ({ ...quantizer(channels, true), scale }) as Quantizer;
+    const second = random.chance(0.5) ? Float64Array.of(Math.fround(random.scale() * (1 + random.unit()))) : scale;
+    const both = (): Quantizer => ({ ...quantizer(channels, true), scale: second }) as Quantizer;
     const window = {
       ...{ kernelHeight: 1, strideY: 1, dilationY: 1, padTop: 0, padBottom: 0 },
       ...{ kernelWidth: 3, strideX: 1, dilationX: 1, padLeft: 1, padRight: 1 },

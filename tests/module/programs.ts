@@ -191,7 +191,12 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
       add({ ...dense, output: tensors.length, post: post(M, dtype, 1000) }, dtype, M);
       const inputs = random.chance(0.2) ? [first, first] : [first, first + 1];
       if (random.chance(0.5)) add({ kind: "maximum", inputs, output: tensors.length }, random.pick(["u8", "i8"]), M);
-      else add({ kind: "add", inputs, output: tensors.length, post: post(M, "u8", 300) }, "u8", M);
+      else {
+        const factors = random.chance(0.5)
+          ? ([1, 1] as const)
+          : ([random.int(-9, 9), random.int(-(2 ** 31), 2 ** 31 - 1)] as const);
+        add({ kind: "add", inputs, output: tensors.length, factors, post: post(M, "u8", 300) }, "u8", M);
+      }
     }
   }
 
@@ -446,7 +451,7 @@ export const SMALL: Record<string, Program> = {
           ...[3, -2, 5].map((multiplier) => smallLine(multiplier, 7, 9)),
         ),
       },
-      { kind: "add", inputs: [1, 2], output: 3, post: thresholds({ base: -1, up: [4] }) },
+      { kind: "add", inputs: [1, 2], output: 3, factors: [2, -1], post: thresholds({ base: -1, up: [4] }) },
       { kind: "maxpool", inputs: [3], output: 4, window: HALVES },
       {
         ...{ kind: "conv2d", inputs: [4], output: 5, window: SQUARE, groups: 1, pad: 0, dtype: "binary" },

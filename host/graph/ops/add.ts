@@ -1,9 +1,10 @@
-import { type Codes, REAL } from "../form.ts";
+import { alike, zip } from "../../numbers/quantizer.ts";
+import { type Codes, type Form, isOneScale, REAL, scalar } from "../form.ts";
 import type { NodeBase } from "../node.ts";
-import { type OpMeaning, unequalShapes } from "./meaning.ts";
+import { type OpMeaning, realNumbers, unequalShapes } from "./meaning.ts";
 import { scaleSums } from "./weights.ts";
 
-/** The sum of two values, element by element. Both must be codes of one scale, whose sums are integers. */
+/** The sum of two values, element by element. Both must be codes, of one scale or each of one for all channels (`addFactors`). */
 export interface AddNode extends NodeBase {
   op: "add";
 }
@@ -16,8 +17,52 @@ export const addMeaning: OpMeaning<AddNode> = {
   problem: unequalShapes,
   form: () => REAL,
 
+  /** The integers are factors[0] · a + factors[1] · b. The numbers behind them are sums of the two real numbers, each rounded to float64. */
   evaluate(_, [a, b], { numbers, channels }) {
-    for (let i = 0; i < numbers.length; i++) numbers[i] = a!.numbers[i]! + b!.numbers[i]!;
-    return scaleSums(numbers, channels, (a!.form as Codes).scale);
+    const factors = addFactors(a!.form, b!.form);
+    const sums = factors && zip(a!.numbers, b!.numbers, (x, y) => factors[0] * x + factors[1] * y);
+    if (sums && isOneScale(a!.form, b!.form)) {
+      numbers.set(sums);
+      return scaleSums(numbers, channels, a!.form.scale);
+    }
+    numbers.set(zip(realNumbers(a!), realNumbers(b!), (x, y) => x + y));
+    return sums;
   },
 };
+
+/** With factors of this sum, sums of stored codes fit 32 bits. */
+const MAX_FACTORS = 2 ** 23;
+
+/**
+ * Whole factors for which factors[0] · a + factors[1] · b keeps the order of a · its scale + b · its scale: both 1 where the scales are equal, else the
+ * last convergent of their quotient's continued fraction with so small a sum. It is exact for the quotients of small integers, and otherwise off by less
+ * than 2^-44. Undefined where scales differ and are not one for all channels.
+ */
+export function addFactors(a: Form, b: Form): readonly [number, number] | undefined {
+  if (a.kind === "real" || b.kind === "real") return undefined;
+  if (alike(a.scale, b.scale)) return [1, 1];
+  const [x, y] = [scalar(a.scale), scalar(b.scale)];
+  if (x === undefined || y === undefined) return undefined;
+  const [p, q] = convergent(Math.abs(x / y), MAX_FACTORS);
+  return [Math.sign(x) * p, Math.sign(y) * q];
+}
+
+/** The last convergent p / q of a quotient ≥ 0 with p + q ≤ most. */
+function convergent(quotient: number, most: number): [number, number] {
+  let [p, q, formerP, formerQ] = [1, 0, 0, 1];
+  for (let rest = quotient; Number.isFinite(rest); rest = 1 / (rest - Math.floor(rest))) {
+    const whole = Math.floor(rest);
+    const [nextP, nextQ] = [whole * p + formerP, whole * q + formerQ];
+    if (nextP + nextQ > most) break;
+    [p, q, formerP, formerQ] = [nextP, nextQ, p, q];
+  }
+  return [p, q];
+}
+
+/** The real number that one of a sum's integers counts. */
+export function addUnit(a: Codes, b: Codes): Float64Array {
+  if (alike(a.scale, b.scale)) return a.scale;
+  const factors = addFactors(a, b)!;
+  const [first, second] = [a.scale[0]! / factors[0], b.scale[0]! / factors[1]];
+  return Float64Array.of(Math.abs(factors[0]) > Math.abs(factors[1]) ? first : second);
+}

@@ -1,28 +1,42 @@
-import type { Codes } from "../../graph/form.ts";
-import type { AddNode } from "../../graph/ops/add.ts";
+import { UnsupportedError } from "../../base/errors.ts";
+import { type Codes, isOneScale } from "../../graph/form.ts";
+import { type AddNode, addFactors, addUnit } from "../../graph/ops/add.ts";
 import { at, zip } from "../../numbers/quantizer.ts";
 import type { AddOp } from "../../program.ts";
 import type { Builder } from "../builder.ts";
-import { compact, isScalar } from "../elements.ts";
+import type { Points } from "../chain.ts";
+import { compact, type Elements, isScalar } from "../elements.ts";
 import type { OpLowering } from "./lowering.ts";
 
 export const addLowering: OpLowering<AddNode> = {
-  /** Sums of stored codes. */
-  elements({ inputs, channels }, { plan, form, elements }) {
-    const [a, b] = inputs.map((input) => elements.get(plan.sameCodes(input)));
+  /** Sums of stored codes, times their factors. */
+  elements(node, { plan, form, elements }) {
+    const [a, b] = node.inputs.map((input) => elements.get(plan.sameCodes(input)));
     if (!a || !b) return undefined; // refused for a reason that is on the list
-    const sum = (x: number, y: number) => x + y;
-    const offset = compact(zip(a.offset, b.offset, sum));
-    const { scale } = form.get(inputs[0]!) as Codes;
+    const [formA, formB] = node.inputs.map((input) => form.get(input) as Codes) as [Codes, Codes];
+    const factors = addFactors(formA, formB)!;
+    const weigh = (x: number, y: number) => factors[0] * x + factors[1] * y;
+    const ends = [
+      zip(factors[0] < 0 ? a.source.max : a.source.min, factors[1] < 0 ? b.source.max : b.source.min, weigh),
+      zip(factors[0] < 0 ? a.source.min : a.source.max, factors[1] < 0 ? b.source.min : b.source.max, weigh),
+    ] as const;
+    const offset = compact(zip(a.offset, b.offset, weigh));
+    const unit = addUnit(formA, formB);
+    const points = isOneScale(formA, formB) ? undefined : pointsOf(node, [a, b], [formA, formB], weigh);
+    if (points && plan.shown.has(node.output)) {
+      const why = "an output shows its sums, and the scales of its operands differ";
+      throw unsupported(node, why, "a quantizer between them, or quantizers of one scale right before it");
+    }
     return {
       dtype: "i32",
-      channels,
+      channels: node.channels,
       offset,
       source: {
-        min: zip(a.source.min, b.source.min, sum),
-        max: zip(a.source.max, b.source.max, sum),
-        start: (element, channel) => (element + at(offset, channel)) * at(scale, channel),
-        uniform: isScalar(offset) && isScalar(scale),
+        min: ends[0],
+        max: ends[1],
+        start: (element, channel) => (element + at(offset, channel)) * at(unit, channel),
+        uniform: isScalar(offset) && isScalar(unit),
+        ...(points && { points }),
       },
     };
   },
@@ -33,8 +47,45 @@ export const addLowering: OpLowering<AddNode> = {
   },
 };
 
+/** All sums that occur, each with the number that it stands for: what the graph computes of the two codes. */
+function pointsOf(
+  node: AddNode,
+  operands: readonly [Elements, Elements],
+  forms: readonly [Codes, Codes],
+  weigh: (x: number, y: number) => number,
+): Points {
+  const [a, b] = operands.map(({ offset, source }, i) => {
+    if (!isScalar(offset)) {
+      const why = `codes of its operand "${node.inputs[i]}" are counted from another one in each channel`;
+      throw unsupported(node, why, "codes of at most 8 bits");
+    }
+    const [least, greatest] = [Math.min(...source.min), Math.max(...source.max)];
+    return Array.from({ length: greatest - least + 1 }, (_, code) => {
+      return { element: least + code, number: (least + code + offset[0]!) * forms[i]!.scale[0]! };
+    });
+  }) as [Code[], Code[]];
+  const pairs = a.flatMap((x) => b.map((y) => ({ element: weigh(x.element, y.element), number: x.number + y.number })));
+  pairs.sort((x, y) => x.element - y.element);
+  return {
+    elements: Float64Array.from(pairs, ({ element }) => element),
+    numbers: Float64Array.from(pairs, ({ number }) => number),
+  };
+}
+
+/** A stored code, and the real number that it stands for. */
+interface Code {
+  element: number;
+  number: number;
+}
+
+function unsupported({ name, channels }: AddNode, why: string, instead: string): UnsupportedError {
+  return new UnsupportedError([{ node: name, op: "add", shape: `[${channels}]`, why, instead }]);
+}
+
 /** The op of a sum, whose output is the integers or, with a post, codes. */
 export function addSum(node: AddNode, output: string, builder: Builder, post?: AddOp["post"]): void {
   const inputs = node.inputs.map((input) => builder.tensorOf(input));
-  builder.addOp({ kind: "add", inputs, output: builder.addTensor(output), ...(post && { post }) }, { node: node.name });
+  const [a, b] = node.inputs.map((input) => builder.form.get(input)!);
+  const op: AddOp = { kind: "add", inputs, output: builder.addTensor(output), factors: addFactors(a!, b!)! };
+  builder.addOp({ ...op, ...(post && { post }) }, { node: node.name });
 }

@@ -221,6 +221,7 @@ function modelOfEverything(): Model {
       convolution(4, "ternary", 12, thresholds({ base: 0, up: [-9, 0, 9] })),
       {
         kind: "add",
+        factors: [3, -2],
         inputs: [4, 5],
         output: 6,
         post: requantize({ lo: 0, hi: 9, rounding: "floor" }, smallLine(1, 0, 0)),
