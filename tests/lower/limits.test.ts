@@ -250,7 +250,7 @@ describe("a small file that asks for much", () => {
     if (refusal) expect(cost.stderr).toMatch(refusal);
     else expect(cost.stderr).toBe("");
     expect(cost.code).toBe(refusal ? 1 : 0);
-    expect(cost.seconds).toBeLessThan(refusal ? 3 : 9);
+    expect(cost.seconds).toBeLessThan(refusal ? 5 : 9); // of which 1 to 3 where nothing else runs
     expect(cost.megabytes).toBeLessThan(500);
   });
 });
