@@ -64,6 +64,15 @@ export class BlobError extends TernError {
   }
 }
 
+/** An image for flash, a slot or a signature that cannot be made, or is not what it claims to be. `where` is the field, block or byte. */
+export class FlashError extends TernError {
+  override name = "FlashError";
+
+  constructor(where: string, message: string) {
+    super(`${where}: ${message}`);
+  }
+}
+
 /** An argument of a wrong kind; an input or output file or array that does not fit the model. */
 export class InputError extends TernError {
   override name = "InputError";

@@ -12,6 +12,7 @@ const FLOORS: RegExp[] = [
   /^host\/graph\/(ops\/\w+|graph|node|form|forms|element|check|supported|origin|carry|commute|names|live|shapes)\.ts$/, // the language of importer, evaluator and lowering
   /^host\/engines\/engine\.ts$/,
   /^host\/(checkpoint|graph|lower|blob|reference|engines|firmware)\//,
+  /^host\/flash\//,
   /^host\/run\//,
   /^host\/cost\//,
   /^host\/(report|convert|verify|build)\.ts$/,
