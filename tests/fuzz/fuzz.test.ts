@@ -14,6 +14,7 @@ const WANTED: Record<Name, string> = {
   gzip: "read, npy",
   description: "used",
   selfTest: "read",
+  uf2: "read",
 };
 
 describe.each(Object.entries(COUNTS) as [Name, number][])("hostile %s", (name, count) => {

@@ -14,6 +14,7 @@ export const COUNTS = {
   gzip: 100_000,
   description: 150_000,
   selfTest: 50_000,
+  uf2: 100_000,
 } as const;
 
 export type Name = keyof typeof COUNTS;

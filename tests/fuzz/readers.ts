@@ -9,6 +9,7 @@ import { attribute, int64Tensor } from "../../host/checkpoint/onnx/build.ts";
 import { OPS } from "../../host/checkpoint/onnx/ops.ts";
 import { type AttributeProto, decodeModel, encodeModel, type TensorProto } from "../../host/checkpoint/onnx/proto.ts";
 import { convert } from "../../host/convert.ts";
+import { readUf2, UF2_FAMILIES, writeUf2 } from "../../host/flash/uf2.ts";
 import { lower } from "../../host/lower/lower.ts";
 import type { Program } from "../../host/program.ts";
 import { inputCodes, scores } from "../../host/run/describe.ts";
@@ -379,5 +380,22 @@ const selfTest: Target = {
   },
 };
 
+const uf2: Target = {
+  input(random) {
+    const family = UF2_FAMILIES[random.pick(["samd21", "rp2040"] as const)];
+    const bytes = randomBytes(family.eraseBytes * random.int(1, 2), random);
+    const address = family.flash.address + random.int(0, 3) * family.eraseBytes;
+    const file = writeUf2({ address, bytes }, family);
+    const word = () => 512 * random.int(0, file.length / 512 - 1) + 4 * random.pick([2, 3, 4, 5, 6, 7]);
+    if (random.chance(0.5))
+      new DataView(file.buffer).setUint32(word(), random.pick([0, 1, 2, 256, 476, 480, address, 2 ** 32 - 4]), true);
+    return random.chance(0.3) ? damaged(file, random) : file;
+  },
+  run(bytes) {
+    readUf2(bytes, UF2_FAMILIES.samd21);
+    return "read";
+  },
+};
+
 /** Readers of files, and of parts of blobs. */
-export const READERS = { onnx, npy, idx, png: picture, gzip, description, selfTest };
+export const READERS = { onnx, npy, idx, png: picture, gzip, description, selfTest, uf2 };
