@@ -24,6 +24,7 @@ const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   build: () => import("./commands/build.ts"),
   fit: () => import("./commands/fit.ts"),
   firmware: () => import("./commands/firmware.ts"),
+  flash: () => import("./commands/flash.ts"),
   doctor: () => import("./commands/doctor.ts"),
   explain: () => import("./commands/explain.ts"),
   completion: () => import("./commands/completion.ts"),

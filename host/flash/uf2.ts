@@ -73,26 +73,29 @@ export const UF2_FAMILIES = {
 export type Uf2FamilyName = keyof typeof UF2_FAMILIES;
 
 /**
- * A run of bytes as UF2: blocks of 256 bytes of it, in order. Throws FlashError for an address that is no multiple of 256, for bytes that
- * are no whole erase units of the family (a boot loader would erase more than it is given), and for what lies outside its flash.
+ * Throws FlashError where a part of flash is no whole erase units of a family, of which a boot loader would erase more than it is given, or
+ * lies outside its flash.
  */
-export function writeUf2({ address, bytes }: Chunk, { id, flash, eraseBytes, about }: Uf2Family): Uint8Array {
+export function checkUf2Region(address: number, bytes: number, { about, flash, eraseBytes }: Uf2Family): void {
   for (const [what, value] of [
     ["address", address],
-    ["size", bytes.length],
+    ["size", bytes],
   ] as const) {
     if (value % eraseBytes !== 0) {
-      throw new FlashError(
-        `uf2, ${what}`,
-        `${hex(value)}, expected a multiple of ${eraseBytes}, the erase unit of ${about}`,
-      );
+      const expected = `expected a multiple of ${eraseBytes}, the erase unit of ${about}`;
+      throw new FlashError(`uf2, ${what}`, `${hex(value)}, ${expected}`);
     }
   }
-  const [end, flashEnd] = [address + bytes.length, flash.address + flash.bytes];
-  if (address < flash.address || end > flashEnd || bytes.length === 0) {
+  const [end, flashEnd] = [address + bytes, flash.address + flash.bytes];
+  if (address < flash.address || end > flashEnd || bytes === 0) {
     const expected = `expected a part of ${hex(flash.address)} … ${hex(flashEnd)}, the flash of ${about}`;
     throw new FlashError("uf2, address", `${hex(address)} … ${hex(end)}, ${expected}`);
   }
+}
+
+/** A run of bytes as UF2: blocks of 256 bytes of it, in order. Throws FlashError, as `checkUf2Region`. */
+export function writeUf2({ address, bytes }: Chunk, family: Uf2Family): Uint8Array {
+  checkUf2Region(address, bytes.length, family);
   const count = bytes.length / PAYLOAD_BYTES;
   const file = new Uint8Array(count * BLOCK_BYTES);
   const view = new DataView(file.buffer);
@@ -106,7 +109,7 @@ export function writeUf2({ address, bytes }: Chunk, { id, flash, eraseBytes, abo
     put(BLOCK.payloadBytes, PAYLOAD_BYTES);
     put(BLOCK.number, number);
     put(BLOCK.count, count);
-    put(BLOCK.family, id);
+    put(BLOCK.family, family.id);
     file.set(bytes.subarray(number * PAYLOAD_BYTES, (number + 1) * PAYLOAD_BYTES), at + BLOCK.payload);
     put(BLOCK.magicEnd, MAGIC_END);
   }

@@ -25,6 +25,7 @@ import {
   startBoard,
   digits as tiled,
 } from "./boards.ts";
+import { readHex } from "./read_hex.ts";
 
 const { path, put } = scratch();
 const blob = await digitsBlob();
@@ -32,21 +33,6 @@ const model = put("digits.tern", blob);
 const trit4 = await digitsBlob({ target: "cortex-m4" });
 const index = await smallBlob("index");
 const small = await smallBlob("scores");
-
-/** What a HEX file says: bytes by address. */
-function readHex(text: string): Map<number, number> {
-  const bytes = new Map<number, number>();
-  let upper = 0;
-  for (const line of text.trim().split("\n")) {
-    const [count, high, low, type, ...data] = Array.from(Buffer.from(line.slice(1), "hex"));
-    expect(Array.from(Buffer.from(line.slice(1), "hex")).reduce((sum, byte) => sum + byte, 0) & 255).toBe(0);
-    expect(data).toHaveLength(count! + 1);
-    if (type === 4) upper = (data[0]! << 24) | (data[1]! << 16);
-    if (type !== 0) continue;
-    for (const [i, byte] of data.slice(0, -1).entries()) bytes.set((upper >>> 0) + (high! << 8) + low! + i, byte);
-  }
-  return bytes;
-}
 
 describe("images", () => {
   it("hold every byte where it belongs, across 64 KB too", () => {

@@ -27,7 +27,7 @@ describe("tern", () => {
   it.each(COMMANDS)("help %s fits a screen of 80 columns and ends with an example", async (name) => {
     const stdout = formatUsage(await findCommand(name)).join("\n");
     expect(stdout).toContain(`usage: npx littletern ${name}`);
-    expect(stdout).toMatch(new RegExp(`\\nexample: npx littletern ${name}[^\\n]*$`));
+    expect(stdout).toMatch(new RegExp(`\\nexample: npx littletern ${name}([^\\n]* \\\\\\n  )*[^\\n]*$`));
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
@@ -111,6 +111,11 @@ describe("tern", () => {
     [["run", "a", "b", "--weights", "flash"], '--weights "flash", expected one of resident, streaming'],
     [["run", "a", "b", "-o", "b"], "--out is the input itself"],
     [["eval", "a", "--images", "b"], "missing option --labels"],
+    [["flash", "a", "--to", "hex:b", "--address", "0"], "missing option --slot-size"],
+    [
+      ["flash", "a", "--to", "hex:b", "--address", "x", "--slot-size", "8192", "--erase-unit", "4096"],
+      '--address "x", expected a whole number below 2^32, decimal or as 0x1000',
+    ],
     [["verify", "a", "b", "--limit", "many"], '--limit "many", expected a whole number'],
     [["verify", "a", "b", "--limit", "-5"], '--limit "-5", expected a whole number'],
     [["verify", "a", "b", "--json", "-5"], "Unknown option '-5'"],

@@ -9,6 +9,8 @@ import { DIGITS, scratch, smallCheckpoint, ternHere, ternWith } from "./tern.ts"
 /** Steers a terminal in every way that there is, and pretends lines of ours. */
 const MARK = "\u001b[31m\u009b2J\u0007\u007f\r\nPROVEN\u202e\u200b\u2028\ufeff\u{e0041}";
 
+const SLOT = ["--address", "0", "--slot-size", "0x10000", "--erase-unit", "4096"];
+
 const { path, put } = scratch();
 const options = { file: `f${MARK}.onnx`, name: `name${MARK}`, classes: ["a", "b", `c${MARK}`] };
 const checkpoint = put("hostile.onnx", smallCheckpoint("scores", MARK));
@@ -55,6 +57,10 @@ describe("no command prints a control character of an input", () => {
     ["fit", model, "--board", `${none}.json`],
     ["firmware", named, "--library", "-o", path(`lib${MARK}`)],
     ["firmware", model, "--library", "-o", bad],
+    ["flash", named, "--to", `bin:${path(`fl${MARK}`)}`, ...SLOT],
+    ["flash", named, "--to", `bin:${path("never.bin")}`, ...SLOT, "--counter", MARK],
+    ["flash", bad, "--to", `${MARK}:x`, ...SLOT],
+    ["flash", bad, "--to", `bin:${path("never.bin")}`, ...SLOT],
     ["run", model, samples, "--engine", MARK],
     ["run", model, samples, "--engine", `device:${MARK}`],
     ["run", model, samples, "--engine", `device:/dev/${MARK}`],

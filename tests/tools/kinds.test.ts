@@ -14,6 +14,8 @@ const onnx = put("network", readFileSync(DIGITS)); // told by its bytes: a name 
 const damaged = put("damaged.tern", blob.with(700, blob[700]! ^ 1));
 const out = path("out");
 
+const SLOT = ["--address", "0", "--slot-size", "0x10000", "--erase-unit", "4096"];
+
 const FILES = {
   "an ONNX file": onnx,
   "a blob of Little Tern": model,
@@ -32,6 +34,7 @@ const onModel = (file: string): [string, string[]][] => [
   ["repack", ["repack", file, "-o", out, "--for", "any"]],
   ["fit", ["fit", file]],
   ["firmware", ["firmware", file, "--library", "-o", out]],
+  ["flash", ["flash", file, "--to", `bin:${out}`, ...SLOT]],
 ];
 
 it.each(onModel(onnx))("%s says that a checkpoint is no blob, and what to do", (_, args) => {

@@ -21,7 +21,7 @@ import { nameOf, outName, STDIO, takeStdout } from "../files/stdio.ts";
 import { JSON_ARG } from "../options/json.ts";
 import { WORK_ARG, workOption } from "../options/sessions.ts";
 import { TARGET_ARG } from "../options/targets.ts";
-import { countOption, UsageError } from "../options/usage.ts";
+import { checked, countOption } from "../options/usage.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
@@ -126,15 +126,6 @@ function inputOption({ input, "input-scale": scale, mean, std }: Args): ConvertO
 function quantizerOption(text: string | undefined): string | undefined {
   if (text !== undefined) checked("--input-quant", () => parseQuantizer(text));
   return text;
-}
-
-/** What `parse` makes of an option; UsageError where it refuses. */
-function checked<T>(option: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw new UsageError(`${option}: ${(error as Error).message}`);
-  }
 }
 
 export const EXAMPLE = "convert model.onnx -o model.tern --for cortex-m4";

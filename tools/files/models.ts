@@ -1,4 +1,11 @@
-import { BlobError, CheckpointError, GraphError, InputError, UnsupportedError } from "../../host/base/errors.ts";
+import {
+  BlobError,
+  CheckpointError,
+  FlashError,
+  GraphError,
+  InputError,
+  UnsupportedError,
+} from "../../host/base/errors.ts";
 import { BLOB, fileKind, ONNX } from "../../host/base/file_kind.ts";
 import { escapeText } from "../../host/base/printable.ts";
 import { readFile } from "./files.ts";
@@ -23,7 +30,8 @@ export async function namingFiles<T>(
   } catch (error) {
     const ofCheckpoint =
       error instanceof CheckpointError || error instanceof UnsupportedError || error instanceof GraphError;
-    const path = error instanceof BlobError ? files.model : ofCheckpoint ? files.checkpoint : undefined;
+    const ofModel = error instanceof BlobError || error instanceof FlashError;
+    const path = ofModel ? files.model : ofCheckpoint ? files.checkpoint : undefined;
     if (path !== undefined) (error as Error).message = `${escapeText(nameOf(path))}: ${(error as Error).message}`;
     throw error;
   }

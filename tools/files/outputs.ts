@@ -14,10 +14,14 @@ export interface OutputFile {
 }
 
 /**
- * Refuses what --out names where that is a file that the command reads, by whatever path, link or hard link, or the same file twice.
+ * Refuses what --out, or another `option`, names where that is a file that the command reads, by whatever path, link or hard link, or the same file twice.
  * `inputs` are paths by what the file is: "model". Throws UsageError.
  */
-export function checkOutputs(outputs: readonly string[], inputs: Record<string, string | undefined>): void {
+export function checkOutputs(
+  outputs: readonly string[],
+  inputs: Record<string, string | undefined>,
+  option = "--out",
+): void {
   const taken = new Map<string, string>();
   for (const [what, path] of Object.entries(inputs)) {
     if (path !== undefined && path !== STDIO) taken.set(identityOf(path), what);
@@ -25,11 +29,12 @@ export function checkOutputs(outputs: readonly string[], inputs: Record<string, 
   for (const path of outputs) {
     if (path === STDIO) continue;
     const what = taken.get(identityOf(path));
-    if (what !== undefined) throw new UsageError(`--out${outputs.length > 1 ? `: ${path}` : ""} is the ${what} itself`);
+    if (what !== undefined)
+      throw new UsageError(`${option}${outputs.length > 1 ? `: ${path}` : ""} is the ${what} itself`);
   }
   const files = outputs.filter((path) => path !== STDIO && !isSpecial(path)); // a terminal takes any number
   const twice = files.find((path, i) => files.slice(0, i).some((other) => identityOf(other) === identityOf(path)));
-  if (twice !== undefined) throw new UsageError(`--out: ${twice} is the file of another output, too`);
+  if (twice !== undefined) throw new UsageError(`${option}: ${twice} is the file of another output, too`);
 }
 
 /** What a path leads to: the file, or the place where it would be made. */

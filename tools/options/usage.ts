@@ -79,6 +79,23 @@ export function countOption(name: string, text: string | undefined, max = 2 ** 3
   throw new UsageError(`--${name} "${text}", expected a whole number from 1 to ${max}`);
 }
 
+/** A whole number from 0 on, decimal or as 0x…: an address, or bytes. Undefined stays. */
+export function numberOption(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (/^(\d+|0x[0-9a-f]+)$/i.test(text) && number < 2 ** 32) return number;
+  throw new UsageError(`--${name} "${text}", expected a whole number below 2^32, decimal or as 0x1000`);
+}
+
+/** What `parse` makes of options; UsageError, with their names, where it refuses. */
+export function checked<T>(options: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new UsageError(`${options}: ${(error as Error).message}`);
+  }
+}
+
 /** An argument of a command, and the values that it takes where they are known but others may be given, too. */
 export type Argument = ArgDef & { values?: readonly string[] };
 
@@ -137,8 +154,14 @@ export function formatUsage({ name, description, args, example }: Command): stri
     ...(positional.length > 0 ? [""] : []),
     ...formatLines(options),
     "",
-    `example: ${PROGRAM} ${example}`,
+    ...continued(`example: ${PROGRAM} ${example}`),
   ];
+}
+
+/** A command line within the screen, as a shell reads it. */
+function continued(line: string): string[] {
+  const lines = wrapText(line, COLUMNS - 2, "  ");
+  return lines.map((part, i) => (i < lines.length - 1 ? `${part} \\` : part));
 }
 
 /** A word, and paragraphs about it. */
