@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { crc32, deflateSync } from "node:zlib";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
-const PAGES = ["README.md", "docs/embedding.md", "assembly/wasi/README.md"];
+const PAGES = ["README.md", "docs/embedding.md", "docs/flash.md", "assembly/wasi/README.md"];
 
 /** Commands that do not run as they are printed: which, what runs in their place, if anything, and why. */
 const OTHERWISE = [
