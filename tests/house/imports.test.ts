@@ -30,6 +30,7 @@ const NODE_ONLY = [
     /^host\/firmware\/(make\/)?\w+\.ts$/,
     /^host\/firmware\/link\/(port|emulator)\.ts$/,
     /^host\/cost\/measured\.ts$/,
+    /^host\/flash\/signature\.ts$/,
   ],
 ];
 

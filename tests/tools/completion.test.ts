@@ -46,7 +46,7 @@ describe.runIf(has("bash"))("in bash", () => {
     expect(offered("run", "--engine", "r")).toEqual(["reference"]);
     expect(offered("firmware", "--board", "m")).toEqual(["microbit", "mps2-an500"]);
     expect(offered("completion", "")).toEqual(["bash", "zsh", "fish"]);
-    expect(offered("help", "ver")).toEqual(["verify", "version"]);
+    expect(offered("help", "ver")).toEqual(["verify", "verify-signature", "version"]);
     expect(offered("inspect", "mod")).toEqual([]);
   });
 });

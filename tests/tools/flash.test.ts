@@ -61,6 +61,7 @@ sha256   ${Buffer.from(image.sha256).toString("hex")}
       sequence: 16,
       counter: 7,
       blobBytes: blob.length,
+      trailerBytes: 0,
       sha256: Buffer.from(image.sha256).toString("hex"),
     });
     const slot = { address: 0x1010_0000, bytes: 0x8000, eraseBytes: 4096, erased: 0x00 } as const;

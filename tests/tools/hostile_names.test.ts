@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { escapeText } from "../../host/base/printable.ts";
 import { convert } from "../../host/convert.ts";
+import { makeKeys, readKey, signBlob } from "../../host/flash/signature.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { projectFiles, read } from "../house/project_files.ts";
 import { DIGITS, scratch, smallCheckpoint, ternHere, ternWith } from "./tern.ts";
@@ -9,6 +10,7 @@ import { DIGITS, scratch, smallCheckpoint, ternHere, ternWith } from "./tern.ts"
 /** Steers a terminal in every way that there is, and pretends lines of ours. */
 const MARK = "\u001b[31m\u009b2J\u0007\u007f\r\nPROVEN\u202e\u200b\u2028\ufeff\u{e0041}";
 
+const keys = makeKeys();
 const SLOT = ["--address", "0", "--slot-size", "0x10000", "--erase-unit", "4096"];
 
 const { path, put } = scratch();
@@ -23,6 +25,11 @@ const labels = put("y.npy", writeNpy({ shape: [2], dtype: "u8", data: Uint8Array
 const named = put(`in${MARK}.tern`, readFileSync(model));
 const bad = put(`bad${MARK}`, "neither a blob nor a checkpoint, but long enough to have a header");
 const none = path(`none${MARK}`);
+const key = put(`key${MARK}`, keys.privatePem);
+put(`key${MARK}.pub`, keys.publicPem);
+const trailer = signBlob(readFileSync(model), readKey(Buffer.from(keys.privatePem), "private"));
+const signed = put(`s${MARK}.tern`, Buffer.concat([readFileSync(model), trailer]));
+const forged = put(`f${MARK}.tern`, Buffer.concat([readFileSync(model), trailer.fill(0x1b, 24, 30)]));
 
 /** Nothing but what can be seen, and line ends; and no line that only a name would have made. */
 function expectPrintable(text: string): void {
@@ -57,6 +64,13 @@ describe("no command prints a control character of an input", () => {
     ["fit", model, "--board", `${none}.json`],
     ["firmware", named, "--library", "-o", path(`lib${MARK}`)],
     ["firmware", model, "--library", "-o", bad],
+    ["keygen", "-o", key],
+    ["sign", named, "--key", bad, "-o", path("never.tern")],
+    ["sign", named, "--key", key, "--board", MARK, "-o", path("never.tern")],
+    ["sign", named, "--key", key, "-o", path(`signed${MARK}.tern`)],
+    ["verify-signature", signed, "--key", `${key}.pub`],
+    ["verify-signature", named, "--key", `${key}.pub`],
+    ["verify-signature", forged, "--key", `${key}.pub`],
     ["flash", named, "--to", `bin:${path(`fl${MARK}`)}`, ...SLOT],
     ["flash", named, "--to", `bin:${path("never.bin")}`, ...SLOT, "--counter", MARK],
     ["flash", bad, "--to", `${MARK}:x`, ...SLOT],

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../../host/base/errors.ts";
 import { fileKind, KIND_BYTES } from "../../host/base/file_kind.ts";
+import { makeKeys } from "../../host/flash/signature.ts";
 import { readModel } from "../../tools/files/models.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { projectFiles, readBytes } from "../house/project_files.ts";
@@ -14,6 +15,9 @@ const onnx = put("network", readFileSync(DIGITS)); // told by its bytes: a name 
 const damaged = put("damaged.tern", blob.with(700, blob[700]! ^ 1));
 const out = path("out");
 
+const keys = makeKeys();
+const KEY = put("k", keys.privatePem);
+put("k.pub", keys.publicPem);
 const SLOT = ["--address", "0", "--slot-size", "0x10000", "--erase-unit", "4096"];
 
 const FILES = {
@@ -34,6 +38,8 @@ const onModel = (file: string): [string, string[]][] => [
   ["repack", ["repack", file, "-o", out, "--for", "any"]],
   ["fit", ["fit", file]],
   ["firmware", ["firmware", file, "--library", "-o", out]],
+  ["sign", ["sign", file, "--key", KEY, "-o", out]],
+  ["verify-signature", ["verify-signature", file, "--key", `${KEY}.pub`]],
   ["flash", ["flash", file, "--to", `bin:${out}`, ...SLOT]],
 ];
 

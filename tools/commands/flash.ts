@@ -1,9 +1,10 @@
 import { defineCommand } from "citty";
 import { intelHex } from "../../host/firmware/hex.ts";
+import { readTrailer } from "../../host/flash/signature.ts";
 import { checkSlot, hex, roomOf, type Slot, type SlotImage, slotImage } from "../../host/flash/slot.ts";
 import { checkUf2Region, UF2_FAMILIES, type Uf2Family, type Uf2FamilyName, writeUf2 } from "../../host/flash/uf2.ts";
 import { readBlob } from "../../host/index.ts";
-import { namingFiles, readModel } from "../files/models.ts";
+import { namingFiles, readSignedModel } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
 import { nameOf, outName, takeStdout } from "../files/stdio.ts";
 import { JSON_ARG } from "../options/json.ts";
@@ -66,7 +67,7 @@ export const EXAMPLE = "flash model.tern --to uf2:model.uf2 --family rp2040 --ad
 export default defineCommand({
   meta: { name: "flash", description: "Write a blob as an image that puts it into a slot of flash" },
   args: {
-    model: { type: "positional", required: true, description: "Blob, as convert writes it" },
+    model: { type: "positional", required: true, description: "Blob, as convert or sign writes it" },
     to: { type: "string", required: true, valueHint: "KIND:FILE", description: `Image to write: ${FORM}` },
     address: {
       type: "string",
@@ -90,7 +91,7 @@ export default defineCommand({
     counter: {
       type: "string",
       valueHint: "N",
-      description: "Devices that have a greater one refuse the model, else 0",
+      description: "Devices that have a greater one refuse the model; else what is signed, or 0",
     },
     sequence: { type: "string", valueHint: "N", description: "Newer than the other slot's, else 1" },
     "dry-run": { type: "boolean", description: "Say what would be written, and write nothing" },
@@ -104,10 +105,14 @@ export default defineCommand({
     const isDry = args["dry-run"] ?? false;
     if (!isDry) takeStdout(path);
     checkOutputs([path], { model: args.model }, "--to");
-    const blob = await readModel(args.model);
+    const { blob, trailer } = await readSignedModel(args.model);
     const image = await namingFiles({ model: args.model }, async () => {
       readBlob(blob); // is one
-      return slotImage(slot, blob, new Uint8Array(), { counter, sequence });
+      const signed = trailer.length > 0 ? readTrailer(trailer).counter : undefined;
+      if (signed !== undefined && counter !== undefined && counter !== signed) {
+        throw new UsageError(`--counter ${counter}, expected ${signed}, which is signed`);
+      }
+      return slotImage(slot, blob, trailer, { counter: signed ?? counter, sequence });
     });
     const file = KINDS[kind]!(image, family);
     if (!isDry) await writeFileAtomic(path, file);
@@ -126,9 +131,19 @@ export default defineCommand({
         sequence: image.sequence,
         counter: image.counter,
         blobBytes: blob.length,
+        trailerBytes: trailer.length,
         sha256: Buffer.from(image.sha256).toString("hex"),
       }),
-      () => format(`${nameOf(args.model)} → ${outName(path)}`, isDry, file.length, slot, image, blob.length),
+      () =>
+        format(
+          `${nameOf(args.model)} → ${outName(path)}`,
+          isDry,
+          file.length,
+          slot,
+          image,
+          blob.length,
+          trailer.length,
+        ),
     );
   },
 });
@@ -150,15 +165,17 @@ function format(
   slot: Slot,
   { whole, counter, sequence, sha256 }: SlotImage,
   blobBytes: number,
+  trailerBytes: number,
 ): string[] {
   const { log, body, bodyBytes, sectorBytes } = layoutOf(slot);
+  const signed = trailerBytes > 0 ? ` and ${trailerBytes} of signature` : "";
   const units = whole.bytes.length / sectorBytes;
   return [
     `${what}: ${formatCount(fileBytes)} bytes${isDry ? ", not written (--dry-run)" : ""}`,
     "",
     `flash    ${hex(whole.address)} … ${hex(whole.address + whole.bytes.length)}: ${units} erase units of ${formatCount(sectorBytes)} bytes`,
     `log      ${hex(log)}: stored, sequence ${sequence}, counter ${counter}`,
-    `model    ${hex(body)}: ${formatCount(blobBytes)} bytes; the slot has room for ${formatCount(bodyBytes)}`,
+    `model    ${hex(body)}: ${formatCount(blobBytes)} bytes${signed}; the slot has room for ${formatCount(bodyBytes)}`,
     `sha256   ${Buffer.from(sha256).toString("hex")}`,
   ];
 }

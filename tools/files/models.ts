@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import {
   BlobError,
   CheckpointError,
@@ -8,8 +9,12 @@ import {
 } from "../../host/base/errors.ts";
 import { BLOB, fileKind, ONNX } from "../../host/base/file_kind.ts";
 import { escapeText } from "../../host/base/printable.ts";
+import { readKey, splitTrailer } from "../../host/flash/signature.ts";
 import { readFile } from "./files.ts";
 import { nameOf } from "./stdio.ts";
+
+/** A key of Ed25519 in PEM has 119. */
+const MAX_KEY_BYTES = 2 ** 16;
 
 /** Reads a file that should be a blob, and says what it is where it is of another kind. */
 export async function readModel(path: string): Promise<Uint8Array> {
@@ -18,6 +23,17 @@ export async function readModel(path: string): Promise<Uint8Array> {
   if (kind === undefined || kind === BLOB) return bytes;
   const advice = kind === ONNX ? `; convert it first: npx littletern convert ${path} -o model.tern` : "";
   throw new InputError(`${nameOf(path)}: is ${kind}, expected ${BLOB}${advice}`);
+}
+
+/** Reads a file that should be a blob, signed or not. A reader has to prove either part. */
+export async function readSignedModel(path: string): Promise<{ blob: Uint8Array; trailer: Uint8Array }> {
+  return splitTrailer(await readModel(path));
+}
+
+/** Reads a key of Ed25519. Its errors name the file. */
+export async function readKeyFile(path: string, type: "private" | "public"): Promise<KeyObject> {
+  const pem = await readFile(path, MAX_KEY_BYTES);
+  return namingFiles({ model: path }, async () => readKey(pem, type));
 }
 
 /** Does work on a blob, a checkpoint or both, and puts the file's name before what is wrong with either. */

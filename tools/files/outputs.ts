@@ -11,6 +11,8 @@ import { STDIO, writeStdout } from "./stdio.ts";
 export interface OutputFile {
   path: string;
   bytes: Uint8Array;
+  /** Permissions where it is new, if not all that the umask leaves to read and write. */
+  mode?: number;
 }
 
 /**
@@ -105,13 +107,13 @@ export async function writeFilesAtomic(files: readonly OutputFile[]): Promise<vo
     });
   try {
     for (const folder of new Set(targets.map(({ path }) => dirname(placeOf(path))))) await removeLeftovers(folder);
-    for (const { path, bytes, old } of targets) {
+    for (const { path, bytes, old, mode } of targets) {
       if (stopped) return;
       if (old && !old.isFile()) continue;
       const place = placeOf(path);
       const temporary = join(dirname(place), temporaryName());
       staged.push({ temporary, path, place });
-      await doing(path, () => stage(temporary, bytes, old));
+      await doing(path, () => stage(temporary, bytes, old, mode));
     }
     for (const { path, bytes, old } of targets) {
       if (!stopped && old && !old.isFile()) await doing(path, () => writeFile(path, bytes));
@@ -143,9 +145,9 @@ async function checkTarget(path: string): Promise<OldFile | undefined> {
   return old;
 }
 
-/** Writes a temporary file, with the permissions of the one that it will replace. */
-async function stage(temporary: string, bytes: Uint8Array, old: OldFile | undefined): Promise<void> {
-  const file = await open(temporary, "wx", old ? 0o600 : 0o666);
+/** Writes a temporary file, with the permissions of the one that it will replace, or those of a new one. */
+async function stage(temporary: string, bytes: Uint8Array, old: OldFile | undefined, mode = 0o666): Promise<void> {
+  const file = await open(temporary, "wx", old ? 0o600 : mode);
   try {
     await file.writeFile(bytes);
     if (old) {
