@@ -145,8 +145,8 @@ sha256   ${Buffer.from(image.sha256).toString("hex")}
       `${geometry}uf2, address: 0x08000000 … 0x08008000, expected a part of 0x10000000 … 0x11000000`,
     ],
     [
-      ["--to", "uf2:x", ...UF2, "--erase-unit", "256", "--slot-size", "0x8100"],
-      `${geometry}uf2, size: 0x00008100, expected a multiple of 4096, the erase unit of Raspberry Pi RP2040`,
+      ["--to", "uf2:x", ...UF2, "--erase-unit", "256"],
+      "--erase-unit 256, expected a multiple of 4096, the erase unit of Raspberry Pi RP2040",
     ],
   ])("refuses %j as wrong usage", async (args, message) => {
     const { code, stdout, stderr } = await ternHere("flash", model, ...args);

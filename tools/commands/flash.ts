@@ -49,6 +49,10 @@ function slotOf(kind: string, args: Args): { slot: Slot; family?: Uf2Family } {
   const family = args.family && UF2_FAMILIES[args.family];
   const eraseBytes = numberOption("erase-unit", args["erase-unit"]) ?? family?.eraseBytes;
   if (eraseBytes === undefined) throw new UsageError(`--to ${kind}: missing option --erase-unit`);
+  if (family && eraseBytes % family.eraseBytes !== 0) {
+    const expected = `expected a multiple of ${family.eraseBytes}, the erase unit of ${family.about}`;
+    throw new UsageError(`--erase-unit ${eraseBytes}, ${expected}`);
+  }
   const slot: Slot = {
     address: numberOption("address", args.address)!,
     bytes: numberOption("slot-size", args["slot-size"])!,
