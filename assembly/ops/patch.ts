@@ -41,7 +41,8 @@ export function patchOf(op: usize, i: u32, group: u32, outside: i32, to: usize):
   const isInside = i32(top >= 0) & i32(left >= 0) & i32(right <= width) & i32(bottom <= height);
   if (isInside & i32(run == kernelWidth)) {
     const at = first + (top * width + left) * bytes;
-    const isWhole = i32(bottom == top + 1) | (i32(run == width) & i32(load<u16>(op, Op.dilationY) == 1));
+    const areLines = i32(run == width) & i32(tapBytes == bytes) & i32(load<u16>(op, Op.dilationY) == 1);
+    const isWhole = i32(bottom == top + 1) | areLines;
     if (isWhole & i32(!(at & 15))) return at;
   }
   const patch = to;

@@ -96,6 +96,12 @@ const GROUPS: Record<string, Shape> = {
 const CODE_GROUPS: Record<string, Shape> = {
   depthwise: { input: [4, 4, 6], outputs: 6, groups: 6 },
   "depthwise, two for each": { input: [3, 5, 5], outputs: 10, groups: 5 },
+  "depthwise in one column": {
+    input: [7, 1, 16],
+    outputs: 16,
+    groups: 16,
+    window: { kernelWidth: 1, padLeft: 0 },
+  },
   "groups of 4": { input: [4, 3, 12], outputs: 18, groups: 3 },
 };
 
