@@ -15,7 +15,7 @@ const OTHERS = [...PURE, ...ON_PI, ...BOARDS, "tests/oracle/node_modules/**"];
 
 export default defineConfig({
   test: {
-    testTimeout: 60_000,
+    testTimeout: process.env.TERN_SEEDS === "all" ? 600_000 : 60_000,
     maxWorkers: "100%", // vitest would leave one core to itself, which is half of a small machine
     projects: [
       { extends: true, test: { name: "functions", include: PURE, exclude: MEASURING, isolate: false } },
