@@ -49,11 +49,22 @@ const CONSTANTS: Draft<TensorProto>[] = [
   floatTensor("per_output", [1, 2], [0.5, 0.25]),
   floatTensor("kernel", [2, 2, 1, 1], [1, -1, 1, 1]),
   floatTensor(
+    "kernel3",
+    [1, 2, 3, 3],
+    Array.from({ length: 18 }, (_, i) => (i % 3) - 1),
+  ),
+  int64Tensor("i4", [1], [4]),
+  int64Tensor("i8", [1], [8]),
+  floatTensor(
     "w12",
     [12, 2],
     Array.from({ length: 24 }, (_, i) => (i % 3 ? 1 : -1)),
   ),
   int64Tensor("merged", [3], [0, 4, 3]),
+  int64Tensor("lines", [8], [0, 0, 1, 0, 0, 0, 1, 0]),
+  int64Tensor("cut", [8], [0, 0, -1, 0, 0, 0, 1, 0]),
+  int64Tensor("planes", [8], [0, 1, 0, 0, 0, 0, 0, 0]),
+  int64Tensor("many", [9], [1, 1, 1, 1, 1, 1, 1, 1, 1]),
   int64Tensor("i0", [1], [0]),
   int64Tensor("i1", [1], [1]),
   int64Tensor("i2", [1], [2]),
@@ -72,6 +83,10 @@ type Attributes = Record<string, AttributeValue>;
 const quant = (x: string, y: string, scale = "half", zero = "f0", bits = "f4", more: Attributes = {}) =>
   node("Quant", [x, scale, zero, bits], y, { signed: 1n, narrow: 0n, rounding_mode: "ROUND", ...more }, QONNX);
 const q = quant("x", "q");
+const padded = (x: string, pads = "lines", value = "") => node("Pad", [x, pads, value], "p");
+const convolved = (x: string) => node("Conv", [x, "kernel3"], "y", { pads: [1n, 1n, 1n, 1n] });
+const pooled = (x: string) => node("MaxPool", [x], "m", { kernel_shape: [3n, 3n] });
+const sliced = (start: string, step = "i1") => node("Slice", ["q", start, "i4", "i2", step], "s");
 const matMul = (x: string, w = "w", y = "y") => node("MatMul", [x, w], y);
 /** A convolution of [N, 2, H, W] behind a quantizer. */
 const conv = [q, node("Conv", ["q", "kernel"], "r")];
@@ -174,11 +189,6 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     "a tensor or numbers",
     { nodes: [node("Constant", [], "c", { value_string: "1" }), ...one("Add", ["q", "c"])] },
     { nodes: [node("Constant", [], "c", { value_float: 1 }), ...one("Add", ["q", "c"])] },
-  ],
-  [
-    "a start and an end per axis",
-    { nodes: [node("Slice", ["features", "i0", "i2", "i0", "i2"], "c"), ...one("Add", ["q", "c"])] },
-    { nodes: [node("Slice", ["features", "i0", "i1", "i0"], "c"), ...one("Add", ["q", "c"])] },
   ],
   [
     "the result, stored in the file",
@@ -426,6 +436,60 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     "the picture itself, [N, C, H, W]",
     { nodes: [...conv, node("Flatten", ["r"], "y")], shape: ["N", 2, 2, 3] },
     { nodes: [...conv, node("Identity", ["r"], "y")], shape: ["N", 2, 2, 3] },
+  ],
+  ...(
+    [
+      [
+        "a Pad right before a Conv",
+        [padded("q"), node("GlobalAveragePool", ["p"], "y")],
+        [padded("q"), convolved("p")],
+      ],
+      [
+        "a Pad right before the Conv",
+        [padded("q"), node("BipolarQuant", ["p", "half"], "e", {}, QONNX), convolved("e")],
+        [padded("q"), convolved("p")],
+      ],
+      [
+        "a Pad with zeros",
+        [padded("q", "lines", "half"), convolved("p")],
+        [padded("q", "lines", "f0"), convolved("p")],
+      ],
+      [
+        "a Pad with zeros",
+        [node("Pad", ["q", "lines"], "p", { mode: "edge" }), convolved("p")],
+        [padded("q"), convolved("p")],
+      ],
+      ["two for each axis", [padded("q", "i1"), convolved("p")], [padded("q"), convolved("p")]],
+      ["whole numbers of at least 0", [padded("q", "cut"), convolved("p")], [padded("q"), convolved("p")]],
+      ["padding of positions", [padded("q", "planes"), convolved("p")], [padded("q"), convolved("p")]],
+      [
+        "a Relu or an unsigned quantizer before the Pad",
+        [padded("q"), pooled("p"), convolved("m")],
+        [node("Relu", ["q"], "r"), padded("r"), pooled("p"), convolved("m")],
+      ],
+      ["every so many lines or positions", [sliced("i1"), convolved("s")], [sliced("i0", "i2"), convolved("s")]],
+      [
+        "a start, an end and a step other than 0",
+        [sliced("i0", "i0"), convolved("s")],
+        [sliced("i0", "i2"), convolved("s")],
+      ],
+      [
+        "at most 8 sizes that are known",
+        [node("ConstantOfShape", ["many"], "c"), padded("q", "c"), convolved("p")],
+        [node("ConstantOfShape", ["i8"], "c"), padded("q", "c"), convolved("p")],
+      ],
+    ] satisfies [string, Draft<NodeProto>[], Draft<NodeProto>[]][]
+  ).map(([instead, refused, followed]): [string, Case, Case] => {
+    return [
+      instead,
+      { nodes: [q, ...refused], shape: ["N", 2, 4, 4] },
+      { nodes: [q, ...followed], shape: ["N", 2, 4, 4] },
+    ];
+  }),
+  [
+    "only constants, shapes and pictures are cut",
+    { nodes: [q, node("Slice", ["q", "i0", "i2", "i1"], "y")] },
+    { nodes: [q, node("Slice", ["w", "i0", "i2", "i1"], "s"), matMul("q", "s")] },
   ],
   [
     "as from an 8- or 16-bit input",

@@ -24,9 +24,21 @@ export interface Data {
   picture?: Pictured;
   /** Set for what QuantizeLinear gives, while only the shape changes: value / scale + zero. */
   quantized?: { value: string; scale: Float64Array; zero: Float64Array };
+  /** Positions of zeros around the picture that the graph's value has: a Pad's, until a Conv takes them as its padding. */
+  padded?: Padding;
   /** Of an integer type: arithmetic wraps around and division truncates, until a Cast makes real numbers of it. */
   integer?: boolean;
 }
+
+/** Positions on each side of a picture. */
+export interface Padding {
+  top: number;
+  left: number;
+  bottom: number;
+  right: number;
+}
+
+export const NO_PADDING: Readonly<Padding> = { top: 0, left: 0, bottom: 0, right: 0 };
 
 /** Known now: read from the file or folded. */
 export interface Constant extends Tensor {

@@ -8,6 +8,8 @@ import {
   constantOperand,
   type Data,
   dataOperand,
+  NO_PADDING,
+  type Padding,
   Refusal,
   requireFinite,
   shapeText,
@@ -94,9 +96,9 @@ function samePadding(size: number, kernel: number, stride: number, dilation: num
   return Math.max(0, (Math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size);
 }
 
-/** Conv(X, W, B): W is (M, C / group, kernel). */
+/** Conv(X, W, B): W is (M, C / group, kernel). Zeros that a Pad put around X become padding. */
 export function conv(call: Call): Value {
-  const x = pictureOperand(call, 0);
+  const { padded, ...x } = pictureOperand(call, 0);
   const constant = constantOperand(call, 1, "weights");
   requireFinite(call, constant);
   const [outputs, inputs, ...kernel] = constant.dims as [number, number, ...number[]];
@@ -118,9 +120,24 @@ export function conv(call: Call): Value {
   }
   const { weights, notes } = weightsOf(tapByTap(call, constant));
   call.sink.notes.push(...notes);
-  const pieces: Piece[] = [{ op: "conv2d", weights, window, groups }];
+  const pieces: Piece[] = [{ op: "conv2d", weights, window: widened(window, padded), groups }];
   if (call.inputs[2]) pieces.push({ op: "step", step: { kind: "add", by: biasOf(call, outputs) } });
   return emit(call, { ...x, ...sized(x, size) }, pieces);
+}
+
+/** The window, which begins and ends further outside. */
+export function widened(
+  window: PaddedWindow,
+  { top, left, bottom, right }: Readonly<Padding> = NO_PADDING,
+): PaddedWindow {
+  const { padTop, padLeft, padBottom, padRight } = window;
+  return {
+    ...window,
+    padTop: padTop + top,
+    padLeft: padLeft + left,
+    padBottom: padBottom + bottom,
+    padRight: padRight + right,
+  };
 }
 
 /** (M, C, kernel …) as (M, kernel … · C). */

@@ -1,5 +1,6 @@
 import { CheckpointError } from "../../base/errors.ts";
 import type { Node } from "../../graph/graph.ts";
+import { dequantize, quantize } from "../../numbers/quantizer.ts";
 import { applySteps, type Step } from "../../numbers/step.ts";
 import { bitsOf } from "../grid.ts";
 import { broadcastDims, broadcastTo, elements, transpose } from "../tensor.ts";
@@ -28,6 +29,12 @@ export type Piece = DistributiveOmit<Node, "name" | "inputs" | "output" | "chann
 export function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly Piece[], dims = x.dims): Data {
   const { name, output: last, sink } = call;
   const result: Data = { ...x, dims };
+  if (x.padded && !pieces.every((piece) => keepsZero(piece, channelsOf(x)))) {
+    throw new Refusal(
+      "what a Pad made is 0 there, and becomes another number",
+      "a Pad right before the Conv, with its zeros",
+    );
+  }
   const channels = channelsOf(result);
   sink.spend(channels * pieces.length);
   for (const [i, piece] of pieces.entries()) {
@@ -40,6 +47,16 @@ export function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly 
     result.value = output;
   }
   return result;
+}
+
+/** Whether a piece makes 0 of 0, in every channel. */
+function keepsZero(piece: Piece, channels: number): boolean {
+  if (piece.op !== "quantize" && piece.op !== "step") return false;
+  return Array.from({ length: channels }, (_, c) =>
+    piece.op === "step"
+      ? applySteps([piece.step], 0, c)
+      : dequantize(piece.quantizer, quantize(piece.quantizer, 0, c), c),
+  ).every((x) => x === 0);
 }
 
 /** Per-element function: graph nodes for data, a computed constant for a constant. */

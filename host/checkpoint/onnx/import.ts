@@ -135,7 +135,11 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
   for (const { name = "" } of file.output) {
     const value = values.get(name);
     if (value?.kind !== "data" || !value.picture) continue;
-    const { picture } = value;
+    const { picture, padded } = value;
+    if (padded) {
+      const [why, instead] = ["it shows what a Pad made", "the picture before it"];
+      reasons.push({ node: name, op: "output", shape: shapeText(value.dims), why, instead });
+    }
     if (!picture.flat) sink.notes.push(`output "${name}" is a picture: its elements are in the order [H, W, C]`);
     else if (picture.channels > 1) {
       const [why, instead] = ["it is a picture in one axis", "the picture itself, [N, C, H, W]"];
@@ -182,6 +186,12 @@ function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlyS
   const extra = output.slice(1).find((name) => name && read.has(name));
   if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
   if (call.inputs.some((value) => value?.kind === "broken")) return { kind: "broken" };
+  if (!TAKE_PADDING.has(call.opType) && call.inputs.some((value) => value?.kind === "data" && value.padded)) {
+    throw new Refusal(
+      "it reads what a Pad made",
+      "a Pad right before a Conv, or before quantizers, ReLUs and scales in front of one",
+    );
+  }
   const result = op(call);
   if (result.kind !== "broken" && result.dims.length > MAX_AXES) {
     throw new Refusal(`its result has ${result.dims.length} axes`, `at most ${MAX_AXES}`);
@@ -189,6 +199,13 @@ function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlyS
   if (result.kind === "constant") call.sink.spend(result.data.length);
   return result;
 }
+
+/** Ops that know of zeros around a picture: a Conv or a MaxPool takes them as its padding; behind the others zeros stay zeros, or they refuse. */
+const TAKE_PADDING: ReadonlySet<string> = new Set(
+  "Conv MaxPool Pad Quant IntQuant BipolarQuant QuantizeLinear DequantizeLinear Sign Relu Mul Div Identity Dropout Cast".split(
+    " ",
+  ),
+);
 
 /** Every constant and every result of a node has a name of its own: of two, readers would take different ones. */
 function checkNames({ initializer, node: nodes }: GraphProto): void {

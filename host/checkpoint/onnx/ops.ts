@@ -27,8 +27,9 @@ import {
 import { conv } from "./conv.ts";
 import { apply, constant, emit, enlarge, type Piece, spread, transposeConstant, vector } from "./emit.ts";
 import { FOLDED, foldUnary } from "./fold.ts";
+import { pad } from "./pad.ts";
 import { type Pictured, pictureOf, placesOf, reshapedPicture, transposedPicture } from "./picture.ts";
-import { averagePool, globalAveragePool, globalMaxPool, maxPool, reduceMax, reduceMean } from "./pool.ts";
+import { averagePool, everyNth, globalAveragePool, globalMaxPool, maxPool, reduceMax, reduceMean } from "./pool.ts";
 import { DATA_TYPE } from "./proto.ts";
 import {
   bipolarQuantizer,
@@ -90,8 +91,10 @@ export const OPS: Record<string, (call: Call) => Value> = {
 
   Constant: constantOp,
   Shape: shapeOp,
+  ConstantOfShape: constantOfShape,
   Gather: gather,
   Slice: slice,
+  Pad: pad,
   Concat: concatOp,
 
   Identity: (call) => operand(call, 0),
@@ -481,6 +484,21 @@ function shapeOp(call: Call): Value {
   return constant(output, [part.length], Float64Array.from(part), true);
 }
 
+/** As many equal elements as a shape has; a float 0 if the attribute is left out. */
+function constantOfShape(call: Call): Value {
+  const dims = sizesOf(foldable(call, 0));
+  const tensor = call.attributes.tensor("value");
+  const { data, integer } = tensor ? readTensor(tensor, call.output) : { data: vector(0), integer: false };
+  call.sink.spend(elements(dims));
+  return constant(call.output, dims, new Float64Array(elements(dims)).fill(data[0]!), integer);
+}
+
+/** Sizes of axes. */
+function sizesOf({ data }: Constant): number[] {
+  if (data.length <= MAX_AXES && data.every((size) => Number.isInteger(size) && size >= 0)) return [...data];
+  throw new Refusal(`sizes ${shapeText([...data].slice(0, MAX_AXES))}`, `at most ${MAX_AXES} sizes that are known`);
+}
+
 function gather(call: Call): Value {
   const x = foldable(call, 0);
   const indices = foldable(call, 1);
@@ -493,22 +511,34 @@ function gather(call: Call): Value {
 
 /** Starts, ends, axes and steps are attributes before operator set 10 (without steps), inputs since. */
 function slice(call: Call): Value {
-  let x = foldable(call, 0);
+  const x = operand(call, 0);
   const starts = integers(call, "starts", 1) ?? [];
   const ends = integers(call, "ends", 2) ?? [];
-  const axes = integers(call, "axes", 3) ?? starts.map((_, i) => i);
+  const given = integers(call, "axes", 3) ?? starts.map((_, i) => i);
   const steps = integers(call, "steps", 4) ?? starts.map(() => 1);
-  if (ends.length !== starts.length || axes.length !== starts.length || steps.some((step) => step !== 1)) {
-    throw new Refusal("its bounds do not match, or it has a step", "a start and an end per axis");
+  const lengths = [ends, given, steps].map(({ length }) => length);
+  if (lengths.some((length) => length !== starts.length) || steps.includes(0)) {
+    throw new Refusal("its bounds do not match", "a start, an end and a step other than 0 per axis");
   }
+  const axes = given.map((axis) => axisOf(call, axis, x.dims.length));
+  const kept = axes.map((axis, i) => sliced(x.dims[axis]!, starts[i]!, ends[i]!, steps[i]!));
+  if (x.kind === "data") return everyNth(call, x, axes, kept);
   if (x.data.length === 0) throw new Refusal("it cuts an empty tensor", "the result, stored in the file");
   call.sink.spend(x.data.length * axes.length);
-  for (const [i, axis] of axes.map((axis) => axisOf(call, axis, x.dims.length)).entries()) {
-    const kept = Array.from({ length: x.dims[axis]! }, (_, index) => index).slice(starts[i], ends[i]);
-    const { dims, data } = take(x, axis, kept);
-    x = constant(x.name, dims, data, x.integer);
-  }
-  return x;
+  return axes.reduce((cut, axis, i) => {
+    const { dims, data } = take(cut, axis, kept[i]!);
+    return constant(cut.name, dims, data, cut.integer);
+  }, x);
+}
+
+/** Indices from `start` to before `end`, in steps; both count from the end where negative, and are brought inside. */
+function sliced(size: number, start: number, end: number, step: number): number[] {
+  const inside = (at: number, least: number, most: number) => Math.min(Math.max(at < 0 ? at + size : at, least), most);
+  const [first, last] =
+    step > 0
+      ? [inside(start, 0, size), inside(end, 0, size)]
+      : [inside(start, -1, size - 1), inside(end, -1, size - 1)];
+  return Array.from({ length: Math.max(0, Math.ceil((last - first) / step)) }, (_, i) => first + i * step);
 }
 
 function concatOp(call: Call): Value {

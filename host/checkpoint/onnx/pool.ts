@@ -1,17 +1,41 @@
 import { CheckpointError } from "../../base/errors.ts";
+import type { Node } from "../../graph/graph.ts";
 import { type PaddedWindow, windowSize } from "../../graph/ops/window.ts";
-import { axisOf, type Call, type Data, integers, operand, Refusal, shapeText, type Value } from "./call.ts";
-import { pictureOperand, sized, windowOf } from "./conv.ts";
+import {
+  axisOf,
+  type Call,
+  type Data,
+  integers,
+  operand,
+  type Padding,
+  Refusal,
+  shapeText,
+  type Value,
+} from "./call.ts";
+import { pictureOperand, sized, widened, windowOf } from "./conv.ts";
 import { emit, type Piece } from "./emit.ts";
 import { FOLDED } from "./fold.ts";
 import type { Pictured } from "./picture.ts";
 
 type PoolPiece = Extract<Piece, { op: "maxpool" | "avgpool" }>;
 
-/** MaxPool(X): padding does not count. */
+/** MaxPool(X): padding does not count. Nor do zeros that a Pad put around numbers of which none is below 0, as long as a window sees one of those. */
 export function maxPool(call: Call): Value {
-  const x = pictureOperand(call, 0);
-  return pooled(call, x, { op: "maxpool", window: windowOfPool(call, x).window });
+  const { padded, ...x } = pictureOperand(call, 0);
+  if (padded && !isNeverNegative(call.sink.makers.get(x.value))) {
+    throw new Refusal(
+      "zeros that a Pad made may be the greatest",
+      "a Relu or an unsigned quantizer before the Pad, or padding of the pool's own",
+    );
+  }
+  return pooled(call, x, { op: "maxpool", window: windowOfPool(call, x).window }, padded);
+}
+
+function isNeverNegative(node: Node | undefined): boolean {
+  if (node?.op === "step") return node.step.kind === "relu";
+  if (node?.op !== "quantize" || node.quantizer.kind === "bipolar") return false;
+  const { signed, zero, scale } = node.quantizer;
+  return !signed && zero.every((z) => z === 0) && scale.every((unit) => unit > 0);
 }
 
 /** AveragePool(X). */
@@ -64,8 +88,36 @@ function reduced(call: Call, make: (window: PaddedWindow) => PoolPiece): Value {
   return { ...vector, dims: whole.dims.filter((_, axis) => !axes.includes(axis)) };
 }
 
-/** Adds the pool; nothing can be one whose window does not fit. */
-function pooled(call: Call, x: Data & { picture: Pictured }, piece: PoolPiece): Data {
+/** A picture cut to every so many lines or positions, from the first on: the indices that are kept of some axes. */
+export function everyNth(call: Call, value: Data, axes: readonly number[], kept: readonly number[][]): Value {
+  const whole = axes.every((axis, i) => kept[i]!.length === value.dims[axis]);
+  if (whole) return value;
+  if (!value.picture) throw new Refusal("it picks data", "whole vectors: only constants, shapes and pictures are cut");
+  const x = pictureOperand(call, 0);
+  const stride = { h: 1, w: 1, c: 1 };
+  for (const [i, axis] of axes.entries()) {
+    const [size, own] = [x.dims[axis]!, kept[i]!];
+    if (own.length === size) continue;
+    const name = x.picture.axes[axis - (x.dims.length - x.picture.axes.length)];
+    const step = own.length > 1 ? own[1]! - own[0]! : size;
+    const isEven = own[0] === 0 && own.length === Math.ceil(size / step) && step > 0;
+    if (name === undefined || name === "c" || !isEven) {
+      throw new Refusal(
+        `it keeps ${own.length} of ${size} along axis ${axis}`,
+        "every so many lines or positions, from the first on",
+      );
+    }
+    stride[name] = step;
+  }
+  const window: PaddedWindow = {
+    ...{ kernelHeight: 1, strideY: stride.h, dilationY: 1, padTop: 0, padBottom: 0 },
+    ...{ kernelWidth: 1, strideX: stride.w, dilationX: 1, padLeft: 0, padRight: 0 },
+  };
+  return pooled(call, x, { op: "maxpool", window });
+}
+
+/** Adds the pool, with the zeros around its input as padding; nothing can be one whose window does not fit. */
+function pooled(call: Call, x: Data & { picture: Pictured }, piece: PoolPiece, padded?: Padding): Data {
   const { height, width } = windowSize(piece.window, x.picture);
   if (height < 1 || width < 1) {
     const { kernelHeight, kernelWidth } = piece.window;
@@ -73,7 +125,9 @@ function pooled(call: Call, x: Data & { picture: Pictured }, piece: PoolPiece): 
       `${call.opType} "${call.name}": a kernel of ${kernelHeight} × ${kernelWidth} does not fit ${shapeText(x.dims)}`,
     );
   }
-  return emit(call, { ...x, ...sized(x, { height, width, channels: x.picture.channels }) }, [piece]);
+  return emit(call, { ...x, ...sized(x, { height, width, channels: x.picture.channels }) }, [
+    { ...piece, window: widened(piece.window, padded) },
+  ]);
 }
 
 /** The window of a pool, and whether ceil_mode makes it longer than its padding. */
