@@ -39,6 +39,7 @@ export const MODELS = {
   "ternary × i8, 128, thresholds": () => chain("i8", [128, 128], "ternary", "u4"),
   "ternary × u4, 256": () => chain("u4", [256, 256], "ternary"),
   "binary × bit, 256": () => chain("bit", [256, 256], "binary"),
+  "int8 × i8, 256": () => chain("i8", [256, 256], "int8"),
   "256-64-64-64-10 × i8": () => chain("i8", [256, 64, 64, 64, 10], "ternary"),
   "256-64-64-64-10 × u4": () => chain("u4", [256, 64, 64, 64, 10], "ternary"),
   "3 × 3, ternary × i8": () => convolution("i8", "ternary"),
@@ -83,7 +84,7 @@ const CODES: Record<Codes, { dtype: ActivationDtype; range: [number, number] }> 
 };
 
 /** Dense layers of random weights. One alone makes codes of the kind `made`; of more, the last gives accumulators. */
-async function chain(codes: Codes, widths: number[], weights: "ternary" | "binary", made = codes): Promise<Model> {
+async function chain(codes: Codes, widths: number[], weights: WeightName, made = codes): Promise<Model> {
   const next = mulberry32(widths[0]!);
   const { dtype, range } = CODES[codes];
   const last = widths.length - 1;
@@ -97,12 +98,11 @@ async function chain(codes: Codes, widths: number[], weights: "ternary" | "binar
   });
   const ops = widths.slice(1).map((outputs, i): DenseOp => {
     const inputs = widths[i]!;
-    const weight = weights === "ternary" ? () => integer(next, -1, 1) : () => sign(next);
     const op: DenseOp = {
       ...{ kind: "dense", inputs: [i], output: i + 1, dtype: weights },
-      weights: Int8Array.from({ length: inputs * outputs }, weight),
+      weights: Int8Array.from({ length: inputs * outputs }, weightOf(weights, next)),
     };
-    const spread = (inputs * range[1]) / 4; // of accumulators: all codes occur
+    const spread = (inputs * range[1] * (weights === "int8" ? 64 : 1)) / 4; // of accumulators: all codes occur
     return isScores(i + 1) ? op : { ...op, post: postOf(made, outputs, spread, next) };
   });
   const program: Program = {
@@ -119,7 +119,7 @@ const [HEIGHT, WIDTH] = [16, 32];
 /** One convolution of random weights, padded to keep the size, that makes codes of its own kind. */
 async function convolution(
   codes: Codes,
-  weights: "ternary" | "binary" | "int8",
+  weights: WeightName,
   { kernel = 3, stride = 1, inputs = 64, outputs = 64, groups = 1 } = {},
 ): Promise<Model> {
   const next = mulberry32(kernel);
@@ -129,18 +129,13 @@ async function convolution(
   const output: Tensor = { dtype, ...size, fixed: 0, perRow: rowStride(input) };
   const count = (outputs * kernel * kernel * inputs) / groups;
   const [pad, columns] = [(kernel - 1) / 2, count / outputs];
-  const weight = {
-    ternary: () => integer(next, -1, 1),
-    binary: () => sign(next),
-    int8: () => integer(next, -128, 127),
-  };
   const op: Conv2dOp = {
     ...{ kind: "conv2d", inputs: [0], output: 1, groups, pad: 0, dtype: weights },
     window: {
       ...{ kernelHeight: kernel, kernelWidth: kernel, strideY: stride, strideX: stride },
       ...{ dilationY: 1, dilationX: 1, padTop: pad, padLeft: pad },
     },
-    weights: Int8Array.from({ length: count }, weight[weights]),
+    weights: Int8Array.from({ length: count }, weightOf(weights, next)),
     post: postOf(codes, outputs, (columns * range[1] * (weights === "int8" ? 64 : 1)) / 4, next),
   };
   const program: Program = {
@@ -171,6 +166,13 @@ function postOf(codes: Codes, channels: number, spread: number, next: Random): T
     ups: new Uint16Array(channels).fill(count),
     steps: Int32Array.from(steps.flatMap((own) => Array.from(own))),
   };
+}
+
+type WeightName = "ternary" | "binary" | "int8";
+
+function weightOf(weights: WeightName, next: Random): () => number {
+  const [min, max] = { ternary: [-1, 1], binary: [0, 1], int8: [-128, 127] }[weights] as [number, number];
+  return weights === "binary" ? () => sign(next) : () => integer(next, min, max);
 }
 
 function integer(next: Random, min: number, max: number): number {
