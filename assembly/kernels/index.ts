@@ -42,6 +42,9 @@ export const BLOCK_ROWS: u32 = SIMD ? 64 : 1;
 /** Whether thresholds are found by halving; otherwise all are compared, which vectors or fewest bytes make worth it. */
 export const HALVING: bool = !SMALL && (CORE || !(FEW_PACKINGS || SIMD));
 
+/** Whether bytes are copied four words at a time, where every access of a loop's turn is checked. */
+export const LONG_COPIES: bool = CORE && !SMALL;
+
 /** Whether a product of 64 bits may be a call, of some 50 instructions. */
 export const DEAR_64_BIT_PRODUCTS: bool = CORE;
 

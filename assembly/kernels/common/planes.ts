@@ -65,7 +65,7 @@ export function toPlanes(signed: bool, bits: u32, row: usize, inputs: u32, to: u
 }
 
 /** The first `count` bytes, at most 8; the others as 0. Rows are aligned to 16 bytes, so words with any code of a row lie in it. */
-function first(bytes: u64, count: usize): u64 {
+export function first(bytes: u64, count: usize): u64 {
   return count < 8 ? bytes & (((<u64>1) << (count << 3)) - 1) : bytes;
 }
 

@@ -15,6 +15,7 @@ import type {
   Requantize,
   Tensor,
   Thresholds,
+  WeightDtype,
 } from "../../../host/program.ts";
 import { elementCount, rowStride } from "../../../host/shape.ts";
 import { readFile } from "../../files/files.ts";
@@ -39,6 +40,7 @@ export const MODELS = {
   "ternary × i8, 128, thresholds": () => chain("i8", [128, 128], "ternary", "u4"),
   "ternary × u4, 256": () => chain("u4", [256, 256], "ternary"),
   "binary × bit, 256": () => chain("bit", [256, 256], "binary"),
+  "int4 × i8, 256": () => chain("i8", [256, 256], "int4"),
   "int8 × i8, 256": () => chain("i8", [256, 256], "int8"),
   "256-64-64-64-10 × i8": () => chain("i8", [256, 64, 64, 64, 10], "ternary"),
   "256-64-64-64-10 × u4": () => chain("u4", [256, 64, 64, 64, 10], "ternary"),
@@ -83,6 +85,15 @@ const CODES: Record<Codes, { dtype: ActivationDtype; range: [number, number] }> 
   bit: { dtype: "bit", range: [-1, 1] },
 };
 
+/** Weights, and how much wider than those of codes their sums spread. */
+const WEIGHTS = {
+  binary: { range: [-1, 1], spread: 1 },
+  ternary: { range: [-1, 1], spread: 1 },
+  int4: { range: [-8, 7], spread: 4 },
+  int8: { range: [-128, 127], spread: 64 },
+} satisfies Partial<Record<WeightDtype, { range: [number, number]; spread: number }>>;
+type WeightName = keyof typeof WEIGHTS;
+
 /** Dense layers of random weights. One alone makes codes of the kind `made`; of more, the last gives accumulators. */
 async function chain(codes: Codes, widths: number[], weights: WeightName, made = codes): Promise<Model> {
   const next = mulberry32(widths[0]!);
@@ -102,7 +113,7 @@ async function chain(codes: Codes, widths: number[], weights: WeightName, made =
       ...{ kind: "dense", inputs: [i], output: i + 1, dtype: weights },
       weights: Int8Array.from({ length: inputs * outputs }, weightOf(weights, next)),
     };
-    const spread = (inputs * range[1] * (weights === "int8" ? 64 : 1)) / 4; // of accumulators: all codes occur
+    const spread = (inputs * range[1] * WEIGHTS[weights].spread) / 4; // of accumulators: all codes occur
     return isScores(i + 1) ? op : { ...op, post: postOf(made, outputs, spread, next) };
   });
   const program: Program = {
@@ -136,7 +147,7 @@ async function convolution(
       ...{ dilationY: 1, dilationX: 1, padTop: pad, padLeft: pad },
     },
     weights: Int8Array.from({ length: count }, weightOf(weights, next)),
-    post: postOf(codes, outputs, (columns * range[1] * (weights === "int8" ? 64 : 1)) / 4, next),
+    post: postOf(codes, outputs, (columns * range[1] * WEIGHTS[weights].spread) / 4, next),
   };
   const program: Program = {
     ...{ modelId: 0n, modelVersion: 0, maxRows: 1, arena: { fixed: 0, perRow: output.perRow + rowStride(output) } },
@@ -168,11 +179,8 @@ function postOf(codes: Codes, channels: number, spread: number, next: Random): T
   };
 }
 
-type WeightName = "ternary" | "binary" | "int8";
-
 function weightOf(weights: WeightName, next: Random): () => number {
-  const [min, max] = { ternary: [-1, 1], binary: [0, 1], int8: [-128, 127] }[weights] as [number, number];
-  return weights === "binary" ? () => sign(next) : () => integer(next, min, max);
+  return weights === "binary" ? () => sign(next) : () => integer(next, ...WEIGHTS[weights].range);
 }
 
 function integer(next: Random, min: number, max: number): number {
