@@ -80,8 +80,9 @@ export function halves(
 }
 
 /**
- * The sums of two channels, at `at` and `next` bytes behind. The mask is one that compilers do not know, or they take fields out one by one; there are never so many inputs. Words are
- * loaded before any is used, so that no check stands between products; the second condition, which compilers of C drop, keeps an optimizer of WebAssembly from computing one sum whole.
+ * The sums of two channels, at `at` and `next` bytes behind, from `start` on. Compilers must not know the mask, or they take fields out one by one; there are never so many inputs. Words
+ * of all three streams are loaded before any is used, so that no check of an address stands between products; and conditions that C drops, since the loop has them, keep an optimizer of
+ * WebAssembly from computing one sum of a whole turn before the other, for which registers do not suffice.
  */
 function dots8(start: i32, a: usize, b: usize, x: usize, inputs: i32, at: usize, next: u32): void {
   const mask: u32 = 0x00ff00ff + (<u32>inputs >> 29);
@@ -129,6 +130,7 @@ function dots8(start: i32, a: usize, b: usize, x: usize, inputs: i32, at: usize,
   store<i32>(at, sumA);
 }
 
+/** As dots8, of 8 inputs a turn. */
 function dots4(start: i32, a: usize, b: usize, x: usize, inputs: i32, at: usize, next: u32): void {
   const mask: u32 = 0x000f000f + (<u32>inputs >> 29);
   let sumA = start;
