@@ -6,7 +6,7 @@ import { planesBytes, toPlanes } from "../common/planes";
 
 /** As bit planes for weights of one and two bits, as halves of words for those of four and eight. */
 export function preparedBytes(packing: u32, inputs: u32, _many: bool): u32 {
-  if (packing == Packing.field4 || packing == Packing.field8) return halvesBytes(inputs);
+  if (PACKINGS & HALVES && (packing == Packing.field4 || packing == Packing.field8)) return halvesBytes(inputs);
   return packing == Packing.sign32 || packing == Packing.field2 ? planesBytes(inputs) : 0;
 }
 
