@@ -117,6 +117,7 @@ export enum OpKind {
   add = 6,
   maxpool = 7,
   avgpool = 8,
+  concat = 9,
 }
 /** Those that a module tells apart. */
 export enum Weight {

@@ -11,6 +11,7 @@ export const CONV2D: u32 = 1 << OpKind.conv2d;
 export const ADD: u32 = 1 << OpKind.add;
 export const MAXPOOL: u32 = 1 << OpKind.maxpool;
 export const AVGPOOL: u32 = 1 << OpKind.avgpool;
+export const CONCAT: u32 = 1 << OpKind.concat;
 /** Ops that see windows of their input. */
 export const WINDOWS: u32 = CONV2D | MAXPOOL | AVGPOOL;
 

@@ -1,15 +1,28 @@
 import { Activation, MAX_CHANNELS, Op, OpKind, Post, Tensor } from "./blob";
-import { ADD, ARGMAX, AVGPOOL, CONV2D, MAXIMUM, MAXPOOL, PICTURES, SCORES, TRIT4, TRIT4_ALONE } from "./features";
+import {
+  ADD,
+  ARGMAX,
+  AVGPOOL,
+  CONCAT,
+  CONV2D,
+  MAXIMUM,
+  MAXPOOL,
+  PICTURES,
+  SCORES,
+  TRIT4,
+  TRIT4_ALONE,
+} from "./features";
 import { isAdd } from "./ops/add";
 import { argmax, argmaxFits } from "./ops/argmax";
 import { isAvgpool } from "./ops/avgpool";
 import { recordBytes } from "./ops/code";
+import { concat } from "./ops/concat";
 import { conv2d, conv2dFits, conv2dScratch } from "./ops/conv2d";
 import { denseFits, denseScratch, denseTileBytes } from "./ops/dense";
 import { layer } from "./ops/layer";
 import { maximum } from "./ops/maximum";
 import { maxpool } from "./ops/maxpool";
-import { isByte, operandsFit } from "./ops/operands";
+import { isByte, operandsFit, secondOf } from "./ops/operands";
 import { columnsOf } from "./ops/patch";
 import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
 import { isScattered, scatter, scatterFits, scatterScratch } from "./ops/scatter";
@@ -80,9 +93,16 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = inline.always(argmaxFits(from, to, channels)) && (!post || scored);
     span = inputs;
-  } else if (OPS & (MAXIMUM | ADD) && (kind == OpKind.maximum || kind == OpKind.add)) {
-    if (kind == OpKind.maximum) sound = !post && isByte(to);
-    if (inputs != channels || !operandsFit(op, tensorCount)) sound = false;
+  } else if (
+    OPS & (MAXIMUM | ADD | CONCAT) &&
+    (kind == OpKind.maximum || kind == OpKind.add || kind == OpKind.concat)
+  ) {
+    if (kind != OpKind.add) sound = !post && isByte(to);
+    if (!operandsFit(op, tensorCount)) return Status.BadOp;
+    const others = load<u32>(secondOf(op), Tensor.channels);
+    if (OPS & CONCAT && kind == OpKind.concat) inputs += others;
+    else if (others != channels) sound = false;
+    if (inputs != channels) sound = false;
   } else if (pools) {
     if (from > Activation.i8 || inputs != channels || (kind == OpKind.maxpool && (post || from != to))) sound = false;
     else if (kind == OpKind.maxpool) sound = true;
@@ -106,7 +126,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   ) {
     return Status.BadOp;
   }
-  const tiled = !(OPS & (ARGMAX | MAXIMUM | MAXPOOL | AVGPOOL | ADD)) || tileBytes; // ops without records have no tiles
+  const tiled = !(OPS & (ARGMAX | MAXIMUM | MAXPOOL | AVGPOOL | ADD | CONCAT)) || tileBytes; // ops without records have no tiles
   const outside = i32(offset < weightsOffset) | i32(end > <u64>weightsOffset + weightsBytes);
   if (tiled && outside) return Status.BadOp;
   if (STREAMS) largestTile = max(largestTile, isTrit4(op) ? stripBuffer(op) : tileBytes);
@@ -119,6 +139,7 @@ export function run(op: usize): Status {
   if (OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d)
     return isTrit4(op) ? (isScattered(op) ? scatter(op) : trit4(op)) : conv2d(op);
   if (OPS & MAXPOOL && load<u8>(op, Op.kind) == OpKind.maxpool) return maxpool(op);
+  if (OPS & CONCAT && load<u8>(op, Op.kind) == OpKind.concat) return concat(op);
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax
     ? argmax(op)
     : TRIT4_ALONE && !isAvgpool(op) && !isAdd(op)

@@ -147,6 +147,9 @@ export interface AddOp extends OpBase<"add"> {
   post?: Thresholds | Requantize;
 }
 
+/** output[y, x] = the channels of inputs[0] at (y, x), then those of inputs[1]: codes in bytes, each as it is stored. */
+export type ConcatOp = OpBase<"concat">;
+
 /** The ops by their kinds. FORMAT.md says how each is stored; `docs/adding_an_op.md`, where each has its files. */
 interface Ops {
   quantize: QuantizeOp;
@@ -157,6 +160,7 @@ interface Ops {
   maxpool: MaxpoolOp;
   avgpool: AvgpoolOp;
   add: AddOp;
+  concat: ConcatOp;
 }
 
 export type OpKind = keyof Ops;

@@ -64,6 +64,10 @@ export function randomPictureOnnx(seed: number): Uint8Array {
     } else x = file.quantizeData(x);
     if (file.chance(0.2)) x = file.quantizeData(file.residual(x, shape));
     if (file.chance(0.25)) {
+      [x, shape] = file.join(x, shape);
+      x = file.quantizeData(file.between(x, shape[0], 2));
+    }
+    if (file.chance(0.25)) {
       [x, shape] = file.averagePool(x, shape);
       x = file.quantizeData(file.between(x, shape[0], 2));
     }
@@ -298,6 +302,19 @@ class Writer {
     };
     const sum = this.op("Add", [codes(this.between(kernel, channels, 2)), codes(x)]);
     return this.chance(0.5) ? this.op("Relu", [sum]) : sum;
+  }
+
+  /** A picture, and one or two convolutions of it that keep its height and width, as sums or as codes of any scale, along the channels. */
+  join(x: string, [channels, height, width]: Shape): [output: string, shape: Shape] {
+    let all = channels;
+    const parts = Array.from({ length: 1 + this.below(2) }, () => {
+      const outputs = 1 + this.below(3);
+      all += outputs;
+      const y = this.op("Conv", [x, this.weights([outputs, channels, 1, 1], 0)]);
+      return this.chance(0.5) ? y : this.quantizeData(this.between(y, outputs, 2));
+    });
+    const operands = this.chance(0.5) ? [x, ...parts] : [...parts, x];
+    return [this.op("Concat", operands, { axis: this.pick([1n, -3n]) }), [all, height, width]];
   }
 
   /** A convolution that fits, of any kernel, stride, dilation, padding and groups, perhaps with a bias. */

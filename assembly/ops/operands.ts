@@ -1,20 +1,20 @@
-import { Activation, Op, Tensor } from "../blob";
+import { Activation, Op } from "../blob";
 import { inputOf, tensorAt } from "../regions";
 import { dtypeOf, positions } from "../tensors";
 
-// What ops of two operands share: tensors of codes in bytes, of one shape.
+// What ops of two operands share: tensors of codes in bytes, at as many positions.
 
 /** Record of the second tensor that an op reads. */
 export function secondOf(op: usize): usize {
   return tensorAt(load<u16>(op, Op.second));
 }
 
-/** Whether the second operand exists, and both are codes in bytes, of one shape. */
+/** Whether the second operand exists, and both are codes in bytes, at as many positions. */
 export function operandsFit(op: usize, tensorCount: u32): bool {
   if (<u32>load<u16>(op, Op.second) >= tensorCount) return false;
   const a = inputOf(op);
   const b = secondOf(op);
-  if (positions(a) != positions(b) || load<u32>(a, Tensor.channels) != load<u32>(b, Tensor.channels)) return false;
+  if (positions(a) != positions(b)) return false;
   return isByte(dtypeOf(a)) && isByte(dtypeOf(b));
 }
 

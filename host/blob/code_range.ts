@@ -1,4 +1,4 @@
-import type { Program, QuantizeOp } from "../program.ts";
+import type { Op, Program, QuantizeOp } from "../program.ts";
 
 /** Codes of a dtype. */
 const CODES = { bit: [-1, 1], u8: [0, 255], i8: [-128, 127] } as const;
@@ -11,16 +11,28 @@ const UNUSED = 2 ** 31 - 1;
  * where it is an input. Assumes accumulators below 2^31 − 1, so it is good for choosing what is fast, not for proofs.
  */
 export function codeRanges({ tensors, ops, inputs }: Program): (tensor: number) => [min: number, max: number] {
-  const makers = new Map(ops.map((op) => [op.output, op]));
-  for (const tensor of inputs) makers.delete(tensor);
-  return function rangeOf(tensor) {
-    const [least, greatest] = CODES[tensors[tensor]!.dtype as keyof typeof CODES];
-    const op = makers.get(tensor);
-    if (op?.kind === "maxpool") return rangeOf(op.inputs[0]!);
-    if (!op?.post || op.post.kind === "scores") return [least, greatest];
-    const [min, max] = postRange(op.post);
-    return min >= least && max <= greatest ? [min, max] : [least, greatest]; // a code that does not fit wraps around
-  };
+  const ranges = tensors.map(({ dtype }): [min: number, max: number] => [
+    ...(CODES[dtype as keyof typeof CODES] ?? [0, 0]),
+  ]);
+  const given = new Set(inputs);
+  for (const op of ops) {
+    if (given.has(op.output)) continue;
+    const [least, greatest] = ranges[op.output]!;
+    const range = rangeOf(
+      op,
+      op.inputs.map((input) => ranges[input]!),
+    );
+    if (range && range[0] >= least && range[1] <= greatest) ranges[op.output] = range; // a code that does not fit wraps around
+  }
+  return (tensor) => ranges[tensor]!;
+}
+
+/** What an op makes of codes in these ranges; undefined where only its output's dtype tells. */
+function rangeOf({ kind, post }: Op, inputs: readonly [number, number][]): [min: number, max: number] | undefined {
+  if (kind === "maxpool" || kind === "concat") {
+    return [Math.min(...inputs.map(([min]) => min)), Math.max(...inputs.map(([, max]) => max))];
+  }
+  return post && post.kind !== "scores" ? postRange(post) : undefined;
 }
 
 /** The least and the greatest code that a post makes. */

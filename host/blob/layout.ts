@@ -89,6 +89,7 @@ export const OP_KIND = {
   add: 6,
   maxpool: 7,
   avgpool: 8,
+  concat: 9,
 } as const;
 /** Forms of a conv2d. */
 export const FORM = { gather: 0, scatter: 1 } as const;

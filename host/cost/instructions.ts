@@ -91,6 +91,11 @@ const TERMS: OpTable<[place: Place], Term[]> = {
     return [{ kernel: "maximum", counts: [1, elementCount(program.tensors[output]!)] }];
   },
 
+  concat({ output: to }, { program }) {
+    const tensor = program.tensors[to]!;
+    return [{ kernel: "concat", counts: [1, positionCount(tensor), elementCount(tensor)] }];
+  },
+
   /** At every position a patch is gathered for each tile, and its sums are those of a dense op. */
   conv2d(op, { program, ranges, tiling: { tiles, channels, columns }, output }) {
     const { dtype } = program.tensors[op.inputs[0]!]!;

@@ -1,8 +1,73 @@
-import { direction } from "../numbers/step.ts";
+import { MAX_NESTED, MAX_NODES } from "../base/limits.ts";
+import { mapVectors } from "../numbers/quantizer.ts";
+import { direction, mapConstants } from "../numbers/step.ts";
+import type { ElementNode } from "./element.ts";
 import { forms } from "./forms.ts";
 import type { Graph, Node } from "./graph.ts";
+import { liveNodes } from "./live.ts";
 import { freshNames, valueNames } from "./names.ts";
+import type { ConcatNode } from "./ops/concat.ts";
 import type { MaxpoolNode } from "./ops/maxpool.ts";
+
+/** Moves max pools and joins behind the quantizers that read them, as long as one can be moved: pools may stand before joins, and joins before joins. */
+export function commute(graph: Graph): { graph: Graph; notes: string[] } {
+  const notes: string[] = [];
+  for (let round = 0; round < MAX_NESTED; round++) {
+    const pools = movePools(graph);
+    const joins = moveJoins(pools.graph);
+    notes.push(...pools.notes, ...joins.notes);
+    graph = joins.graph;
+    if (joins.notes.length === 0) break;
+  }
+  return { graph, notes: [...new Set(notes)] };
+}
+
+/**
+ * Moves joins behind the quantizers that read them: what is done to single elements is done before they are joined, and that is what the graph means from then on.
+ * Each operand gets the part of every constant that is its channels'. Joins that no quantizer reads, with steps between at most, stay where they are, for
+ * `supported.ts` to judge.
+ */
+export function moveJoins(graph: Graph): { graph: Graph; notes: string[] } {
+  const fresh = freshNames(valueNames(graph));
+  const nodes: Node[] = [];
+  const notes = new Set<string>();
+  /** Of a join, and of what steps make of it: the join, and the same made of each operand. */
+  const joined = new Map<string, { join: ConcatNode; operands: string[] }>();
+
+  for (const node of graph.nodes) {
+    const before = joined.get(node.inputs[0]!);
+    if (node.op === "concat") joined.set(node.output, { join: node, operands: node.inputs });
+    if (!before || (node.op !== "step" && node.op !== "quantize") || nodes.length > MAX_NODES) {
+      nodes.push(node);
+      continue;
+    }
+    const { join } = before;
+    const operands = before.operands.map((operand, i) => {
+      const output = fresh(`${node.output}_${i}`);
+      nodes.push(partOf(node, i === 0 ? [0, join.first] : [join.first, join.channels], operand, output));
+      return output;
+    });
+    if (node.op === "quantize") {
+      nodes.push({ ...join, inputs: operands, output: node.output });
+      notes.add(`join "${join.name}" is computed behind quantizer "${node.name}"`);
+    } else {
+      nodes.push(node); // for those who read it as it is
+      joined.set(node.output, { join, operands });
+    }
+  }
+  return notes.size === 0
+    ? { graph, notes: [] }
+    : { graph: { ...graph, nodes: liveNodes({ ...graph, nodes }) }, notes: [...notes] };
+}
+
+/** A node on the channels from the first up to, but not including, the second. */
+function partOf(node: ElementNode, [first, end]: [number, number], input: string, output: string): Node {
+  const part = (vector: Float64Array) => (vector.length === 1 ? vector : vector.slice(first, end));
+  const own = { ...node, inputs: [input], output, channels: end - first };
+  return own.op === "step"
+    ? { ...own, step: mapConstants(own.step, part) }
+    : { ...own, quantizer: mapVectors(own.quantizer, part) };
+}
 
 /**
  * Moves max pools of real numbers behind the quantizers that read them, since integers can only compare codes: of a function that never falls, the greatest

@@ -2,6 +2,7 @@ import type { Layout } from "../program.ts";
 import type { AddNode } from "./ops/add.ts";
 import type { ArgmaxNode } from "./ops/argmax.ts";
 import type { AvgpoolNode } from "./ops/avgpool.ts";
+import type { ConcatNode } from "./ops/concat.ts";
 import type { Conv2dNode } from "./ops/conv2d.ts";
 import type { DenseNode } from "./ops/dense.ts";
 import type { MaximumNode } from "./ops/maximum.ts";
@@ -44,7 +45,8 @@ export type Node =
   | Conv2dNode
   | MaxpoolNode
   | AvgpoolNode
-  | AddNode;
+  | AddNode
+  | ConcatNode;
 
 /** Numbers in a row of this shape. */
 export function rowSize(shape: readonly number[]): number {

@@ -86,6 +86,10 @@ const DECLARE_INPUT =
 const QUANTIZED_POOL =
   "a quantizer of a scale above 0 before it, or behind it, with nothing between that falls in a channel, as factors below 0 do";
 
+/** What a join needs, whose quantizers commute with it (commute.ts). */
+const QUANTIZED_JOIN =
+  "one quantizer right behind it, with nothing between but functions of single elements, or one before it on every branch";
+
 /** What a node reads. */
 interface Operand {
   origin: Origin;
@@ -116,6 +120,14 @@ const PROBLEMS: {
     "quantizers of one scale, or each of one for all channels, right before it, on both branches",
   ),
 
+  concat(node, operands) {
+    const bare = operands.find(({ origin, form }) => form.kind === "real" && !origin.node);
+    if (bare) return [`no quantizer between the network's input "${bare.origin.value}" and this join`, DECLARE_INPUT];
+    const real = operands.findIndex((operand) => operand.form.kind === "real" && !isRefused(operand));
+    if (real < 0) return undefined;
+    return [`its operand "${node.inputs[real]}" is no codes, and what follows it is no quantizer`, QUANTIZED_JOIN];
+  },
+
   maxpool(node, [input]) {
     if (keepsOrder(input!.form) || isRefused(input!)) return undefined;
     if (!input!.origin.node) return ["no quantizer between the network's input and this pool", DECLARE_INPUT];
@@ -144,9 +156,12 @@ function problemOf(node: Node, operands: readonly Operand[]): Problem | undefine
   return problem(node, operands);
 }
 
-/** Whether an operand comes from a maximum, or a maxpool, of no codes, which is a reason of its own: its readers lack nothing else. */
+/** Ops that make codes of codes alone. */
+const KEEPS_CODES: ReadonlySet<string | undefined> = new Set(["maximum", "maxpool", "concat"]);
+
+/** Whether an operand comes from a maximum, a maxpool or a join of no codes, which is a reason of its own: its readers lack nothing else. */
 function isRefused({ origin, made }: Operand): boolean {
-  return (origin.node?.op === "maximum" || origin.node?.op === "maxpool") && made.kind === "real";
+  return KEEPS_CODES.has(origin.node?.op) && made.kind === "real";
 }
 
 /** What integers cannot compute of a node that combines two operands, whose forms must be one (`isOne`). */

@@ -53,6 +53,12 @@ export function zip(a: ArrayLike<number>, b: ArrayLike<number>, make: (a: number
   return Float64Array.from({ length: Math.max(a.length, b.length) }, (_, c) => make(at(a, c), at(b, c)));
 }
 
+/** The same quantizer with each of its vectors mapped. */
+export function mapVectors(quantizer: Quantizer, map: (vector: Float64Array) => Float64Array): Quantizer {
+  const scale = map(quantizer.scale);
+  return quantizer.kind === "bipolar" ? { ...quantizer, scale } : { ...quantizer, scale, zero: map(quantizer.zero) };
+}
+
 /** Least and greatest code `q`, zero point included (qonnx `min_int`, `max_int`). */
 export function codeRange(quantizer: Quantizer): { min: number; max: number } {
   if (quantizer.kind === "bipolar") return { min: -1, max: 1 };

@@ -34,6 +34,20 @@ export function constants(step: Step): Record<string, Float64Array> {
   }
 }
 
+/** The same step with each of its constants mapped. */
+export function mapConstants(step: Step, map: (vector: Float64Array) => Float64Array): Step {
+  switch (step.kind) {
+    case "relu":
+      return step;
+    case "batchnorm": {
+      const { mean, variance, gamma, beta } = step;
+      return { ...step, mean: map(mean), variance: map(variance), gamma: map(gamma), beta: map(beta) };
+    }
+    default:
+      return { ...step, by: map(step.by) };
+  }
+}
+
 /** Applies a step to a real number. The order of operations written here is the meaning of the step (design, D7). */
 export function applyStep(step: Step, x: number, channel: number): number {
   switch (step.kind) {

@@ -4,6 +4,7 @@ import { elementCount, type Picture } from "../shape.ts";
 import { add } from "./add.ts";
 import { argmax } from "./argmax.ts";
 import { avgpool } from "./avgpool.ts";
+import { concat } from "./concat.ts";
 import { conv2d } from "./conv2d.ts";
 import { dense } from "./dense.ts";
 import { maximum } from "./maximum.ts";
@@ -37,6 +38,7 @@ const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array, from: rea
   add,
   maxpool,
   avgpool,
+  concat,
 };
 
 /** Runs the ops `firstOp` up to, but not including, `endOp`; they read and write `tensors`. */

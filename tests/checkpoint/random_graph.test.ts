@@ -96,6 +96,14 @@ function evaluateNode(node: Node, [x, y]: [number[], ...number[][]], shapes: Map
       return x.map((v, c) => Math.max(v, y![c]!));
     case "add":
       return x.map((v, c) => v + y![c]!);
+    case "concat": {
+      const others = channels - node.first;
+      const positions = Array.from({ length: x.length / node.first }, (_, position) => position);
+      return positions.flatMap((position) => [
+        ...x.slice(position * node.first, (position + 1) * node.first),
+        ...y!.slice(position * others, (position + 1) * others),
+      ]);
+    }
     case "conv2d": {
       const { window, groups, weights } = node;
       const [from, to] = [shapes.get(node.inputs[0]!)!, shapes.get(node.output)!];

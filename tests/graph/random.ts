@@ -156,6 +156,25 @@ export function randomGraph(seed: number): Graph {
     return quantize(steps(add({ op: "add" }, [a, b], channels), channels), channels);
   };
 
+  /** A value and a convolution of it that keeps its positions, in codes of one scale or of two, joined; then codes of them, as a layer reads them. */
+  const joined = (value: string, { channels }: Picture): [codes: string, channels: number] => {
+    const window = {
+      ...{ kernelHeight: 3, strideY: 1, dilationY: 1, padTop: 1, padBottom: 1 },
+      ...{ kernelWidth: 1, strideX: 1, dilationX: 1, padLeft: 0, padRight: 0 },
+    };
+    const others = pictured.int(1, 3);
+    const sums = add({ op: "conv2d", window, groups: 1, weights: weights(3 * channels, others) }, value, others);
+    const { scale, ...rest } = quantizer(1, true);
+    const isOne = pictured.chance(0.5);
+    const other = isOne ? scale : Float64Array.of(random.scale());
+    const a = add({ op: "quantize", quantizer: { ...rest, scale } as Quantizer }, value, channels);
+    const b = add({ op: "quantize", quantizer: { ...rest, scale: other } as Quantizer }, steps(sums, others), others);
+    const inputs = pictured.chance(0.5) ? [a, b] : [b, a];
+    const both = channels + others;
+    const join = add({ op: "concat", first: inputs[0] === a ? channels : others }, inputs, both);
+    return [isOne && pictured.chance(0.5) ? join : quantize(steps(join, both), both), both];
+  };
+
   /** The greater of two values, in codes of one quantizer. */
   const greatest = (a: string, b: string, channels: number): string => {
     const { scale, ...rest } = quantizer(channels, true);
@@ -235,6 +254,10 @@ export function randomGraph(seed: number): Graph {
       const value = steps(sums, output.channels);
       [codes, picture] = pictured.chance(0.4) ? poolCodes(value, output) : [quantize(value, output.channels), output];
       if (pictured.chance(0.3)) codes = residual(codes, picture);
+      if (pictured.chance(0.3)) {
+        const [join, channels] = joined(codes, picture);
+        [codes, picture] = [join, { ...picture, channels }];
+      }
     }
     channels = elementCount(picture);
   }

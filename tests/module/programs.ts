@@ -190,12 +190,14 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
       const [first, dtype] = [tensors.length - 1, random.pick(["u8", "i8"] as const)];
       add({ ...dense, output: tensors.length, post: post(M, dtype, 1000) }, dtype, M);
       const inputs = random.chance(0.2) ? [first, first] : [first, first + 1];
-      if (random.chance(0.5)) add({ kind: "maximum", inputs, output: tensors.length }, random.pick(["u8", "i8"]), M);
+      const kind = random.pick(["maximum", "add", "concat"] as const);
+      const bytes = random.pick(["u8", "i8"] as const);
+      if (kind === "maximum") add({ kind, inputs, output: tensors.length }, bytes, M);
+      else if (kind === "concat") add({ kind, inputs, output: tensors.length }, bytes, 2 * M);
       else {
-        const factors = random.chance(0.5)
-          ? ([1, 1] as const)
-          : ([random.int(-9, 9), random.int(-(2 ** 31), 2 ** 31 - 1)] as const);
-        add({ kind: "add", inputs, output: tensors.length, factors, post: post(M, "u8", 300) }, "u8", M);
+        const wide = [random.int(-9, 9), random.int(-(2 ** 31), 2 ** 31 - 1)] as const;
+        const factors = random.chance(0.5) ? ([1, 1] as const) : wide;
+        add({ kind, inputs, output: tensors.length, factors, post: post(M, "u8", 300) }, "u8", M);
       }
     }
   }
@@ -241,6 +243,12 @@ export function randomPictures(random: Random, packings: readonly PackingName[])
     const base = { inputs: [tensors.length - 1], output: tensors.length, window };
     const { channels } = shape;
     const kind = random.pick(["conv2d", "maxpool", "avgpool"] as const);
+    if (from !== "bit" && random.chance(0.2)) {
+      ops.push({ kind: "concat", inputs: [tensors.length - 1, tensors.length - 1], output: tensors.length });
+      shape = { ...shape, channels: 2 * channels };
+      tensors.push([random.pick(["u8", "i8"] as const), [shape.height, shape.width, shape.channels]]);
+      continue;
+    }
     const isLast = layers === 1 && kind !== "maxpool" && random.chance(0.5);
     const to = kind === "maxpool" ? from : isLast ? "i32" : random.pick(["bit", "u8", "i8"] as const);
     const groups = kind === "conv2d" && from !== "bit" && random.chance(0.3) ? channels : 1;

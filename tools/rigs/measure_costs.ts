@@ -152,7 +152,7 @@ async function countLast(
   return count(end - 1, end, 1) - count(end, end, 1);
 }
 
-/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax and maximum. */
+/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax, maximum and concat, and pools. */
 function* samples(next: Random): Generator<Sample> {
   for (const [dtype, packing, ...range] of WEIGHTS) {
     for (const codes of dtype === "binary" ? [BITS, ...CODES] : CODES) {
@@ -195,6 +195,14 @@ function* samples(next: Random): Generator<Sample> {
     }
     const op: Op = { kind: "maximum", inputs: [0, 0], output: 1 };
     yield { program: programOf([op], ["u8", channels], ["u8", channels]) };
+    const join: Op = { kind: "concat", inputs: [0, 0], output: 1 };
+    for (const positions of [1, 4]) {
+      const [from, to]: TensorSize[] = [
+        [1, positions, channels],
+        [1, positions, 2 * channels],
+      ];
+      yield { program: programOf([join], ["u8", from!], ["u8", to!]) };
+    }
     yield* pools(channels, next);
   }
 }

@@ -2,6 +2,7 @@ import type { Op, OpKind } from "../../program.ts";
 import { add } from "./add.ts";
 import { argmax } from "./argmax.ts";
 import { avgpool } from "./avgpool.ts";
+import { concat } from "./concat.ts";
 import { conv2d } from "./conv2d.ts";
 import { dense } from "./dense.ts";
 import type { OpFormat } from "./format.ts";
@@ -18,6 +19,7 @@ const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = {
   add,
   maxpool,
   avgpool,
+  concat,
 };
 
 /** How ops of a kind are stored. */

@@ -1,7 +1,7 @@
 import { CheckpointError, type Unsupported, UnsupportedError } from "../../base/errors.ts";
 import { FOLDED, MAX_FOLDED, MAX_NODES, MAX_ROW_ELEMENTS } from "../../base/limits.ts";
 import { carryOffsets } from "../../graph/carry.ts";
-import { movePools } from "../../graph/commute.ts";
+import { commute } from "../../graph/commute.ts";
 import type { Graph, GraphInput, Node } from "../../graph/graph.ts";
 import { freshNames, valueNames } from "../../graph/names.ts";
 import { inputPicture } from "../../graph/shapes.ts";
@@ -48,8 +48,8 @@ const MIN_OPSET = 7;
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint {
   const model = decodeModel(bytes);
-  const { graph: pooled, reasons, notes } = walk(model);
-  const { graph: read, notes: moved } = movePools(pooled);
+  const { graph: walked, reasons, notes } = walk(model);
+  const { graph: read, notes: moved } = commute(walked);
   notes.push(...moved);
   if (options.inputQuantizer) notes.push(...quantizeInputs(read, options.inputQuantizer, reasons.length > 0));
   const { graph, notes: carried } = carryOffsets(read);

@@ -541,24 +541,76 @@ function sliced(size: number, start: number, end: number, step: number): number[
   return Array.from({ length: Math.max(0, Math.ceil((last - first) / step)) }, (_, i) => first + i * step);
 }
 
+/** Of constants; of data along their channels. */
 function concatOp(call: Call): Value {
-  const parts = call.inputs.map((_, i) => foldable(call, i));
-  const first = parts[0];
+  const operands = call.inputs.map((_, i) => operand(call, i));
+  const first = operands[0];
   if (!first) throw new CheckpointError(`Concat "${call.name}": no inputs`);
   const axis = axisOf(call, call.attributes.int("axis") ?? 0, first.dims.length);
-  const joins = ({ dims }: Constant): boolean =>
-    dims.length === first.dims.length && dims.every((size, i) => i === axis || size === first.dims[i]);
-  if (!parts.every(joins)) {
-    throw new CheckpointError(`Concat "${call.name}": shapes ${parts.map(({ dims }) => shapeText(dims)).join(", ")}`);
+  const joins = ({ dims }: Data | Constant): boolean =>
+    dims.length === first.dims.length && dims.every((size, i) => i === axis || Object.is(size, first.dims[i]));
+  const data = operands.filter((each) => each.kind === "data");
+  const parts = operands.filter((each) => each.kind === "constant");
+  if (data.length > 0 && parts.length > 0) {
+    const instead = "data alone; what a layer makes of constants is its bias";
+    throw new Refusal(`it joins constant "${parts[0]!.name}" to data`, instead);
   }
+  if (!operands.every(joins)) {
+    throw new CheckpointError(
+      `Concat "${call.name}": shapes ${operands.map(({ dims }) => shapeText(dims)).join(", ")}`,
+    );
+  }
+  if (data.length > 0) return concatData(call, data, axis);
   call.sink.spend(parts.reduce((sum, part) => sum + part.data.length, 0));
-  const { dims, data } = concat(parts, axis);
+  const { dims, data: joined } = concat(parts, axis);
   return constant(
-    first.name,
+    parts[0]!.name,
     dims,
-    data,
+    joined,
     parts.every((part) => part.integer),
   );
+}
+
+/** Data joined along their channels, by halves: so none is copied more often than it takes. */
+function concatData(call: Call, data: readonly Data[], axis: number): Data {
+  const first = data[0]!;
+  const other = data.find((x) => !isChannelAxis(x, axis));
+  if (other) {
+    const what = `${other.picture ? "pictures " : ""}${shapeText(other.dims)}`;
+    throw new Refusal(`it joins axis ${axis} of ${what}`, "the axis of channels");
+  }
+  const layoutOf = ({ picture }: Data) => picture && [picture.axes, picture.height, picture.width, picture.flat].join();
+  if (!data.every((x) => layoutOf(x) === layoutOf(first))) {
+    throw new Refusal("its operands are laid out differently", "the same axes in the same order");
+  }
+  if (!data.every(({ integer }) => integer === first.integer)) {
+    throw new CheckpointError(`Concat "${call.name}": operands of different types`);
+  }
+  const { name, sink, output } = call;
+  const { quantized: _, ...joined } = joinedAll(data, output);
+  return joined;
+
+  function joinedAll(parts: readonly Data[], output: string): Data {
+    if (parts.length === 1) return parts[0]!;
+    const half = Math.ceil(parts.length / 2);
+    const a = joinedAll(parts.slice(0, half), sink.fresh(`${output}_0`));
+    const b = joinedAll(parts.slice(half), sink.fresh(`${output}_1`));
+    const first = channelsOf(a);
+    const channels = first + channelsOf(b);
+    sink.spend(channels);
+    const node: Node = { op: "concat", name, inputs: [a.value, b.value], output, channels, first };
+    sink.nodes.push(node);
+    sink.makers.set(output, node);
+    const dims = a.dims.with(axis, a.dims[axis]! + b.dims[axis]!);
+    return { ...a, value: output, dims, ...(a.picture && { picture: { ...a.picture, channels } }) };
+  }
+}
+
+/** Whether joining along an axis joins channels: the channels of a picture, also in one axis with its positions if they come first, or all of a vector. */
+function isChannelAxis({ dims, picture }: Data, axis: number): boolean {
+  const first = hasBatch(dims) ? 1 : 0;
+  if (picture && !picture.flat) return picture.axes[axis - first] === "c";
+  return axis >= first && dims.slice(first, axis).every((size) => size === 1) && (!picture || picture.axes[0] === "c");
 }
 
 function foldable(call: Call, index: number): Constant {

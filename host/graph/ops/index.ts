@@ -2,6 +2,7 @@ import type { Node } from "../graph.ts";
 import { addMeaning } from "./add.ts";
 import { argmaxMeaning } from "./argmax.ts";
 import { avgpoolMeaning } from "./avgpool.ts";
+import { concatMeaning } from "./concat.ts";
 import { conv2dMeaning } from "./conv2d.ts";
 import { denseMeaning } from "./dense.ts";
 import { maximumMeaning } from "./maximum.ts";
@@ -22,6 +23,7 @@ const MEANINGS: { [Name in Node["op"]]: OpMeaning<Extract<Node, { op: Name }>> }
   maxpool: maxpoolMeaning,
   avgpool: avgpoolMeaning,
   add: addMeaning,
+  concat: concatMeaning,
 };
 
 /** What nodes of an op mean. */

@@ -3,6 +3,7 @@ import { addLowering } from "./add.ts";
 import { argmaxLowering } from "./argmax.ts";
 import { avgpoolLowering } from "./avgpool.ts";
 import { codesLowering } from "./codes.ts";
+import { concatLowering } from "./concat.ts";
 import { conv2dLowering } from "./conv2d.ts";
 import { denseLowering } from "./dense.ts";
 import type { OpLowering } from "./lowering.ts";
@@ -21,6 +22,7 @@ const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>>
   maxpool: maxpoolLowering,
   avgpool: avgpoolLowering,
   add: addLowering,
+  concat: concatLowering,
 };
 
 /** How nodes of an op are lowered. */

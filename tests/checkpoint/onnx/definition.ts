@@ -129,7 +129,14 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
     case "Unsqueeze":
       return { dims: [1, ...a.dims], data: a.data };
     case "Concat":
-      return { dims: [a.data.length + b.data.length], data: [...a.data, ...b.data] };
+      // axes before it have size 1: constants have one, and data are one sample
+      return {
+        dims: a.dims.with(
+          int("axis", 0),
+          inputs.reduce((sum, { dims }) => sum + dims.at(int("axis", 0))!, 0),
+        ),
+        data: inputs.flatMap(({ data }) => data),
+      };
     case "Transpose":
       return transpose(a, named("perm")!.ints!);
     case "Conv":
