@@ -118,6 +118,7 @@ export enum OpKind {
   maxpool = 7,
   avgpool = 8,
   concat = 9,
+  upsample = 10,
 }
 /** Those that a module tells apart. */
 export enum Weight {

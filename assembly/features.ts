@@ -12,8 +12,9 @@ export const ADD: u32 = 1 << OpKind.add;
 export const MAXPOOL: u32 = 1 << OpKind.maxpool;
 export const AVGPOOL: u32 = 1 << OpKind.avgpool;
 export const CONCAT: u32 = 1 << OpKind.concat;
-/** Ops that see windows of their input. */
-export const WINDOWS: u32 = CONV2D | MAXPOOL | AVGPOOL;
+export const UPSAMPLE: u32 = 1 << OpKind.upsample;
+/** Ops that read heights and widths, as windows of the input do. */
+export const WINDOWS: u32 = CONV2D | MAXPOOL | AVGPOOL | UPSAMPLE;
 
 export const SIGN128: u32 = 1 << Packing.sign128;
 export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;

@@ -11,6 +11,7 @@ import {
   SCORES,
   TRIT4,
   TRIT4_ALONE,
+  UPSAMPLE,
 } from "./features";
 import { isAdd } from "./ops/add";
 import { argmax, argmaxFits } from "./ops/argmax";
@@ -27,7 +28,7 @@ import { columnsOf } from "./ops/patch";
 import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
 import { isScattered, scatter, scatterFits, scatterScratch } from "./ops/scatter";
 import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
-import { windowFits } from "./ops/window";
+import { isUpsample, windowFits } from "./ops/window";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { tensorAt } from "./regions";
 import { Status } from "./status";
@@ -67,7 +68,8 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   let weights: u64 = 0; // bytes of a tile before its records
   let span = channels; // of a tile
   const convolves = OPS & CONV2D && kind == OpKind.conv2d;
-  const pools = OPS & (MAXPOOL | AVGPOOL) && (kind == OpKind.maxpool || kind == OpKind.avgpool);
+  const picks = (OPS & MAXPOOL && kind == OpKind.maxpool) || (OPS & UPSAMPLE && kind == OpKind.upsample);
+  const pools = picks || (OPS & AVGPOOL && kind == OpKind.avgpool);
   if ((convolves || pools) && !windowFits(op)) return Status.BadOp;
   if (kind == OpKind.dense || convolves) {
     if (!(PACKINGS & (1 << packing))) return Status.Unsupported;
@@ -104,8 +106,8 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
     else if (others != channels) sound = false;
     if (inputs != channels) sound = false;
   } else if (pools) {
-    if (from > Activation.i8 || inputs != channels || (kind == OpKind.maxpool && (post || from != to))) sound = false;
-    else if (kind == OpKind.maxpool) sound = true;
+    if (from > Activation.i8 || inputs != channels || (picks && (post || from != to))) sound = false;
+    else if (picks) sound = true;
   } else {
     if (!inline.always(quantizeIsBuilt(from))) return Status.Unsupported;
     if (!post || !inline.always(quantizeFits(from, inputs, channels))) sound = false;
@@ -126,7 +128,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   ) {
     return Status.BadOp;
   }
-  const tiled = !(OPS & (ARGMAX | MAXIMUM | MAXPOOL | AVGPOOL | ADD | CONCAT)) || tileBytes; // ops without records have no tiles
+  const tiled = !(OPS & (ARGMAX | MAXIMUM | MAXPOOL | AVGPOOL | ADD | CONCAT | UPSAMPLE)) || tileBytes; // ops without records have no tiles
   const outside = i32(offset < weightsOffset) | i32(end > <u64>weightsOffset + weightsBytes);
   if (tiled && outside) return Status.BadOp;
   if (STREAMS) largestTile = max(largestTile, isTrit4(op) ? stripBuffer(op) : tileBytes);
@@ -138,7 +140,7 @@ export function run(op: usize): Status {
   if (OPS & MAXIMUM && load<u8>(op, Op.kind) == OpKind.maximum) return maximum(op);
   if (OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d)
     return isTrit4(op) ? (isScattered(op) ? scatter(op) : trit4(op)) : conv2d(op);
-  if (OPS & MAXPOOL && load<u8>(op, Op.kind) == OpKind.maxpool) return maxpool(op);
+  if (OPS & (MAXPOOL | UPSAMPLE) && (load<u8>(op, Op.kind) == OpKind.maxpool || isUpsample(op))) return maxpool(op);
   if (OPS & CONCAT && load<u8>(op, Op.kind) == OpKind.concat) return concat(op);
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax
     ? argmax(op)

@@ -38,7 +38,8 @@ export const OPS: u32 = isDefined(TERN_OPS)
         (1 << OpKind.add) |
         (1 << OpKind.maxpool) |
         (1 << OpKind.avgpool) |
-        (1 << OpKind.concat));
+        (1 << OpKind.concat) |
+        (1 << OpKind.upsample));
 
 // @ts-expect-error
 export const PACKINGS: u32 = isDefined(TERN_PACKINGS)

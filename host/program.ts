@@ -150,6 +150,13 @@ export interface AddOp extends OpBase<"add"> {
 /** output[y, x] = the channels of inputs[0] at (y, x), then those of inputs[1]: codes in bytes, each as it is stored. */
 export type ConcatOp = OpBase<"concat">;
 
+/** output[y, x] = input[⌊y / factorY⌋, ⌊x / factorX⌋], in elements of the input's dtype: codes in bytes, or bits. */
+export interface UpsampleOp extends OpBase<"upsample"> {
+  /** How often each line and each column is repeated, 1 … 255. */
+  factorY: number;
+  factorX: number;
+}
+
 /** The ops by their kinds. FORMAT.md says how each is stored; `docs/adding_an_op.md`, where each has its files. */
 interface Ops {
   quantize: QuantizeOp;
@@ -161,6 +168,7 @@ interface Ops {
   avgpool: AvgpoolOp;
   add: AddOp;
   concat: ConcatOp;
+  upsample: UpsampleOp;
 }
 
 export type OpKind = keyof Ops;

@@ -63,6 +63,7 @@ export function randomPictureOnnx(seed: number): Uint8Array {
       x = file.withoutNegativeScales(() => file.quantizeData(x));
     } else x = file.quantizeData(x);
     if (file.chance(0.2)) x = file.quantizeData(file.residual(x, shape));
+    if (file.chance(0.15) && shape[1] * shape[2] < 100) [x, shape] = file.resize(x, shape);
     if (file.chance(0.25)) {
       [x, shape] = file.join(x, shape);
       x = file.quantizeData(file.between(x, shape[0], 2));
@@ -302,6 +303,23 @@ class Writer {
     };
     const sum = this.op("Add", [codes(this.between(kernel, channels, 2)), codes(x)]);
     return this.chance(0.5) ? this.op("Relu", [sum]) : sum;
+  }
+
+  /** A picture with its lines and columns repeated. */
+  resize(x: string, [channels, height, width]: Shape): [output: string, shape: Shape] {
+    const [y, z] = [1 + this.below(2), 1 + this.below(3)];
+    const modes: Record<string, AttributeValue> = this.chance(0.5)
+      ? { coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" }
+      : {};
+    const scales = this.floats([4], [1, 1, y, z]);
+    // Resize has other operands in older operator sets
+    const larger =
+      this.#opset >= 11
+        ? this.op("Resize", [x, "", scales], { mode: "nearest", ...modes })
+        : this.#opset >= 9
+          ? this.op("Upsample", [x, scales])
+          : this.op("Upsample", [x], { scales: [1, 1, y, z] });
+    return [larger, [channels, y * height, z * width]];
   }
 
   /** A picture, and one or two convolutions of it that keep its height and width, as sums or as codes of any scale, along the channels. */

@@ -8,7 +8,7 @@ import { Status } from "../status";
 import { dtypeOf, positionBytes } from "../tensors";
 import { nextTap, seekWindow } from "./window";
 
-/** output[y, x, c] = the greatest input[tap, c] of the taps inside the input. Bits are −1 where all are: bit 1. */
+/** output[y, x, c] = the greatest input[tap, c] of the taps inside the input. Bits are −1 where all are: bit 1. An upsample has one tap. */
 export function maxpool(op: usize): Status {
   const input = inputOf(op);
   const output = outputOf(op);

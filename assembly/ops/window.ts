@@ -1,4 +1,6 @@
-import { Op, Tensor } from "../blob";
+import { Op, OpKind, Tensor } from "../blob";
+import { UPSAMPLE } from "../features";
+import { OPS } from "../profiles";
 import { firstRow, inputOf, outputOf } from "../regions";
 import { positionBytes, rowStride } from "../tensors";
 
@@ -16,11 +18,17 @@ export let origin: usize = 0;
 let tapY: i32 = 0;
 let tapX: i32 = 0;
 
+/** Whether windows lie less than a position apart: strides divide. */
+export function isUpsample(op: usize): bool {
+  return OPS & UPSAMPLE && load<u8>(op, Op.kind) == OpKind.upsample;
+}
+
 /** Whether taps and windows lie apart, and a window spans less than 2^17. */
 export function windowFits(op: usize): bool {
   const dilationY: u32 = load<u16>(op, Op.dilationY);
   const dilationX: u32 = load<u16>(op, Op.dilationX);
   const spans = max(load<u16>(op, Op.kernelHeight) * dilationY, load<u16>(op, Op.kernelWidth) * dilationX);
+  if (isUpsample(op) && !(load<u8>(op, Op.strideY) && load<u8>(op, Op.strideX))) return false;
   return dilationY && dilationX && !(spans >> 17);
 }
 
@@ -32,13 +40,18 @@ export function seekWindow(op: usize, i: u32): void {
   const width: u32 = load<u16>(output, Tensor.width);
   const line = i / width;
   const row = line / height;
-  top = (line - row * height) * load<u8>(op, Op.strideY) - load<u16>(op, Op.padTop);
-  left = (i - line * width) * load<u8>(op, Op.strideX) - load<u16>(op, Op.padLeft);
+  top = scaled(op, line - row * height, load<u8>(op, Op.strideY)) - load<u16>(op, Op.padTop);
+  left = scaled(op, i - line * width, load<u8>(op, Op.strideX)) - load<u16>(op, Op.padLeft);
   bottom = top + load<u16>(op, Op.kernelHeight) * load<u16>(op, Op.dilationY);
   right = left + load<u16>(op, Op.kernelWidth) * load<u16>(op, Op.dilationX);
   origin = firstRow(input) + row * rowStride(input);
   tapY = top;
   tapX = left - load<u16>(op, Op.dilationX);
+}
+
+/** Where the window of a position begins, in one direction and without padding. */
+function scaled(op: usize, position: u32, stride: u32): u32 {
+  return isUpsample(op) ? position / stride : position * stride;
 }
 
 /** Address of the next tap inside the input, or 0 behind the last. */

@@ -4,8 +4,11 @@
 /** Nodes of a checkpoint. A dense network has a few hundred. */
 export const MAX_NODES = 1 << 14;
 
-/** Joins of real numbers that may stand one before the other, with no quantizer between (graph/commute.ts). Blocks of a DenseNet have 24 at most. */
-export const MAX_NESTED = 64;
+/**
+ * Channels of nodes that may be looked at while quantizers are moved before joins (graph/commute.ts), a round of all nodes for each join that stands before
+ * another: about a second. A DenseNet has some hundred thousand, and 24 rounds.
+ */
+export const MAX_MOVED = 1 << 23;
 
 /** Elements of one row of a checkpoint's input: a picture of 512 × 512 pixels; a constant per channel takes 2 MiB here. */
 export const MAX_ROW_ELEMENTS = 1 << 18;

@@ -55,6 +55,9 @@ export function checkProgram(value: unknown): void {
       checkObject(`${name}.window`, op.window);
       for (const field of WINDOW_FIELDS) checkWhole(`${name}.window.${field}`, op.window[field], 0, U32);
     }
+    if (op.kind === "upsample") {
+      for (const field of ["factorY", "factorX"]) checkWhole(`${name}.${field}`, op[field], 1, U32);
+    }
     if (op.kind === "conv2d") {
       checkWhole(`${name}.groups`, op.groups, 1, U32);
       checkWhole(`${name}.pad`, op.pad, -U32, U32);

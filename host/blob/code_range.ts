@@ -29,7 +29,7 @@ export function codeRanges({ tensors, ops, inputs }: Program): (tensor: number) 
 
 /** What an op makes of codes in these ranges; undefined where only its output's dtype tells. */
 function rangeOf({ kind, post }: Op, inputs: readonly [number, number][]): [min: number, max: number] | undefined {
-  if (kind === "maxpool" || kind === "concat") {
+  if (kind === "maxpool" || kind === "concat" || kind === "upsample") {
     return [Math.min(...inputs.map(([min]) => min)), Math.max(...inputs.map(([, max]) => max))];
   }
   return post && post.kind !== "scores" ? postRange(post) : undefined;

@@ -90,6 +90,7 @@ export const OP_KIND = {
   maxpool: 7,
   avgpool: 8,
   concat: 9,
+  upsample: 10,
 } as const;
 /** Forms of a conv2d. */
 export const FORM = { gather: 0, scatter: 1 } as const;

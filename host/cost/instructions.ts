@@ -12,7 +12,7 @@ import {
   type WeightedOp,
   type Window,
 } from "../program.ts";
-import { elementCount, positionCount } from "../shape.ts";
+import { elementCount, positionBytes, positionCount } from "../shape.ts";
 import type { Costs } from "./measured.ts";
 
 // The instructions of an inference before anything is built. What an op takes is a sum of terms: how often a loop runs, by the shape of the op, times
@@ -94,6 +94,11 @@ const TERMS: OpTable<[place: Place], Term[]> = {
   concat({ output: to }, { program }) {
     const tensor = program.tensors[to]!;
     return [{ kernel: "concat", counts: [1, positionCount(tensor), elementCount(tensor)] }];
+  },
+
+  upsample({ output: to }, { program }) {
+    const tensor = program.tensors[to]!;
+    return [{ kernel: "upsample", counts: [1, positionCount(tensor), positionCount(tensor) * positionBytes(tensor)] }];
   },
 
   /** At every position a patch is gathered for each tile, and its sums are those of a dense op. */

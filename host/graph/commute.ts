@@ -1,4 +1,4 @@
-import { MAX_NESTED, MAX_NODES } from "../base/limits.ts";
+import { MAX_MOVED, MAX_NODES } from "../base/limits.ts";
 import { mapVectors } from "../numbers/quantizer.ts";
 import { direction, mapConstants } from "../numbers/step.ts";
 import type { ElementNode } from "./element.ts";
@@ -8,56 +8,65 @@ import { liveNodes } from "./live.ts";
 import { freshNames, valueNames } from "./names.ts";
 import type { ConcatNode } from "./ops/concat.ts";
 import type { MaxpoolNode } from "./ops/maxpool.ts";
+import type { UpsampleNode } from "./ops/upsample.ts";
 
-/** Moves max pools and joins behind the quantizers that read them, as long as one can be moved: pools may stand before joins, and joins before joins. */
+/** Moves max pools, joins and upsamplings behind the quantizers that read them, as long as one can be moved: each may stand before another. */
 export function commute(graph: Graph): { graph: Graph; notes: string[] } {
   const notes: string[] = [];
-  for (let round = 0; round < MAX_NESTED; round++) {
+  for (let looked = 0; looked <= MAX_MOVED; ) {
     const pools = movePools(graph);
     const joins = moveJoins(pools.graph);
     notes.push(...pools.notes, ...joins.notes);
     graph = joins.graph;
     if (joins.notes.length === 0) break;
+    looked += graph.nodes.reduce((sum, { channels }) => sum + channels, 0);
   }
   return { graph, notes: [...new Set(notes)] };
 }
 
 /**
- * Moves joins behind the quantizers that read them: what is done to single elements is done before they are joined, and that is what the graph means from then on.
- * Each operand gets the part of every constant that is its channels'. Joins that no quantizer reads, with steps between at most, stay where they are, for
- * `supported.ts` to judge.
+ * Moves joins and upsamplings behind the quantizers that read them: what is done to single elements is done before they are joined or repeated, and that is what
+ * the graph means from then on. Each operand of a join gets the part of every constant that is its channels'. Those that no quantizer reads, with steps between at
+ * most, stay where they are, for `supported.ts` to judge.
  */
 export function moveJoins(graph: Graph): { graph: Graph; notes: string[] } {
   const fresh = freshNames(valueNames(graph));
   const nodes: Node[] = [];
   const notes = new Set<string>();
-  /** Of a join, and of what steps make of it: the join, and the same made of each operand. */
-  const joined = new Map<string, { join: ConcatNode; operands: string[] }>();
+  /** Of a join or an upsampling, and of what steps make of it: that node, and the same made of each operand. */
+  const moving = new Map<string, { mover: ConcatNode | UpsampleNode; operands: string[] }>();
 
   for (const node of graph.nodes) {
-    const before = joined.get(node.inputs[0]!);
-    if (node.op === "concat") joined.set(node.output, { join: node, operands: node.inputs });
+    const before = moving.get(node.inputs[0]!);
+    if (node.op === "concat" || node.op === "upsample") moving.set(node.output, { mover: node, operands: node.inputs });
     if (!before || (node.op !== "step" && node.op !== "quantize") || nodes.length > MAX_NODES) {
       nodes.push(node);
       continue;
     }
-    const { join } = before;
+    const { mover } = before;
     const operands = before.operands.map((operand, i) => {
       const output = fresh(`${node.output}_${i}`);
-      nodes.push(partOf(node, i === 0 ? [0, join.first] : [join.first, join.channels], operand, output));
+      nodes.push(partOf(node, channelsOf(mover, i), operand, output));
       return output;
     });
     if (node.op === "quantize") {
-      nodes.push({ ...join, inputs: operands, output: node.output });
-      notes.add(`join "${join.name}" is computed behind quantizer "${node.name}"`);
+      nodes.push({ ...mover, inputs: operands, output: node.output });
+      const what = mover.op === "concat" ? "join" : "upsampling";
+      notes.add(`${what} "${mover.name}" is computed behind quantizer "${node.name}"`);
     } else {
       nodes.push(node); // for those who read it as it is
-      joined.set(node.output, { join, operands });
+      moving.set(node.output, { mover, operands });
     }
   }
   return notes.size === 0
     ? { graph, notes: [] }
     : { graph: { ...graph, nodes: liveNodes({ ...graph, nodes }) }, notes: [...notes] };
+}
+
+/** The channels of the result that are operand `i`'s: from the first up to, but not including, the second. */
+function channelsOf(mover: ConcatNode | UpsampleNode, i: number): [first: number, end: number] {
+  if (mover.op === "upsample") return [0, mover.channels];
+  return i === 0 ? [0, mover.first] : [mover.first, mover.channels];
 }
 
 /** A node on the channels from the first up to, but not including, the second. */

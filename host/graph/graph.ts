@@ -10,6 +10,7 @@ import type { MaxpoolNode } from "./ops/maxpool.ts";
 import type { QuantizeNode } from "./ops/quantize.ts";
 import type { SoftmaxNode } from "./ops/softmax.ts";
 import type { StepNode } from "./ops/step.ts";
+import type { UpsampleNode } from "./ops/upsample.ts";
 
 /**
  * A checkpoint as every later stage sees it: named values, and nodes in the order they run.
@@ -46,7 +47,8 @@ export type Node =
   | MaxpoolNode
   | AvgpoolNode
   | AddNode
-  | ConcatNode;
+  | ConcatNode
+  | UpsampleNode;
 
 /** Numbers in a row of this shape. */
 export function rowSize(shape: readonly number[]): number {

@@ -90,6 +90,9 @@ const QUANTIZED_POOL =
 const QUANTIZED_JOIN =
   "one quantizer right behind it, with nothing between but functions of single elements, or one before it on every branch";
 
+const QUANTIZED_UPSAMPLE =
+  "a quantizer right behind it, with nothing between but functions of single elements, or one before it";
+
 /** What a node reads. */
 interface Operand {
   origin: Origin;
@@ -128,6 +131,12 @@ const PROBLEMS: {
     return [`its operand "${node.inputs[real]}" is no codes, and what follows it is no quantizer`, QUANTIZED_JOIN];
   },
 
+  upsample(node, [input]) {
+    if (input!.form.kind === "codes" || isRefused(input!)) return undefined;
+    if (!input!.origin.node) return ["no quantizer between the network's input and this upsampling", DECLARE_INPUT];
+    return [`its input "${node.inputs[0]}" is no codes, and what follows it is no quantizer`, QUANTIZED_UPSAMPLE];
+  },
+
   maxpool(node, [input]) {
     if (keepsOrder(input!.form) || isRefused(input!)) return undefined;
     if (!input!.origin.node) return ["no quantizer between the network's input and this pool", DECLARE_INPUT];
@@ -157,9 +166,9 @@ function problemOf(node: Node, operands: readonly Operand[]): Problem | undefine
 }
 
 /** Ops that make codes of codes alone. */
-const KEEPS_CODES: ReadonlySet<string | undefined> = new Set(["maximum", "maxpool", "concat"]);
+const KEEPS_CODES: ReadonlySet<string | undefined> = new Set(["maximum", "maxpool", "concat", "upsample"]);
 
-/** Whether an operand comes from a maximum, a maxpool or a join of no codes, which is a reason of its own: its readers lack nothing else. */
+/** Whether an operand comes from a maximum, a maxpool, a join or an upsampling of no codes, which is a reason of its own: its readers lack nothing else. */
 function isRefused({ origin, made }: Operand): boolean {
   return KEEPS_CODES.has(origin.node?.op) && made.kind === "real";
 }

@@ -17,7 +17,7 @@ export interface Plan {
   nodes: Node[];
   /** Codes that a dense node or an output reads, or that come first behind an input. */
   codes: Set<string>;
-  /** Of these, ±1 codes that only dense nodes with binary weights and pools read; those of a maxpool if its input is. */
+  /** Of these, ±1 codes that only dense nodes with binary weights and pools read; those of a maxpool or an upsampling if its input is. */
   bits: Set<string>;
   /** Accumulators that an output reads, or more than one quantizer. All others are fused into their quantizer. */
   sums: Set<string>;
@@ -143,7 +143,8 @@ export function planTensors(graph: Graph, shapes: Map<string, Picture>, form: Ma
     return own.kind === "codes" && own.bipolar && !endCodes.has(value) && !otherReaders.has(value);
   };
   const bits = new Set([...codes].filter(isBit));
-  const pools = nodes.filter(({ op }) => op === "maxpool").map(({ inputs, output }) => [sameCodes(inputs[0]!), output]);
+  const keepers = nodes.filter(({ op }) => op === "maxpool" || op === "upsample");
+  const pools = keepers.map(({ inputs, output }) => [sameCodes(inputs[0]!), output]);
   for (let before = -1; before !== bits.size; ) {
     before = bits.size;
     for (const ends of pools) {
@@ -157,9 +158,9 @@ export function planTensors(graph: Graph, shapes: Map<string, Picture>, form: Ma
   return { nodes, codes, bits, sums, tail, chain, sameCodes, first, isFirst, shown, definer };
 }
 
-/** Whether a node can read ±1 as bits: a pool, or a layer of binary weights, if groups are whole words. */
+/** Whether a node can read ±1 as bits: a pool, an upsampling, or a layer of binary weights, if groups are whole words. */
 function takesBits(node: Node, shapes: Map<string, Picture>): boolean {
-  if (node.op === "maxpool" || node.op === "avgpool") return true;
+  if (node.op === "maxpool" || node.op === "avgpool" || node.op === "upsample") return true;
   if (!isWeighted(node) || !isBinary(node.weights)) return false;
   if (node.op !== "conv2d" || node.groups === 1) return true;
   return (shapes.get(node.inputs[0]!)!.channels / node.groups) % 32 === 0;

@@ -10,6 +10,7 @@ import { dense } from "./dense.ts";
 import { maximum } from "./maximum.ts";
 import { maxpool } from "./maxpool.ts";
 import { quantize } from "./quantize.ts";
+import { upsample } from "./upsample.ts";
 
 /** Elements of a program's input: Uint8Array for u8, Int8Array for i8, Int16Array for i16, Float32Array for f32. */
 export type Elements = Uint8Array | Int8Array | Int16Array | Float32Array;
@@ -39,6 +40,7 @@ const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array, from: rea
   maxpool,
   avgpool,
   concat,
+  upsample,
 };
 
 /** Runs the ops `firstOp` up to, but not including, `endOp`; they read and write `tensors`. */

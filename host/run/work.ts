@@ -25,6 +25,7 @@ const WORK: OpTable<[inputs: readonly number[], outputs: number, from: Picture],
   },
 
   concat: (_, __, outputs) => outputs,
+  upsample: (_, __, outputs) => outputs,
   maxpool: ({ window }, _, outputs) => outputs * tapCount(window),
   add: ({ post }, _, outputs) => outputs * (1 + (post ? postWork(post) : 0)),
   avgpool: ({ window, post }, _, outputs) => outputs * (tapCount(window) + (post ? postWork(post) : 1)),

@@ -35,7 +35,7 @@ describe("readBlob and writeBlob", () => {
   });
 
   it("keep a description", () => {
-    const { program } = lower(randomGraph(1), OPTIONS);
+    const { program } = lower(randomGraph(2), OPTIONS);
     expect(program.description).toBeDefined();
     expect(withoutTiles(readBlob(writeBlob(program)))).toEqual(program);
   });
@@ -86,7 +86,7 @@ describe.each(Object.entries({ ...SMALL, ...STORED }))("the reader refuses of a 
 
 /** A program with a description and a self-test. */
 function complete(): Program {
-  const { program } = lower(randomGraph(1), OPTIONS);
+  const { program } = lower(randomGraph(2), OPTIONS);
   const bytes = (ports: number[]) =>
     new Uint8Array(ports.reduce((sum, t) => sum + elementBytes(program.tensors[t]!), 0));
   program.selfTest = { inputs: [bytes(program.inputs)], outputs: [bytes(program.outputs)] };

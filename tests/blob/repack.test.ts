@@ -49,7 +49,7 @@ describe("repack", () => {
   });
 
   it.each(NAMES)("for %s keeps ids, description, self-test and parts that it does not know", (target) => {
-    const { program } = lower(randomGraph(1), OPTIONS);
+    const { program } = lower(randomGraph(2), OPTIONS);
     const named = { ...program, modelId: 77n, modelVersion: 3 };
     const unknown = [{ kind: 900, flags: 0, bytes: Uint8Array.of(1, 2, 3) }];
     const { program: read, unknown: kept } = readWhole(repack(writeBlob(named, unknown), target));

@@ -60,6 +60,10 @@ const CONSTANTS: Draft<TensorProto>[] = [
     [12, 2],
     Array.from({ length: 24 }, (_, i) => (i % 3 ? 1 : -1)),
   ),
+  floatTensor("twice", [4], [1, 1, 2, 2]),
+  floatTensor("halved", [4], [1, 1, 0.5, 2]),
+  floatTensor("huge", [4], [1, 1, 4096, 4096]),
+  int64Tensor("sizes", [4], [1, 2, 4, 6]),
   int64Tensor("merged", [3], [0, 4, 3]),
   int64Tensor("lines", [8], [0, 0, 1, 0, 0, 0, 1, 0]),
   int64Tensor("cut", [8], [0, 0, -1, 0, 0, 0, 1, 0]),
@@ -403,6 +407,77 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     { nodes: [q, lastAxes("q", "t"), node("Conv", ["t", "kernel"], "y")], shape: ["N", 2, 2, 2] },
     { nodes: [q, lastAxes("q", "t"), firstAxes("t", "u"), node("Conv", ["u", "kernel"], "y")], shape: ["N", 2, 2, 2] },
   ],
+  [
+    "data alone; what a layer makes of constants is its bias",
+    { nodes: [...conv, node("Concat", ["q", "kernel"], "y", { axis: 1n })], shape: ["N", 2, 2, 3] },
+    { nodes: [...conv, quant("r", "s"), node("Concat", ["q", "s"], "y", { axis: 1n })], shape: ["N", 2, 2, 3] },
+  ],
+  [
+    "the axis of channels",
+    { nodes: [...conv, quant("r", "s"), node("Concat", ["q", "s"], "y", { axis: 2n })], shape: ["N", 2, 2, 3] },
+    { nodes: [...conv, quant("r", "s"), node("Concat", ["q", "s"], "y", { axis: 1n })], shape: ["N", 2, 2, 3] },
+  ],
+  [
+    "the same axes in the same order",
+    {
+      nodes: [
+        ...[...conv, quant("r", "s"), node("Transpose", ["s"], "t", { perm: [0n, 1n, 3n, 2n] })],
+        node("Concat", ["q", "t"], "y", { axis: 1n }),
+      ],
+      shape: ["N", 2, 2, 2],
+    },
+    { nodes: [...conv, quant("r", "s"), node("Concat", ["q", "s"], "y", { axis: 1n })], shape: ["N", 2, 2, 2] },
+  ],
+  [
+    "one quantizer right behind it",
+    { nodes: [...conv, node("Concat", ["q", "r"], "y", { axis: 1n })], shape: ["N", 2, 2, 3] },
+    { nodes: [...conv, node("Concat", ["q", "r"], "c", { axis: 1n }), quant("c", "y")], shape: ["N", 2, 2, 3] },
+  ],
+  [
+    "at most 7 bits for the unsigned one",
+    {
+      nodes: [
+        ...[...conv, quant("r", "s", "half", "f0", "f8", { signed: 0n })],
+        node("Concat", ["q", "s"], "y", { axis: 1n }),
+      ],
+      shape: ["N", 2, 2, 3],
+    },
+    {
+      nodes: [
+        ...[...conv, quant("r", "s", "half", "f0", "f4", { signed: 0n })],
+        node("Concat", ["q", "s"], "y", { axis: 1n }),
+      ],
+      shape: ["N", 2, 2, 3],
+    },
+  ],
+  [
+    "stretch, the usual one",
+    {
+      nodes: [q, node("Resize", ["q", "", "", "sizes"], "y", { keep_aspect_ratio_policy: "not_larger" })],
+      shape: [1, 2, 2, 2],
+    },
+    { nodes: [q, node("Resize", ["q", "", "", "sizes"], "y")], shape: [1, 2, 2, 2] },
+  ],
+  ...(
+    [
+      ['mode "nearest"', "twice", { mode: "linear" }],
+      ["whole factors, of height and width alone", "halved", {}],
+      ["elements", "huge", {}],
+      ['"asymmetric" with nearest_mode "floor"', "twice", { nearest_mode: "ceil" }],
+    ] as const
+  ).map(([instead, scales, attributes]): [string, Case, Case] => [
+    instead,
+    { nodes: [q, node("Resize", ["q", "", scales], "y", attributes)], shape: ["N", 2, 2, 2] },
+    {
+      nodes: [
+        q,
+        node("Resize", ["q", "", "twice"], "y", {
+          ...{ mode: "nearest", coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" },
+        }),
+      ],
+      shape: ["N", 2, 2, 2],
+    },
+  ]),
   [
     "pads",
     { nodes: [q, node("Conv", ["q", "kernel"], "y", { auto_pad: "SAME" })], shape: ["N", 2, 2, 2] },

@@ -96,6 +96,15 @@ function evaluateNode(node: Node, [x, y]: [number[], ...number[][]], shapes: Map
       return x.map((v, c) => Math.max(v, y![c]!));
     case "add":
       return x.map((v, c) => v + y![c]!);
+    case "upsample": {
+      const [from, to] = [shapes.get(node.inputs[0]!)!, shapes.get(node.output)!];
+      return Array.from({ length: to.height * to.width * channels }, (_, i) => {
+        const position = Math.floor(i / channels);
+        const [line, column] = [Math.floor(position / to.width), position % to.width];
+        const at = Math.floor(line / node.factorY) * from.width + Math.floor(column / node.factorX);
+        return x[at * channels + (i % channels)]!;
+      });
+    }
     case "concat": {
       const others = channels - node.first;
       const positions = Array.from({ length: x.length / node.first }, (_, position) => position);

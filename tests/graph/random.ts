@@ -254,6 +254,12 @@ export function randomGraph(seed: number): Graph {
       const value = steps(sums, output.channels);
       [codes, picture] = pictured.chance(0.4) ? poolCodes(value, output) : [quantize(value, output.channels), output];
       if (pictured.chance(0.3)) codes = residual(codes, picture);
+      if (pictured.chance(0.15)) {
+        const [factorY, factorX] = [pictured.int(1, 2), pictured.int(1, 3)];
+        const { height, width } = picture;
+        codes = add({ op: "upsample", factorY, factorX }, codes, picture.channels);
+        picture = { ...picture, height: factorY * height, width: factorX * width };
+      }
       if (pictured.chance(0.3)) {
         const [join, channels] = joined(codes, picture);
         [codes, picture] = [join, { ...picture, channels }];

@@ -249,6 +249,13 @@ export function randomPictures(random: Random, packings: readonly PackingName[])
       tensors.push([random.pick(["u8", "i8"] as const), [shape.height, shape.width, shape.channels]]);
       continue;
     }
+    if (random.chance(0.15)) {
+      const [factorY, factorX] = [random.int(1, 3), random.int(1, 2)];
+      ops.push({ kind: "upsample", inputs: [tensors.length - 1], output: tensors.length, factorY, factorX });
+      shape = { height: factorY * shape.height, width: factorX * shape.width, channels };
+      tensors.push([from, [shape.height, shape.width, channels]]);
+      continue;
+    }
     const isLast = layers === 1 && kind !== "maxpool" && random.chance(0.5);
     const to = kind === "maxpool" ? from : isLast ? "i32" : random.pick(["bit", "u8", "i8"] as const);
     const groups = kind === "conv2d" && from !== "bit" && random.chance(0.3) ? channels : 1;
@@ -467,6 +474,32 @@ export const SMALL: Record<string, Program> = {
         post: thresholds({ base: 0, up: [-3, 2] }),
       },
       { kind: "avgpool", inputs: [5], output: 6, window: HALVES },
+    ],
+  ),
+  "u8 picture → maxpool → upsample → concat → ternary, and bits → upsample → binary": programOf(
+    [
+      ["u8", [2, 4, 3]],
+      ["u8", [1, 2, 3]],
+      ["u8", [2, 4, 3]],
+      ["i8", [2, 4, 6]],
+      ["bit", [2, 4, 2]],
+      ["bit", [2, 8, 2]],
+      ["i32", [2, 8, 2]],
+    ],
+    [
+      { kind: "maxpool", inputs: [0], output: 1, window: HALVES },
+      { kind: "upsample", inputs: [1], output: 2, factorY: 2, factorX: 2 },
+      { kind: "concat", inputs: [0, 2], output: 3 },
+      {
+        ...{ kind: "conv2d", inputs: [3], output: 4, window: SQUARE, groups: 1, pad: 0, dtype: "ternary" },
+        weights: Int8Array.from({ length: 108 }, (_, i) => ((i * 7) % 3) - 1),
+        post: thresholds({ base: -1, up: [3] }),
+      },
+      { kind: "upsample", inputs: [4], output: 5, factorY: 1, factorX: 2 },
+      {
+        ...{ kind: "conv2d", inputs: [5], output: 6, window: SQUARE, groups: 1, pad: 0, dtype: "binary" },
+        weights: Int8Array.from({ length: 36 }, (_, i) => ((i * 5) % 7 > 3 ? -1 : 1)),
+      },
     ],
   ),
   "i8 picture → maxpool → avgpool → bits → maxpool → avgpool": programOf(

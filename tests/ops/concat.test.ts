@@ -331,23 +331,26 @@ describe("a quantizer behind a join", () => {
     expectAgreement(moved, SAMPLES, F32);
   });
 
-  it("of 100 joins, one before the other, is refused: no network has so many", () => {
+  const nested = (joins: number): Graph => {
     const graph = joined([], [], [], false);
-    for (let i = 0; i < 100; i++) {
+    const a = graph.nodes.find(({ output }) => output.startsWith("a"))!.output;
+    for (let i = 0; i < joins; i++) {
       const [input, output, channels] = [i === 0 ? "j" : `k${i - 1}`, `k${i}`, 7 + 2 * i];
-      const a = graph.nodes.find(({ output }) => output.startsWith("a"))!.output;
       graph.nodes.push({ op: "concat", name: output, inputs: [a, input], output, channels, first: 2 });
     }
-    graph.nodes.push({
-      op: "quantize",
-      name: "q",
-      inputs: ["k99"],
-      output: "end",
-      channels: 205,
-      quantizer: int([0.5]),
-    });
+    const channels = 5 + 2 * joins;
+    const end = { inputs: [`k${joins - 1}`], output: "end", channels, quantizer: int([0.5]) };
+    graph.nodes.push({ op: "quantize", name: "q", ...end });
     graph.outputs = ["end"];
-    expect(() => lower(commute(graph).graph, OPTIONS)).toThrow("is no codes");
+    return graph;
+  };
+
+  it("of 30 joins, one before the other, is computed before all of them", () => {
+    expectAgreement(commute(nested(30)).graph, SAMPLES, F32);
+  });
+
+  it("of 3,000 is refused: no network has so many", () => {
+    expect(() => lower(commute(nested(3000)).graph, OPTIONS)).toThrow("is no codes");
   });
 });
 

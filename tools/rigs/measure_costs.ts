@@ -152,7 +152,7 @@ async function countLast(
   return count(end - 1, end, 1) - count(end, end, 1);
 }
 
-/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax, maximum and concat, and pools. */
+/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax, maximum, concat and upsample, and pools. */
 function* samples(next: Random): Generator<Sample> {
   for (const [dtype, packing, ...range] of WEIGHTS) {
     for (const codes of dtype === "binary" ? [BITS, ...CODES] : CODES) {
@@ -202,6 +202,16 @@ function* samples(next: Random): Generator<Sample> {
         [1, positions, 2 * channels],
       ];
       yield { program: programOf([join], ["u8", from!], ["u8", to!]) };
+    }
+    const repeat: Op = { kind: "upsample", inputs: [0], output: 1, factorY: 2, factorX: 2 };
+    for (const width of [1, 3]) {
+      for (const dtype of ["u8", "bit"] as const) {
+        const [from, to]: TensorSize[] = [
+          [1, width, channels],
+          [2, 2 * width, channels],
+        ];
+        yield { program: programOf([repeat], [dtype, from!], [dtype, to!]) };
+      }
     }
     yield* pools(channels, next);
   }

@@ -9,6 +9,7 @@ import type { OpFormat } from "./format.ts";
 import { maximum } from "./maximum.ts";
 import { maxpool } from "./maxpool.ts";
 import { quantize } from "./quantize.ts";
+import { upsample } from "./upsample.ts";
 
 const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = {
   quantize,
@@ -20,6 +21,7 @@ const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = {
   maxpool,
   avgpool,
   concat,
+  upsample,
 };
 
 /** How ops of a kind are stored. */

@@ -257,6 +257,8 @@ const OF_PICTURES: ReadonlySet<string> = new Set([
   "AveragePool",
   "GlobalMaxPool",
   "GlobalAveragePool",
+  "Resize",
+  "Upsample",
 ]);
 
 /** Takes inputs as pictures: channels first, unless a Transpose right behind one says that they are last. */

@@ -41,6 +41,7 @@ import {
   quantizeConstant,
   SIGN,
 } from "./quant.ts";
+import { resize } from "./resize.ts";
 import { readTensor } from "./tensor.ts";
 
 /**
@@ -82,6 +83,9 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Clip: clip,
   HardTanh: hardTanh,
   BatchNormalization: batchNormalization,
+
+  Resize: resize,
+  Upsample: resize,
 
   Reshape: reshape,
   Flatten: flatten,
@@ -552,8 +556,10 @@ function concatOp(call: Call): Value {
   const data = operands.filter((each) => each.kind === "data");
   const parts = operands.filter((each) => each.kind === "constant");
   if (data.length > 0 && parts.length > 0) {
-    const instead = "data alone; what a layer makes of constants is its bias";
-    throw new Refusal(`it joins constant "${parts[0]!.name}" to data`, instead);
+    throw new Refusal(
+      `it joins constant "${parts[0]!.name}" to data`,
+      "data alone; what a layer makes of constants is its bias",
+    );
   }
   if (!operands.every(joins)) {
     throw new CheckpointError(

@@ -54,6 +54,7 @@ export const concatMeaning: OpMeaning<ConcatNode> = {
 
 /** A vector of `first` channels and one of the others, each of length 1 or one entry per channel, as one; of length 1 where all entries are equal. */
 export function join(a: ArrayLike<number>, b: ArrayLike<number>, first: number, channels: number): Float64Array {
+  if (a.length === 1 && b.length === 1 && a[0] === b[0]) return Float64Array.of(a[0]!);
   const whole = Float64Array.from({ length: channels }, (_, c) => (c < first ? at(a, c) : at(b, c - first)));
   return scalar(whole) === undefined ? whole : whole.slice(0, 1);
 }

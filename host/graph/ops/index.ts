@@ -11,6 +11,7 @@ import type { OpMeaning } from "./meaning.ts";
 import { quantizeMeaning } from "./quantize.ts";
 import { softmaxMeaning } from "./softmax.ts";
 import { stepMeaning } from "./step.ts";
+import { upsampleMeaning } from "./upsample.ts";
 
 const MEANINGS: { [Name in Node["op"]]: OpMeaning<Extract<Node, { op: Name }>> } = {
   quantize: quantizeMeaning,
@@ -24,6 +25,7 @@ const MEANINGS: { [Name in Node["op"]]: OpMeaning<Extract<Node, { op: Name }>> }
   avgpool: avgpoolMeaning,
   add: addMeaning,
   concat: concatMeaning,
+  upsample: upsampleMeaning,
 };
 
 /** What nodes of an op mean. */

@@ -1,6 +1,5 @@
 import { type Unsupported, UnsupportedError } from "../../base/errors.ts";
-import type { ConcatNode } from "../../graph/ops/concat.ts";
-import { join } from "../../graph/ops/concat.ts";
+import { type ConcatNode, join } from "../../graph/ops/concat.ts";
 import { at } from "../../numbers/quantizer.ts";
 import { compact, type Elements, isScalar } from "../elements.ts";
 import type { OpLowering } from "./lowering.ts";

@@ -10,6 +10,7 @@ import type { OpLowering } from "./lowering.ts";
 import { maximumLowering } from "./maximum.ts";
 import { maxpoolLowering } from "./maxpool.ts";
 import { softmaxLowering } from "./softmax.ts";
+import { upsampleLowering } from "./upsample.ts";
 
 const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>> } = {
   quantize: codesLowering,
@@ -23,6 +24,7 @@ const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>>
   avgpool: avgpoolLowering,
   add: addLowering,
   concat: concatLowering,
+  upsample: upsampleLowering,
 };
 
 /** How nodes of an op are lowered. */

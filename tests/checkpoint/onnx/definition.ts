@@ -137,6 +137,9 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
         ),
         data: inputs.flatMap(({ data }) => data),
       };
+    case "Resize":
+    case "Upsample":
+      return repeated(a, inputs.at(-1) === a ? named("scales")!.floats! : inputs.at(-1)!.data);
     case "Transpose":
       return transpose(a, named("perm")!.ints!);
     case "Conv":
@@ -191,6 +194,20 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
     default:
       throw new Error(`the definition has no ${node.op_type}`);
   }
+}
+
+/** Lines and columns repeated as often as whole factors of [N, C, H, W] say. */
+function repeated({ dims, data }: NdArray, [, , y, x]: readonly number[]): NdArray {
+  const [N, C, H, W] = dims as [number, number, number, number];
+  const out: number[] = [];
+  for (let plane = 0; plane < N * C; plane++) {
+    for (let line = 0; line < H * y!; line++) {
+      for (let column = 0; column < W * x!; column++) {
+        out.push(data[(plane * H + Math.floor(line / y!)) * W + Math.floor(column / x!)]!);
+      }
+    }
+  }
+  return { dims: [N, C, H * y!, W * x!], data: out };
 }
 
 function transpose({ dims, data }: NdArray, order: number[]): NdArray {

@@ -212,6 +212,8 @@ function modelOfEverything(): Model {
       ["i32", 5],
       ["i32", 1],
       ["u8", 10],
+      ["i8", 34],
+      ["i8", [1, 2, 34]],
     ],
     [
       { kind: "quantize", inputs: [0], output: 1, post: thresholds({ base: -1, up: [0] }) },
@@ -236,8 +238,10 @@ function modelOfEverything(): Model {
       dense(13, "int8", 9, 5),
       { kind: "argmax", inputs: [14], output: 15 },
       { kind: "avgpool", inputs: [2], output: 16, window: windowOf(4, 3), post: thresholds({ base: 0, up: [-3, 3] }) },
+      { kind: "concat", inputs: [9, 10], output: 17 },
+      { kind: "upsample", inputs: [17], output: 18, factorY: 1, factorX: 2 },
     ],
-    { outputs: [14, 15, 16], maxRows: 1 },
+    { outputs: [14, 15, 16, 18], maxRows: 1 },
   );
   return { blob: writeBlob(program), inputs: Float32Array.from({ length: 10 * 200 }, () => random.unit() - 0.5) };
 }
