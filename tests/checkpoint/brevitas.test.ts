@@ -14,6 +14,18 @@ const readNpy = (name: string) => readInput(readFile(name), name).data;
 
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith(".onnx"));
 const pixels = readNpy("pixels.npy") as Uint8Array;
+/** (48, 3, 8, 8), as PyTorch has them. */
+const pictures = readNpy("pictures.npy") as Uint8Array;
+const CHANNELS = 3;
+
+/** Pictures with their channels last. */
+function channelsLast(numbers: Uint8Array): Uint8Array {
+  const positions = 64;
+  return numbers.map((_, i) => {
+    const [row, at] = [Math.floor(i / (CHANNELS * positions)), i % (CHANNELS * positions)];
+    return numbers[(row * CHANNELS + (at % CHANNELS)) * positions + Math.floor(at / CHANNELS)]!;
+  });
+}
 
 /** PyTorch adds floats in its own order. */
 const TOLERANCE = 1e-5;
@@ -22,11 +34,12 @@ describe.each(FILES.filter((file) => !file.startsWith("one_bit_relu")))("%s", (f
   it("computes PyTorch's scores, in every session", async () => {
     const checkpoint = readFile(file);
     const { blob, program } = await convert(checkpoint, { file });
+    const inputs = program.description!.inputs[0]!.layout ? channelsLast(pictures) : pixels;
     const sessions = await openSessions(blob);
     const { sha256 } = program.description!.source;
-    expect(verify({ blob: program, checkpoint, sha256, sessions, inputs: [pixels] }).differences).toEqual([]);
+    expect(verify({ blob: program, checkpoint, sha256, sessions, inputs: [inputs] }).differences).toEqual([]);
 
-    const scores = sessions.reference!.run(pixels)[0]!.scores!;
+    const scores = sessions.reference!.run(inputs)[0]!.scores!;
     disposeAll(sessions);
     const theirs = readNpy(`${file.split(".")[0]}.scores.npy`) as Float32Array;
     expect(scores).toHaveLength(theirs.length);

@@ -21,13 +21,14 @@ import onnx
 import torch
 from brevitas.export import export_qonnx
 from brevitas.inject.enum import ScalingImplType, StatsOp
-from brevitas.nn import QuantHardTanh, QuantIdentity, QuantLinear, QuantReLU
+from brevitas.nn import QuantConv1d, QuantConv2d, QuantHardTanh, QuantIdentity, QuantLinear, QuantReLU
 from brevitas_examples.bnn_pynq.models.tensor_norm import TensorNorm
 from torch import nn
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[2]
 SIDE, HIDDEN, CLASSES = 6, 16, 5
+PICTURE = 3, 8, 8
 ROWS = 48
 
 ternary = quant.SignedTernaryWeightPerTensorConst.let(scaling_impl_type=ScalingImplType.STATS, scaling_stats_op=StatsOp.AVE)
@@ -89,6 +90,103 @@ NETWORKS = {
     "one_bit_relu": lambda: network(act=partial(QuantReLU, bit_width=1)),
 }
 
+relu4 = partial(QuantReLU, bit_width=4, return_quant_tensor=True)
+int8_per_channel = quant.Int8WeightPerChannelFloat
+
+
+def conv(channels, outputs, kernel=3, weights=ternary, act=relu4, **options):
+    options = {"bias": False, "padding": kernel // 2, **options}
+    layers = [QuantConv2d(channels, outputs, kernel, weight_quant=weights, **options), nn.BatchNorm2d(outputs)]
+    return nn.Sequential(*layers, *([act()] if act else []))
+
+
+def classifier(features, weights=ternary):
+    return nn.Sequential(nn.Flatten(), QuantLinear(features, CLASSES, weight_quant=weights, bias=False))
+
+
+def vgg(weights=ternary, act=relu4, **options):
+    part = partial(conv, weights=weights, act=act, **options)
+    return nn.Sequential(image(), part(3, 6), part(6, 8), nn.MaxPool2d(2), part(8, 8), nn.MaxPool2d(2), classifier(32, weights))
+
+
+class Block(nn.Module):
+    """A residual block; both branches are quantized by one quantizer, or each by its own."""
+
+    def __init__(self, channels, outputs, stride, shared):
+        super().__init__()
+        self.body = nn.Sequential(conv(channels, outputs, stride=stride), conv(outputs, outputs, act=None))
+        self.shortcut = conv(channels, outputs, 1, act=None, stride=stride) if stride > 1 else nn.Identity()
+        self.quant = QuantIdentity(bit_width=4, return_quant_tensor=shared)
+        self.other = self.quant if shared else QuantIdentity(bit_width=6)
+        self.act = relu4()
+
+    def forward(self, x):
+        return self.act(self.quant(self.body(x)) + self.other(self.shortcut(x)))
+
+
+def resnet(shared):
+    blocks = Block(6, 6, 1, shared), Block(6, 8, 2, shared)
+    return nn.Sequential(image(), conv(3, 6), *blocks, nn.AvgPool2d(4), image(), classifier(8))
+
+
+def separable():
+    def pair(channels, outputs, stride):
+        depthwise = conv(channels, 2 * channels, weights=int8_per_channel, groups=channels, stride=stride)
+        return nn.Sequential(depthwise, conv(2 * channels, outputs, 1, int8_per_channel))
+
+    return nn.Sequential(image(), conv(3, 6), pair(6, 6, 1), pair(6, 8, 2), nn.AvgPool2d(4), image(), classifier(8))
+
+
+class OneDimensional(nn.Module):
+    """Of the picture's columns, one behind the other."""
+
+    def __init__(self):
+        super().__init__()
+        part = lambda channels, outputs, kernel, **options: nn.Sequential(
+            QuantConv1d(channels, outputs, kernel, weight_quant=ternary, bias=False, **options),
+            nn.BatchNorm1d(outputs),
+            relu4(),
+        )
+        self.layers = nn.Sequential(
+            image(), part(3, 8, 9, stride=2, padding=4), nn.MaxPool1d(2), part(8, 8, 3, dilation=2), classifier(8 * 12)
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def padded():
+    first = nn.Sequential(image(), nn.ZeroPad2d((0, 1, 0, 1)), conv(3, 6, stride=2, padding=0))
+    return nn.Sequential(first, nn.ZeroPad2d(1), nn.MaxPool2d(3, 2), conv(6, 8), classifier(32))
+
+
+class Upsampling(nn.Module):
+    """Half of the size and back, joined with what was before."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.down = nn.Sequential(image(), conv(3, 6)), conv(6, 6, stride=2)
+        self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
+        self.quant = QuantIdentity(bit_width=4, signed=False)
+        self.last = nn.Sequential(conv(12, 4), nn.MaxPool2d(4), classifier(16))
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.last(self.quant(torch.cat([values(x), self.upsample(values(self.down(x)))], 1)))
+
+
+CONVOLUTIONAL = {
+    "vgg": lambda: vgg(),
+    "vgg_binary": lambda: vgg(binary, sign),
+    "vgg_int4": lambda: vgg(int8_per_channel, weight_bit_width=4, bias=True),
+    "resnet": lambda: resnet(shared=True),
+    "resnet_unequal": lambda: resnet(shared=False),
+    "separable": separable,
+    "one_dimensional": OneDimensional,
+    "padded": padded,
+    "upsampling": Upsampling,
+}
+
 
 def values(result):
     return result.value if hasattr(result, "value") else result
@@ -126,7 +224,19 @@ def make_files():
     images = pixels.float() / 255
     labels = ((images.flatten(1) - 0.5) @ torch.randn(SIDE * SIDE, CLASSES)).argmax(1)
     np.save(HERE / "pixels.npy", pixels[:ROWS].numpy())
-    for name, make in NETWORKS.items():
+    make_networks(NETWORKS, images, labels)
+
+    pictures = torch.randint(0, 256, (400, *PICTURE), dtype=torch.uint8)
+    images = pictures.float() / 255
+    labels = ((images.flatten(1) - 0.5) @ torch.randn(images[0].numel(), CLASSES)).argmax(1)
+    np.save(HERE / "pictures.npy", pictures[:ROWS].numpy())
+    for name, make in CONVOLUTIONAL.items():
+        lines = name == "one_dimensional"
+        make_networks({name: make}, images.flatten(2) if lines else images, labels)
+
+
+def make_networks(networks, images, labels):
+    for name, make in networks.items():
         torch.manual_seed(1)
         model = make()
         train(model, images, labels, epochs=8, batch=50, rate=1e-2)
