@@ -51,6 +51,11 @@ export function splitTrailer(file: Uint8Array): { blob: Uint8Array; trailer: Uin
   return { blob: file.subarray(0, end), trailer: file.subarray(end) };
 }
 
+/** Whether what lies behind a blob says that it is a trailer; other bytes there are of no use to anybody. */
+export function isTrailer(bytes: Uint8Array): boolean {
+  return bytes.length === TRAILER_BYTES && Buffer.from(bytes).readUInt32LE(TRAILER.magic) === MAGIC;
+}
+
 /** A new pair of Ed25519 keys as PEM text, PKCS #8 and SubjectPublicKeyInfo, and their id. */
 export function makeKeys(): { privatePem: string; publicPem: string; keyId: string } {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");

@@ -9,15 +9,21 @@ import {
 } from "../../host/base/errors.ts";
 import { BLOB, fileKind, ONNX } from "../../host/base/file_kind.ts";
 import { escapeText } from "../../host/base/printable.ts";
-import { readKey, splitTrailer } from "../../host/flash/signature.ts";
+import { isTrailer, readKey, splitTrailer } from "../../host/flash/signature.ts";
 import { readFile } from "./files.ts";
 import { nameOf } from "./stdio.ts";
 
 /** A key of Ed25519 in PEM has 119. */
 const MAX_KEY_BYTES = 2 ** 16;
 
-/** Reads a file that should be a blob, and says what it is where it is of another kind. */
+/** Reads a file that should be a blob, and says what it is where it is of another kind. Of a signed one, the blob alone. */
 export async function readModel(path: string): Promise<Uint8Array> {
+  const bytes = await readModelFile(path);
+  const { blob, trailer } = splitTrailer(bytes);
+  return isTrailer(trailer) ? blob : bytes;
+}
+
+async function readModelFile(path: string): Promise<Uint8Array> {
   const bytes = await readFile(path);
   const kind = fileKind(bytes);
   if (kind === undefined || kind === BLOB) return bytes;
@@ -27,7 +33,7 @@ export async function readModel(path: string): Promise<Uint8Array> {
 
 /** Reads a file that should be a blob, signed or not. A reader has to prove either part. */
 export async function readSignedModel(path: string): Promise<{ blob: Uint8Array; trailer: Uint8Array }> {
-  return splitTrailer(await readModel(path));
+  return splitTrailer(await readModelFile(path));
 }
 
 /** Reads a key of Ed25519. Its errors name the file. */
