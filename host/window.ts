@@ -17,6 +17,22 @@ export function tapsOf(window: Window, { height, width }: Picture, y: number, x:
   return taps;
 }
 
+/** Of these, those inside the input: a walk of no more steps than there are, however vast the window is. */
+export function insideTaps(window: Window, { height, width }: Picture, y: number, x: number): number[] {
+  const { kernelHeight, strideY, dilationY, padTop, kernelWidth, strideX, dilationX, padLeft } = window;
+  const rows = inside(kernelHeight, y * strideY - padTop, dilationY, height);
+  const columns = inside(kernelWidth, x * strideX - padLeft, dilationX, width);
+  return rows.flatMap((row) => columns.map((column) => row * width + column));
+}
+
+/** Of `kernel` positions from `first` on, `dilation` apart, those from 0 to before `size`. */
+function inside(kernel: number, first: number, dilation: number, size: number): number[] {
+  const found: number[] = [];
+  const end = Math.min(first + kernel * dilation, size);
+  for (let at = first + Math.max(0, Math.ceil(-first / dilation)) * dilation; at < end; at += dilation) found.push(at);
+  return found;
+}
+
 /** What is wrong with a window, in one direction or the other: each of its positions overlaps the input, and it spans less than 2^16. */
 export function windowProblem(window: Window, from: Picture, to: Picture): string | undefined {
   const { kernelHeight, strideY, dilationY, padTop, kernelWidth, strideX, dilationX, padLeft } = window;

@@ -1,6 +1,6 @@
 import type { AvgpoolOp } from "../program.ts";
 import type { Picture } from "../shape.ts";
-import { tapsOf } from "../window.ts";
+import { insideTaps } from "../window.ts";
 import { code } from "./code.ts";
 
 /** acc[y, x, c] = Σ input[tap, c] over the taps inside the input for one row, in int32 with wraparound; output = post(acc). */
@@ -13,7 +13,7 @@ export function avgpool(
 ): void {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const taps = tapsOf(window, from!, y, x).filter((position) => position >= 0);
+      const taps = insideTaps(window, from!, y, x);
       for (let c = 0; c < channels; c++) {
         const acc = taps.reduce((sum, position) => (sum + input![position * channels + c]!) | 0, 0);
         output[(y * width + x) * channels + c] = post ? code(post, c, acc) : acc;

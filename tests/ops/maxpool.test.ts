@@ -55,6 +55,11 @@ describe("the definition", () => {
     expect(run({ kernelHeight: 2, kernelWidth: 2 }, 2, 2)).toEqual([-1, 1, -1, 2, -1, 3, -1, 3]);
   });
 
+  it("walks the taps inside alone, of which a vast window has no more", () => {
+    const vast = { kernelHeight: 0x8000, kernelWidth: 0x8000, padTop: 0x4000, padLeft: 0x4000 };
+    expect(run(vast, 1, 1)).toEqual([-1, 3]);
+  });
+
   it("is 0 where no tap is inside", () => {
     expect(run({ kernelHeight: 2, kernelWidth: 1, dilationY: 2, padTop: 1, padLeft: 0 }, 1, 2)).toEqual([
       -3, 3, -4, -128,

@@ -1,5 +1,5 @@
 import type { Picture } from "../../shape.ts";
-import { tapsOf } from "../../window.ts";
+import { insideTaps } from "../../window.ts";
 import { type Codes, REAL } from "../form.ts";
 import type { NodeBase } from "../node.ts";
 import type { OpMeaning, Value } from "./meaning.ts";
@@ -33,7 +33,7 @@ function sumTaps({ window }: AvgpoolNode, input: Value, output: Value): void {
   const { channels } = input;
   const [size, positions] = [input.height * input.width, output.height * output.width];
   for (let p = 0; p < positions; p++) {
-    const taps = tapsOf(window, input, Math.floor(p / output.width), p % output.width).filter((tap) => tap >= 0);
+    const taps = insideTaps(window, input, Math.floor(p / output.width), p % output.width);
     for (let row = 0; row < output.numbers.length / (positions * channels); row++) {
       for (let c = 0; c < channels; c++) {
         const plus = (sum: number, tap: number) => sum + input.numbers[(row * size + tap) * channels + c]!;

@@ -1,4 +1,4 @@
-import { tapsOf } from "../../window.ts";
+import { insideTaps } from "../../window.ts";
 import { type Form, REAL } from "../form.ts";
 import type { NodeBase } from "../node.ts";
 import { type OpMeaning, realNumbers } from "./meaning.ts";
@@ -27,7 +27,7 @@ export const maxpoolMeaning: OpMeaning<MaxpoolNode> = {
     const { channels } = input!;
     const [size, positions] = [input!.height * input!.width, output.height * output.width];
     for (let p = 0; p < positions; p++) {
-      const taps = tapsOf(window, input!, Math.floor(p / output.width), p % output.width).filter((tap) => tap >= 0);
+      const taps = insideTaps(window, input!, Math.floor(p / output.width), p % output.width);
       for (let row = 0; row < numbers.length / (size * channels); row++) {
         for (let c = 0; c < channels; c++) {
           const greatest = (most: number, tap: number) => Math.max(most, numbers[(row * size + tap) * channels + c]!);
