@@ -6,7 +6,7 @@ import { sampleInputs } from "../../host/run/sample.ts";
 import type { InputRows } from "../../host/run/session.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { MNIST_IMAGES, TFC } from "../data.ts";
-import { randomOnnx } from "../random_graph.ts";
+import { randomOnnx, randomPictureOnnx } from "../random_graph.ts";
 import { DIGITS, IMAGES } from "../tools/tern.ts";
 
 /** A model and inputs for it, whose outputs have a golden digest. */
@@ -23,6 +23,7 @@ export interface Case {
 const PICTURES = 1000;
 const FEW_PICTURES = 10;
 const GRAPHS = 50;
+const CONVOLUTIONAL = 20;
 const FEW_GRAPHS = 1;
 /** The least input, the greatest, and random ones. */
 const GRAPH_ROWS = 10;
@@ -52,18 +53,27 @@ async function pictureCases(name: string, checkpoint: string, pictures: string):
   }));
 }
 
-/** The first random QONNX files that can be converted, each with seeded inputs. */
-export async function graphCases(): Promise<Case[]> {
+/** The first random QONNX files of dense layers that can be converted, each with seeded inputs. */
+export function graphCases(): Promise<Case[]> {
+  return randomCases("graph", randomOnnx, GRAPHS);
+}
+
+/** Those of convolutions, pools, sums and joins. */
+export function convolutionalCases(): Promise<Case[]> {
+  return randomCases("convolutional graph", randomPictureOnnx, CONVOLUTIONAL);
+}
+
+async function randomCases(name: string, make: (seed: number) => Uint8Array, count: number): Promise<Case[]> {
   const cases: Case[] = [];
-  for (let seed = 0; cases.length < GRAPHS; seed++) {
+  for (let seed = 0; cases.length < count; seed++) {
     const dtype = DTYPES[seed % DTYPES.length]!;
     try {
-      const { blob, program } = await convert(randomOnnx(seed), {
+      const { blob, program } = await convert(make(seed), {
         input: { dtype, scale: SCALES[dtype] },
         maxRows: 1 + (seed % 13),
       });
       const inputs = sampleInputs(program, GRAPH_ROWS, seed);
-      cases.push({ name: `graph ${seed}, ${dtype} inputs`, blob, inputs, few: cases.length < FEW_GRAPHS });
+      cases.push({ name: `${name} ${seed}, ${dtype} inputs`, blob, inputs, few: cases.length < FEW_GRAPHS });
     } catch (error) {
       if (!(error instanceof UnsupportedError)) throw error;
     }

@@ -9,7 +9,7 @@ import { COMPILERS, ENGINES, PLACES } from "../engines.ts";
 import { PROJECT, read } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";
 import { moduleNamed } from "../variants.ts";
-import { type Case, digitsCases, graphCases, tfcCases } from "./cases.ts";
+import { type Case, convolutionalCases, digitsCases, graphCases, tfcCases } from "./cases.ts";
 import { fuelOf } from "./digest.ts";
 import { piFound, reference } from "./hosts.ts";
 
@@ -22,7 +22,12 @@ const FILE = join(import.meta.dirname, "digests.json");
 
 const FUEL_FILE = join(import.meta.dirname, "fuel.json");
 
-const groups = { TFC_1W1A: await tfcCases(), digits: await digitsCases(), graphs: await graphCases() };
+const groups = {
+  TFC_1W1A: await tfcCases(),
+  digits: await digitsCases(),
+  graphs: await graphCases(),
+  convolutional: await convolutionalCases(),
+};
 const cases = Object.values(groups).flat();
 /** What slow places run. */
 const slowCases = ALL ? cases : cases.filter(({ few }) => few);
@@ -124,13 +129,13 @@ async function fittingOf(all: Case[], takes: ((model: Case) => Promise<boolean>)
 async function table(): Promise<string[]> {
   const rows = Object.entries(PLACES).map(async ([name, { title, runs }]) => {
     const counts = Object.values(groups).map(async (group) => (await fittingOf(group, hosts[name]!.takes)).length);
-    const [tfc, digits, graphs] = await Promise.all(counts);
+    const [tfc, digits, graphs, convolutional] = await Promise.all(counts);
     const pictures = tfc && digits ? "1,000 each" : "no room";
-    return `| ${title} | ${runs} | ${pictures} | ${graphs} |`;
+    return `| ${title} | ${runs} | ${pictures} | ${graphs} | ${convolutional} |`;
   });
   return [
-    "| | modules | TFC_1W1A and digits, pictures | random graphs |",
-    "|---|---|---|---|",
+    "| | modules | TFC_1W1A and digits, pictures | random dense graphs | random convolutional graphs |",
+    "|---|---|---|---|---|",
     ...(await Promise.all(rows)),
   ];
 }
