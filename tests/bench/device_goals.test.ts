@@ -33,7 +33,18 @@ describe("goals on devices", () => {
       expect(MODEL_NAMES).toContain(of.model);
       expect(["wasm2c", "wasm3", "wamr"]).toContain(of.runtime);
     }
-    expect([...new Set(DEVICE_GOALS.map(({ name }) => name))]).toEqual(["M1", "M2", "M3", "M4", "M5", "M6", "M7"]);
+    expect([...new Set(DEVICE_GOALS.map(({ name }) => name))]).toEqual([
+      "M1",
+      "M2",
+      "M3",
+      "M4",
+      "M5",
+      "M6",
+      "M7",
+      "V1",
+      "V2",
+      "V8",
+    ]);
     expect(new Set(TASKS.map(labelOf)).size).toBe(TASKS.length);
   });
 

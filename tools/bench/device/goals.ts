@@ -34,6 +34,15 @@ const KB = 1024;
 /** What makes codes of 8-bit layers: multipliers i8, thresholds 4 bits. Goals are for either. */
 const POSTS = ["multipliers", "thresholds"] as const;
 
+/** Convolutions that may take 1.5 times what 3 × 3 of 64 channels takes. */
+const OTHER_SHAPES = [
+  "1 × 1, ternary × i8",
+  "5 × 5, ternary × i8",
+  "3 × 3 of stride 2, ternary × i8",
+  "3 × 3 of 3 channels, ternary × i8",
+  "3 × 3 in groups of 4, ternary × i8",
+] as const satisfies ModelName[];
+
 function on(model: ModelName, at: Partial<Task> = {}): Task {
   return { ...MAIN, build: "checked", model, ...at };
 }
@@ -72,7 +81,6 @@ export const DEVICE_GOALS: readonly DeviceGoal[] = [
     ...{ name: "M5", task: "256-64-64-64-10 × u4", of: on("256-64-64-64-10 × u4") },
     ...{ measure: "instructions", atMost: 79_999 },
   },
-  flash("M6", "firmware, all ops", 14 * KB, {}),
   flash("M6", "firmware, a ternary MLP's", 7 * KB, { build: "mlp" }),
   {
     ...{ name: "M6", task: "firmware with digits", of: on("digits") },
@@ -84,6 +92,13 @@ export const DEVICE_GOALS: readonly DeviceGoal[] = [
     ...{ name: "M7", task: "firmware with digits", of: on("digits", { board: "microbit", runtime: "wasm3" }) },
     ...{ measure: "bytes of RAM", atMost: 16 * KB },
   },
+  perMac("V1", "3 × 3, ternary × i8", 1.0),
+  perMac("V1", "3 × 3, ternary × u4", 0.8),
+  perMac("V1", "3 × 3, binary × bit", 0.5),
+  ...OTHER_SHAPES.map((shape) => perMac("V1", shape, 1.5)),
+  perMac("V2", "3 × 3, int8 × i8", 2.3),
+  perMac("V2", "int8 × i8, 256", 3.3),
+  flash("V8", "firmware, all ops", 22 * KB, {}),
 ];
 
 export interface DeviceVerdict {
