@@ -561,6 +561,16 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
       { nodes: [q, ...followed], shape: ["N", 2, 4, 4] },
     ];
   }),
+  ...(
+    [
+      ["zero point 0", ["f1", "f1", "f8", "f4"], ["f1", "f0", "f8", "f4"]],
+      ["1 to 16 bits", ["f1", "f0", "f8", "f17"], ["f1", "f0", "f8", "f4"]],
+      ["one scale above 0", ["minus", "f0", "f8", "f4"], ["f1", "f0", "f8", "f4"]],
+    ] satisfies [string, string[], string[]][]
+  ).map(([instead, refused, followed]): [string, Case, Case] => {
+    const trunc = (operands: string[]) => node("Trunc", ["q", ...operands], "t", {}, QONNX);
+    return [instead, { nodes: [q, trunc(refused), quant("t", "y")] }, { nodes: [q, trunc(followed), quant("t", "y")] }];
+  }),
   [
     "only constants, shapes and pictures are cut",
     { nodes: [q, node("Slice", ["q", "i0", "i2", "i1"], "y")] },

@@ -39,6 +39,7 @@ import {
 } from "./quant.ts";
 import { resize } from "./resize.ts";
 import { flatten, reshape, squeeze, transposeOp, unsqueeze } from "./shapes.ts";
+import { trunc } from "./trunc.ts";
 
 /**
  * ONNX node types. Each takes a node whose operands are known, adds graph nodes for what it does to data and gives the
@@ -49,6 +50,7 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Quant: (call) => quant(call, intQuantizer),
   IntQuant: (call) => quant(call, intQuantizer),
   BipolarQuant: (call) => quant(call, bipolarQuantizer),
+  Trunc: trunc,
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
   Sign: sign,

@@ -25,7 +25,7 @@ import {
 } from "./call.ts";
 
 /** Codes of an activation are stored in one byte, but elements need not reach all, and a narrower quantizer may follow: lowering decides. */
-const MAX_ACTIVATION_BITS = 16;
+export const MAX_ACTIVATION_BITS = 16;
 /** Codes of a constant (a bias) are int32 at most. */
 const MAX_CONSTANT_BITS = 32;
 
@@ -51,7 +51,6 @@ export function bipolarQuantizer(call: Call, toVector: ToVector): Quantizer {
 
 /** `Quant(x, scale, zeropt, bitwidth)`: qonnx, `custom_op/general/intquant.py`. */
 export function intQuantizer(call: Call, toVector: ToVector): Quantizer {
-  const { attributes } = call;
   const scale = scaleOf(call, toVector);
   const zeroOperand = constantOperand(call, 2, "zero point");
   requireFinite(call, zeroOperand);
@@ -59,10 +58,8 @@ export function intQuantizer(call: Call, toVector: ToVector): Quantizer {
   const bits = scalar(call, constantOperand(call, 3, "bit width"), "bit width");
   const signed = flag(call, "signed");
   const narrow = flag(call, "narrow");
-  const mode = attributes.text("rounding_mode") ?? "ROUND";
-  const rounding = Object.hasOwn(ROUNDING, mode.toUpperCase()) ? ROUNDING[mode.toUpperCase()] : undefined;
+  const rounding = roundingOf(call, "ROUND");
 
-  if (!rounding) throw new Refusal(`rounding mode "${mode}"`, `one of ${Object.keys(ROUNDING).join(", ")}`);
   if (!zero.every(Number.isInteger)) {
     throw new Refusal(
       `its zero point ${zero.find((z) => !Number.isInteger(z))} is not an integer`,
@@ -79,6 +76,14 @@ export function intQuantizer(call: Call, toVector: ToVector): Quantizer {
     "one signed bit with a zero point or a negative scale",
     "BipolarQuant, or zero point 0 and scale > 0",
   );
+}
+
+/** The attribute `rounding_mode`. */
+export function roundingOf({ attributes }: Call, usual: Rounding): Rounding {
+  const mode = attributes.text("rounding_mode") ?? usual;
+  const rounding = Object.hasOwn(ROUNDING, mode.toUpperCase()) ? ROUNDING[mode.toUpperCase()] : undefined;
+  if (!rounding) throw new Refusal(`rounding mode "${mode}"`, `one of ${Object.keys(ROUNDING).join(", ")}`);
+  return rounding;
 }
 
 /** `Sign(x)`: −1, 0 or 1, a code of two bits. */
@@ -141,7 +146,7 @@ function scaleOf(call: Call, toVector: ToVector): Float64Array {
   return toVector(operand);
 }
 
-function flag(call: Call, name: string): boolean {
+export function flag(call: Call, name: string): boolean {
   const value = call.attributes.int(name);
   if (value !== 0 && value !== 1) {
     const found = value ?? "absent";

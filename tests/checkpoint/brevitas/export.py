@@ -21,7 +21,7 @@ import onnx
 import torch
 from brevitas.export import export_qonnx
 from brevitas.inject.enum import ScalingImplType, StatsOp
-from brevitas.nn import QuantConv1d, QuantConv2d, QuantHardTanh, QuantIdentity, QuantLinear, QuantReLU
+from brevitas.nn import QuantConv1d, QuantConv2d, QuantHardTanh, QuantIdentity, QuantLinear, QuantReLU, TruncAvgPool2d
 from brevitas_examples.bnn_pynq.models.tensor_norm import TensorNorm
 from torch import nn
 
@@ -185,6 +185,7 @@ CONVOLUTIONAL = {
     "one_dimensional": OneDimensional,
     "padded": padded,
     "upsampling": Upsampling,
+    "truncated": lambda: nn.Sequential(image(), conv(3, 8), TruncAvgPool2d(4, 4, bit_width=4), classifier(32)),
 }
 
 
