@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createWasmtime } from "../../host/node.ts";
 import { ARRAYS, type InputRows } from "../../host/run/session.ts";
+import { elementCount } from "../../host/shape.ts";
 import { openIn } from "../../tools/options/sessions.ts";
 import { openRunners } from "../../tools/runners.ts";
 import { digestOf, fuelOf } from "../same_bits/digest.ts";
@@ -39,7 +40,7 @@ for (const { name, blob: path, inputs: paths } of jobs) {
     work.digests[session][name] = digestOf(open.run(inputs));
     open.dispose();
   }
-  const first = inputs.map((elements, i) => elements.slice(0, tensors[i]!.channels));
+  const first = inputs.map((elements, i) => elements.slice(0, elementCount(tensors[i]!)));
   work.fuel[name] = {};
   for (const { variant, module } of runners.filter(({ engine }) => engine === wasmtime)) {
     work.fuel[name][variant] = await fuelOf(wasmtime, { variant, module, blob }, first);

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
 import type { WasmtimeEngine } from "../../host/engines/wasmtime.ts";
 import { VARIANTS, type Variant } from "../../host/run/variant.ts";
+import { elementCount } from "../../host/shape.ts";
 import { describeWith, MNIST_IMAGES, TFC } from "../data.ts";
 import { COMPILERS, ENGINES, PLACES } from "../engines.ts";
 import { PROJECT, read } from "../house/project_files.ts";
@@ -108,7 +109,7 @@ type Fuel = Record<string, Record<string, number>>;
 
 async function fuelIn(engine: WasmtimeEngine, variants: readonly Variant[], { blob, inputs }: Case) {
   const { tensors, inputs: indices } = readBlob(blob);
-  const first = inputs.map((elements, i) => elements.subarray(0, tensors[indices[i]!]!.channels));
+  const first = inputs.map((elements, i) => elements.subarray(0, elementCount(tensors[indices[i]!]!)));
   const fuel: Record<string, number> = {};
   for (const variant of variants)
     fuel[variant] = await fuelOf(engine, { variant, module: moduleNamed(variant), blob }, first);
