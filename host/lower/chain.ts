@@ -20,8 +20,8 @@ export interface Source {
   start(element: number, channel: number): number;
   /** `start` is the same for all channels. */
   uniform: boolean;
-  /** Where few of the integers occur, or `start` is not exact: all of those that do. */
-  points?: Points;
+  /** Where few of the integers occur, or `start` is not exact: all of those that do, made when they are looked at. */
+  points?: { count: number; make(): Points };
 }
 
 /** Integers in their order, one as often as it stands for several numbers, and the number that each stands for; the same for all channels. */
@@ -81,8 +81,9 @@ export function chainRuns(chain: Chain, budget: Budget = { left: APPLIED.any }):
   });
   const { points } = source;
   if (points) {
-    charge(budget, points.elements.length * links.length * channels.length, links.at(-1)!.node, "");
-    return channels.map((_, channel) => runsOf(chain, points, channel));
+    charge(budget, points.count * links.length * channels.length, links.at(-1)!.node, "");
+    const all = points.make();
+    return channels.map((_, channel) => runsOf(chain, all, channel));
   }
   spend(chain, channels, budget);
   return channels.map(({ min, max, bent }, channel) =>

@@ -44,7 +44,7 @@ export function addFactors(a: Form, b: Form): readonly [number, number] | undefi
   const [x, y] = [scalar(a.scale), scalar(b.scale)];
   if (x === undefined || y === undefined) return undefined;
   const [p, q] = convergent(Math.abs(x / y), MAX_FACTORS);
-  return [Math.sign(x) * p, Math.sign(y) * q];
+  return [Math.sign(x) * p + 0, Math.sign(y) * q + 0]; // never −0
 }
 
 /** The last convergent p / q of a quotient ≥ 0 with p + q ≤ most. */

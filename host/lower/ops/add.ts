@@ -4,7 +4,7 @@ import { type AddNode, addFactors, addUnit } from "../../graph/ops/add.ts";
 import { at, zip } from "../../numbers/quantizer.ts";
 import type { AddOp } from "../../program.ts";
 import type { Builder } from "../builder.ts";
-import type { Points } from "../chain.ts";
+import type { Source } from "../chain.ts";
 import { compact, type Elements, isScalar } from "../elements.ts";
 import type { OpLowering } from "./lowering.ts";
 
@@ -47,28 +47,39 @@ export const addLowering: OpLowering<AddNode> = {
   },
 };
 
-/** All sums that occur, each with the number that it stands for: what the graph computes of the two codes. */
+/** All sums that occur, each with the number that it stands for: what the graph computes of the two codes. At most 65,536. */
 function pointsOf(
   node: AddNode,
   operands: readonly [Elements, Elements],
   forms: readonly [Codes, Codes],
   weigh: (x: number, y: number) => number,
-): Points {
-  const [a, b] = operands.map(({ offset, source }, i) => {
+): NonNullable<Source["points"]> {
+  const ranges = operands.map(({ offset, source }, i) => {
     if (!isScalar(offset)) {
       const why = `codes of its operand "${node.inputs[i]}" are counted from another one in each channel`;
       throw unsupported(node, why, "codes of at most 8 bits");
     }
-    const [least, greatest] = [Math.min(...source.min), Math.max(...source.max)];
-    return Array.from({ length: greatest - least + 1 }, (_, code) => {
-      return { element: least + code, number: (least + code + offset[0]!) * forms[i]!.scale[0]! };
-    });
-  }) as [Code[], Code[]];
-  const pairs = a.flatMap((x) => b.map((y) => ({ element: weigh(x.element, y.element), number: x.number + y.number })));
-  pairs.sort((x, y) => x.element - y.element);
+    const least = source.min.reduce((x, y) => Math.min(x, y));
+    return { least, length: source.max.reduce((x, y) => Math.max(x, y)) - least + 1 };
+  });
   return {
-    elements: Float64Array.from(pairs, ({ element }) => element),
-    numbers: Float64Array.from(pairs, ({ number }) => number),
+    count: ranges.reduce((product, { length }) => product * length, 1),
+
+    make() {
+      const [a, b] = ranges.map(({ least, length }, i) =>
+        Array.from({ length }, (_, code): Code => {
+          return { element: least + code, number: (least + code + operands[i]!.offset[0]!) * forms[i]!.scale[0]! };
+        }),
+      ) as [Code[], Code[]];
+      const pairs = a.flatMap((x) =>
+        b.map((y): Code => ({ element: weigh(x.element, y.element), number: x.number + y.number })),
+      );
+      pairs.sort((x, y) => x.element - y.element);
+      return {
+        elements: Float64Array.from(pairs, ({ element }) => element),
+        numbers: Float64Array.from(pairs, ({ number }) => number),
+      };
+    },
   };
 }
 
