@@ -63,7 +63,14 @@ function inside(
 export function poolProblem(window: PaddedWindow, input: Picture): string | undefined {
   const problem = paddedWindowProblem(window, input);
   if (problem) return problem;
-  const { rows, columns } = tapsInside(window, input);
-  if (!rows.includes(0) && !columns.includes(0)) return undefined;
+  const { kernelHeight, strideY, dilationY, padTop, kernelWidth, strideX, dilationX, padLeft } = window;
+  const { height, width } = windowSize(window, input);
+  // first and last windows tell of vast padding, before all windows are looked at
+  const isFar = padTop > (kernelHeight - 1) * dilationY || padLeft > (kernelWidth - 1) * dilationX;
+  const isBehind = (height - 1) * strideY - padTop >= input.height || (width - 1) * strideX - padLeft >= input.width;
+  if (!isFar && !isBehind) {
+    const { rows, columns } = tapsInside(window, input);
+    if (!rows.includes(0) && !columns.includes(0)) return undefined;
+  }
   return `a window of ${window.kernelHeight} × ${window.kernelWidth} lies outside ${input.height} × ${input.width} positions`;
 }
