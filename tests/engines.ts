@@ -41,9 +41,13 @@ export function describeEngines(title: string, suite: (engine: Engine, row: Row)
   }
 }
 
-/** A place where blobs run, for golden digests: same_bits.test.ts compares them in all of these and writes the README's table. */
+/** Machines that places are on, each of which has a file of tests for golden digests, so that they run beside one another. */
+export type Machine = "x86-64" | "arm64" | "board";
+
+/** A place where blobs run, for golden digests: tests/same_bits compares them in all of these and writes the table of docs/same_bits.md. */
 export interface Place {
-  /** What the README calls it. */
+  machine: Machine;
+  /** What the page calls it. */
   title: string;
   /** Which modules run there, and where their weights lie. */
   runs: string;
@@ -61,6 +65,7 @@ const ALL_WAYS = `${HOST_VARIANTS.toReversed().join(", ")}; weights resident and
 /** The places, by name. */
 export const PLACES: Record<string, Place> = {
   reference: {
+    machine: "x86-64",
     title: "the reference",
     runs: "plain loops in TypeScript",
     host: async () => (await hosts()).reference,
@@ -90,20 +95,21 @@ export const PLACES: Record<string, Place> = {
 
 function place(title: string, runs: string, name: string): Place {
   const row = { ...ENGINES, ...COMPILERS }[name]!;
-  return { title, runs, host: async () => (await hosts()).here(name, row) };
+  return { machine: "x86-64", title, runs, host: async () => (await hosts()).here(name, row) };
 }
 
 function onPi(title: string, engine: string): Place {
-  return { title, runs: ALL_WAYS, isVerySlow: true, host: async () => (await hosts()).onPi(engine) };
+  return { machine: "arm64", title, runs: ALL_WAYS, isVerySlow: true, host: async () => (await hosts()).onPi(engine) };
 }
 
 function inWasi(title: string, host: "inNode" | "inWasmtime" | "inWazero" | "inNodeOnPi" | "inWasmtimeOnPi"): Place {
   const runs = `${Object.keys(COMMANDS).join(", ")}; weights in memory`;
-  return { title, runs, isSlow: true, host: async () => (await import("./same_bits/wasi.ts"))[host]() };
+  const machine = host.endsWith("OnPi") ? "arm64" : "x86-64";
+  return { machine, title, runs, isSlow: true, host: async () => (await import("./same_bits/wasi.ts"))[host]() };
 }
 
 function onBoard(board: string, core: string, runtime: string): Place {
   const runs = `${runtimeNamed(runtime).modules.join(", ")}; weights in flash`;
   const host = async () => (await hosts()).onBoard(board, runtime);
-  return { title: `${runtime} on ${core} (${board})`, runs, isSlow: true, host };
+  return { machine: "board", title: `${runtime} on ${core} (${board})`, runs, isSlow: true, host };
 }

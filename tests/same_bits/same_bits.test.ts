@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
 import type { WasmtimeEngine } from "../../host/engines/wasmtime.ts";
 import { VARIANTS, type Variant } from "../../host/run/variant.ts";
@@ -10,33 +9,17 @@ import { COMPILERS, ENGINES, PLACES } from "../engines.ts";
 import { PROJECT, read } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";
 import { moduleNamed } from "../variants.ts";
-import { type Case, convolutionalCases, digitsCases, graphCases, tfcCases } from "./cases.ts";
+import type { Case } from "./cases.ts";
 import { fuelOf } from "./digest.ts";
-import { piFound, reference } from "./hosts.ts";
+import { reference } from "./hosts.ts";
+import { cases, DIGESTS, describePlacesOn, FUEL, type Fuel, fittingOf, groups, hosts, recordedFuel } from "./suite.ts";
 
-// Golden digests: the sha256 (digest.ts) of what the reference answers to the cases of cases.ts. Every place must give the same.
-// `npx vitest run tests/same_bits -u` writes them, and the table of the places in docs/same_bits.md, anew.
-
-/** All cases everywhere: `npm run test:engines`. */
-const ALL = process.env.TERN_ENGINES === "all";
-const FILE = join(import.meta.dirname, "digests.json");
-
-const FUEL_FILE = join(import.meta.dirname, "fuel.json");
-
-const groups = {
-  TFC_1W1A: await tfcCases(),
-  digits: await digitsCases(),
-  graphs: await graphCases(),
-  convolutional: await convolutionalCases(),
-};
-const cases = Object.values(groups).flat();
-/** What slow places run. */
-const slowCases = ALL ? cases : cases.filter(({ few }) => few);
+// `npx vitest run tests/same_bits -u` writes digests, fuel, and the table of the places in docs/same_bits.md, anew.
 
 describeWith([TFC, MNIST_IMAGES], "golden digests", () => {
   it("are what the reference answers", async () => {
     const digests = (await reference.run(cases)).reference;
-    await expect(`${JSON.stringify(digests, null, 2)}\n`).toMatchFileSnapshot(FILE);
+    await expect(`${JSON.stringify(digests, null, 2)}\n`).toMatchFileSnapshot(DIGESTS);
   });
 
   it("are listed in docs/same_bits.md, with the places that give them", async () => {
@@ -48,27 +31,7 @@ describeWith([TFC, MNIST_IMAGES], "golden digests", () => {
   });
 });
 
-/** Loaded once. */
-const hosts = Object.fromEntries(
-  await Promise.all(Object.entries(PLACES).map(async ([name, { host }]) => [name, await host()] as const)),
-);
-
-describe("the same bits", () => {
-  for (const [name, { title, isSlow, isVerySlow }] of Object.entries(PLACES)) {
-    if (isVerySlow && !ALL) continue;
-    const { missing, takes, run } = hosts[name]!;
-    describeUnless(missing, title, () => {
-      it("are answered in every session", { timeout: 3_600_000 }, async () => {
-        const fitting = await fittingOf(isSlow ? slowCases : cases, takes);
-        const golden: Record<string, string> = JSON.parse(readFileSync(FILE, "utf8"));
-        const expected = Object.fromEntries(fitting.map((each) => [each.name, golden[each.name]]));
-        const digests = await run(fitting);
-        expect(Object.keys(digests)).not.toEqual([]);
-        for (const [session, found] of Object.entries(digests)) expect(found, session).toEqual(expected);
-      });
-    });
-  }
-});
+describePlacesOn("x86-64");
 
 /**
  * wasmtime with each of its compilers, and the modules whose fuel is that of Pulley, which records it. The relaxed one asks what the machine's dot
@@ -90,22 +53,12 @@ describeWith([TFC, MNIST_IMAGES], "the same fuel", () => {
       it.each([1, 2])("is used, run %i", async () => {
         const used: Fuel = {};
         for (const model of models) used[model.name] = await fuelIn(engine as WasmtimeEngine, variants, model);
-        if (name === "wasmtime:pulley")
-          await expect(`${JSON.stringify(used, null, 2)}\n`).toMatchFileSnapshot(FUEL_FILE);
+        if (name === "wasmtime:pulley") await expect(`${JSON.stringify(used, null, 2)}\n`).toMatchFileSnapshot(FUEL);
         else expect(recordedFuel()).toMatchObject(used);
       });
     });
   }
-  if (!ALL) return;
-  describeUnless(hosts["wasmtime on arm64"]!.missing, "wasmtime on arm64", () => {
-    it("is used", { timeout: 3_600_000 }, async () =>
-      expect((await piFound(cases)).fuel).toMatchObject(recordedFuel()),
-    );
-  });
 });
-
-/** Case → variant → fuel. */
-type Fuel = Record<string, Record<string, number>>;
 
 async function fuelIn(engine: WasmtimeEngine, variants: readonly Variant[], { blob, inputs }: Case) {
   const { tensors, inputs: indices } = readBlob(blob);
@@ -114,17 +67,6 @@ async function fuelIn(engine: WasmtimeEngine, variants: readonly Variant[], { bl
   for (const variant of variants)
     fuel[variant] = await fuelOf(engine, { variant, module: moduleNamed(variant), blob }, first);
   return fuel;
-}
-
-function recordedFuel(): Fuel {
-  return JSON.parse(readFileSync(FUEL_FILE, "utf8"));
-}
-
-/** The cases that a host has room for. */
-async function fittingOf(all: Case[], takes: ((model: Case) => Promise<boolean>) | undefined): Promise<Case[]> {
-  if (!takes) return all;
-  const fits = await Promise.all(all.map(takes));
-  return all.filter((_, i) => fits[i]);
 }
 
 async function table(): Promise<string[]> {

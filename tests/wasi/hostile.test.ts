@@ -13,6 +13,7 @@ import { DIGITS, IMAGES } from "../digits.ts";
 import { Random } from "../graph/random.ts";
 import { seal } from "../module/machine.ts";
 import { programOf, randomProgram, SMALL } from "../module/programs.ts";
+import { ALL_SEEDS, seedCount } from "../seeds.ts";
 import { scratch } from "../tools/tern.ts";
 import { type FakeEnd, runFake, type World } from "./fake_wasi.ts";
 import { COMMANDS, commandPath, describeCommands, run } from "./hosts.ts";
@@ -128,8 +129,8 @@ function withPorts(program: Program, { inputs, outputs }: Pick<Program, "inputs"
 }
 
 describe.each(COMMANDS)("%s, fed with", (name) => {
-  /** The builds read blobs with the same code; so the second one is fed a share. */
-  const share = name === COMMANDS[0] ? 1 : 10;
+  /** The builds read blobs with the same code; so the second one is fed a share. And `npm test` feeds a share of what `npm run test:random` does. */
+  const share = (name === COMMANDS[0] ? 1 : 10) * (ALL_SEEDS ? 1 : 3);
   const module = new WebAssembly.Module(readFileSync(commandPath(name)));
   const end = (blob: Uint8Array, input: Uint8Array = new Uint8Array(2000)) =>
     runFake(module, { args: ["tern-cli.wasm", "m.tern"], files: { "m.tern": blob }, input });
@@ -174,7 +175,7 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
     });
 
     it("every flipped bit", () => {
-      for (let bit = 0; bit < 8 * blob.length; bit += share === 1 ? 1 : 11) {
+      for (let bit = 0; bit < 8 * blob.length; bit += share | 1) {
         const { code } = end(blob.with(bit >> 3, blob[bit >> 3]! ^ (1 << (bit & 7))));
         const inSize = bit >= 8 * HEADER.totalBytes && bit < 8 * (HEADER.totalBytes + 4);
         const inHeadSize = bit >= 8 * HEADER.headBytes && bit < 8 * (HEADER.headBytes + 4);
@@ -201,7 +202,7 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
           const code = attack(seal(bytes, headBytes, parts));
           expect([0, ...REFUSED, ...BAD_INPUT]).toContain(code);
         }),
-        { numRuns: 500 / share },
+        { numRuns: Math.ceil(500 / share) },
       );
     });
 
@@ -212,7 +213,7 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
           for (let i = headBytes; i < bytes.length; i++) bytes[i] = stream.next().value;
           expect([0, ...BAD_INPUT]).toContain(attack(seal(bytes, headBytes, parts)));
         }),
-        { numRuns: 30 / share },
+        { numRuns: Math.ceil(30 / share) },
       );
     });
   });
@@ -223,7 +224,7 @@ describe.each(COMMANDS)("%s, fed with", (name) => {
         const program = randomProgram(new Random(seed), ["sign32", "field2", "field3", "field4", "field8"]);
         expect([0, ...BAD_INPUT]).toContain(attack(writeBlob(program), 5));
       }),
-      { numRuns: 500 },
+      { numRuns: seedCount(500) },
     );
   });
 

@@ -1,0 +1,3 @@
+import { describePlacesOn } from "./suite.ts";
+
+describePlacesOn("board");
