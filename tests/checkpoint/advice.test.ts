@@ -535,7 +535,7 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
         [padded("q"), convolved("p")],
       ],
       ["two for each axis", [padded("q", "i1"), convolved("p")], [padded("q"), convolved("p")]],
-      ["whole numbers of at least 0", [padded("q", "cut"), convolved("p")], [padded("q"), convolved("p")]],
+      ["whole numbers from 0 to 65535", [padded("q", "cut"), convolved("p")], [padded("q"), convolved("p")]],
       ["padding of positions", [padded("q", "planes"), convolved("p")], [padded("q"), convolved("p")]],
       [
         "a Relu or an unsigned quantizer before the Pad",

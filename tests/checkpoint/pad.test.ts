@@ -9,6 +9,7 @@ import {
 } from "../../host/checkpoint/onnx/build.ts";
 import { importOnnx } from "../../host/checkpoint/onnx/import.ts";
 import { type Draft, encodeModel, type NodeProto } from "../../host/checkpoint/onnx/proto.ts";
+import { checkGraph } from "../../host/graph/check.ts";
 import { evaluate } from "../../host/graph/evaluate.ts";
 
 // Pad and Slice of pictures, and the constants that exporters make their operands of.
@@ -37,6 +38,8 @@ function file(nodes: Draft<NodeProto>[], opset = 13): Uint8Array {
           int64Tensor("lines", [2], [1, 1]),
           int64Tensor("rest", [8], [0, 0, 0, 0, 0, 0, 1, 1]),
           int64Tensor("axis2", [1], [2]),
+          int64Tensor("far", [2], [60_000, 60_000]),
+          int64Tensor("vast", [2], [2 ** 31, 2 ** 31]),
           int64Tensor("axes", [2], [2, 3]),
           int64Tensor("zeros", [2], [0, 0]),
           int64Tensor("ends", [2], [2 ** 53, 2 ** 53]),
@@ -146,6 +149,36 @@ it.each<[string, Draft<NodeProto>[], string]>([
     [quant("x", "q"), conv("q", [0, 0, 0, 0], "c"), quant("c", "d"), node("Pad", ["d", "around"], "y")],
     "it shows what a Pad made",
   ],
+  [
+    "of 2^31 lines before a MaxPool",
+    [
+      node("Relu", ["x"], "r"),
+      quant("r", "q"),
+      node("Pad", ["q", "vast", "", "axis2"], "p"),
+      node("MaxPool", ["p"], "y", { kernel_shape: [3n, 3n] }),
+    ],
+    "pads [2147483648,2147483648]",
+  ],
 ])("a Pad %s is refused", (_, nodes, why) => {
   expect(() => importOnnx(file(nodes))).toThrow(why);
+});
+
+it.each(["Conv", "MaxPool", "AveragePool"])("%s: padding of 2^31, and kernels of pools, are refused", (op) => {
+  const operands = op === "Conv" ? ["q", "w"] : ["q"];
+  const far = { kernel_shape: [3n, 3n], pads: [2n ** 31n, 0n, 2n ** 31n, 0n] };
+  const of = (attributes: Record<string, AttributeValue>) => () =>
+    importOnnx(file([quant("x", "q"), node(op, operands, "y", attributes)]));
+  expect(of(far)).toThrow("pads [2147483648,0,2147483648,0], expected 4 integers from 0 to 65535");
+  if (op !== "Conv") expect(of({ kernel_shape: [2n ** 31n, 1n] })).toThrow("expected 1 to 65535 of each");
+});
+
+// Windows that Pads, of which each is small enough, move out of the picture.
+it("a pool whose first window lies outside is refused by that window", () => {
+  const nodes = [
+    node("Relu", ["x"], "r"),
+    quant("r", "q"),
+    node("Pad", ["q", "far", "", "axis2"], "p"),
+    node("MaxPool", ["p"], "y", { kernel_shape: [3n, 3n] }),
+  ];
+  expect(() => checkGraph(importOnnx(file(nodes)).graph)).toThrow("lies outside");
 });

@@ -53,9 +53,9 @@ export function windowOf(call: Call, kernel: readonly number[], { axes, height, 
   }
   const list = (name: string, length: number, usual: number): number[] => {
     const given = attributes.ints(name) ?? new Array<number>(length).fill(usual);
-    if (given.length !== length || !given.every((each) => Number.isInteger(each) && each >= usual)) {
+    if (given.length !== length || !given.every((each) => isExtent(each, usual))) {
       throw new CheckpointError(
-        `${call.opType} "${call.name}": ${name} [${given}], expected ${length} integers of at least ${usual}`,
+        `${call.opType} "${call.name}": ${name} [${given}], expected ${length} integers from ${usual} to ${MAX_EXTENT}`,
       );
     }
     return given;
@@ -89,6 +89,14 @@ export function windowOf(call: Call, kernel: readonly number[], { axes, height, 
     padBottom: y.after,
     padRight: x.after,
   };
+}
+
+/** Of kernels, strides, dilations and padding in one direction: what 16 bits hold, as blobs have them. No list of windows is vaster. */
+export const MAX_EXTENT = 0xffff;
+
+/** Whether a number from a file is a whole one that windows can have. */
+export function isExtent(size: number, least: number): boolean {
+  return Number.isInteger(size) && size >= least && size <= MAX_EXTENT;
 }
 
 /** What makes ⌈size / stride⌉ positions of `size`. */

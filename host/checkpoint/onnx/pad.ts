@@ -10,7 +10,7 @@ import {
   shapeText,
   type Value,
 } from "./call.ts";
-import { pictureOperand, sized } from "./conv.ts";
+import { isExtent, MAX_EXTENT, pictureOperand, sized } from "./conv.ts";
 
 /**
  * Pad(X, pads, value, axes): zeros around pictures, which a Conv takes as its padding. `pads` are all before, then all after; an attribute before
@@ -33,8 +33,8 @@ export function pad(call: Call): Value {
   const added: Padding = { ...NO_PADDING };
   for (const [i, each] of axes.entries()) {
     const [before, after] = [pads[i]!, pads[axes.length + i]!];
-    if (!(Number.isInteger(before) && Number.isInteger(after) && before >= 0 && after >= 0)) {
-      throw new Refusal(`pads [${pads}]`, "whole numbers of at least 0");
+    if (!isExtent(before, 0) || !isExtent(after, 0)) {
+      throw new Refusal(`pads [${pads}]`, `whole numbers from 0 to ${MAX_EXTENT}`);
     }
     const axis = x.picture.axes[axisOf(call, each, rank) - (rank - x.picture.axes.length)];
     if (axis === "h") [added.top, added.bottom] = [before, after];

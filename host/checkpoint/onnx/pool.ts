@@ -12,7 +12,7 @@ import {
   shapeText,
   type Value,
 } from "./call.ts";
-import { pictureOperand, sized, widened, windowOf } from "./conv.ts";
+import { isExtent, MAX_EXTENT, pictureOperand, sized, widened, windowOf } from "./conv.ts";
 import { emit, type Piece } from "./emit.ts";
 import { FOLDED } from "./fold.ts";
 import type { Pictured } from "./picture.ts";
@@ -133,8 +133,9 @@ function pooled(call: Call, x: Data & { picture: Pictured }, piece: PoolPiece, p
 /** The window of a pool, and whether ceil_mode makes it longer than its padding. */
 function windowOfPool(call: Call, x: Data & { picture: Pictured }): { window: PaddedWindow; isLonger: boolean } {
   const kernel = call.attributes.ints("kernel_shape") ?? [];
-  if (!kernel.every((size) => Number.isInteger(size) && size >= 1)) {
-    throw new CheckpointError(`${call.opType} "${call.name}": kernel_shape [${kernel}], expected at least 1 of each`);
+  if (!kernel.every((size) => isExtent(size, 1))) {
+    const expected = `expected 1 to ${MAX_EXTENT} of each`;
+    throw new CheckpointError(`${call.opType} "${call.name}": kernel_shape [${kernel}], ${expected}`);
   }
   const window = windowOf(call, kernel, x.picture);
   if (!call.attributes.int("ceil_mode")) return { window, isLonger: false };
