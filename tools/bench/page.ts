@@ -1,14 +1,12 @@
-import { COUNTED, type KernelRow } from "../rigs/pi/machine_code.ts";
 import { formatNetworks, formatProducts } from "./beside.ts";
 import { formatDeviceGoals, formatDevices, formatFirmware } from "./device/page.ts";
 import { formatGoals } from "./goals/page.ts";
-import { distinct, formatMarkdown } from "./markdown.ts";
 import { fileOf, PARTS, type PartName, type Parts } from "./parts.ts";
 import type { BenchRun } from "./records.ts";
 
 /** BENCHMARKS.md, of what benchmarks/ holds: the goals, and a line for each task. */
 export function formatPage(parts: Parts): string {
-  const { device_goals, devices, goals, measurements, machine_code } = parts;
+  const { device_goals, devices, goals, measurements } = parts;
   return [
     "<!-- Written by `npm run bench` from benchmarks/*.json, not by hand. -->",
     "# Benchmarks",
@@ -26,8 +24,8 @@ export function formatPage(parts: Parts): string {
       ...table(device_goals?.goals, formatDeviceGoals),
     ]),
     ...section("Devices", "devices", parts, [
-      "Instructions of an inference, compiled by wasm2c for five cores, and interpreted on the Cortex-M4. MACs: multiply-accumulates; flash: of",
-      "the blob; RAM: as `tern fit` plans it for one row, compiled.",
+      "Instructions of an inference, compiled by wasm2c, and interpreted on the Cortex-M4. MACs: multiply-accumulates; flash: of the blob; RAM: as",
+      "`tern fit` plans it for one row, compiled. Cortex-M3 and M7 are left out, since they execute nearly the same instructions as the M4.",
       ...table(devices?.inferences, (rows) => formatDevices(rows, devices!.models)),
       "",
       "Firmware without a model, in bytes: its flash, its variables, the stack that it sets aside, and the most of it that was in use.",
@@ -51,9 +49,8 @@ export function formatPage(parts: Parts): string {
       ...table(measurements?.networks, formatNetworks),
     ]),
     ...section("Machine code for arm64", "machine_code", parts, [
-      "How many functions of kernels have an instruction, as engines compile them on an emulated Raspberry Pi 4 (cortex-a72, without dot",
-      "products) and 5 (cortex-a76). sdot: udot too; smull: umull, smlal and umlal too; addlp: saddlp, uaddlp and those that accumulate.",
-      ...table(machine_code?.kernels, formatKernels),
+      "Which functions of kernels have dot products, table look-ups and counts of bits, as engines compile them on an emulated Raspberry Pi 4",
+      "(cortex-a72, without dot products) and 5 (cortex-a76).",
     ]),
     "",
   ].join("\n");
@@ -83,13 +80,4 @@ function formatRun({ machine, missing }: BenchRun): string {
 
 function table<Row>(rows: readonly Row[] | undefined, format: (rows: readonly Row[]) => string[]): string[] {
   return rows && rows.length > 0 ? ["", ...format(rows)] : [];
-}
-
-function formatKernels(rows: readonly KernelRow[]): string[] {
-  const places = distinct(rows.flatMap(({ code }) => Object.keys(code)));
-  const lines = Object.keys(COUNTED).map((name) => [
-    name,
-    ...places.map((place) => String(rows.filter(({ code }) => code[place]?.[name]).length)),
-  ]);
-  return formatMarkdown(`l${"r".repeat(places.length)}`, [["instruction", ...places], ...lines]);
 }

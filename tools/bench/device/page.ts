@@ -5,6 +5,8 @@ import type { DeviceGoalRow, FirmwareRow, InferenceRow, ModelRow } from "./rows.
 const COMPILED = "wasm2c";
 /** The core that all interpreters run on. */
 const INTERPRETED_ON = "cortex-m4";
+/** Cores whose code is nearly that of the Cortex-M4: files alone have them. */
+const LEFT_OUT = ["cortex-m3", "cortex-m7"];
 
 /** A line for each goal; what is not met is bold. */
 export function formatDeviceGoals(rows: readonly DeviceGoalRow[]): string[] {
@@ -21,7 +23,9 @@ export function formatDeviceGoals(rows: readonly DeviceGoalRow[]): string[] {
 
 /** A line for each model: its bytes where it is compiled; its instructions compiled for every core, and interpreted on one. */
 export function formatDevices(inferences: readonly InferenceRow[], models: readonly ModelRow[]): string[] {
-  const shown = inferences.filter(({ runtime, core }) => runtime === COMPILED || core === INTERPRETED_ON);
+  const shown = inferences.filter(({ runtime, core }) => {
+    return runtime === COMPILED ? !LEFT_OUT.includes(core) : core === INTERPRETED_ON;
+  });
   const placeOf = ({ core, runtime }: InferenceRow) => (runtime === COMPILED ? core : runtime);
   const places = distinct(shown.map(placeOf));
   const lines = distinct(shown.map(({ model }) => model)).map((model) => {
@@ -37,7 +41,8 @@ export function formatDevices(inferences: readonly InferenceRow[], models: reado
 
 /** A line for each image. */
 export function formatFirmware(rows: readonly FirmwareRow[]): string[] {
-  const lines = rows.map(({ core, runtime, module, flash, variables, stack, stackUsed }) => [
+  const shown = rows.filter(({ core }) => !LEFT_OUT.includes(core));
+  const lines = shown.map(({ core, runtime, module, flash, variables, stack, stackUsed }) => [
     ...[core, runtime, module],
     ...[flash, variables, stack, stackUsed].map(formatCount),
   ]);
