@@ -106,8 +106,12 @@ export enum Op {
 }
 /** Flag of an op: every requantize record has shifts of its own. */
 export const OWN_SHIFTS: u32 = 1;
-/** Form of a conv2d: patches of a few positions are gathered, or what a position holds is added to the sums that see it. */
-export const SCATTERED: u32 = 1;
+/** Forms of a conv2d: patches of a few positions are gathered, what a position holds is added to the sums that see it, or two patches are multiplied at a time. */
+export enum Form {
+  gather = 0,
+  scatter = 1,
+  pair = 2,
+}
 export enum OpKind {
   quantize = 1,
   dense = 2,

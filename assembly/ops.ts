@@ -1,4 +1,4 @@
-import { Activation, MAX_CHANNELS, Op, OpKind, Post, Tensor } from "./blob";
+import { Activation, Form, MAX_CHANNELS, Op, OpKind, Packing, Post, Tensor } from "./blob";
 import {
   ADD,
   ARGMAX,
@@ -79,8 +79,9 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
       span /= load<u16>(op, Op.groups);
       inputs = columnsOf(op, from, inputs);
       if (inputs - 1 >= MAX_CHANNELS) return Status.BadOp; // also 0 taps
-      if (load<u8>(op, Op.form) && !(isScattered(op) && isTrit4(op) && scatterFits(op, tensorAt(input))))
-        return Status.BadOp;
+      const form = load<u8>(op, Op.form);
+      const isPair = i32(form == Form.pair) & i32(packing == Packing.field8);
+      if (form && !isPair && !(isScattered(op) && isTrit4(op) && scatterFits(op, tensorAt(input)))) return Status.BadOp;
       const count = rows * positions(tensorAt(output));
       const needs = isScattered(op)
         ? scatterScratch(op, tensorAt(output))

@@ -114,12 +114,17 @@ export interface Conv2dOp extends OpBase<"conv2d"> {
   pad: number;
   dtype: WeightDtype;
   packing?: PackingName;
-  /** How it is computed, where there are several ways: positions of the input are added to the sums that see them, instead of being gathered for each. */
-  form?: "scatter";
+  /**
+   * How it is computed, where patches are not gathered one by one: positions of the input are added to the sums that see them; or two patches are
+   * multiplied at a time.
+   */
+  form?: Conv2dForm;
   /** (outputs, kernel height, kernel width, inputs of a group), row-major. */
   weights: Int8Array;
   post?: Thresholds | Requantize;
 }
+
+export type Conv2dForm = "scatter" | "pair";
 
 /** Index of the greatest score, the first among equals; without `post`, of the greatest accumulator. */
 export interface ArgmaxOp extends OpBase<"argmax"> {

@@ -1,4 +1,4 @@
-import { FEW_PACKINGS, TRIT4 } from "../features";
+import { FEW_PACKINGS, FIELD8, TRIT4 } from "../features";
 import { LEAN, PACKINGS, SMALL } from "../profiles";
 import { fieldBits } from "./common/fields";
 import { panelBytes as bytesOfPanel } from "./common/panel";
@@ -368,6 +368,11 @@ export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, row
   else if (CORE) core.prepare(signed, packing, row, inputs, many, to);
   else scalar.prepare(signed, packing, row, inputs, many, to);
 }
+
+/** Whether there is a kernel for two rows at a time, prepared as one (common/pairs.ts). */
+export const PAIRS: bool = CORE && (PACKINGS & FIELD8) != 0;
+
+export { pairsBytes as pairBytes, pairs as pairCode, toPairs as preparePair } from "./common/pairs";
 
 /** Bytes from address 0 on that kernels keep for tables. */
 export const OWN_BYTES: u32 = PACKINGS & TRIT4 ? core.TRIT4_BYTES : 0;

@@ -1,7 +1,17 @@
-import { Activation, Op, Tensor } from "../blob";
+import { Activation, Form, Op, Tensor } from "../blob";
 import { copy } from "../copy";
-import { BIT_TENSOR, packingOf, SIGNED_INPUT } from "../features";
-import { BLOCK_CHANNELS, BLOCK_ROWS, panelBytes, prepare, preparedBytes } from "../kernels";
+import { BIT_TENSOR, packingOf, SIGNED_INPUT, weightOffset } from "../features";
+import {
+  BLOCK_CHANNELS,
+  BLOCK_ROWS,
+  pairBytes,
+  pairCode,
+  PAIRS,
+  panelBytes,
+  prepare,
+  preparedBytes,
+  preparePair,
+} from "../kernels";
 import { weightRowBytes } from "../packings";
 import { DTYPES, STREAMS } from "../profiles";
 import { blockChannels, clearTensor, inputOf, outputOf, positionAt, positionsOfAll, prepared, sums } from "../regions";
@@ -24,6 +34,11 @@ export function conv2dFits(op: usize, from: i32, inputs: u32, channels: u32): bo
   return !(DTYPES & BIT_TENSOR) || from != Activation.bit || groups == 1 || !((inputs / groups) & 31);
 }
 
+/** Whether two patches are multiplied at a time; builds that gain nothing by it do not. */
+function isPaired(op: usize): bool {
+  return PAIRS && load<u8>(op, Op.form) == Form.pair;
+}
+
 /** Bytes from one patch to the next. A patch of bits is followed by the number of its taps that are outside. */
 function patchBytes(isBit: bool, columns: u32): u32 {
   return isBit ? (((columns + 127) >> 7) << 4) + 16 : (columns + 15) & ~15;
@@ -35,14 +50,15 @@ export function conv2dScratch(op: usize, from: i32, packing: u32, columns: u32, 
   const bytes: u64 = patchBytes(isBit, columns);
   if (isBit) return bytes * BIT_PATCHES;
   if (isTrit4(op)) return stripBytes(op) + bytes;
+  if (isPaired(op)) return pairBytes(columns) + 2 * bytes;
   const own: u64 = preparedBytes(packing, columns, count);
   return panelBytes(packing, count, BLOCK_ROWS) + (own ? own * PATCHES + bytes : bytes * PATCHES);
 }
 
 /**
- * output[y, x, m] = post(Σ weights[m, ky, kx, c] · input[tap, c]). A few patches at a time are gathered, and are rows for the kernels of dense ops.
- * A tap of bits outside the input adds nothing: such a patch is gathered with bits of 0 there and with bits of 1, whose products cancel
- * one another, so that half of both sums is what the taps inside give.
+ * output[y, x, m] = post(Σ weights[m, ky, kx, c] · input[tap, c]). A few patches at a time are gathered, and are rows for the kernels of dense ops, tile by tile:
+ * gathering them anew for every tile would take longer than reading the tile. A tap of bits outside the input adds nothing: such a patch is gathered with bits
+ * of 0 there and with bits of 1, whose products cancel one another, so that half of both sums is what the taps inside give.
  */
 export function conv2d(op: usize): Status {
   const input = inputOf(op);
@@ -54,73 +70,77 @@ export function conv2d(op: usize): Status {
   const post = load<u8>(op, Op.post);
   const isBit: bool = DTYPES & BIT_TENSOR && dtypeOf(input) == Activation.bit;
   const signed: bool = DTYPES & SIGNED_INPUT && dtypeOf(input) == Activation.i8;
+  const pad = isBit ? 0 : load<u8>(op, Op.pad);
   const columns = columnsOf(op, dtypeOf(input), inputs);
   const count = positionsOfAll(output);
-  const own = isBit ? 0 : preparedBytes(packing, columns, count);
+  const paired = isPaired(op);
+  const own = isBit ? 0 : paired ? pairBytes(columns) : preparedBytes(packing, columns, count);
   const codes = isBit ? prepared : prepared + panelBytes(packing, count, BLOCK_ROWS);
   const step = own ? own : patchBytes(isBit, columns);
   const rowBytes = weightRowBytes(packing, columns);
   const excess = isBit ? columns / tapsOf(op) - inputs / load<u16>(op, Op.groups) : 0; // bits that pad a tap, each of which adds 1
   const patches = isBit ? BIT_PATCHES - 1 : PATCHES; // of bits, the last may take two
-  let offset = load<u32>(op, Op.weights);
-  let first: u32 = 0;
   if (DTYPES & BIT_TENSOR) clearTensor(output);
-  do {
+  let offset = load<u32>(op, Op.weights);
+  for (let first: u32 = 0; first < channels; first += span) {
     const group = first / span;
-    const last = min<u32>(first + load<u16>(op, Op.tileChannels), (group + 1) * span);
-    const weights = tile(offset, STREAMS ? load<u32>(op, Op.tileBytes) : 0);
-    if (STREAMS && !weights) return Status.ReadFailed;
+    let next = offset;
     for (let i: u32 = 0; i < count; ) {
       const start = i;
       let height: u32 = 0;
-      do {
-        const at = codes + height++ * step;
-        const to = own ? codes + own * PATCHES : at;
-        const patch = patchOf(op, i++, group, isBit ? 0 : load<u8>(op, Op.pad), to);
-        if (own) prepare(signed, packing, patch, columns, count, at);
-        else if (patch != at) copy(at, patch, step);
-        if (!isBit) continue;
-        store<u32>(at + step - 16, outsideTaps);
-        if (outsideTaps) patchOf(op, i - 1, group, 0xff, codes + height++ * step);
-      } while (i < count && height < patches);
+      if (paired) {
+        const a = patchOf(op, i++, group, pad, codes + own);
+        const b = i < count ? patchOf(op, i++, group, pad, codes + own + patchBytes(false, columns)) : a;
+        preparePair(signed, a, b, columns, codes);
+        height = 2;
+      } else {
+        do {
+          const at = codes + height++ * step;
+          const to = own ? codes + own * PATCHES : at;
+          const patch = patchOf(op, i++, group, pad, to);
+          if (own) prepare(signed, packing, patch, columns, count, at);
+          else if (patch != at) copy(at, patch, step);
+          if (!isBit) continue;
+          store<u32>(at + step - 16, outsideTaps);
+          if (outsideTaps) patchOf(op, i - 1, group, 0xff, codes + height++ * step);
+        } while (i < count && height < patches);
+      }
       const most = BLOCK_ROWS == 1 ? BLOCK_CHANNELS / height : blockChannels(height);
-      let width: u32 = 0;
-      for (let c = first; c < last; c += width) {
-        width = min(most, last - c);
-        const block = weights + (c - first) * rowBytes;
-        for (let r: u32 = 0; r < height; r += BLOCK_ROWS) {
-          const rows = BLOCK_ROWS == 1 ? 1 : height;
-          multiply(
-            op,
-            count,
-            block,
-            rowBytes,
-            width,
-            codes + r * step,
-            step,
-            rows,
-            columns,
-            sums + r * (width << 2),
-            width << 2,
-          );
-        }
-        const records = weights + load<u32>(op, Op.recordsAt) + (c - first) * load<u16>(op, Op.recordStep);
-        for (let j = start, r: u32 = 0; j < i; j++, r++) {
-          const total = sums + r * (width << 2);
-          if (isBit) {
-            const outside = load<u32>(codes + r * step + step - 16);
-            if (outside) r++;
-            insideOf(total, width, outside != 0, excess * (tapsOf(op) - outside));
+      next = offset;
+      for (let from = first; from < first + span; next += load<u32>(op, Op.tileBytes)) {
+        const last = min<u32>(from + load<u16>(op, Op.tileChannels), first + span);
+        let weights = tile(next, STREAMS ? load<u32>(op, Op.tileBytes) : 0);
+        if (STREAMS && !weights) return Status.ReadFailed;
+        let records = weights + load<u32>(op, Op.recordsAt);
+        for (let width: u32 = 0; from < last; from += width) {
+          width = min(most, last - from);
+          if (paired) {
+            pairCode(-weightOffset(op), weights, rowBytes, width, codes, columns, sums, width << 2);
+          } else {
+            for (let r: u32 = 0; r < height; r += BLOCK_ROWS) {
+              const rows = BLOCK_ROWS == 1 ? 1 : height;
+              const to = sums + r * (width << 2);
+              multiply(op, count, weights, rowBytes, width, codes + r * step, step, rows, columns, to, width << 2);
+            }
           }
-          const to = positionAt(output, j);
-          if (post) storeCodes(op, records, total, width, output, to, c);
-          else for (let m: u32 = 0; m < width; m++) store<i32>(to + ((c + m) << 2), load<i32>(total + (m << 2)));
+          for (let j = start, r: u32 = 0; j < i; j++, r++) {
+            const total = sums + r * (width << 2);
+            if (isBit) {
+              const outside = load<u32>(codes + r * step + step - 16);
+              if (outside) r++;
+              insideOf(total, width, outside != 0, excess * (tapsOf(op) - outside));
+            }
+            const to = positionAt(output, j);
+            if (post) storeCodes(op, records, total, width, output, to, from);
+            else for (let m: u32 = 0; m < width; m++) store<i32>(to + ((from + m) << 2), load<i32>(total + (m << 2)));
+          }
+          weights += width * rowBytes;
+          records += width * load<u16>(op, Op.recordStep);
         }
       }
     }
-    offset += load<u32>(op, Op.tileBytes);
-    first = last;
-  } while (first < channels);
+    offset = next;
+  }
   return Status.Ok;
 }
 

@@ -1,4 +1,4 @@
-import { Activation, Op, SCATTERED, Tensor } from "../blob";
+import { Activation, Form, Op, Tensor } from "../blob";
 import { copy } from "../copy";
 import { BIT_TENSOR, SIGNED_INPUT, TRIT4 } from "../features";
 import { BLOCK_CHANNELS, TRIT4_BIAS, trit4PairSums, trit4PairTables } from "../kernels";
@@ -12,7 +12,7 @@ import { STRIP_INPUTS, stripBytes } from "./trit4";
 
 /** Whether a conv2d with weights in trit4 is computed position by position of its input. */
 export function isScattered(op: usize): bool {
-  return PACKINGS & TRIT4 && load<u8>(op, Op.form) == SCATTERED;
+  return PACKINGS & TRIT4 && load<u8>(op, Op.form) == Form.scatter;
 }
 
 /** Taps are whole strips, and padding adds nothing. */

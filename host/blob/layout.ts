@@ -93,7 +93,7 @@ export const OP_KIND = {
   upsample: 10,
 } as const;
 /** Forms of a conv2d. */
-export const FORM = { gather: 0, scatter: 1 } as const;
+export const FORM = { gather: 0, scatter: 1, pair: 2 } as const;
 export const WEIGHT = { binary: 0, ternary: 1, int2: 2, int3: 3, int4: 4, int8: 5 } as const;
 export const PACKING = {
   none: 0,

@@ -1,9 +1,9 @@
 import { checkOneOf } from "../base/arguments.ts";
-import { isWeighted, type Op, type PackingName, type Program, type WeightedOp } from "../program.ts";
+import { type Conv2dForm, isWeighted, type Op, type PackingName, type Program, type WeightedOp } from "../program.ts";
 import { positionCount } from "../shape.ts";
 import { codeRanges } from "./code_range.ts";
 import { hasPacking } from "./features.ts";
-import { canScatter } from "./ops/conv2d.ts";
+import { formOf } from "./ops/conv2d.ts";
 import { opFormat } from "./ops/index.ts";
 import { packingOf, WEIGHTS } from "./pack/pack.ts";
 import { readWhole } from "./read.ts";
@@ -22,14 +22,14 @@ export function repack(blob: Uint8Array, target: Target): Uint8Array {
 /** A program with the packings and tiles of a target. */
 export function repackFor(program: Program, target: Target): Program {
   checkOneOf("target", target, Object.keys(TARGETS));
-  const { choices, tileChannels, scatters }: TargetChoices = TARGETS[target];
+  const { choices, tileChannels, forms = [] }: TargetChoices = TARGETS[target];
   const classes = codeClasses(program);
   const packed = withPackings(
     program,
     (op) => chosen(choices, program, op, classes) ?? WEIGHTS[op.dtype].packings[0].name,
   );
   const ops = packed.ops.map((op) => tiledFor(packed, op, tileChannels));
-  return { ...packed, ops: scatters ? ops.map((op) => scattered(packed, op)) : ops };
+  return { ...packed, ops: ops.map((op) => formed(packed, op, forms)) };
 }
 
 /** An op in the tiles of a target: of so many channels, or as the writer chooses. */
@@ -125,9 +125,12 @@ function repacked(op: WeightedOp, packing: PackingName): WeightedOp {
   return { ...gathered, packing };
 }
 
-/** A convolution that can be scattered, so. */
-function scattered({ tensors }: Program, op: Op): Op {
-  return op.kind === "conv2d" && canScatter(op, tensors[op.inputs[0]!]!) ? { ...op, form: "scatter" } : op;
+/** A convolution in the one of some forms that it can have; gathered, if there is none. */
+function formed({ tensors }: Program, op: Op, forms: readonly Conv2dForm[]): Op {
+  if (op.kind !== "conv2d") return op;
+  const { form: _, ...gathered } = op;
+  const form = formOf(op, tensors[op.inputs[0]!]!);
+  return form && forms.includes(form) ? { ...gathered, form } : gathered;
 }
 
 /** A program with other packings. An op whose packing changes gets the tiles that the writer chooses. */

@@ -1,5 +1,5 @@
 import type { VariantName } from "../base/builds.mjs";
-import type { PackingName, WeightDtype } from "../program.ts";
+import type { Conv2dForm, PackingName, WeightDtype } from "../program.ts";
 
 /** What a dense op's codes are known to be: `narrow` span at most NARROW values, `signed` fit an i8, `unsigned` may lie above 127. */
 export type CodeClass = "narrow" | "signed" | "unsigned";
@@ -63,13 +63,20 @@ export const FASTEST = {
   core: CORES,
 } satisfies Record<VariantName, Choice[]>;
 
+/**
+ * Forms of convolutions by tables and products of 64 bits, of which Armv6-M has no instruction and RV32 takes four. Scattered: half the instructions, and RAM
+ * for the sums of some lines. In pairs: three quarters of the instructions, and RAM for two patches.
+ */
+const FORMS: Conv2dForm[] = ["scatter", "pair"];
+const FORMS_WITHOUT_LONG_PRODUCTS: Conv2dForm[] = ["scatter"];
+
 export interface TargetChoices {
   about: string;
   choices: Choice[];
   /** Output channels of a tile, as far as its packing allows; as many as fill 2 KB if not said. */
   tileChannels?: number;
-  /** Convolutions that can be are scattered: half the instructions, and RAM for the sums of some lines. */
-  scatters?: true;
+  /** Forms that convolutions have where they can: they take fewer instructions, and more RAM. */
+  forms?: readonly Conv2dForm[];
 }
 
 /** What a blob can be packed for. An op that no choice fits has the first packing of its weights, which every module of all ops runs. */
@@ -83,10 +90,10 @@ export const TARGETS = {
   browser: { about: "browsers with relaxed SIMD", choices: FASTEST.relaxed },
   x86: { about: "V8 and wasmtime on x86-64", choices: FASTEST.relaxed },
   arm64: { about: "V8 and wasmtime on arm64", choices: FASTEST.relaxed },
-  "cortex-m0": { about: "the module `core` in C on a Cortex-M0, M0+ or M1", choices: CORES, scatters: true },
-  "cortex-m3": { about: "the module `core` in C on a Cortex-M3", choices: CORES, scatters: true },
-  "cortex-m4": { about: "the module `core` in C on a Cortex-M4 or M33", choices: CORES, scatters: true },
-  "cortex-m7": { about: "the module `core` in C on a Cortex-M7", choices: CORES, scatters: true },
+  "cortex-m0": { about: "the module `core` in C on a Cortex-M0, M0+ or M1", choices: CORES, forms: FORMS_WITHOUT_LONG_PRODUCTS },
+  "cortex-m3": { about: "the module `core` in C on a Cortex-M3", choices: CORES, forms: FORMS },
+  "cortex-m4": { about: "the module `core` in C on a Cortex-M4 or M33", choices: CORES, forms: FORMS },
+  "cortex-m7": { about: "the module `core` in C on a Cortex-M7", choices: CORES, forms: FORMS },
   // A core with 16 KB of RAM has none for the code of trit4; tiles of 320 instead of 2,048 bytes take 8 % more instructions (digits).
   "cortex-m0:wasm3": {
     about: "small modules in wasm3 on a Cortex-M0, M0+ or M1, in small tiles",
@@ -96,7 +103,7 @@ export const TARGETS = {
   "cortex-m3:wasm3": { about: "the module `scalar` in wasm3 or WAMR on a Cortex-M3", choices: INTERPRETED },
   "cortex-m4:wasm3": { about: "the same on a Cortex-M4 or M33", choices: INTERPRETED },
   "cortex-m7:wasm3": { about: "the same on a Cortex-M7", choices: INTERPRETED },
-  rv32: { about: "the module `core` in C on a 32-bit RISC-V core", choices: CORES, scatters: true },
+  rv32: { about: "the module `core` in C on a 32-bit RISC-V core", choices: CORES, forms: FORMS_WITHOUT_LONG_PRODUCTS },
   "rv32:wasm3": { about: "the same on a 32-bit RISC-V core", choices: INTERPRETED },
 } satisfies Record<string, TargetChoices>;
 

@@ -4,7 +4,7 @@ import { HEADER_BYTES, OP, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layo
 import { WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
-import type { ActivationDtype, Conv2dOp, PackingName, Program, WeightDtype, Window } from "../../host/program.ts";
+import type { ActivationDtype, Conv2dForm, Conv2dOp, PackingName, Program, WeightDtype, Window } from "../../host/program.ts";
 import { conv2d } from "../../host/reference/conv2d.ts";
 import { Random } from "../graph/random.ts";
 import { expectReference } from "../module/agree.ts";
@@ -37,7 +37,7 @@ function convolution(
   random: Random,
   options: {
     packing?: PackingName;
-    form?: "scatter";
+    form?: Conv2dForm;
     post?: Conv2dOp["post"];
     to?: ActivationDtype;
     tileChannels?: number;
@@ -212,6 +212,44 @@ describeModules("conv2d", (engine, module) => {
     }
   });
 
+  it.each(["u8", "i8"] as const)("in pairs, of %s, is the reference's, for every shape", async (from) => {
+    for (const [name, shape] of shapesFor(from)) {
+      const random = new Random(name.length);
+      const pad = from === "u8" ? random.int(0, 255) : random.int(-128, 127);
+      const lines = Array.from({ length: shape.outputs }, () => smallLine(random.int(-20, 20), random.int(-500, 500), 8));
+      const post = requantize({ lo: -100, hi: 100, rounding: "half-even" }, ...lines);
+      const count = shape.input.reduce((a, b) => a * b);
+      const batches = [1, 3].map((rows) => [elements(from, rows * count, random)]);
+      for (const options of [{}, { tileChannels: 16 }, { post, to: "i8" as const, tileChannels: 8 }]) {
+        const program = convolution({ ...shape, pad }, "int8", from, random, { form: "pair", ...options });
+        await expectReference(program, engine, module, batches);
+      }
+    }
+  });
+
+  it.each([
+    ["u8", [255, 255]],
+    ["u8", [0, 255]],
+    ["u8", [255, 0]],
+    ["i8", [-128, -128]],
+    ["i8", [-128, 127]],
+    ["i8", [127, -128]],
+  ] as const)("in pairs, of the greatest sums that %s %j of two rows give, is the reference's", async (from, codes) => {
+    const program = convolution(
+      {
+        ...{ input: [2, 1, 200], outputs: 3 },
+        window: { kernelHeight: 1, kernelWidth: 1, padTop: 0, padLeft: 0 },
+      },
+      "int8",
+      from,
+      new Random(1),
+      { form: "pair" },
+    );
+    const [op] = program.ops as [Conv2dOp];
+    op.weights.fill(127, 0, 200).fill(-128, 200, 400);
+    await expectReference(program, engine, module, [[codes.flatMap((code) => Array<number>(200).fill(code))]]);
+  });
+
   it.each(["u8", "i8", "bit"] as const)("with posts to %s", async (to) => {
     const random = new Random(3);
     const records = Array.from({ length: 10 }, () => ({
@@ -275,6 +313,11 @@ describe("the reader refuses", () => {
       "other packings, scattered",
       convolution({ input: [3, 3, 16], outputs: 4 }, "ternary", "u8", random, { form: "scatter" }),
       "expected trit4",
+    ],
+    [
+      "other packings, in pairs",
+      convolution({ input: [3, 3, 16], outputs: 4 }, "int4", "u8", random, { form: "pair" }),
+      "expected field8",
     ],
     ["bits × ternary", convolution({ input: [3, 3, 6], outputs: 4 }, "ternary", "bit", random), "bit × binary"],
   ])("%s", (_, bad, why) => {

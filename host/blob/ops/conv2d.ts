@@ -1,7 +1,8 @@
-import type { Conv2dOp, Tensor } from "../../program.ts";
+import type { Conv2dForm, Conv2dOp, Tensor } from "../../program.ts";
 import { windowProblem } from "../../window.ts";
 import { putField } from "../fields.ts";
 import { FORM, MAX_CHANNELS, OP } from "../layout.ts";
+import { packingOf } from "../pack/pack.ts";
 import type { OpFormat } from "./format.ts";
 import { putWeights, readWeighted } from "./weights.ts";
 import { putWindow, readWindow } from "./window.ts";
@@ -27,13 +28,16 @@ export const conv2d: OpFormat<Conv2dOp> = {
     if (from.dtype === "bit" && pad !== 0) fail(`padding with code ${pad} of bits, expected 0`);
     const weighted = readWeighted(record, from.dtype, to.channels / groups);
     const form = view.getUint8(at + OP.form);
-    if (form > FORM.scatter) fail(`form ${form}, expected one of ${JSON.stringify(FORM)}`);
     const op: Conv2dOp = { kind: "conv2d", inputs, output, window, groups, pad, ...weighted };
-    if (form === FORM.scatter) op.form = "scatter";
-    if (op.form && !canScatter(op, from)) {
-      fail(
-        `scattered, of ${from.channels} channels in ${groups} groups with padding ${pad}, expected trit4, a multiple of 16, one group and 0`,
-      );
+    if (form !== FORM.gather) {
+      const name = CONV2D_FORMS.find((name) => FORM[name] === form);
+      if (!name) fail(`form ${form}, expected one of ${JSON.stringify(FORM)}`);
+      op.form = name!;
+      if (!FITS[name!](op, from)) {
+        fail(
+          `form ${name}, of ${from.channels} channels in ${groups} groups with padding ${pad} and packing ${op.packing}, expected ${EXPECTED[name!]}`,
+        );
+      }
     }
     const { taps, packedInputs } = this.columns!(op, [from]);
     if (taps * packedInputs > MAX_CHANNELS)
@@ -60,7 +64,21 @@ export const conv2d: OpFormat<Conv2dOp> = {
   },
 };
 
-/** Whether a convolution may be scattered: in trit4, its taps whole strips of it, and padding that adds nothing. */
-export function canScatter({ packing, groups, pad }: Conv2dOp, { channels }: Tensor): boolean {
-  return packing === "trit4" && groups === 1 && pad === 0 && channels % 16 === 0;
+const FITS: Record<Conv2dForm, (op: Conv2dOp, from: Tensor) => boolean> = {
+  /** Its taps whole strips, and padding that adds nothing. */
+  scatter: ({ packing, groups, pad }, { channels }) =>
+    packing === "trit4" && groups === 1 && pad === 0 && channels % 16 === 0,
+  pair: (op) => packingOf(op).name === "field8",
+};
+
+const EXPECTED: Record<Conv2dForm, string> = {
+  scatter: "trit4, a multiple of 16, one group and 0",
+  pair: "field8",
+};
+
+const CONV2D_FORMS = Object.keys(FITS) as Conv2dForm[];
+
+/** The forms that a convolution may have beside that of gathered patches; one at most. */
+export function formOf(op: Conv2dOp, from: Tensor): Conv2dForm | undefined {
+  return CONV2D_FORMS.find((form) => FITS[form](op, from));
 }
