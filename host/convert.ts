@@ -1,5 +1,6 @@
 import {
   checkBytes,
+  checkEngine,
   checkList,
   checkObject,
   checkOneOf,
@@ -16,6 +17,7 @@ import { repackFor } from "./blob/repack.ts";
 import type { Target } from "./blob/targets.ts";
 import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
+import { type RamBudget, withinRam } from "./cost/ram.ts";
 import { INPUT_DTYPES, type InputOptions } from "./lower/input.ts";
 import { lower } from "./lower/lower.ts";
 import type { Program } from "./program.ts";
@@ -45,6 +47,8 @@ export interface ConvertOptions {
   classes?: string[];
   /** What the weights are packed for (`TARGETS`); "any" if not given. */
   target?: Target;
+  /** RAM that the model may take on a device: it chooses between fast and small forms of convolutions. Those of the target if not given. */
+  ram?: RamBudget;
   /** Operations that one row of the model may take (work.ts). */
   maxOperations?: number | undefined;
 }
@@ -89,14 +93,21 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
   checkClasses(program, classes);
   checkDescription(program);
   const selfTest = goldenPairs(program, options.maxOperations);
-  const complete = repackFor({ ...program, selfTest }, options.target ?? "any");
+  const packed = repackFor({ ...program, selfTest }, options.target ?? "any");
+  const { program: complete, gathered } = options.ram
+    ? await withinRam(packed, options.ram)
+    : { program: packed, gathered: 0 };
+  const given =
+    gathered === 0
+      ? []
+      : [`${gathered} of the convolutions are gathered to take less RAM, at up to twice the instructions`];
   const weights = weightsReport(complete, checkpoint.graph);
   return {
     blob: writeBlob(complete),
     program: complete,
     checkpoint,
     weights,
-    notes: [...checkpoint.notes, ...notes],
+    notes: [...checkpoint.notes, ...notes, ...given],
   };
 }
 
@@ -106,8 +117,17 @@ function checkOptions(options: ConvertOptions): void {
   for (const name of ["file", "name", "inputQuantizer", "target"] as const)
     checkOptional(name, options[name], "string");
   checkOptional("argmax", options.argmax, "boolean");
+  if (options.ram !== undefined) checkRam(options.ram);
   if (options.input !== undefined) checkInput(options.input);
   if (options.classes !== undefined) checkList("classes", options.classes, checkText);
+}
+
+function checkRam(ram: unknown): void {
+  checkObject("ram", ram);
+  if (typeof ram.bytes !== "number") refuse("ram.bytes", ram.bytes, "a number");
+  checkCount("ram.bytes", ram.bytes, 2 ** 32 - 1);
+  checkEngine(ram.engine);
+  if (typeof ram.moduleOf !== "function") refuse("ram.moduleOf", ram.moduleOf, "a function");
 }
 
 function checkInput(input: unknown): void {

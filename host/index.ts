@@ -18,6 +18,7 @@ export { TARGETS, type Target } from "./blob/targets.ts";
 export { writeBlob } from "./blob/write.ts";
 export { type Conversion, type ConvertOptions, convert } from "./convert.ts";
 export { type Inspection, inspect, type Layer, type Memory } from "./cost/inspect.ts";
+export type { RamBudget } from "./cost/ram.ts";
 export type { Engine, Imports, Instance, InstantiateOptions } from "./engines/engine.ts";
 export { v8 } from "./engines/v8.ts";
 export type { InputDtype, InputOptions } from "./lower/input.ts";

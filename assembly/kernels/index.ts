@@ -372,7 +372,7 @@ export function prepare(signed: bool, packing: u32, row: usize, inputs: u32, row
 /** Whether there is a kernel for two rows at a time, prepared as one (common/pairs.ts). */
 export const PAIRS: bool = CORE && (PACKINGS & FIELD8) != 0;
 
-export { pairsBytes as pairBytes, pairs as pairCode, toPairs as preparePair } from "./common/pairs";
+export { pairs as pairCode, pairsBytes as pairBytes, toPairs as preparePair } from "./common/pairs";
 
 /** Bytes from address 0 on that kernels keep for tables. */
 export const OWN_BYTES: u32 = PACKINGS & TRIT4 ? core.TRIT4_BYTES : 0;

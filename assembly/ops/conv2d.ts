@@ -4,9 +4,9 @@ import { BIT_TENSOR, packingOf, SIGNED_INPUT, weightOffset } from "../features";
 import {
   BLOCK_CHANNELS,
   BLOCK_ROWS,
+  PAIRS,
   pairBytes,
   pairCode,
-  PAIRS,
   panelBytes,
   prepare,
   preparedBytes,

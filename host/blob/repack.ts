@@ -3,7 +3,7 @@ import { type Conv2dForm, isWeighted, type Op, type PackingName, type Program, t
 import { positionCount } from "../shape.ts";
 import { codeRanges } from "./code_range.ts";
 import { hasPacking } from "./features.ts";
-import { formOf } from "./ops/conv2d.ts";
+import { formOf, gathered } from "./ops/conv2d.ts";
 import { opFormat } from "./ops/index.ts";
 import { packingOf, WEIGHTS } from "./pack/pack.ts";
 import { readWhole } from "./read.ts";
@@ -120,17 +120,14 @@ function codeClasses(program: Program, ofInputs?: CodeClass): (tensor: number) =
 /** An op in another packing, in the tiles that the writer chooses, and in no form that only some packings have. */
 function repacked(op: WeightedOp, packing: PackingName): WeightedOp {
   const { tileChannels: _, ...rest } = op;
-  if (rest.kind !== "conv2d") return { ...rest, packing };
-  const { form: __, ...gathered } = rest;
-  return { ...gathered, packing };
+  return { ...(rest.kind === "conv2d" ? gathered(rest) : rest), packing };
 }
 
 /** A convolution in the one of some forms that it can have; gathered, if there is none. */
 function formed({ tensors }: Program, op: Op, forms: readonly Conv2dForm[]): Op {
   if (op.kind !== "conv2d") return op;
-  const { form: _, ...gathered } = op;
   const form = formOf(op, tensors[op.inputs[0]!]!);
-  return form && forms.includes(form) ? { ...gathered, form } : gathered;
+  return form && forms.includes(form) ? { ...op, form } : gathered(op);
 }
 
 /** A program with other packings. An op whose packing changes gets the tiles that the writer chooses. */

@@ -90,7 +90,11 @@ export const TARGETS = {
   browser: { about: "browsers with relaxed SIMD", choices: FASTEST.relaxed },
   x86: { about: "V8 and wasmtime on x86-64", choices: FASTEST.relaxed },
   arm64: { about: "V8 and wasmtime on arm64", choices: FASTEST.relaxed },
-  "cortex-m0": { about: "the module `core` in C on a Cortex-M0, M0+ or M1", choices: CORES, forms: FORMS_WITHOUT_LONG_PRODUCTS },
+  "cortex-m0": {
+    about: "the module `core` in C on a Cortex-M0, M0+ or M1",
+    choices: CORES,
+    forms: FORMS_WITHOUT_LONG_PRODUCTS,
+  },
   "cortex-m3": { about: "the module `core` in C on a Cortex-M3", choices: CORES, forms: FORMS },
   "cortex-m4": { about: "the module `core` in C on a Cortex-M4 or M33", choices: CORES, forms: FORMS },
   "cortex-m7": { about: "the module `core` in C on a Cortex-M7", choices: CORES, forms: FORMS },

@@ -101,7 +101,7 @@ const TERMS: OpTable<[place: Place], Term[]> = {
     return [{ kernel: "upsample", counts: [1, positionCount(tensor), positionCount(tensor) * positionBytes(tensor)] }];
   },
 
-  /** At every position a patch is gathered for each tile, and its sums are those of a dense op. */
+  /** At every position a patch is gathered for each group, or for each tile of trit4, and its sums are those of a dense op. */
   conv2d(op, { program, ranges, tiling: { tiles, channels, columns }, output }) {
     const { dtype } = program.tensors[op.inputs[0]!]!;
     const positions = positionCount(program.tensors[op.output]!);
@@ -109,7 +109,8 @@ const TERMS: OpTable<[place: Place], Term[]> = {
     if (op.form) return [{ kernel: op.form, counts: [1] }]; // not measured
     const sums = sumsTerm(op, dtype, patch, channels, tiles, ranges);
     const bytes = dtype === "bit" ? patch / 8 : patch;
-    const gather: Term = { kernel: "gather", counts: [1, tiles * positions, tiles * positions * bytes] };
+    const patches = positions * (packingOf(op).name === "trit4" ? tiles : op.groups);
+    const gather: Term = { kernel: "gather", counts: [1, patches, patches * bytes] };
     const everywhere = ({ kernel, counts: [once, ...counts] }: Term): Term => {
       return { kernel, counts: [once!, ...counts.map((count) => positions * count)] };
     };

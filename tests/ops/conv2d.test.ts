@@ -4,7 +4,15 @@ import { HEADER_BYTES, OP, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layo
 import { WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
-import type { ActivationDtype, Conv2dForm, Conv2dOp, PackingName, Program, WeightDtype, Window } from "../../host/program.ts";
+import type {
+  ActivationDtype,
+  Conv2dForm,
+  Conv2dOp,
+  PackingName,
+  Program,
+  WeightDtype,
+  Window,
+} from "../../host/program.ts";
 import { conv2d } from "../../host/reference/conv2d.ts";
 import { Random } from "../graph/random.ts";
 import { expectReference } from "../module/agree.ts";
@@ -216,7 +224,9 @@ describeModules("conv2d", (engine, module) => {
     for (const [name, shape] of shapesFor(from)) {
       const random = new Random(name.length);
       const pad = from === "u8" ? random.int(0, 255) : random.int(-128, 127);
-      const lines = Array.from({ length: shape.outputs }, () => smallLine(random.int(-20, 20), random.int(-500, 500), 8));
+      const lines = Array.from({ length: shape.outputs }, () =>
+        smallLine(random.int(-20, 20), random.int(-500, 500), 8),
+      );
       const post = requantize({ lo: -100, hi: 100, rounding: "half-even" }, ...lines);
       const count = shape.input.reduce((a, b) => a * b);
       const batches = [1, 3].map((rows) => [elements(from, rows * count, random)]);

@@ -86,6 +86,17 @@ describe("tern convert", () => {
     );
   });
 
+  it("fits a model into RAM, as `fit` counts it, or says what it takes", async () => {
+    const out = path("small.tern");
+    const small = ["convert", DIGITS, "-o", out, "--for", "cortex-m4"];
+    expect(await ternHere(...small, "--ram", "10000")).toMatchObject({ code: 0, stderr: "" });
+    const { memory } = JSON.parse((await ternHere("fit", out, "--json")).stdout);
+    expect(await ternHere(...small, "--ram", String(memory.bytes))).toMatchObject({ code: 0, stderr: "" });
+    const { code, stderr } = await ternHere(...small, "--ram", String(memory.bytes - 1));
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(`expected at least ${memory.bytes}`) });
+    expect(await ternHere(...small, "--ram", "0")).toMatchObject({ code: 2 });
+  });
+
   it("replaces an existing file", async () => {
     const out = put("old.tern", "old");
     expect((await ternHere("convert", DIGITS, "-o", out)).code).toBe(0);

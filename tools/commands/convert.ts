@@ -1,6 +1,7 @@
 import { defineCommand } from "citty";
 import { shown } from "../../host/base/printable.ts";
 import { MAX_ROWS } from "../../host/blob/layout.ts";
+import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import {
   type Conversion,
   type ConvertOptions,
@@ -11,7 +12,7 @@ import {
   v8,
 } from "../../host/index.ts";
 import { INPUT_DTYPES, type InputDtype } from "../../host/lower/input.ts";
-import { plainModule } from "../../host/node.ts";
+import { deviceModule, plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { parseUnit } from "../../host/numbers/unit.ts";
 import { readFile } from "../files/files.ts";
@@ -96,6 +97,7 @@ interface Args {
   "max-rows"?: string;
   classes?: string;
   for: Target;
+  ram?: string;
   "limit-work"?: string;
 }
 
@@ -109,8 +111,18 @@ function optionsOf(args: Args): ConvertOptions {
     maxRows: countOption("max-rows", args["max-rows"], MAX_ROWS),
     classes: args.classes?.split(",").map((name) => name.trim()),
     target: args.for,
+    ram: ramOption(args),
     maxOperations: workOption(args["limit-work"]),
   };
+}
+
+/** What `fit` says of the model with the runtime of its target. */
+function ramOption({ ram, for: target }: Args): ConvertOptions["ram"] {
+  const bytes = countOption("ram", ram);
+  if (bytes === undefined) return undefined;
+  const runtime = runtimeNamed(target.endsWith(":wasm3") ? "wasm3" : "wasm2c");
+  const moduleOf = async (blob: Uint8Array) => (await deviceModule(runtime, blob)).module;
+  return { bytes, moduleOf, engine: v8, runtimeBytes: runtime.extraBytes };
 }
 
 function inputOption({ input, "input-scale": scale, mean, std }: Args): ConvertOptions["input"] {
@@ -155,6 +167,12 @@ export default defineCommand({
     "max-rows": { type: "string", valueHint: "N", description: "Rows that may run at once, else 64" },
     classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },
     for: { ...TARGET_ARG, default: "any" as const },
+    ram: {
+      type: "string",
+      valueHint: "BYTES",
+      description:
+        "RAM that the model may take on a device, as fit counts it: convolutions are in fast forms where they fit",
+    },
     ...WORK_ARG,
     ...JSON_ARG,
   },

@@ -178,7 +178,7 @@ function products(bias: i32, a: usize, b: usize, codes: usize, inputs: i32, at: 
 
 /** The sum of the first row in a sum of both. */
 function lowOf(sum: i64): i32 {
-  return (<i32>sum << (32 - SECOND)) >> (32 - SECOND);
+  return ((<i32>sum) << (32 - SECOND)) >> (32 - SECOND);
 }
 
 function product(sum: i64, field: i32, codes: i32): i64 {

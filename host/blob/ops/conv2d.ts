@@ -78,6 +78,11 @@ const EXPECTED: Record<Conv2dForm, string> = {
 
 const CONV2D_FORMS = Object.keys(FITS) as Conv2dForm[];
 
+/** A convolution that gathers its patches one by one. */
+export function gathered({ form: _, ...op }: Conv2dOp): Conv2dOp {
+  return op;
+}
+
 /** The forms that a convolution may have beside that of gathered patches; one at most. */
 export function formOf(op: Conv2dOp, from: Tensor): Conv2dForm | undefined {
   return CONV2D_FORMS.find((form) => FITS[form](op, from));
