@@ -52,11 +52,12 @@ export function storeCodes(
       const half = right - up;
       row += channel;
       for (; sums < end; record += step, sums += 4, row++) {
-        // all is loaded first: a check between extension and product would hide from compilers that it is one instruction
-        const x = load<i32>(sums) << left;
+        // All is loaded first, and a condition that C drops keeps optimizers from mixing: a check between extension and product would hide that it is one instruction.
+        const x = load<i32>(sums);
         const multiplier = load<i32>(record);
         const offset = load<i32>(record, 4);
-        const y = <i32>((<i64>x * multiplier) >> 32) + offset;
+        if (sums >= end) break;
+        const y = <i32>((<i64>(x << left) * multiplier) >> 32) + offset;
         let code = (y >> right) + ((y >> half) & up);
         if ((y & mask) == tie) code &= ~1;
         store<u8>(row, min(max(code, lo), hi));
