@@ -21,8 +21,6 @@ export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;
 const FIELD2: u32 = 1 << Packing.field2;
 export const FIELD4: u32 = 1 << Packing.field4;
 export const FIELD8: u32 = 1 << Packing.field8;
-/** Fields that cores multiply as halves of words. */
-export const HALVES: u32 = FIELD4 | FIELD8;
 export const PAIR4: u32 = 1 << Packing.pair4;
 export const TRIT4: u32 = 1 << Packing.trit4;
 export const FIELD2X16: u32 = 1 << Packing.field2x16;

@@ -57,7 +57,7 @@ export const BUILDS = /** @type {const} */ ({
   scalar: { bytes: 11 * 1024, holds: "all ops, scalar kernels" },
   simd: { bytes: 18 * 1024, holds: "all ops, SIMD128 kernels" },
   relaxed: { bytes: 20 * 1024, holds: "all ops, relaxed SIMD kernels" },
-  core: { bytes: 17 * 1024, holds: "all ops, scalar kernels, ternary weights in trit4" },
+  core: { bytes: 16 * 1024, holds: "all ops, scalar kernels, ternary weights in trit4" },
   core_ternary: { bytes: 3 * 1024, holds: "u8 lookup, ternary dense in trit4, thresholds" },
   scalar_ternary_resident: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
   scalar_ternary: { bytes: 4 * 1024, holds: "the same, fast kernels; weights resident or streamed" },

@@ -1,58 +1,38 @@
-import { first } from "./planes";
-
 /**
- * Fields of 8 or 4 bits × codes as i16, for cores that multiply halves of registers where they are. A word of L fields, turned by j fields and masked, is field j and, in the upper
+ * Fields of 8, 4, 2 bits or 1 × codes as i16, for cores that multiply halves of registers where they are. A word of L fields, shifted by j fields and masked, is field j and, in the upper
  * half, field j + L / 2. The codes that they meet stand the other way round: an upper half always meets a lower one, since compilers of C do not find the product of two upper ones.
  *
- *     i32 sum, 12 bytes unused │ 8 bits: i16 code 2, 0, 3, 1 │ 6, 4, 7, 5 │ …   4 bits: i16 code 4, 0, 5, 1, 6, 2, 7, 3 │ …
+ *     i32 sum, 12 bytes unused │ i16 code L / 2, 0, L / 2 + 1, 1, …, L − 1, L / 2 − 1 │ the same of the next L │ …
  *
- * `sum` is Σ code. Codes behind the last, up to a multiple of 16, are 0.
+ * `sum` is Σ code. Codes behind the last, up to a multiple of 32, are 0.
  */
 const HEADER: u32 = 16;
 
 /** Bytes of a prepared row. */
 export function halvesBytes(inputs: u32): u32 {
-  return HEADER + (((inputs + 15) >> 4) << 5);
+  return HEADER + (((inputs + 31) >> 5) << 6);
 }
 
 /** Prepares a row of codes, i8 if `signed` and u8 otherwise. */
 export function toHalves(signed: bool, bits: u32, row: usize, inputs: u32, to: usize): void {
-  const flip: u32 = signed ? 0 : 0x80808080; // a u8 is its byte with the highest bit turned over, as an i8, plus 128
-  const more: i32 = signed ? 0 : 128;
+  const half = 16 / bits;
+  const flip = signed ? 128 : 0; // an i8 is its byte with the highest bit turned over, less 128
   const end = to + halvesBytes(inputs);
   let sum: i32 = 0;
-  let left: i32 = inputs;
-  for (let at = to + HEADER; at < end; at += 16, row += 8, left -= 8) {
-    const codes = first(load<u64>(row), max(left, 0));
-    const word = <u32>codes ^ flip;
-    const next = <u32>(codes >> 32) ^ flip;
-    const low = bits == 8 ? (word >> 16) | (next & 0xffff0000) : next;
-    const high = bits == 8 ? (word & 0xffff) | (next << 16) : word;
-    let lower = (<i32>(low << 24) >> 24) + more;
-    let upper = (<i32>(high << 24) >> 24) + more;
-    sum += lower + upper;
-    store<i16>(at, lower);
-    store<i16>(at, upper, 2);
-    lower = (<i32>(low << 16) >> 24) + more;
-    upper = (<i32>(high << 16) >> 24) + more;
-    sum += lower + upper;
-    store<i16>(at, lower, 4);
-    store<i16>(at, upper, 6);
-    lower = (<i32>(low << 8) >> 24) + more;
-    upper = (<i32>(high << 8) >> 24) + more;
-    sum += lower + upper;
-    store<i16>(at, lower, 8);
-    store<i16>(at, upper, 10);
-    lower = (<i32>low >> 24) + more;
-    upper = (<i32>high >> 24) + more;
-    sum += lower + upper;
-    store<i16>(at, lower, 12);
-    store<i16>(at, upper, 14);
+  let k: u32 = 0;
+  for (let at = to + HEADER; at < end; k += half) {
+    for (const next = k + half; k < next; k++, at += 4) {
+      const upper = k < inputs ? (<i32>load<u8>(row + k) ^ flip) - flip : 0;
+      const lower = k + half < inputs ? (<i32>load<u8>(row + k + half) ^ flip) - flip : 0;
+      sum += upper + lower;
+      store<i16>(at, lower);
+      store<i16>(at, upper, 2);
+    }
   }
   store<i32>(to, sum);
 }
 
-/** sums[r, c] = Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k]; two channels share the codes. */
+/** sums[r, c] = Σ_k field[c, k] · code[r, k] + bias · Σ_k code[r, k], a field of one bit counting −2; two channels share the codes. */
 export function halves(
   bits: u32,
   bias: i32,
@@ -74,7 +54,8 @@ export function halves(
       const b = a + next * weightStep;
       const at = sums + (c << 2);
       if (bits == 8) dots8(start, a, b, codes + HEADER, inputs, at, next << 2);
-      else dots4(start, a, b, codes + HEADER, inputs, at, next << 2);
+      else if (bits == 4) dots4(start, a, b, codes + HEADER, inputs, at, next << 2);
+      else dots(bits, start, a, b, codes + HEADER, inputs, at, next << 2);
     }
   }
 }
@@ -155,6 +136,47 @@ function dots4(start: i32, a: usize, b: usize, x: usize, inputs: i32, at: usize,
   }
   store<i32>(at + next, sumB);
   store<i32>(at, sumA);
+}
+
+/** The same for fields of 2 bits or 1, of which a word has several turns of 8. */
+function dots(bits: u32, start: i32, a: usize, b: usize, x: usize, inputs: i32, at: usize, next: u32): void {
+  const mask: u32 = ((1 << bits) - 1) * 0x10001;
+  const codes = 64 / bits; // bytes that meet a word
+  let sumA: i32 = 0;
+  let sumB: i32 = 0;
+  for (let left = inputs << 1; left > 0; left -= codes, a += 4, b += 4) {
+    let u = load<u32>(a);
+    let v = load<u32>(b);
+    for (const end = x + codes; x < end; x += 16) {
+      let p = load<u32>(x);
+      if (x >= end) break;
+      sumA = pair(sumA, u & mask, p);
+      sumB = pair(sumB, v & mask, p);
+      u >>= bits;
+      v >>= bits;
+      p = load<u32>(x, 4);
+      if (x >= end) break;
+      sumA = pair(sumA, u & mask, p);
+      sumB = pair(sumB, v & mask, p);
+      u >>= bits;
+      v >>= bits;
+      p = load<u32>(x, 8);
+      if (x >= end) break;
+      sumA = pair(sumA, u & mask, p);
+      sumB = pair(sumB, v & mask, p);
+      u >>= bits;
+      v >>= bits;
+      p = load<u32>(x, 12);
+      if (x >= end) break;
+      sumA = pair(sumA, u & mask, p);
+      sumB = pair(sumB, v & mask, p);
+      u >>= bits;
+      v >>= bits;
+    }
+  }
+  const scale = bits == 1 ? -2 : 1;
+  store<i32>(at + next, start + scale * sumB);
+  store<i32>(at, start + scale * sumA);
 }
 
 /** Adds the products of two fields and two codes, an upper half and a lower one each. */
