@@ -64,11 +64,10 @@ export const FASTEST = {
 } satisfies Record<VariantName, Choice[]>;
 
 /**
- * Forms of convolutions by tables and products of 64 bits, of which Armv6-M has no instruction and RV32 takes four. Scattered: half the instructions, and RAM
- * for the sums of some lines. In pairs: three quarters of the instructions, and RAM for two patches.
+ * Scattered, convolutions take half the instructions, and RAM for the sums of some lines; in pairs two thirds, and RAM for two patches, where a product of 64 bits is no
+ * call, as it is on Armv6-M.
  */
 const FORMS: Conv2dForm[] = ["scatter", "pair"];
-const FORMS_WITHOUT_LONG_PRODUCTS: Conv2dForm[] = ["scatter"];
 
 export interface TargetChoices {
   about: string;
@@ -90,11 +89,7 @@ export const TARGETS = {
   browser: { about: "browsers with relaxed SIMD", choices: FASTEST.relaxed },
   x86: { about: "V8 and wasmtime on x86-64", choices: FASTEST.relaxed },
   arm64: { about: "V8 and wasmtime on arm64", choices: FASTEST.relaxed },
-  "cortex-m0": {
-    about: "the module `core` in C on a Cortex-M0, M0+ or M1",
-    choices: CORES,
-    forms: FORMS_WITHOUT_LONG_PRODUCTS,
-  },
+  "cortex-m0": { about: "the module `core` in C on a Cortex-M0, M0+ or M1", choices: CORES, forms: ["scatter"] },
   "cortex-m3": { about: "the module `core` in C on a Cortex-M3", choices: CORES, forms: FORMS },
   "cortex-m4": { about: "the module `core` in C on a Cortex-M4 or M33", choices: CORES, forms: FORMS },
   "cortex-m7": { about: "the module `core` in C on a Cortex-M7", choices: CORES, forms: FORMS },
@@ -107,7 +102,7 @@ export const TARGETS = {
   "cortex-m3:wasm3": { about: "the module `scalar` in wasm3 or WAMR on a Cortex-M3", choices: INTERPRETED },
   "cortex-m4:wasm3": { about: "the same on a Cortex-M4 or M33", choices: INTERPRETED },
   "cortex-m7:wasm3": { about: "the same on a Cortex-M7", choices: INTERPRETED },
-  rv32: { about: "the module `core` in C on a 32-bit RISC-V core", choices: CORES, forms: FORMS_WITHOUT_LONG_PRODUCTS },
+  rv32: { about: "the module `core` in C on a 32-bit RISC-V core", choices: CORES, forms: FORMS },
   "rv32:wasm3": { about: "the same on a 32-bit RISC-V core", choices: INTERPRETED },
 } satisfies Record<string, TargetChoices>;
 

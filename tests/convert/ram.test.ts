@@ -89,10 +89,10 @@ function alive({ tensors, ops, inputs, outputs }: Program): number {
   return Math.max(...during);
 }
 
-describe("RAM of a network like VGG, of 64 channels on 32 × 32 × 3", () => {
-  const ternary = programFor(vgg(2));
-  const int8 = programFor(vgg(8));
+const ternary = programFor(vgg(2));
+const int8 = programFor(vgg(8));
 
+describe("RAM of a network like VGG, of 64 channels on 32 × 32 × 3", () => {
   it("is the largest set alive, and 28 KB of scratch where RAM suffices for scattering", async () => {
     const { forms, gathered, memory } = await fitted(ternary);
     expect(forms).toEqual(["gather", "scatter", "scatter", "scatter", "scatter"]); // taps of 3 channels are no strips
@@ -134,6 +134,20 @@ describe("RAM of a network like VGG, of 64 channels on 32 × 32 × 3", () => {
     const small = await fitted(int8, memory.bytes - 1);
     expect(small.forms).toEqual(["pair", "pair", "pair", "pair", "gather"]); // of 4,096 channels
     expect(small.memory.bytes).toBeLessThan(memory.bytes);
+  });
+});
+
+describe("the target decides on forms of convolutions", () => {
+  it.each([
+    ["any", [undefined, undefined]],
+    ["x86", [undefined, undefined]],
+    ["cortex-m0", [undefined, "scatter"]],
+    ["cortex-m4", ["pair", "scatter"]],
+    ["rv32", ["pair", "scatter"]],
+    ["cortex-m4:wasm3", [undefined, undefined]],
+  ] as const)("%s: %j of int8 and ternary", (target, forms) => {
+    const found = [int8, ternary].map((program) => repackFor(program, target).ops.at(-1));
+    expect(found.map((op) => op?.kind === "conv2d" && op.form)).toEqual(forms);
   });
 });
 
