@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BlobError } from "../../host/base/errors.ts";
-import { HEADER_BYTES, OP, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
+import { STATUS, type Status } from "../../host/base/status.ts";
+import { FORM, HEADER_BYTES, OP, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
 import { WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
@@ -16,7 +17,7 @@ import type {
 import { conv2d } from "../../host/reference/conv2d.ts";
 import { Random } from "../graph/random.ts";
 import { expectReference } from "../module/agree.ts";
-import { seal } from "../module/machine.ts";
+import { machine, seal } from "../module/machine.ts";
 import {
   elements,
   inputsOf,
@@ -258,6 +259,28 @@ describeModules("conv2d", (engine, module) => {
     const [op] = program.ops as [Conv2dOp];
     op.weights.fill(127, 0, 200).fill(-128, 200, 400);
     await expectReference(program, engine, module, [[codes.flatMap((code) => Array<number>(200).fill(code))]]);
+  });
+
+  it.each<[string, WeightDtype, number, Status]>([
+    ["int8 in pairs", "int8", FORM.pair, "Ok"],
+    ["int8 scattered", "int8", FORM.scatter, "BadOp"],
+    ["int4 in pairs", "int4", FORM.pair, "BadOp"],
+    ["int4 scattered", "int4", FORM.scatter, "BadOp"],
+    ["int8 in a form that does not exist", "int8", 3, "BadOp"],
+    ["int8 in the last form", "int8", 255, "BadOp"],
+  ])("%s: the module and the reader agree", async (_, dtype, form, status) => {
+    const program = convolution({ input: [3, 3, 16], outputs: 4 }, dtype, "u8", new Random(1));
+    const blob = writeBlob(program);
+    blob[HEADER_BYTES + PART_BYTES + 2 * TENSOR_BYTES + OP.form] = form;
+    seal(blob, headBytesOf(program, 1), 1);
+    const at = await machine(engine, module);
+    at.memory().set(blob, 16);
+    const planned = at.plan(16, blob.length, 1);
+    if (status === "Ok") expect(planned).toBeGreaterThan(0);
+    else expect(STATUS[-planned]).toBe(status);
+    const read = () => readBlob(blob);
+    if (status === "Ok") expect(read).not.toThrow();
+    else expect(read).toThrow(BlobError);
   });
 
   it.each(["u8", "i8", "bit"] as const)("with posts to %s", async (to) => {
