@@ -25,12 +25,13 @@ import { maximum } from "./ops/maximum";
 import { maxpool } from "./ops/maxpool";
 import { isByte, operandsFit, secondOf } from "./ops/operands";
 import { columnsOf } from "./ops/patch";
+import { fewRows, isQuads, TABLES, quads, quadsScratch } from "./ops/quads";
 import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
 import { isScattered, scatter, scatterFits, scatterScratch } from "./ops/scatter";
 import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
 import { isUpsample, windowFits } from "./ops/window";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
-import { tensorAt } from "./regions";
+import { rows, tensorAt } from "./regions";
 import { Status } from "./status";
 import { dtypeOf, positions } from "./tensors";
 import { weightsBytes, weightsOffset } from "./weights";
@@ -84,12 +85,16 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
       const count = rows * positions(tensorAt(output));
       const needs = isScattered(op)
         ? scatterScratch(op, tensorAt(output))
-        : conv2dScratch(op, from, packing, inputs, count);
+        : TABLES && isQuads(op, count)
+          ? quadsScratch()
+          : conv2dScratch(op, from, packing, inputs, count);
       preparedRows = max(preparedRows, needs);
     } else if (DTYPES & PICTURES && (positions(tensorAt(input)) | positions(tensorAt(output))) > 1) {
       sound = false;
     } else if (PACKINGS & TRIT4 || !SMALL) {
-      preparedRows = max(preparedRows, inline.always(denseScratch(op, from, packing, inputs, rows)));
+      let needs = inline.always(denseScratch(op, from, packing, inputs, TABLES ? fewRows(op, rows) : rows));
+      if (TABLES && isQuads(op, rows)) needs = max(needs, quadsScratch());
+      preparedRows = max(preparedRows, needs);
     }
     weights = inline.always(denseTileBytes(op, packing, inputs, tileChannels));
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
@@ -139,12 +144,12 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
 export function run(op: usize): Status {
   if (OPS & MAXIMUM && load<u8>(op, Op.kind) == OpKind.maximum) return maximum(op);
   if (OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d)
-    return isTrit4(op) ? (isScattered(op) ? scatter(op) : trit4(op)) : conv2d(op);
+    return isTrit4(op) ? (isScattered(op) ? scatter(op) : trit4(op)) : TABLES && isQuads(op, rows) ? quads(op) : conv2d(op);
   if (OPS & (MAXPOOL | UPSAMPLE) && (load<u8>(op, Op.kind) == OpKind.maxpool || isUpsample(op))) return maxpool(op);
   if (OPS & CONCAT && load<u8>(op, Op.kind) == OpKind.concat) return concat(op);
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax
     ? argmax(op)
     : TRIT4_ALONE && !isAvgpool(op) && !isAdd(op)
       ? trit4(op)
-      : layer(op);
+      : TABLES && load<u8>(op, Op.kind) == OpKind.dense && isQuads(op, rows) ? quads(op) : layer(op);
 }
