@@ -4,9 +4,14 @@ import { type Matmul, WEIGHT_SCALE } from "./matmul.ts";
 
 // TensorFlow Lite files of one product or one convolution, by the schema (tensorflow/lite/schema/schema.fbs, version 3).
 
-/** enum TensorType, enum BuiltinOperator, union BuiltinOptions. */
+/** enum TensorType; enum BuiltinOperator, and the version of each that has what is used here; union BuiltinOptions. */
 const TYPE = { float32: 0, int32: 2, int8: 9, int4: 17 };
-const OPERATOR = { conv2d: 3, dequantize: 6, fullyConnected: 9, quantize: 114 };
+const OPERATOR = {
+  conv2d: { code: 3, version: 3 },
+  dequantize: { code: 6, version: 2 },
+  fullyConnected: { code: 9, version: 12 },
+  quantize: { code: 114, version: 1 },
+};
 const OPTIONS = { conv2d: 1, fullyConnected: 8 };
 
 /** A tensor of the graph; with data, a constant. A value is scale · (code − zero), its scales one for each output channel, or one. */
@@ -52,7 +57,10 @@ function tfliteFile(tensors: readonly TfliteTensor[], operators: readonly Tflite
     }),
   );
   const graph: Flat = { table: [{ list: table }, ints(0), ints(tensors.length - 1), { list }, text("bench")] };
-  const codes = names.map((name): Flat => ({ table: [OPERATOR[name], undefined, 12, OPERATOR[name]] }));
+  const codes = names.map((name): Flat => {
+    const { code, version } = OPERATOR[name];
+    return { table: [code, undefined, version, code] };
+  });
   const version = 3;
   return encodeFlatbuffer(
     { table: [version, { list: codes }, { list: [graph] }, text("littletern"), buffers] },
