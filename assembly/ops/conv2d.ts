@@ -1,7 +1,7 @@
 import { Activation, Op, Tensor } from "../blob";
 import { copy } from "../copy";
 import { BIT_TENSOR, packingOf, SIGNED_INPUT } from "../features";
-import { BLOCK_CHANNELS, BLOCK_ROWS, panelBytes, prepare, preparedBytes } from "../kernels";
+import { BLOCK_CHANNELS, BLOCK_ROWS, HAS_VECTORS, panelBytes, prepare, preparedBytes } from "../kernels";
 import { weightRowBytes } from "../packings";
 import { DTYPES, STREAMS } from "../profiles";
 import { blockChannels, clearTensor, inputOf, outputOf, positionAt, positionsOfAll, prepared, sums } from "../regions";
@@ -110,10 +110,12 @@ export function conv2d(op: usize): Status {
           if (isBit) {
             const outside = load<u32>(codes + r * step + step - 16);
             if (outside) r++;
-            insideOf(total, width, outside != 0, excess * (tapsOf(op) - outside));
+            const extra = excess * (tapsOf(op) - outside);
+            if (!HAS_VECTORS || outside | extra) insideOf(total, width, outside != 0, extra);
           }
           const to = positionAt(output, j);
           if (post) storeCodes(op, records, total, width, output, to, c);
+          else if (HAS_VECTORS) copy(to + (c << 2), total, width << 2);
           else for (let m: u32 = 0; m < width; m++) store<i32>(to + ((c + m) << 2), load<i32>(total + (m << 2)));
         }
       }
