@@ -13,6 +13,7 @@ import {
   TRIT4_ALONE,
   UPSAMPLE,
 } from "./features";
+import { LANES } from "./kernels";
 import { isAdd } from "./ops/add";
 import { argmax, argmaxFits } from "./ops/argmax";
 import { isAvgpool } from "./ops/avgpool";
@@ -25,7 +26,7 @@ import { maximum } from "./ops/maximum";
 import { maxpool } from "./ops/maxpool";
 import { isByte, operandsFit, secondOf } from "./ops/operands";
 import { columnsOf } from "./ops/patch";
-import { fewRows, isQuads, TABLES, quads, quadsScratch } from "./ops/quads";
+import { isQuads, quads, quadsScratch, TABLES } from "./ops/quads";
 import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
 import { isScattered, scatter, scatterFits, scatterScratch } from "./ops/scatter";
 import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
@@ -92,8 +93,8 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
     } else if (DTYPES & PICTURES && (positions(tensorAt(input)) | positions(tensorAt(output))) > 1) {
       sound = false;
     } else if (PACKINGS & TRIT4 || !SMALL) {
-      let needs = inline.always(denseScratch(op, from, packing, inputs, TABLES ? fewRows(op, rows) : rows));
-      if (TABLES && isQuads(op, rows)) needs = max(needs, quadsScratch());
+      let needs = inline.always(denseScratch(op, from, packing, inputs, rows));
+      if (TABLES && isQuads(op, min(rows, LANES))) needs = max(needs, quadsScratch()); // of some number of rows
       preparedRows = max(preparedRows, needs);
     }
     weights = inline.always(denseTileBytes(op, packing, inputs, tileChannels));
@@ -142,14 +143,15 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
 
 /** Runs an op, which has been checked, on all rows. */
 export function run(op: usize): Status {
+  if (TABLES && isQuads(op, rows)) return quads(op);
   if (OPS & MAXIMUM && load<u8>(op, Op.kind) == OpKind.maximum) return maximum(op);
   if (OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d)
-    return isTrit4(op) ? (isScattered(op) ? scatter(op) : trit4(op)) : TABLES && isQuads(op, rows) ? quads(op) : conv2d(op);
+    return isTrit4(op) ? (isScattered(op) ? scatter(op) : trit4(op)) : conv2d(op);
   if (OPS & (MAXPOOL | UPSAMPLE) && (load<u8>(op, Op.kind) == OpKind.maxpool || isUpsample(op))) return maxpool(op);
   if (OPS & CONCAT && load<u8>(op, Op.kind) == OpKind.concat) return concat(op);
   return OPS & ARGMAX && load<u8>(op, Op.kind) == OpKind.argmax
     ? argmax(op)
     : TRIT4_ALONE && !isAvgpool(op) && !isAdd(op)
       ? trit4(op)
-      : TABLES && load<u8>(op, Op.kind) == OpKind.dense && isQuads(op, rows) ? quads(op) : layer(op);
+      : layer(op);
 }

@@ -24,9 +24,11 @@ import { dtypeOf, positionBytes, rowStride } from "../tensors";
 import { tile } from "../weights";
 import { storeCodes } from "./code";
 
-/** Rows of a dense op, and sums that see a position, from which on tables are worth what it takes to make them. */
-const FEW_ROWS: u32 = 8;
-const FEW_SUMS: u32 = 96;
+/** Sums that see a position, and eighths of the lanes of tables that are rows, from which on tables pass panels; and those from which on they pass gathered patches. */
+const FEW_SUMS: u32 = DOT_PRODUCTS_VARY ? 384 : 128;
+const EIGHTHS: u32 = DOT_PRODUCTS_VARY ? 7 : 5;
+const FEW_PATCH_SUMS: u32 = 96;
+const PATCH_EIGHTHS: u32 = EIGHTHS - 1;
 
 /** Bytes of the sums of a band of channels, and of how few these may be. */
 const BAND_BYTES: u32 = 192 * 1024;
@@ -59,10 +61,11 @@ export function isQuads(op: usize, rows: u32): bool {
   const input = inputOf(op);
   const output = outputOf(op);
   if (packingOf(op) != Packing.field2 || (DOT_PRODUCTS_VARY && dotProducts())) return false;
-  convolves = OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d;
+  const kind: i32 = load<u8>(op, Op.kind);
+  convolves = OPS & CONV2D && kind == OpKind.conv2d;
   kernelHeight = kernelWidth = 1;
   padTop = padLeft = 0;
-  width = outputWidth = LANES;
+  width = outputWidth = rows;
   if (convolves) {
     kernelHeight = load<u16>(op, Op.kernelHeight);
     kernelWidth = load<u16>(op, Op.kernelWidth);
@@ -73,22 +76,20 @@ export function isQuads(op: usize, rows: u32): bool {
     const isOne = load<u16>(op, Op.strideY) == 0x0101 && load<u32>(op, Op.dilationY) == 0x00010001; // both of each
     const isPlain = isOne && load<u16>(op, Op.groups) == 1 && !load<u8>(op, Op.pad);
     if (!isPlain || load<u32>(input, Tensor.channels) & 3 || padLeft >= kernelWidth) return false;
-  } else if (rows < FEW_ROWS) return false;
-  const whole = (width + LANES - 1) & ~(LANES - 1);
+  } else if (kind != OpKind.dense) return false;
+  let whole = (width + LANES - 1) & ~(LANES - 1);
+  if (outputWidth * 8 < whole * (convolves ? PATCH_EIGHTHS : EIGHTHS)) return false;
+  if (!convolves) width = outputWidth = whole = LANES;
   lanes = (max(whole + padLeft, outputWidth) + kernelWidth + 6 - padLeft) & ~7;
   const channels = min<u32>(load<u16>(op, Op.tileChannels), load<u32>(output, Tensor.channels));
   band = min<u32>(channels, (BAND_BYTES / 6 / lanes / kernelHeight) & ~15);
-  return outputWidth * 4 >= whole * 3 && channels * kernelHeight * kernelWidth >= FEW_SUMS && band >= min(channels, FEW_CHANNELS);
+  const few = convolves ? FEW_PATCH_SUMS : FEW_SUMS;
+  return channels * kernelHeight * kernelWidth >= few && band >= min(channels, FEW_CHANNELS);
 }
 
 /** Bytes of scratch of such an op. */
 export function quadsScratch(): u32 {
   return QUADS_BYTES + (6 * lanes * kernelHeight + 4 * STORED) * band + 80;
-}
-
-/** Rows that an op may have without being such. */
-export function fewRows(op: usize, rows: u32): u32 {
-  return isQuads(op, rows) ? FEW_ROWS - 1 : rows;
 }
 
 /** Blocks whose products the sums of 16 bits have. */
@@ -140,7 +141,16 @@ export function quads(op: usize): Status {
               clear(shorts + slot, line);
             }
             if (sees)
-              addLine(op, image * height, next++, outputHeight, values, weights + (c - first) * rowBytes, rowBytes, count);
+              addLine(
+                op,
+                image * height,
+                next++,
+                outputHeight,
+                values,
+                weights + (c - first) * rowBytes,
+                rowBytes,
+                count,
+              );
           }
           const records = weights + load<u32>(op, Op.recordsAt) + (c - first) * load<u16>(op, Op.recordStep);
           storeLine(op, records, image * outputHeight, y, c, count);

@@ -1,5 +1,5 @@
-import { conv2d } from "../../host/reference/conv2d.ts";
 import type { Conv2dOp, Program, Tensor } from "../../host/program.ts";
+import { conv2d } from "../../host/reference/conv2d.ts";
 import { elementCount, rowStride } from "../../host/shape.ts";
 import type { Activation } from "./activations.ts";
 import type { Convolution } from "./convolution.ts";

@@ -42,7 +42,19 @@ function tfliteFile(tensors: readonly TfliteTensor[], operators: readonly Tflite
       table: [
         ...[ints(...shape), TYPE[type], data ? 1 + constants.findIndex((each) => each.name === name) : 0, text(name)],
         ...(scales
-          ? [{ table: [undefined, undefined, vector(scales), vector(new BigInt64Array(scales.length)), undefined, undefined, 0] }]
+          ? [
+              {
+                table: [
+                  undefined,
+                  undefined,
+                  vector(scales),
+                  vector(new BigInt64Array(scales.length)),
+                  undefined,
+                  undefined,
+                  0,
+                ],
+              },
+            ]
           : []),
       ],
     }),
@@ -92,7 +104,11 @@ export function tfliteProduct({ M, K, codes }: Matmul, rows: number, weights: "i
 /** A convolution of floats, or of codes of 8 bits between a quantization and its inverse. */
 export function tfliteConvolution(task: Convolution, numbers: "fp32" | "int8"): Uint8Array {
   const { height, width, inputs, outputs, kernel, codes } = task;
-  const [from, to, weights] = [[1, height, width, inputs], [1, height, width, outputs], [outputs, kernel, kernel, inputs]];
+  const [from, to, weights] = [
+    [1, height, width, inputs],
+    [1, height, width, outputs],
+    [outputs, kernel, kernel, inputs],
+  ];
   const options = { kind: OPTIONS.conv2d, fields: [0, 1, 1, 0, 1, 1] }; // padded to the same size, strides, no activation, dilations
   if (numbers === "fp32") {
     const floats = Float32Array.from(codes, (code) => code * WEIGHT_SCALE);

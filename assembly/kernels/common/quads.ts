@@ -49,7 +49,6 @@ export function quadTables(
   tables: usize,
 ): void {
   const words = tables + WORDS;
-  const last = (quads - 1) << 2;
   for (let row: u32 = 0; row < LANES; row++, codes += codeStep) {
     let to = words + (row << 2);
     for (let i: u32 = 0; i < quads; i++, to += 64) {

@@ -164,7 +164,9 @@ function narrowTile(band: usize, row: usize, other: usize, steps: u32, window: u
       other += 16;
       band += 64;
     } while (band < end);
-    inline.always(addTile(work, to, pairs(a0), pairs(a1), pairs(a2), pairs(a3), pairs(b0), pairs(b1), pairs(b2), pairs(b3)));
+    inline.always(
+      addTile(work, to, pairs(a0), pairs(a1), pairs(a2), pairs(a3), pairs(b0), pairs(b1), pairs(b2), pairs(b3)),
+    );
   } while (band < last);
 }
 

@@ -39,7 +39,10 @@ export const OWN_PEERS = {
       shape: { height: 32, width: 32, inputs: 64, outputs: 64, kernel: 3 },
     },
   },
-} as const satisfies Record<string, { product: Product; rows: number; size: number } | { convolution: ConvolutionTask }>;
+} as const satisfies Record<
+  string,
+  { product: Product; rows: number; size: number } | { convolution: ConvolutionTask }
+>;
 export type OwnPeer = keyof typeof OWN_PEERS;
 
 /** A convolution of a picture. */

@@ -5,15 +5,24 @@ import { createWasmtime, readModule } from "../../../host/node.ts";
 import type { WeightDtype } from "../../../host/program.ts";
 import { variantProblem } from "../../../host/run/variant.ts";
 import type { Runner } from "../../runners.ts";
-import { floatTwin } from "../float_twin.ts";
 import { ACTIVATIONS } from "../activations.ts";
 import { convolutionError, randomConvolution, workOf } from "../convolution.ts";
+import { floatTwin } from "../float_twin.ts";
 import { randomMatmul, type Solver } from "../matmul.ts";
 import { convolutionSums, moduleConvolution } from "../module_convolution.ts";
 import { solveInModule } from "../module_matmul.ts";
 import type { PeerLibrary } from "../peer.ts";
 import { openPeers } from "../peers.ts";
-import { checkPeer, checkSums, memoize, openOurs, openPeer, type Prepared, type Product, prepare } from "../products.ts";
+import {
+  checkPeer,
+  checkSums,
+  memoize,
+  openOurs,
+  openPeer,
+  type Prepared,
+  type Product,
+  prepare,
+} from "../products.ts";
 import { randomMlp } from "../random_mlp.ts";
 import { type Effort, measure } from "../timing.ts";
 import {
@@ -178,7 +187,12 @@ function convolutionTasks() {
     if (!library) {
       const own = OWN_PEERS[against.peer as OwnPeer];
       if ("convolution" in own) {
-        return { ours, theirs: await openOwn(own.convolution, runner), ...work, theirWork: workOf(own.convolution.shape) };
+        return {
+          ours,
+          theirs: await openOwn(own.convolution, runner),
+          ...work,
+          theirWork: workOf(own.convolution.shape),
+        };
       }
       const { product, rows, size } = own;
       const dense = prepare(randomMatmul(product.weights, size, size, rows), product, rows);
