@@ -211,7 +211,7 @@ describeModules("kernels", (engine, module) => {
     "%s in %s × %s: what lies behind the last lane does not count, and any field does",
     async (dtype, packing, input) => {
       const at = await machine(engine, module, 2 ** 20);
-      const sizes = INPUTS.map((inputs) => [inputs, 3] as const);
+      const sizes = INPUTS.map((inputs): [number, number] => [inputs, 3]);
       if (isTabled(packing)) sizes.push([37, 385], [600, 385]);
       for (const [inputs, channels] of sizes) {
         const random = new Random(inputs);
