@@ -1,9 +1,11 @@
-import { LONG_COPIES } from "./kernels";
+import { HAS_VECTORS, LONG_COPIES } from "./kernels";
 
-/** Copies bytes, in words where both addresses and their number are multiples of 4. */
+/** Copies bytes: by vectors, where there are any; otherwise in words where both addresses and their number are multiples of 4. */
 export function copy(to: usize, from: usize, bytes: u32): void {
   const end = to + bytes;
-  if (!((to | from | bytes) & 3)) {
+  if (HAS_VECTORS) {
+    for (; to + 16 <= end; to += 16, from += 16) v128.store(to, v128.load(from));
+  } else if (!((to | from | bytes) & 3)) {
     if (LONG_COPIES) {
       for (; to + 16 <= end; to += 16, from += 16) {
         const a = load<u32>(from);

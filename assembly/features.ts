@@ -18,7 +18,7 @@ export const WINDOWS: u32 = CONV2D | MAXPOOL | AVGPOOL | UPSAMPLE;
 
 export const SIGN128: u32 = 1 << Packing.sign128;
 export const SIGNS: u32 = (1 << Packing.sign32) | SIGN128;
-const FIELD2: u32 = 1 << Packing.field2;
+export const FIELD2: u32 = 1 << Packing.field2;
 export const FIELD4: u32 = 1 << Packing.field4;
 export const FIELD8: u32 = 1 << Packing.field8;
 export const PAIR4: u32 = 1 << Packing.pair4;

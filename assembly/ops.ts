@@ -13,6 +13,7 @@ import {
   TRIT4_ALONE,
   UPSAMPLE,
 } from "./features";
+import { LANES } from "./kernels";
 import { isAdd } from "./ops/add";
 import { argmax, argmaxFits } from "./ops/argmax";
 import { isAvgpool } from "./ops/avgpool";
@@ -25,12 +26,13 @@ import { maximum } from "./ops/maximum";
 import { maxpool } from "./ops/maxpool";
 import { isByte, operandsFit, secondOf } from "./ops/operands";
 import { columnsOf } from "./ops/patch";
+import { isQuads, quads, quadsScratch, TABLES } from "./ops/quads";
 import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
 import { isScattered, scatter, scatterFits, scatterScratch } from "./ops/scatter";
 import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
 import { isUpsample, windowFits } from "./ops/window";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
-import { tensorAt } from "./regions";
+import { rows, tensorAt } from "./regions";
 import { Status } from "./status";
 import { dtypeOf, positions } from "./tensors";
 import { weightsBytes, weightsOffset } from "./weights";
@@ -85,12 +87,16 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
       const count = rows * positions(tensorAt(output));
       const needs = isScattered(op)
         ? scatterScratch(op, tensorAt(output))
-        : conv2dScratch(op, from, packing, inputs, count);
+        : TABLES && isQuads(op, count)
+          ? quadsScratch()
+          : conv2dScratch(op, from, packing, inputs, count);
       preparedRows = max(preparedRows, needs);
     } else if (DTYPES & PICTURES && (positions(tensorAt(input)) | positions(tensorAt(output))) > 1) {
       sound = false;
     } else if (PACKINGS & TRIT4 || !SMALL) {
-      preparedRows = max(preparedRows, inline.always(denseScratch(op, from, packing, inputs, rows)));
+      let needs = inline.always(denseScratch(op, from, packing, inputs, rows));
+      if (TABLES && isQuads(op, min(rows, LANES))) needs = max(needs, quadsScratch()); // of some number of rows
+      preparedRows = max(preparedRows, needs);
     }
     weights = inline.always(denseTileBytes(op, packing, inputs, tileChannels));
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
@@ -138,6 +144,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
 
 /** Runs an op, which has been checked, on all rows. */
 export function run(op: usize): Status {
+  if (TABLES && isQuads(op, rows)) return quads(op);
   if (OPS & MAXIMUM && load<u8>(op, Op.kind) == OpKind.maximum) return maximum(op);
   if (OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d)
     return isTrit4(op) ? (isScattered(op) ? scatter(op) : trit4(op)) : conv2d(op);

@@ -377,5 +377,18 @@ export { pairs as pairCode, pairsBytes as pairBytes, toPairs as preparePair } fr
 /** Bytes from address 0 on that kernels keep for tables. */
 export const OWN_BYTES: u32 = PACKINGS & TRIT4 ? core.TRIT4_BYTES : 0;
 
+/** Fields of two bits × codes of many rows (ops/quads.ts): the same in all variants with vectors. */
+export { clear } from "./common/panel";
+export {
+  addQuads,
+  LANES,
+  QUADS,
+  QUADS_BYTES,
+  quadTables,
+  quadWindow,
+  storeQuads,
+  valuesOf,
+  widenQuads,
+} from "./common/quads";
 /** trit4 × codes, strip by strip (ops/trit4.ts): the same in all variants. */
 export { TRIT4_BIAS, trit4PairSums, trit4PairTables, trit4Start, trit4Sums, trit4Tables } from "./core";

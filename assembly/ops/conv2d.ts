@@ -4,6 +4,7 @@ import { BIT_TENSOR, packingOf, SIGNED_INPUT, weightOffset } from "../features";
 import {
   BLOCK_CHANNELS,
   BLOCK_ROWS,
+  HAS_VECTORS,
   PAIRS,
   pairBytes,
   pairCode,
@@ -128,10 +129,12 @@ export function conv2d(op: usize): Status {
             if (isBit) {
               const outside = load<u32>(codes + r * step + step - 16);
               if (outside) r++;
-              insideOf(total, width, outside != 0, excess * (tapsOf(op) - outside));
+              const extra = excess * (tapsOf(op) - outside);
+              if (!HAS_VECTORS || outside | extra) insideOf(total, width, outside != 0, extra);
             }
             const to = positionAt(output, j);
             if (post) storeCodes(op, records, total, width, output, to, from);
+            else if (HAS_VECTORS) copy(to + (from << 2), total, width << 2);
             else for (let m: u32 = 0; m < width; m++) store<i32>(to + ((from + m) << 2), load<i32>(total + (m << 2)));
           }
           weights += width * rowBytes;

@@ -58,6 +58,9 @@ describe("goals", () => {
     expect(labels).toContain("G1 ternary i8 K=1024 rows=1 node20 v8 simd ggml TQ2_0");
     expect(labels).toContain("G9 ternary i8 K=4096 rows=1 node20 v8 scalar ggml TQ2_0");
     expect(labels).toContain("G8 network rows=1 node20 v8 simd ORT fp32");
+    expect(cellsOf("node24", ALL).map(labelOf)).toContain(
+      "V6 binary bit convolution rows=1 node24 v8 relaxed own ternary 3 × 3",
+    );
     expect(cellsOf("wasmtime", ALL).map(labelOf)).toContain("G2 ternary i4 K=2048 rows=1 wasmtime relaxed ggml TQ2_0");
   });
 });
@@ -67,6 +70,11 @@ describe("a comparison", () => {
 
   it("is the median of the ratios, not the ratio of the medians", () => {
     expect(ratioOf(comparison as Comparison)).toBe(1); // of 1, 1, 1.5, 2, 0.5
+  });
+
+  it("is of rates, where the peer does another task", () => {
+    expect(ratioOf({ ...comparison, theirWork: 24 } as Comparison)).toBe(0.5);
+    expect(ratesOf({ ...comparison, theirWork: 24 } as Comparison)).toEqual({ ours: 3, theirs: 4 });
   });
 
   it("has the rates of the median rounds", () => {
@@ -135,6 +143,11 @@ describe("the goals of BENCHMARKS.md", () => {
       ...{ goal: "G1", task: "ternary × i8, 1 row", in: "V8 of Node 20, simd", against: "ggml TQ2_0", atLeast: 0.45 },
     });
     expect(rows.map((row) => row.in)).toContain("V8 of Node 20, scalar");
+  });
+
+  it("show a ratio alone where there is no goal", () => {
+    const shown = { ...rows[0]!, ratio: 0.518, atLeast: 0 };
+    expect(formatGoals([shown])[2]).toBe("| G1 | ternary × i8, 1 row | ggml TQ2_0 | 0.51     |");
   });
 
   it("are a line for each task, and a ratio is never rounded up to its goal", () => {

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import { randomConvolution } from "../../tools/bench/convolution.ts";
 import { encodeFlatbuffer, text, vector } from "../../tools/bench/flatbuffer.ts";
 import { randomMatmul } from "../../tools/bench/matmul.ts";
-import { tfliteProduct } from "../../tools/bench/tflite.ts";
+import { tfliteConvolution, tfliteProduct } from "../../tools/bench/tflite.ts";
 
 /** Reads a FlatBuffer as its specification says. */
 class Reader {
@@ -89,4 +90,31 @@ it.each(["int8", "int4"] as const)("a .tflite file holds one product with %s wei
   expect(codes).toEqual(matmul.codes);
   const scales = new Float32Array(tensor.child(4).child(2).bytes(24).slice().buffer);
   expect(Array.from(scales)).toEqual(new Array(6).fill(1 / 64));
+});
+
+it.each([
+  ["fp32", [3], 4],
+  ["int8", [114, 3, 6], 6],
+] as const)("a .tflite file holds a convolution of %s", (numbers, operators, tensors) => {
+  const task = randomConvolution("ternary", { height: 4, width: 5, inputs: 3, outputs: 6, kernel: 3 });
+  const model = Reader.root(tfliteConvolution(task, numbers));
+  const graph = model.child(2).item(0);
+  const codes = Array.from({ length: model.child(1).length }, (_, i) => model.child(1).item(i).int(3));
+  expect(codes).toEqual(operators);
+  const all = graph.child(0);
+  expect(all.length).toBe(tensors);
+  const shapeOf = (i: number) => Array.from(new Int32Array(all.item(i).child(0).bytes(16).slice().buffer));
+  expect([shapeOf(0), shapeOf(1), shapeOf(tensors - 1)]).toEqual([
+    [1, 4, 5, 3],
+    [6, 3, 3, 3],
+    [1, 4, 5, 6],
+  ]);
+  const data = model.child(4).item(all.item(1).int(2)).child(0);
+  const bytes = data.bytes(data.length).slice().buffer;
+  const weights = numbers === "fp32" ? new Float32Array(bytes).map((weight) => weight * 64) : new Int8Array(bytes);
+  expect(Array.from(weights)).toEqual(Array.from(task.codes));
+  // every operator reads what an earlier one wrote, up to the output
+  const io = graph.child(3);
+  const last = io.item(io.length - 1).child(2);
+  expect(Array.from(new Int32Array(last.bytes(4).slice().buffer))).toEqual([tensors - 1]);
 });

@@ -163,6 +163,36 @@ describeModules("kernels", (engine, module) => {
     }
   });
 
+  // Fields of two bits by tables (assembly/kernels/common/quads.ts): quads and blocks of inputs, windows of sums of 16 bits, lines of 16 rows, bands of 2,048 channels.
+  const isTabled = (packing: PackingName) => packing === "field2" && packingsOf(module).includes("pair4");
+  it.each(pairs.filter(([, packing]) => isTabled(packing)))(
+    "%s in %s × %s: many rows and channels",
+    async (dtype, packing, input) => {
+      const sizes: [inputs: number, channels: number][] = [
+        ...([1, 3, 4, 31, 33, 64, 130, 500] as const).map((inputs): [number, number] => [inputs, 385]),
+        ...[[5, 127] as [number, number], [9, 2051] as [number, number]],
+      ];
+      for (const [inputs, channels] of sizes) {
+        const random = new Random(inputs);
+        const { min, max } = WEIGHTS[dtype];
+        const some = weights(dtype, channels * inputs, random);
+        some.fill(min, 0, inputs).fill(max, inputs, 2 * inputs);
+        const ends = weights(dtype, channels * inputs, random, (least) => least); // without the greatest
+        const programs = [
+          sumsOf(input, inputs, denseOf(dtype, packing, some)),
+          sumsOf(input, inputs, denseOf(dtype, packing, ends)),
+          sumsOf(input, inputs, { ...denseOf(dtype, packing, some), tileChannels: Math.min(384, channels) }),
+        ];
+        const rows = [...extremeRows(input, inputs, random), ...elements(input, 65 * inputs, random)];
+        const counts = channels > 2000 || inputs > 200 ? [16, 31] : [9, 10, 13, 14, 16, 17, 31, 65];
+        const batches = counts.map((count) => [rows.slice(0, count * inputs)]);
+        for (const program of programs) {
+          await expectReference({ ...program, maxRows: 65 }, engine, module, batches, { ways: ["resident"] });
+        }
+      }
+    },
+  );
+
   it.each([1, 3, 8, 16, 17])("tiles of %i channels", async (tileChannels) => {
     const random = new Random(tileChannels);
     for (const [dtype, packing, input] of pairs) {
@@ -180,12 +210,13 @@ describeModules("kernels", (engine, module) => {
   it.each(pairs)(
     "%s in %s × %s: what lies behind the last lane does not count, and any field does",
     async (dtype, packing, input) => {
-      const at = await machine(engine, module, 2 ** 18);
-      for (const inputs of INPUTS) {
+      const at = await machine(engine, module, 2 ** 20);
+      const sizes = INPUTS.map((inputs): [number, number] => [inputs, 3]);
+      if (isTabled(packing)) sizes.push([37, 385], [600, 385]);
+      for (const [inputs, channels] of sizes) {
         const random = new Random(inputs);
-        const channels = 3;
         const dense = denseOf(dtype, packing, weights(dtype, channels * inputs, random));
-        const program = sumsOf(input, inputs, dense);
+        const program = { ...sumsOf(input, inputs, dense), maxRows: 16 };
         const blob = writeBlob(program);
         const headBytes = headBytesOf(program, 1);
         const row = elements(input, inputs, random);
@@ -215,7 +246,7 @@ describeModules("kernels", (engine, module) => {
         };
         const dirty = padded(blob, headBytes, packing, inputs, channels);
         const [expected] = run(blob, 0, 1);
-        for (const rows of [1, 5]) {
+        for (const rows of [1, 5, 16]) {
           const all = new Array(rows).fill(expected);
           expect(run(dirty, 0, rows), `ones behind ${inputs} weights, ${rows} rows`).toEqual(all);
           expect(run(blob, 0xff, rows), `ones behind ${inputs} inputs, ${rows} rows`).toEqual(all);
@@ -227,7 +258,9 @@ describeModules("kernels", (engine, module) => {
           1,
         );
         const [one] = run(ones, 0, 1);
-        expect(run(ones, 0, 5), `fields of ones, ${inputs} inputs`).toEqual(new Array(5).fill(one));
+        for (const rows of [5, 16]) {
+          expect(run(ones, 0, rows), `fields of ones, ${inputs} inputs`).toEqual(new Array(rows).fill(one));
+        }
       }
     },
   );

@@ -176,6 +176,51 @@ describeModules("conv2d", (engine, module) => {
     }
   });
 
+  /** Lines of whole strips of 16 positions, and nearly, whose windows are a position apart: what tables of four inputs take (assembly/ops/quads.ts), and what they do not. */
+  const LINES: Record<string, Shape> = {
+    "3 × 3, padded": { input: [4, 16, 4], outputs: 33 },
+    "3 × 3, not padded": { input: [4, 15, 36], outputs: 12, window: { padTop: 0, padLeft: 0 } },
+    "3 × 3, padded above and to the left alone": {
+      ...{ input: [2, 28, 68], outputs: 11, window: { padTop: 2, padLeft: 2 }, padBottom: 0, padRight: 0 },
+    },
+    "3 × 3, padded below and to the right alone": {
+      ...{ input: [3, 31, 8], outputs: 12, window: { padTop: 0, padLeft: 0 }, padBottom: 2, padRight: 2 },
+    },
+    "1 × 1": { input: [1, 13, 68], outputs: 98, window: { kernelHeight: 1, kernelWidth: 1, padTop: 0, padLeft: 0 } },
+    "1 × 9, wider than a window of sums": {
+      ...{ input: [2, 30, 32], outputs: 11, window: { kernelHeight: 1, kernelWidth: 9, padTop: 0, padLeft: 4 } },
+    },
+    "5 × 2": { input: [6, 16, 12], outputs: 10, window: { kernelHeight: 5, kernelWidth: 2, padTop: 3, padLeft: 1 } },
+    "in bands of channels": { input: [9, 44, 4], outputs: 70, window: { kernelHeight: 9, padTop: 4 } },
+    "of one line": { input: [1, 32, 16], outputs: 40 },
+    dilated: { input: [5, 16, 4], outputs: 33, window: { dilationY: 2, dilationX: 2, padTop: 2, padLeft: 2 } },
+    "stride 2": { input: [5, 16, 4], outputs: 33, window: { strideX: 2 } },
+    "lines of 11": { input: [3, 11, 4], outputs: 33 },
+  };
+
+  const tabled = pairs.filter(([, packing]) => packing === "field2" && packings.includes("pair4"));
+  it.each(tabled)("of %s in %s × %s, of long lines, is the reference's", async (dtype, packing, from) => {
+    const { min, max } = WEIGHTS[dtype];
+    const [least, greatest] = from === "u8" ? [0, 255] : [-128, 127];
+    for (const [name, shape] of Object.entries(LINES)) {
+      const random = new Random(name.length);
+      const count = shape.input.reduce((a, b) => a * b);
+      const rows = [...Array(count).fill(least), ...Array(count).fill(greatest), ...elements(from, count, random)];
+      const records = Array.from({ length: shape.outputs }, () => ({ base: 0, up: [random.int(-900, 900), 999] }));
+      for (const { pad, ...options } of [
+        { pad: 0 },
+        { pad: 0, tileChannels: 11, post: thresholds(...records), to: "u8" as const },
+        { pad: 3 },
+      ]) {
+        const program = convolution({ ...shape, pad }, dtype, from, random, { packing, ...options });
+        const { weights } = program.ops[0] as Conv2dOp;
+        const columns = weights.length / shape.outputs;
+        weights.fill(min, 0, columns).fill(max, columns, 2 * columns);
+        await expectReference(program, engine, module, [[rows]], { ways: ["resident"] });
+      }
+    }
+  });
+
   const SCATTERED: Record<string, Shape> = {
     "3 × 3, padded": { input: [5, 7, 16], outputs: 5 },
     "of even width, not padded": { input: [4, 6, 32], outputs: 9, window: { padTop: 0, padLeft: 0 } },

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { EngineError } from "../../host/base/errors.ts";
 import { packageRoot } from "../../host/base/package_root.ts";
-import type { Matmul, Solver } from "./matmul.ts";
+import type { Solver } from "./matmul.ts";
 import type { PeerLibrary } from "./peer.ts";
-import { tfliteProduct } from "./tflite.ts";
+import { tfliteConvolution, tfliteProduct } from "./tflite.ts";
 import type { Timing } from "./timing.ts";
 
 // LiteRT (TensorFlow Lite with XNNPACK), native: a Python package, which litert_worker.py runs in a process of its own.
@@ -28,8 +28,18 @@ export async function openLiteRt(): Promise<PeerLibrary> {
     peers: (["int4", "int8"] as const).map((weights) => ({
       name: `LiteRT ${weights}`,
       dtype: "ternary",
-      solve: (matmul, rows) => solve(worker, folder, matmul, rows, weights),
+      solve: (matmul, rows) => {
+        const { M, K } = matmul;
+        const bytes = weights === "int8" ? M * K : (M * K) / 2;
+        return solve(worker, folder, tfliteProduct(matmul, rows, weights), matmul.x.subarray(0, rows * K), bytes);
+      },
     })),
+    convolutions: [
+      {
+        name: "LiteRT int8",
+        solve: (task) => solve(worker, folder, tfliteConvolution(task, "int8"), task.x, task.codes.length),
+      },
+    ],
     async close() {
       worker.end();
       rmSync(folder, { recursive: true, force: true });
@@ -41,21 +51,20 @@ export async function openLiteRt(): Promise<PeerLibrary> {
 async function solve(
   worker: Worker,
   folder: string,
-  matmul: Matmul,
-  rows: number,
-  weights: "int8" | "int4",
+  file: Uint8Array,
+  input: Float32Array,
+  weightBytes: number,
 ): Promise<Solver> {
-  const { M, K } = matmul;
   const [open, x, y] = ["product.tflite", "x.f32", "y.f32"].map((name) => join(folder, name)) as [
     string,
     string,
     string,
   ];
-  writeFileSync(open, tfliteProduct(matmul, rows, weights));
-  writeFileSync(x, matmul.x.subarray(0, rows * K));
+  writeFileSync(open, file);
+  writeFileSync(x, input);
   await worker.ask({ open, x, y });
   return {
-    weightBytes: weights === "int8" ? M * K : (M * K) / 2,
+    weightBytes,
     run: () => {},
     y: () => new Float32Array(new Uint8Array(readFileSync(y)).buffer),
     measure: async (effort) => (await worker.ask({ measure: effort })) as Timing,

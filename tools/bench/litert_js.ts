@@ -5,9 +5,9 @@ import { pathToFileURL } from "node:url";
 import { runInThisContext } from "node:vm";
 import { EngineError } from "../../host/base/errors.ts";
 import { packageRoot } from "../../host/base/package_root.ts";
-import type { Matmul, Solver } from "./matmul.ts";
+import type { Solver } from "./matmul.ts";
 import { PEERS_FOLDER, type PeerLibrary } from "./peer.ts";
-import { tfliteProduct } from "./tflite.ts";
+import { tfliteConvolution, tfliteProduct } from "./tflite.ts";
 
 // LiteRT.js: LiteRT (TensorFlow Lite with XNNPACK) in WebAssembly, made for browsers.
 
@@ -43,7 +43,19 @@ export async function openLiteRtJs(): Promise<PeerLibrary> {
     peers: (["int8", "int4"] as const).map((weights) => ({
       name: `LiteRT.js ${weights}`,
       dtype: "ternary",
-      solve: (matmul, rows) => solve(library, matmul, rows, weights),
+      solve: (matmul, rows) => {
+        const { M, K } = matmul;
+        const bytes = weights === "int8" ? M * K : (M * K) / 2;
+        return solve(library, tfliteProduct(matmul, rows, weights), matmul.x.slice(0, rows * K), [rows, K], bytes);
+      },
+    })),
+    convolutions: (["fp32", "int8"] as const).map((numbers) => ({
+      name: `LiteRT.js ${numbers}`,
+      solve: (task) => {
+        const bytes = task.codes.length * (numbers === "fp32" ? 4 : 1);
+        const shape = [1, task.height, task.width, task.inputs];
+        return solve(library, tfliteConvolution(task, numbers), task.x, shape, bytes);
+      },
     })),
   };
 }
@@ -74,13 +86,18 @@ async function loadAsInWorker(library: LiteRtJs, folder: string): Promise<void> 
   }
 }
 
-async function solve(library: LiteRtJs, matmul: Matmul, rows: number, weights: "int8" | "int4"): Promise<Solver> {
-  const { M, K } = matmul;
-  const compiled = await library.loadAndCompile(tfliteProduct(matmul, rows, weights), { accelerator: "wasm" });
-  const x = new library.Tensor(matmul.x.slice(0, rows * K), [rows, K]);
+async function solve(
+  library: LiteRtJs,
+  file: Uint8Array,
+  input: Float32Array,
+  shape: number[],
+  weightBytes: number,
+): Promise<Solver> {
+  const compiled = await library.loadAndCompile(file, { accelerator: "wasm" });
+  const x = new library.Tensor(input, shape);
   let y = new Float32Array();
   return {
-    weightBytes: weights === "int8" ? M * K : (M * K) / 2,
+    weightBytes,
     async run() {
       const [output] = await compiled.run(x);
       y = output!.toTypedArray().slice();

@@ -31,10 +31,14 @@ export interface Solver {
 /** A task of random weights and x uniform in [−1, 1]; the same for the same dtype and sizes. */
 export function randomMatmul(dtype: WeightDtype, M: number, K: number, rows: number): Matmul {
   const next = mulberry32(M + K);
-  const { min, max } = WEIGHTS[dtype];
   const x = Float32Array.from({ length: rows * K }, () => 2 * next() - 1);
-  const code = dtype === "binary" ? () => (next() < 0.5 ? -1 : 1) : () => min + Math.floor(next() * (max - min + 1));
-  return { dtype, M, K, codes: Int8Array.from({ length: M * K }, code), x };
+  return { dtype, M, K, codes: Int8Array.from({ length: M * K }, randomWeight(dtype, next)), x };
+}
+
+/** Draws weights of a dtype. */
+export function randomWeight(dtype: WeightDtype, next: () => number): () => number {
+  const { min, max } = WEIGHTS[dtype];
+  return dtype === "binary" ? () => (next() < 0.5 ? -1 : 1) : () => min + Math.floor(next() * (max - min + 1));
 }
 
 /** Codes times WEIGHT_SCALE. */

@@ -4,9 +4,9 @@ import { packedBytes, packingOf } from "../../host/blob/pack/pack.ts";
 import { repackForModule } from "../../host/blob/repack.ts";
 import { FASTEST } from "../../host/blob/targets.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import type { DenseOp, Program, Tensor } from "../../host/program.ts";
+import type { Program, Tensor, WeightedOp } from "../../host/program.ts";
 import { BLOB_AT, decodeRow, moduleFeatures, planScratch } from "../../host/run/backend.ts";
-import { rowStride } from "../../host/shape.ts";
+import { elementCount, rowStride } from "../../host/shape.ts";
 import type { Runner } from "../runners.ts";
 import type { Activation } from "./activations.ts";
 import { type FloatEndsOptions, floatEnds } from "./floats/floats.ts";
@@ -14,13 +14,18 @@ import { type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
 
 // Little Tern's way to a float product: quantize x, one dense op of the module, scale its accumulators.
 
-/** A task as the module gets it. */
-export interface ModuleMatmul {
-  matmul: Matmul;
+/** A task of one op without post, as the module gets it. */
+export interface ModuleTask {
+  /** Rows of floats. */
+  x: Float32Array;
   activation: Activation;
   program: Program;
-  /** zero · Σ_k codes[m, k], which the zero point of the activations adds to accumulator m. (M) */
+  /** What the zero point of the activations adds to each element of a row of the output. */
   offsets: Int32Array;
+}
+
+export interface ModuleMatmul extends ModuleTask {
+  matmul: Matmul;
 }
 
 /** A program of one dense op without post: codes of x → accumulators. */
@@ -40,19 +45,15 @@ export function moduleMatmul(matmul: Matmul, activation: Activation): ModuleMatm
   };
   const sum = (m: number) => codes.subarray(m * K, (m + 1) * K).reduce((total, code) => total + code, 0);
   const offsets = Int32Array.from({ length: M }, (_, m) => activation.zero * sum(m));
-  return { matmul, activation, program, offsets };
+  return { matmul, x, activation, program, offsets };
 }
 
 /** The accumulators that the definition gives for the first rows, (rows, M): sums of products of codes. */
 export function accumulators(task: ModuleMatmul, rows: number): Int32Array {
-  const { matmul, program } = task;
-  const { M, K, codes, x } = matmul;
-  const [input] = program.tensors as [Tensor];
-  const bytes = floatEnds(endsOf(task, rows)).quantize(x.subarray(0, rows * K));
-  const row = new Int32Array(K);
+  const { M, K, codes } = task.matmul;
   const sums = new Int32Array(rows * M);
   for (let r = 0; r < rows; r++) {
-    decodeRow(bytes.subarray(r * rowStride(input)), input, row);
+    const row = codesOf(task, r);
     for (let m = 0; m < M; m++) {
       let sum = 0;
       for (let k = 0; k < K; k++) sum += codes[m * K + k]! * row[k]!;
@@ -62,27 +63,37 @@ export function accumulators(task: ModuleMatmul, rows: number): Int32Array {
   return sums;
 }
 
-function endsOf({ matmul, activation, program, offsets }: ModuleMatmul, rows: number): FloatEndsOptions {
+/** The codes of a row of x. */
+export function codesOf(task: ModuleTask, row: number): Int32Array {
+  const [input] = task.program.tensors as [Tensor];
+  const inputs = elementCount(input);
+  const codes = new Int32Array(inputs);
+  decodeRow(floatEnds(endsOf(task, 1)).quantize(task.x.subarray(row * inputs, (row + 1) * inputs)), input, codes);
+  return codes;
+}
+
+function endsOf({ activation, program, offsets }: ModuleTask, rows: number): FloatEndsOptions {
   const [input, output] = program.tensors as [Tensor, Tensor];
   const steps = { codeStep: rowStride(input), sumStep: rowStride(output) };
-  return { activation, rows, inputs: matmul.K, ...steps, offsets, unit: WEIGHT_SCALE };
+  return { activation, rows, inputs: elementCount(input), ...steps, offsets, unit: WEIGHT_SCALE };
 }
 
 /** The task in a module and an engine, packed as the variant runs it fastest. `sums` gives the accumulators of the last run, (rows, M). */
 export async function solveInModule(
-  task: ModuleMatmul,
+  task: ModuleTask,
   { engine, module, variant }: Runner,
   rows: number,
 ): Promise<Solver & { sums(): Int32Array }> {
-  const { matmul, activation, program } = task;
-  const { M, K } = matmul;
-  const output = program.tensors[1]!;
+  const { activation, program } = task;
+  const [input, output] = program.tensors as [Tensor, Tensor];
+  const outputs = elementCount(output);
   const { features, wide } = await moduleFeatures(module, engine);
   const packed = repackForModule(program, FASTEST[variant], features.packings, {
     inputs: activation.codes,
     rows,
     wide,
   });
+  const op = packed.ops[0] as WeightedOp;
   const blob = writeBlob(packed);
   const scratch = await planScratch({ module, blob, engine, weights: "resident", maxRows: rows });
   const workBytes = program.arena.perRow * rows + scratch;
@@ -97,7 +108,7 @@ export async function solveInModule(
   call("open", BLOB_AT, blob.length, arena, workBytes, 0, rows);
 
   const ends = floatEnds(endsOf(task, rows));
-  const x = matmul.x.subarray(0, rows * K);
+  const x = task.x.subarray(0, rows * elementCount(input));
   let y: Float32Array = new Float32Array();
   const sumsAt = arena + output.perRow * rows;
   const sumWords = (rowStride(output) * rows) / 4;
@@ -111,7 +122,7 @@ export async function solveInModule(
   };
 
   return {
-    weightBytes: packedBytes(packingOf(packed.ops[0] as DenseOp), M, K),
+    weightBytes: packedBytes(packingOf(op), output.channels, op.weights.length / output.channels),
     run() {
       look();
       memory.set(ends.quantize(x), arena);
@@ -122,10 +133,10 @@ export async function solveInModule(
     y: () => y,
     sums() {
       look();
-      const all = new Int32Array(rows * M);
+      const all = new Int32Array(rows * outputs);
       for (let r = 0; r < rows; r++) {
         const at = (r * rowStride(output)) / 4;
-        all.set(sums.subarray(at, at + M), r * M);
+        all.set(sums.subarray(at, at + outputs), r * outputs);
       }
       return all;
     },

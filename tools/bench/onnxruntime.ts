@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { EngineError } from "../../host/base/errors.ts";
 import { packageRoot } from "../../host/base/package_root.ts";
 import { VERSION } from "../../host/base/version.ts";
-import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { byteTensor, floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
 import {
   DATA_TYPE,
   type Draft,
@@ -13,6 +13,7 @@ import {
   type NodeProto,
   type TensorProto,
 } from "../../host/checkpoint/onnx/proto.ts";
+import { type Convolution, type ConvolutionPeer, greatest, spreadOf, transposed } from "./convolution.ts";
 import { evaluateTwin, type FloatTwin, twinToOnnx } from "./float_twin.ts";
 import { floatWeights, type Matmul, type Solver, WEIGHT_SCALE } from "./matmul.ts";
 import type { OnnxRuntime, SessionOptions } from "./onnxruntime_api.ts";
@@ -53,6 +54,7 @@ export async function openOnnxruntime(): Promise<PeerLibrary> {
       peer("ORT int8", runtime, dynamicMatMul),
       peer("ORT 2-bit", runtime, twoBitMatMul),
     ],
+    convolutions: convolutionPeers("ORT", runtime),
     solveTwin: (twin, x) => solveTwin(runtime, twin, x),
   };
 }
@@ -65,7 +67,11 @@ export async function openOnnxruntimeWeb(): Promise<PeerLibrary> {
   api.env.wasm.numThreads = 1;
   const { version } = createRequire(import.meta.url)(join(folder, "package.json"));
   const runtime = { api, options: { ...QUIET, executionProviders: ["wasm"] } };
-  return { name: "onnxruntime-web", version, peers: [peer("ORT-web int8", runtime, dynamicMatMul)] };
+  return {
+    ...{ name: "onnxruntime-web", version },
+    peers: [peer("ORT-web int8", runtime, dynamicMatMul)],
+    convolutions: convolutionPeers("ORT-web", runtime),
+  };
 }
 
 function peer(name: string, runtime: Runtime, product: (matmul: Matmul) => Product): Peer {
@@ -94,6 +100,83 @@ async function solve({ api, options }: Runtime, task: Matmul, rows: number, prod
     },
     y: () => y,
     dispose: () => session.release(),
+  };
+}
+
+/** As floats, and as codes of 8 bits of x, weights and y, with scales that are known beforehand. Pictures are (channels, height, width). */
+function convolutionPeers(name: string, runtime: Runtime): ConvolutionPeer[] {
+  return [
+    { name: `${name} fp32`, solve: (task) => solveConvolution(runtime, task, floatConv(task)) },
+    { name: `${name} int8`, solve: (task) => solveConvolution(runtime, task, integerConv(task)) },
+  ];
+}
+
+async function solveConvolution({ api, options }: Runtime, task: Convolution, product: Product): Promise<Solver> {
+  const { height, width, inputs, outputs } = task;
+  const shape = [1, inputs, height, width];
+  const graph = {
+    name: "convolution",
+    node: product.nodes,
+    initializer: product.constants,
+    input: [valueInfo("x", shape)],
+    output: [valueInfo("y", [1, outputs, height, width])],
+  };
+  const file = encodeModel(model(graph, { "": 13 }, { name: "littletern bench", version: VERSION }));
+  const session = await api.InferenceSession.create(file, options);
+  const x = new api.Tensor("float32", transposed(task.x, inputs), shape);
+  let y = new Float32Array();
+  return {
+    weightBytes: product.constants[0]!.raw_data!.length,
+    async run() {
+      y = (await session.run({ x })).y!.data as Float32Array<ArrayBuffer>;
+    },
+    y: () => transposed(y, height * width),
+    dispose: () => session.release(),
+  };
+}
+
+function convAttributes({ kernel }: Convolution) {
+  const pad = BigInt((kernel - 1) / 2);
+  return { kernel_shape: [BigInt(kernel), BigInt(kernel)], pads: [pad, pad, pad, pad] };
+}
+
+/** Weights as (outputs, inputs, kernel, kernel). */
+function channelsFirst({ codes, inputs, outputs, kernel }: Convolution): Int8Array {
+  const each = inputs * kernel * kernel;
+  const result = new Int8Array(codes.length);
+  for (let m = 0; m < outputs; m++) result.set(transposed(codes.slice(m * each, (m + 1) * each), inputs), m * each);
+  return result;
+}
+
+function floatConv(task: Convolution): Product {
+  const { inputs, outputs, kernel } = task;
+  const weights = Float32Array.from(channelsFirst(task), (code) => code * WEIGHT_SCALE);
+  return {
+    nodes: [node("Conv", ["x", "w"], "y", convAttributes(task))],
+    constants: [floatTensor("w", [outputs, inputs, kernel, kernel], weights)],
+  };
+}
+
+function integerConv(task: Convolution): Product {
+  const { inputs, outputs, kernel } = task;
+  const zero = (name: string) => byteTensor(name, "UINT8", [], [128]);
+  return {
+    nodes: [
+      node("QuantizeLinear", ["x", "x.scale", "x.zero"], "x.codes"),
+      node(
+        "QLinearConv",
+        ["x.codes", "x.scale", "x.zero", "w", "w.scale", "w.zero", "y.scale", "y.zero"],
+        "y.codes",
+        convAttributes(task),
+      ),
+      node("DequantizeLinear", ["y.codes", "y.scale", "y.zero"], "y"),
+    ],
+    constants: [
+      byteTensor("w", "INT8", [outputs, inputs, kernel, kernel], channelsFirst(task)),
+      ...[floatTensor("w.scale", [], [WEIGHT_SCALE]), byteTensor("w.zero", "INT8", [], [0])],
+      ...[floatTensor("x.scale", [], [greatest(task.x) / 127]), zero("x.zero")],
+      ...[floatTensor("y.scale", [], [spreadOf(task) / 127]), zero("y.zero")],
+    ],
   };
 }
 

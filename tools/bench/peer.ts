@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { WeightDtype } from "../../host/program.ts";
+import type { ConvolutionPeer } from "./convolution.ts";
 import type { FloatTwin } from "./float_twin.ts";
 import type { Matmul, Solver } from "./matmul.ts";
 import type { Work } from "./timing.ts";
@@ -19,6 +20,8 @@ export interface PeerLibrary {
   name: string;
   version: string;
   peers: Peer[];
+  /** Not every library has them. */
+  convolutions?: ConvolutionPeer[];
   /** Whole networks of floats: the twin of one of ours on the rows `x`, checked. Not every library has it. */
   solveTwin?(twin: FloatTwin, x: Float32Array): Promise<{ run: Work; dispose(): Promise<void> }>;
   /** Ends what the library keeps running. */

@@ -138,10 +138,14 @@ export async function openPeer(peer: Peer, matmul: Matmul, rows: number): Promis
   const solver = await peer.solve(matmul, rows);
   await solver.run();
   const error = relativeError(matmul, solver.y());
-  if (!(error <= PEER_TOLERANCE)) {
-    throw new Error(`${peer.name}: relative error ${error}, expected at most ${PEER_TOLERANCE}`);
-  }
+  checkPeer(peer.name, error);
   return { solver, relativeError: error };
+}
+
+/** Throws where a peer's relative error is no rounding. */
+export function checkPeer(name: string, error: number): void {
+  if (!(error <= PEER_TOLERANCE))
+    throw new Error(`${name}: relative error ${error}, expected at most ${PEER_TOLERANCE}`);
 }
 
 /** A task as the module gets it, and the accumulators of its first rows. */
@@ -163,16 +167,19 @@ export async function openOurs(
   runner: Runner,
   rows: number,
 ): Promise<Checked> {
-  const { engine, variant } = runner;
   const solver = await solveInModule(task, runner, rows);
   await solver.run();
-  const sums = solver.sums();
-  const wrong = sums.findIndex((sum, i) => sum !== expected[i]);
-  if (wrong >= 0) {
-    const where = `${product.weights} × ${product.activation}, ${engine.name} ${variant}, accumulator ${wrong}`;
-    throw new Error(`${where}: found ${sums[wrong]}, expected ${expected[wrong]}`);
-  }
+  checkSums(solver.sums(), expected, `${product.weights} × ${product.activation}`, runner);
   return { solver, relativeError: relativeError(task.matmul, solver.y()) };
+}
+
+/** Throws where an accumulator is wrong. */
+export function checkSums(found: Int32Array, expected: Int32Array, what: string, { engine, variant }: Runner): void {
+  const wrong = found.findIndex((sum, i) => sum !== expected[i]);
+  if (wrong >= 0) {
+    const where = `${what}, ${engine.name} ${variant}, accumulator ${wrong}`;
+    throw new Error(`${where}: found ${found[wrong]}, expected ${expected[wrong]}`);
+  }
 }
 
 /** Each result is computed when it is first asked for. */

@@ -17,7 +17,7 @@ export const VECTORS: u32 = 1024;
 const PANEL_BYTES: u32 = VECTORS * 16;
 
 /** Bytes that a tile may work in, and of the sums of a row. */
-const WORK_BYTES: u32 = 96;
+const WORK_BYTES: u32 = 128;
 export const TILE_ROW: u32 = CHANNELS * 4;
 
 /** Rows that a tile may have more than there are. */

@@ -1,6 +1,6 @@
 import { blockBytes, HEADER, Row, sumLanes4, zeroOf } from "../common/bytes";
 import { fieldBits, fieldSum } from "../common/fields";
-import { CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, unpackLanes, VECTORS } from "../common/panel";
+import { CHANNELS, clearTiles, storeTiles, TILE_ROW, tilesOf, unpackLanes, VECTORS, workOf } from "../common/panel";
 import { Wide } from "../common/wide";
 
 /** Steps of a panel of 16 channels. */
@@ -32,6 +32,7 @@ export function panelCode(
   const factor = bits == 1 ? -2 : 1;
   const bias = bits == 1 ? 1 : -offset;
   const tiles = tilesOf(panel);
+  const work = workOf(panel);
   const wide = load<i32>(codes, Row.wide);
   const mask = v128.load32_splat(codes, Row.mask);
   const lanes = bits == 8 && wide == Wide.no;
@@ -55,9 +56,9 @@ export function panelCode(
         let band = panel;
         for (let c: u32 = 0; c < width; c += 4, band += steps << 6) {
           const to = tiles + r * TILE_ROW + (c << 2);
-          if (lanes) laneTile(band, row, other, steps, to);
-          else if (wide) wideTile(band, row, other, steps, to);
-          else narrowTile(band, row, other, steps, window, to);
+          if (lanes) laneTile(band, row, other, steps, work, to);
+          else if (wide) wideTile(band, row, other, steps, work, to);
+          else narrowTile(band, row, other, steps, window, work, to);
         }
       }
       left -= steps;
@@ -131,7 +132,7 @@ function unpackFields(bits: u32, mask: v128, weights: usize, end: usize, to: usi
  * Adds products to the sums of a tile by i16x8.relaxed_dot_i8x16_i7x16_s. Sums of 16 bits are kept for a window of steps: 128 / (2^bits − 1) of
  * two products of −128 and the greatest field reach −2^15 at most.
  */
-function narrowTile(band: usize, row: usize, other: usize, steps: u32, window: u32, to: usize): void {
+function narrowTile(band: usize, row: usize, other: usize, steps: u32, window: u32, work: usize, to: usize): void {
   const last = band + (steps << 6);
   const zero = zeroOf(v128.load(row));
   do {
@@ -163,13 +164,41 @@ function narrowTile(band: usize, row: usize, other: usize, steps: u32, window: u
       other += 16;
       band += 64;
     } while (band < end);
-    inline.always(addFour(to, pairs(a0), pairs(a1), pairs(a2), pairs(a3)));
-    inline.always(addFour(to + TILE_ROW, pairs(b0), pairs(b1), pairs(b2), pairs(b3)));
+    inline.always(
+      addTile(work, to, pairs(a0), pairs(a1), pairs(a2), pairs(a3), pairs(b0), pairs(b1), pairs(b2), pairs(b3)),
+    );
   } while (band < last);
 }
 
-function addFour(to: usize, a: v128, b: v128, c: v128, d: v128): void {
-  v128.store(to, i32x4.add(v128.load(to), inline.always(sumLanes4(a, b, c, d))));
+/** Adds the lanes of eight vectors to the sums of a tile; by way of memory, so that one piece of code serves all kinds of tiles. */
+function addTile(
+  work: usize,
+  to: usize,
+  a0: v128,
+  a1: v128,
+  a2: v128,
+  a3: v128,
+  b0: v128,
+  b1: v128,
+  b2: v128,
+  b3: v128,
+): void {
+  v128.store(work, a0);
+  v128.store(work, a1, 16);
+  v128.store(work, a2, 32);
+  v128.store(work, a3, 48);
+  v128.store(work, b0, 64);
+  v128.store(work, b1, 80);
+  v128.store(work, b2, 96);
+  v128.store(work, b3, 112);
+  addRows(work, to);
+}
+
+function addRows(work: usize, to: usize): void {
+  for (const end = work + 128; work < end; work += 64, to += TILE_ROW) {
+    const sums = sumLanes4(v128.load(work), v128.load(work, 16), v128.load(work, 32), v128.load(work, 48));
+    v128.store(to, i32x4.add(v128.load(to), sums));
+  }
 }
 
 function pairs(lanes: v128): v128 {
@@ -177,7 +206,7 @@ function pairs(lanes: v128): v128 {
 }
 
 /** Adds products to the sums of a tile by i32x4.relaxed_dot_i8x16_i7x16_add_s. */
-function wideTile(band: usize, row: usize, other: usize, steps: u32, to: usize): void {
+function wideTile(band: usize, row: usize, other: usize, steps: u32, work: usize, to: usize): void {
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let a2 = i32x4.splat(0);
@@ -206,12 +235,11 @@ function wideTile(band: usize, row: usize, other: usize, steps: u32, to: usize):
     other += 16;
     band += 64;
   } while (band < end);
-  inline.always(addFour(to, a0, a1, a2, a3));
-  inline.always(addFour(to + TILE_ROW, b0, b1, b2, b3));
+  inline.always(addTile(work, to, a0, a1, a2, a3, b0, b1, b2, b3));
 }
 
 /** The same of i16, by i32x4.dot_i16x8_s. */
-function laneTile(band: usize, row: usize, other: usize, steps: u32, to: usize): void {
+function laneTile(band: usize, row: usize, other: usize, steps: u32, work: usize, to: usize): void {
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let a2 = i32x4.splat(0);
@@ -240,6 +268,5 @@ function laneTile(band: usize, row: usize, other: usize, steps: u32, to: usize):
     other += 16;
     band += 64;
   } while (band < end);
-  inline.always(addFour(to, a0, a1, a2, a3));
-  inline.always(addFour(to + TILE_ROW, b0, b1, b2, b3));
+  inline.always(addTile(work, to, a0, a1, a2, a3, b0, b1, b2, b3));
 }

@@ -118,16 +118,10 @@ function threes(weights: usize, weightStep: u32, channels: u32, inputs: u32): bo
 /** Unpacks the fields of two channels, as unpackLanes of ../common/panel.ts those of one, to a + 2^14 · b, each less `centre`; of 1 or 2 bits. */
 function unpackTwins(bits: u32, mask: v128, centre: i32, a: usize, b: usize, steps: u32, to: usize): void {
   const centres = i16x8.splat(<i16>(centre * 0x4001));
-  const end = to + (steps << 5);
-  if (bits == 2) inline.always(unpackTwinFields(2, mask, centres, a, b, end, to));
-  else inline.always(unpackTwinFields(1, mask, centres, a, b, end, to));
-}
-
-function unpackTwinFields(bits: u32, mask: v128, centres: v128, a: usize, b: usize, end: usize, to: usize): void {
-  for (; to < end; a += 16, b += 16) {
+  for (const end = to + (steps << 5); to < end; a += 16, b += 16) {
     let wordsA = v128.load(a);
     let wordsB = v128.load(b);
-    for (const next = to + 512 / bits; to < next; to += 64) {
+    for (const next = to + (bits == 2 ? 256 : 512); to < next; to += 64) {
       const even = i16x8.add(v128.and(wordsA, mask), i16x8.shl(v128.and(wordsB, mask), 14));
       v128.store(to, i16x8.sub(even, centres));
       const oddA = v128.and(i16x8.shr_u(wordsA, 8), mask);

@@ -1,4 +1,5 @@
 import type { Variant } from "../../../host/run/variant.ts";
+import type { ConvolutionShape } from "../convolution.ts";
 import type { Product } from "../products.ts";
 import { quantile } from "../timing.ts";
 
@@ -22,10 +23,31 @@ export const COLUMNS: Record<ColumnName, Column> = {
 };
 export const COLUMN_NAMES = Object.keys(COLUMNS) as ColumnName[];
 
-/** A peer by its name in its library. */
+/** A peer by its name in its library; of OURS, something else of our own. */
 export interface PeerName {
   library: string;
   peer: string;
+}
+
+/** What convolutions are compared with beside others: a product of as many rows as our kernels take at a time, and another convolution. */
+export const OURS = "Little Tern";
+export const OWN_PEERS = {
+  "own dense ternary": { product: { weights: "ternary", activation: "i8" }, rows: 64, size: 1024 },
+  "own ternary 3 × 3": {
+    convolution: {
+      ...{ weights: "ternary", activation: "i8" },
+      shape: { height: 32, width: 32, inputs: 64, outputs: 64, kernel: 3 },
+    },
+  },
+} as const satisfies Record<
+  string,
+  { product: Product; rows: number; size: number } | { convolution: ConvolutionTask }
+>;
+export type OwnPeer = keyof typeof OWN_PEERS;
+
+/** A convolution of a picture. */
+export interface ConvolutionTask extends Product {
+  shape: ConvolutionShape;
 }
 
 export interface Goal {
@@ -33,12 +55,13 @@ export interface Goal {
   task: string;
   /** All of them have to be reached. */
   against: PeerName[];
-  /** Products of all of these, with all of these rows and K = M of all SIZES; none: the network of random_mlp.ts, one picture. */
+  /** Products of all of these, with all of these rows and K = M of all SIZES; none: the network of random_mlp.ts, one picture, or the convolution. */
   products: Product[];
+  convolution?: ConvolutionTask;
   rows: number[];
   /** Instead of the column's. */
   variant?: Variant;
-  /** Least ratio of our rate to the peer's, in each column that has a goal. */
+  /** Least ratio of our rate to the peer's, in each column that has a goal; 0 where it is only shown. */
   atLeast: Partial<Record<ColumnName, number>>;
 }
 
@@ -51,6 +74,24 @@ const WEBASSEMBLY: PeerName[] = [
   { library: "LiteRT.js", peer: "LiteRT.js int8" },
   { library: "LiteRT.js", peer: "LiteRT.js int4" },
 ];
+
+/** The same convolution by others in WebAssembly, in all forms that they have, and in native code. */
+const CONVOLUTIONS: PeerName[] = [
+  { library: "onnxruntime-web", peer: "ORT-web fp32" },
+  { library: "onnxruntime-web", peer: "ORT-web int8" },
+  { library: "LiteRT.js", peer: "LiteRT.js fp32" },
+  { library: "LiteRT.js", peer: "LiteRT.js int8" },
+];
+const NATIVE_CONVOLUTIONS: PeerName[] = [
+  { library: "onnxruntime-node", peer: "ORT int8" },
+  { library: "LiteRT", peer: "LiteRT int8" },
+];
+
+const BINARY_3X3: ConvolutionTask = {
+  ...{ weights: "binary", activation: "bit" },
+  shape: { height: 16, width: 16, inputs: 256, outputs: 256, kernel: 3 },
+};
+const TERNARY_3X3 = OWN_PEERS["own ternary 3 × 3"].convolution;
 
 const TERNARY_I8: Product = { weights: "ternary", activation: "i8" };
 
@@ -109,6 +150,26 @@ export const GOALS: readonly Goal[] = [
     ...{ products: [TERNARY_I8], rows: [1] },
     atLeast: { node24: 0.11, wasmtime: 0.11, node20: 0.11 },
   },
+  {
+    ...{ name: "V4", task: "3 × 3 convolution, ternary × i8, of our dense rate" },
+    ...{ against: [{ library: OURS, peer: "own dense ternary" }], products: [], rows: [1], convolution: TERNARY_3X3 },
+    atLeast: { node24: 0.75, wasmtime: 0.75 },
+  },
+  {
+    ...{ name: "V4", task: "3 × 3 convolution, ternary × i8, in WebAssembly", against: CONVOLUTIONS },
+    ...{ products: [], rows: [1], convolution: TERNARY_3X3 },
+    atLeast: { node24: 1.5, wasmtime: 1.5 },
+  },
+  ...NATIVE_CONVOLUTIONS.map((peer) => ({
+    ...{ name: "V4", task: `3 × 3 convolution, ternary × i8, beside native ${peer.peer}`, against: [peer] },
+    ...{ products: [], rows: [1], convolution: TERNARY_3X3 },
+    atLeast: { node24: 0, wasmtime: 0 },
+  })),
+  {
+    ...{ name: "V6", task: "3 × 3 convolution, binary × binary, of our ternary rate" },
+    ...{ against: [{ library: OURS, peer: "own ternary 3 × 3" }], products: [], rows: [1], convolution: BINARY_3X3 },
+    atLeast: { node24: 1.8, wasmtime: 1.8 },
+  },
 ];
 
 /** One thing to compare: ours in a column, and one peer. */
@@ -118,9 +179,10 @@ export interface Cell {
   against: PeerName;
   variant: Variant;
   rows: number;
-  /** Not of the network. */
+  /** Of neither: the network. */
   product?: Product;
-  /** K = M. */
+  convolution?: ConvolutionTask;
+  /** K = M, of a product. */
   size?: number;
 }
 
@@ -140,6 +202,8 @@ export interface Comparison {
   peer: string;
   /** Of one call: multiply-accumulates in 10^6, or thousands of pictures, so that work / milliseconds is a rate. */
   work: number;
+  /** That of the peer, where it is another. */
+  theirWork?: number;
   unit: "GMAC/s" | "pictures/s";
   rounds: Round[];
 }
@@ -161,37 +225,45 @@ export function cellsOf(column: ColumnName, wants: (label: string) => boolean): 
 }
 
 function cellsOfGoal(goal: Goal, column: ColumnName): Cell[] {
-  const { products, rows, against, variant = COLUMNS[column].variant } = goal;
+  const { products, rows, against, convolution, variant = COLUMNS[column].variant } = goal;
   const tasks =
     products.length === 0
-      ? [{ rows: 1 }]
+      ? [{ rows: 1, ...(convolution && { convolution }) }]
       : products.flatMap((product) => rows.flatMap((count) => SIZES.map((size) => ({ product, rows: count, size }))));
   return tasks.flatMap((task) => against.map((peer) => ({ goal, column, variant, against: peer, ...task })));
 }
 
 /** What --filter is compared with: "G1 ternary i8 K=1024 rows=1 node24 v8 relaxed ggml TQ2_0". */
-export function labelOf({ goal, column, variant, rows, product, size, against }: Cell): string {
-  const task = product ? `${product.weights} ${product.activation} K=${size}` : "network";
+export function labelOf({ goal, column, variant, rows, product, convolution, size, against }: Cell): string {
+  const task = product
+    ? `${product.weights} ${product.activation} K=${size}`
+    : convolution
+      ? `${convolution.weights} ${convolution.activation} convolution`
+      : "network";
   const { engine } = COLUMNS[column];
   return [goal.name, task, `rows=${rows}`, ...new Set([column, engine]), variant, against.peer].join(" ");
 }
 
 /** "ternary × i4, K = M = 2048, 1 row"; of the network, what it is compared with. */
-export function describe({ product, size, rows }: Cell): string {
+export function describe({ product, convolution, size, rows }: Cell): string {
+  if (convolution) {
+    const { height, width, inputs, outputs, kernel } = convolution.shape;
+    return `${convolution.weights} × ${convolution.activation}, ${kernel} × ${kernel}, ${inputs} → ${outputs} channels, ${height} × ${width}`;
+  }
   if (!product) return "the peer's twin: f32, Gemm and Relu";
   return `${product.weights} × ${product.activation}, K = M = ${size}, ${rows} row${rows === 1 ? "" : "s"}`;
 }
 
 /** How many times as fast as the peer: the median of the rounds' ratios. */
-export function ratioOf({ rounds }: Comparison): number {
-  return medianOf(rounds.map(({ theirs, ours }) => theirs / ours));
+export function ratioOf({ rounds, work, theirWork = work }: Comparison): number {
+  return medianOf(rounds.map(({ theirs, ours }) => theirs / ours)) * (work / theirWork);
 }
 
 /** Our rate and the peer's, each the median of the rounds. */
-export function ratesOf({ rounds, work }: Comparison): { ours: number; theirs: number } {
+export function ratesOf({ rounds, work, theirWork = work }: Comparison): { ours: number; theirs: number } {
   return {
     ours: work / medianOf(rounds.map(({ ours }) => ours)),
-    theirs: work / medianOf(rounds.map(({ theirs }) => theirs)),
+    theirs: theirWork / medianOf(rounds.map(({ theirs }) => theirs)),
   };
 }
 

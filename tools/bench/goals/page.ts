@@ -28,6 +28,7 @@ function engineOf(row: GoalRow): string {
 function formatReached({ ratio, atLeast, met }: GoalRow): string {
   const bound = `≥ ${atLeast.toFixed(2)}`;
   if (ratio === undefined) return `not measured, ${bound}`;
+  if (atLeast === 0) return roundedDown(ratio); // shown, and no goal
   const reached = `${roundedDown(ratio)}, ${bound}`;
   return met ? reached : `**${reached}**`;
 }
