@@ -83,6 +83,45 @@ export function applySteps(steps: readonly Step[], x: number, channel: number): 
   return x;
 }
 
+/** x → slope · x + intercept. */
+export interface Affine {
+  slope: number;
+  intercept: number;
+}
+
+/** What a step makes of an affine function, but for rounding; undefined where it is not affine itself. */
+export function affineStep(step: Step, line: Affine, channel: number): Affine | undefined {
+  const slope = slopeBehind(step, line.slope, channel);
+  return slope === undefined ? undefined : { slope, intercept: applyStep(step, line.intercept, channel) };
+}
+
+function slopeBehind(step: Step, slope: number, channel: number): number | undefined {
+  switch (step.kind) {
+    case "add":
+    case "sub":
+      return slope;
+    case "rsub":
+      return -slope;
+    case "mul":
+      return slope * at(step.by, channel);
+    case "div":
+      return slope / at(step.by, channel);
+    case "batchnorm":
+      return (slope / Math.sqrt(at(step.variance, channel) + step.epsilon)) * at(step.gamma, channel);
+    default:
+      return undefined;
+  }
+}
+
+export function isAffine(step: Step): boolean {
+  return slopeBehind(step, 1, 0) !== undefined;
+}
+
+/** Whether a step leaves numbers as they are, but for those beyond a bound. */
+export function isBound({ kind }: Step): boolean {
+  return kind === "relu" || kind === "min" || kind === "max";
+}
+
 /**
  * x ^ exponent. Square roots and small integer powers are exact roundings and products, the same on every machine;
  * `Math.pow` serves the rest.
