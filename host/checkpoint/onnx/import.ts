@@ -10,6 +10,7 @@ import type { Quantizer } from "../../numbers/quantizer.ts";
 import { elements } from "../tensor.ts";
 import { attributesOf, type Call, type Data, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./call.ts";
 import { OPS } from "./ops.ts";
+import { settle } from "./pad.ts";
 import { pictureOf } from "./picture.ts";
 import {
   DATA_TYPE,
@@ -186,13 +187,10 @@ function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlyS
   const extra = output.slice(1).find((name) => name && read.has(name));
   if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
   if (call.inputs.some((value) => value?.kind === "broken")) return { kind: "broken" };
-  if (!TAKE_PADDING.has(call.opType) && call.inputs.some((value) => value?.kind === "data" && value.padded)) {
-    throw new Refusal(
-      "it reads what a Pad made",
-      "a Pad right before a Conv, or before quantizers, ReLUs and scales in front of one",
-    );
-  }
-  const result = op(call);
+  const inputs = call.inputs.map((value) =>
+    value?.kind === "data" && value.padded && !TAKE_PADDING.has(call.opType) ? settle(call, value) : value,
+  );
+  const result = op({ ...call, inputs });
   if (result.kind !== "broken" && result.dims.length > MAX_AXES) {
     throw new Refusal(`its result has ${result.dims.length} axes`, `at most ${MAX_AXES}`);
   }
@@ -200,7 +198,7 @@ function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlyS
   return result;
 }
 
-/** Ops that know of zeros around a picture: a Conv or a MaxPool takes them as its padding; behind the others zeros stay zeros, or they refuse. */
+/** Ops that know of zeros around a picture: a Conv or a MaxPool takes them as its padding; behind the others zeros stay zeros, or they refuse. Any other reads them in a picture of their own. */
 const TAKE_PADDING: ReadonlySet<string> = new Set(
   "Conv MaxPool Pad Quant IntQuant BipolarQuant QuantizeLinear DequantizeLinear Sign Relu Mul Div Identity Dropout Cast".split(
     " ",
