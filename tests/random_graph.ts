@@ -61,7 +61,7 @@ export function randomPictureOnnx(seed: number): Uint8Array {
     if (file.chance(0.3)) {
       [x, shape] = file.maxPool(x, shape);
       x = file.withoutNegativeScales(() => file.quantizeData(x));
-    } else x = file.quantizeData(x);
+    } else x = file.chance(0.1) ? file.multiThreshold(x, shape[0]) : file.quantizeData(x);
     if (file.chance(0.2)) x = file.quantizeData(file.residual(x, shape));
     if (file.chance(0.2)) x = file.mixed(x, shape);
     if (file.chance(0.15) && shape[1] * shape[2] < 100) [x, shape] = file.resize(x, shape);
@@ -195,6 +195,20 @@ class Writer {
     const attributes = { signed: signed ? 1n : 0n, narrow: narrow ? 1n : 0n, rounding_mode: rounding };
     const opType = this.#domain === "qonnx.custom_op.general" && this.chance(0.2) ? "IntQuant" : "Quant";
     return this.op(opType, [x, scale, this.number(zero), this.number(bits)], attributes, this.#domain);
+  }
+
+  /** A quantizer of any steps, for each channel or for all. */
+  multiThreshold(x: string, channels: number): string {
+    const [rows, steps] = [this.chance(0.7) ? channels : 1, this.pick([1, 2, 3, 7, 15, 40])];
+    const bounds = this.floats([rows, steps], this.normals(rows * steps));
+    const scale = this.scale(2 / steps);
+    const bias = Number.isInteger(Math.log2(scale)) ? -scale * this.pick([0, 0.5, 1, steps]) : 0;
+    return this.op(
+      "MultiThreshold",
+      [x, bounds],
+      { out_dtype: "INT8", out_scale: scale, out_bias: bias },
+      this.#domain,
+    );
   }
 
   bipolar(x: string, scale: string): string {

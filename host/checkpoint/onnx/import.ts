@@ -183,7 +183,7 @@ function refuseSparse(name: string, reasons: Unsupported[]): Value {
 /** What a node's first output is; broken, without a reason of its own, where an operand is. */
 function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlySet<string>): Value {
   const op = DOMAINS.includes(domain) && Object.hasOwn(OPS, call.opType) ? OPS[call.opType] : undefined;
-  if (!op) throw new Refusal(`no such op here${domain ? ` (domain "${domain}")` : ""}`, advice(call.opType));
+  if (!op) throw new Refusal(`no such op here${domain ? ` (domain "${domain}")` : ""}`, advice(call.opType, domain));
   const extra = output.slice(1).find((name) => name && read.has(name));
   if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
   if (call.inputs.some((value) => value?.kind === "broken")) return { kind: "broken" };
@@ -379,15 +379,18 @@ function shapeOf(call: Call, info: ValueInfoProto | undefined): string {
   return dims ? `[${dims.join(", ")}]` : "";
 }
 
+/** The domain of FINN's hardware layers, and how those of its backends begin. */
+const HARDWARE = "finn.custom_op.fpgadataflow";
+
 const INSTEAD: Record<string, string> = {
   ConvTranspose: "Resize and Conv",
   LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
   Sigmoid: "HardTanh, Clip or Relu",
   Tanh: "HardTanh, Clip or Relu",
-  MultiThreshold: "the QONNX file from before FINN's transformations",
 };
 
-function advice(opType: string): string {
+function advice(opType: string, domain: string): string {
+  if (domain.startsWith(HARDWARE)) return "the file from before FINN made hardware layers of its nodes";
   if (Object.hasOwn(INSTEAD, opType)) return INSTEAD[opType]!;
   return "what a network of layers needs: MatMul, Gemm, Conv, Quant, BipolarQuant, QuantizeLinear, DequantizeLinear, Sign, BatchNormalization, Relu, Clip, arithmetic with constants";
 }
