@@ -84,18 +84,14 @@ function facetOf(chain: MixedChain, channel: number, budget: Budget): Facet {
   charged(2 * (codes.max - codes.min + 1));
   const [lo, hi] = codesOf(mixed);
   let facet = nominal(chain, channel, mixed.ranges, lo, hi);
-  let [floor, ceiling]: Bound[] = [];
+  const pass = 2 * (codes.max - codes.min + 1) * (Math.min(hi - lo, accs.max - accs.min) + 1);
+  let room: Room = {};
   for (let moves = 0; moves <= MAX_MOVES; moves++) {
-    charged(2 * (codes.max - codes.min + 1) * (Math.min(hi - lo, accs.max - accs.min) + 1));
-    let isRight = true;
-    for (const { x, other, code, found } of ends(facet, mixed)) {
-      const product = facet.multiplier * BigInt(x) + facet.second * BigInt(other);
-      const [least, most] = [leastOf(code, facet.shift) - product, leastOf(code + 1, facet.shift) - 1n - product];
-      if (code > lo && !(floor && floor.offset >= least)) floor = { offset: least, x, other, code };
-      if (code < hi && !(ceiling && ceiling.offset <= most)) ceiling = { offset: most, x, other, code };
-      isRight &&= code === found;
-    }
-    if (isRight) return facet;
+    charged(pass);
+    if (isRight(facet, mixed)) return facet;
+    charged(pass);
+    room = roomOf(facet, mixed, room);
+    const { floor, ceiling } = room;
     if (floor && ceiling && floor.offset > ceiling.offset) throw conflict(chain, channel, floor, ceiling);
     const offset = floor && ceiling ? (floor.offset + ceiling.offset) >> 1n : (floor ?? ceiling)!.offset;
     facet = { ...facet, offset };
@@ -104,6 +100,12 @@ function facetOf(chain: MixedChain, channel: number, budget: Budget): Facet {
 }
 
 const INSTEAD = "a quantizer before it on both branches, or scales that are powers of two";
+
+/** Between what the offset of a plane must be. */
+interface Room {
+  floor?: Bound;
+  ceiling?: Bound;
+}
 
 /** What the offset of a plane must be at least, or at most, and the pair that wants it so. */
 interface Bound {
@@ -151,33 +153,50 @@ function codesOf({ code, ranges: [accs, codes] }: Mixed): [lo: number, hi: numbe
   return [lo, hi];
 }
 
-/** Both ends of every run of a plane's codes along the accumulators, for each code, with the code that it should be and that which the plane gives. */
-function* ends(
+/** Whether a plane gives the codes of every pair: those of both ends of its runs. */
+function isRight(facet: Facet, { code, ranges }: Mixed): boolean {
+  for (const { other, from, to, found } of runsOf(facet, ranges)) {
+    if (code(from, other) !== found || (to !== from && code(to, other) !== found)) return false;
+  }
+  return true;
+}
+
+/** The room that a plane's offset has as far as the ends of its runs tell, beside what is known. */
+function roomOf(facet: Facet, { code: codeOf, ranges }: Mixed, { floor, ceiling }: Room): Room {
+  const { multiplier, second, lo, hi, shift } = facet;
+  for (const { other, from, to } of runsOf(facet, ranges)) {
+    for (const x of [from, to]) {
+      const code = codeOf(x, other);
+      const product = multiplier * BigInt(x) + second * BigInt(other);
+      const [least, most] = [leastOf(code, shift) - product, leastOf(code + 1, shift) - 1n - product];
+      if (code > lo && !(floor && floor.offset >= least)) floor = { offset: least, x, other, code };
+      if (code < hi && !(ceiling && ceiling.offset <= most)) ceiling = { offset: most, x, other, code };
+    }
+  }
+  return { ...(floor && { floor }), ...(ceiling && { ceiling }) };
+}
+
+/** The runs of a plane's codes along the accumulators, for each code; `from` is the accumulator of the least y. */
+function* runsOf(
   { multiplier, second, offset, lo, hi, shift }: Facet,
-  { code, ranges: [accs, codes] }: Mixed,
-): Generator<{ x: number; other: number; code: number; found: number }> {
+  [accs, codes]: Mixed["ranges"],
+): Generator<{ other: number; from: number; to: number; found: number }> {
   const sign = multiplier < 0n ? -1 : 1; // falling codes are looked at from the greatest accumulator on
   const slope = multiplier < 0n ? -multiplier : multiplier;
-  const last = sign > 0 ? accs.max : -accs.min;
+  const [first, last] = sign > 0 ? [accs.min, accs.max] : [-accs.max, -accs.min];
+  const next = Array.from({ length: hi - lo }, (_, i) => leastOf(lo + i + 1, shift)); // the least y behind each code
   for (let other = codes.min; other <= codes.max; other++) {
     const level = second * BigInt(other) + offset;
-    for (let from = sign > 0 ? accs.min : -accs.max; from <= last; ) {
+    let found = lo;
+    for (let from = first; from <= last; ) {
       const y = slope * BigInt(from) + level;
-      const rounded = Number((y + ((y >> BigInt(shift)) & 1n)) >> BigInt(shift));
-      const found = Math.min(Math.max(rounded, lo), hi);
-      const isEnd = found === hi || slope === 0n;
-      const to = isEnd ? last : Math.min(last, floorOf(leastOf(found + 1, shift) - 1n - level, slope));
-      yield { x: sign * from + 0, other, code: code(sign * from, other), found };
-      if (to !== from) yield { x: sign * to + 0, other, code: code(sign * to, other), found };
+      while (found < hi && y >= next[found - lo]!) found++;
+      const isLast = found === hi || slope === 0n;
+      const to = isLast ? last : Math.min(last, from + Number((next[found - lo]! - 1n - y) / slope));
+      yield { other, from: sign * from + 0, to: sign * to + 0, found };
       from = to + 1;
     }
   }
-}
-
-/** ⌊n / d⌋ for d > 0. */
-function floorOf(n: bigint, d: bigint): number {
-  const quotient = n / d;
-  return Number(n % d < 0n ? quotient - 1n : quotient);
 }
 
 /** The plane that the constants of the graph describe, in as many bits as 64 have room for. */
