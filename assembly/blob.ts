@@ -148,4 +148,5 @@ export enum Post {
   requantize = 2,
   lookup = 3,
   scores = 4,
+  plane = 5,
 }

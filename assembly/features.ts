@@ -29,6 +29,7 @@ export const THRESHOLDS: u32 = 1 << Post.thresholds;
 export const REQUANTIZE: u32 = 1 << Post.requantize;
 export const LOOKUP: u32 = 1 << Post.lookup;
 export const SCORES: u32 = 1 << Post.scores;
+export const PLANE: u32 = 1 << Post.plane;
 
 export const BIT_TENSOR: u32 = 1 << Activation.bit;
 export const SIGNED_INPUT: u32 = 1 << Activation.i8;

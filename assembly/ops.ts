@@ -8,6 +8,7 @@ import {
   MAXIMUM,
   MAXPOOL,
   PICTURES,
+  PLANE,
   SCORES,
   TRIT4,
   TRIT4_ALONE,
@@ -73,6 +74,15 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   const picks = (OPS & MAXPOOL && kind == OpKind.maxpool) || (OPS & UPSAMPLE && kind == OpKind.upsample);
   const pools = picks || (OPS & AVGPOOL && kind == OpKind.avgpool);
   if ((convolves || pools) && !windowFits(op)) return Status.BadOp;
+  const pairs =
+    OPS & (MAXIMUM | ADD | CONCAT) && (kind == OpKind.maximum || kind == OpKind.add || kind == OpKind.concat);
+  const isPlane: bool = POSTS & PLANE && post == Post.plane;
+  let others = channels; // of the second operand
+  if (pairs || isPlane) {
+    // that of a plane lies in its rows as the output does
+    if (!operandsFit(op, tensorCount, tensorAt(isPlane ? output : input))) return Status.BadOp;
+    others = load<u32>(secondOf(op), Tensor.channels);
+  }
   if (kind == OpKind.dense || convolves) {
     if (!(PACKINGS & (1 << packing))) return Status.Unsupported;
     if (!inline.always(denseFits(from, packing))) sound = false;
@@ -102,15 +112,12 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   } else if (OPS & ARGMAX && kind == OpKind.argmax) {
     sound = inline.always(argmaxFits(from, to, channels)) && (!post || scored);
     span = inputs;
-  } else if (
-    OPS & (MAXIMUM | ADD | CONCAT) &&
-    (kind == OpKind.maximum || kind == OpKind.add || kind == OpKind.concat)
-  ) {
-    if (kind != OpKind.add) sound = !post && isByte(to);
-    if (!operandsFit(op, tensorCount)) return Status.BadOp;
-    const others = load<u32>(secondOf(op), Tensor.channels);
-    if (OPS & CONCAT && kind == OpKind.concat) inputs += others;
-    else if (others != channels) sound = false;
+  } else if (pairs) {
+    if (kind != OpKind.add || isPlane) sound = !post && isByte(to);
+    if (OPS & CONCAT && kind == OpKind.concat) {
+      inputs += others;
+      others = channels;
+    }
     if (inputs != channels) sound = false;
   } else if (pools) {
     if (from > Activation.i8 || inputs != channels || (picks && (post || from != to))) sound = false;
@@ -123,7 +130,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   const tileBytes = load<u32>(op, Op.tileBytes);
   const recordsAt = load<u32>(op, Op.recordsAt);
   const records = recordsAt + <u64>load<u16>(op, Op.recordStep) * (tileChannels - 1) + recordBytes(op); // where they end
-  if (!sound || !tileChannels || weights > recordsAt || records > tileBytes) return Status.BadOp;
+  if (!sound || others != channels || !tileChannels || weights > recordsAt || records > tileBytes) return Status.BadOp;
   const offset = load<u32>(op, Op.weights);
   let tiles = (span + tileChannels - 1) / tileChannels;
   if (convolves) tiles *= load<u16>(op, Op.groups);

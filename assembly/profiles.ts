@@ -60,7 +60,7 @@ export const POSTS: u32 = isDefined(TERN_POSTS)
   : (1 << Post.none) |
     (1 << Post.thresholds) |
     (1 << Post.lookup) |
-    (SMALLEST ? 0 : (1 << Post.requantize) | (1 << Post.scores));
+    (SMALLEST ? 0 : (1 << Post.requantize) | (1 << Post.scores) | (1 << Post.plane));
 
 /** Bit 31: quantize of i32; 30: tensors of more than one position. */
 // @ts-expect-error

@@ -1,3 +1,4 @@
+import type { Plane } from "./numbers/plane.ts";
 import type { Quantizer } from "./numbers/quantizer.ts";
 import type { Requantize } from "./numbers/requantize.ts";
 import type { Step } from "./numbers/step.ts";
@@ -73,9 +74,9 @@ interface OpBase<Kind extends OpKind> {
   post?: Post;
 }
 
-/** code = post(element), for integer elements, or for f32 elements in the order of their bits (`numbers/order.ts`). */
+/** code = post(element), for integer elements, or for f32 elements in the order of their bits (`numbers/order.ts`); those of i32 by a plane, too. */
 export interface QuantizeOp extends OpBase<"quantize"> {
-  post: Thresholds | Requantize | Lookup;
+  post: SumsPost | Lookup;
 }
 
 /** acc[m] = Σ_k weights[m, k] · input[k], then `post`; without a post the accumulators are the output. */
@@ -85,7 +86,7 @@ export interface DenseOp extends OpBase<"dense"> {
   packing?: PackingName;
   /** (outputs, inputs), row-major. */
   weights: Int8Array;
-  post?: Thresholds | Requantize;
+  post?: SumsPost;
 }
 
 /**
@@ -121,7 +122,7 @@ export interface Conv2dOp extends OpBase<"conv2d"> {
   form?: Conv2dForm;
   /** (outputs, kernel height, kernel width, inputs of a group), row-major. */
   weights: Int8Array;
-  post?: Thresholds | Requantize;
+  post?: SumsPost;
 }
 
 export type Conv2dForm = "scatter" | "pair";
@@ -142,14 +143,14 @@ export interface MaxpoolOp extends OpBase<"maxpool"> {
 /** acc[y, x, c] = Σ input[tap, c] over the taps inside the input, then `post`; without a post the sums are the output. */
 export interface AvgpoolOp extends OpBase<"avgpool"> {
   window: Window;
-  post?: Thresholds | Requantize;
+  post?: SumsPost;
 }
 
 /** acc = factors[0] · inputs[0] + factors[1] · inputs[1], element by element, for codes in bytes; then `post`. */
 export interface AddOp extends OpBase<"add"> {
   /** i32: what a code of each operand counts in the unit of the sums. */
   factors: readonly [number, number];
-  post?: Thresholds | Requantize;
+  post?: StepsPost;
 }
 
 /** output[y, x] = the channels of inputs[0] at (y, x), then those of inputs[1]: codes in bytes, each as it is stored. */
@@ -195,7 +196,13 @@ export function isWeighted(op: Op): op is WeightedOp {
 }
 
 /** What makes the result of an op from its integers, by parameter records: one for each channel, or one for all. */
-export type Post = Thresholds | Requantize | Lookup | Scores;
+export type Post = SumsPost | Lookup | Scores;
+
+/** What makes codes of single integers, by a rule for each channel. */
+export type StepsPost = Thresholds | Requantize;
+
+/** What makes codes of a layer's sums. A plane also takes the codes of one more input, the op's last, which has the shape of its output. */
+export type SumsPost = StepsPost | Plane;
 
 /**
  * code = base + #{j < ups: x ≥ steps[j]} − #{j ≥ ups: x ≥ steps[j]}.
@@ -212,7 +219,7 @@ export interface Thresholds {
   steps: Int32Array; // (records, count)
 }
 
-export type { Requantize };
+export type { Plane, Requantize };
 
 /** code = table[low 8 bits of the element], for u8 and i8 elements; the same table for all channels. */
 export interface Lookup {

@@ -61,8 +61,9 @@ export function randomPictureOnnx(seed: number): Uint8Array {
     if (file.chance(0.3)) {
       [x, shape] = file.maxPool(x, shape);
       x = file.withoutNegativeScales(() => file.quantizeData(x));
-    } else x = file.quantizeData(x);
+    } else x = file.chance(0.1) ? file.multiThreshold(x, shape[0]) : file.quantizeData(x);
     if (file.chance(0.2)) x = file.quantizeData(file.residual(x, shape));
+    if (file.chance(0.2)) x = file.mixed(x, shape);
     if (file.chance(0.15) && shape[1] * shape[2] < 100) [x, shape] = file.resize(x, shape);
     if (file.chance(0.25)) {
       [x, shape] = file.join(x, shape);
@@ -196,6 +197,20 @@ class Writer {
     return this.op(opType, [x, scale, this.number(zero), this.number(bits)], attributes, this.#domain);
   }
 
+  /** A quantizer of any steps, for each channel or for all. */
+  multiThreshold(x: string, channels: number): string {
+    const [rows, steps] = [this.chance(0.7) ? channels : 1, this.pick([1, 2, 3, 7, 15, 40])];
+    const bounds = this.floats([rows, steps], this.normals(rows * steps));
+    const scale = this.scale(2 / steps);
+    const bias = Number.isInteger(Math.log2(scale)) ? -scale * this.pick([0, 0.5, 1, steps]) : 0;
+    return this.op(
+      "MultiThreshold",
+      [x, bounds],
+      { out_dtype: "INT8", out_scale: scale, out_bias: bias },
+      this.#domain,
+    );
+  }
+
   bipolar(x: string, scale: string): string {
     return this.op("BipolarQuant", [x, scale], {}, this.#domain);
   }
@@ -303,6 +318,22 @@ class Writer {
     };
     const sum = this.op("Add", [codes(this.between(kernel, channels, 2)), codes(x)]);
     return this.chance(0.5) ? this.op("Relu", [sum]) : sum;
+  }
+
+  /** A picture's codes and the sums of a convolution that keeps its shape, added before they are quantized: at scales whose sums have no ties that floats break. */
+  mixed(x: string, [channels]: Shape): string {
+    const scale = (size: number) => this.number(Math.fround(size * (0.5 + this.#next())));
+    const kernel = this.op("Conv", [x, this.weights([channels, channels, 3, 3], 0)], { pads: [1n, 1n, 1n, 1n] });
+    const sums = this.chance(0.7) ? this.norm(kernel, channels, 2) : kernel;
+    const own = { zero: 0, bits: 2 + this.below(7), signed: true, narrow: false, rounding: "ROUND" };
+    const codes = this.quant(x, { ...own, scale: scale(0.5) });
+    const sum = this.op("Add", this.chance(0.5) ? [sums, codes] : [codes, sums]);
+    const bits = 1 + this.below(8);
+    const [signed, rounding] = [bits > 1 && this.chance(0.5), this.pick(["ROUND", "CEIL", "FLOOR", "HALF_EVEN"])];
+    return this.quant(this.chance(0.5) ? this.op("Relu", [sum]) : sum, {
+      ...{ scale: scale(4 / 2 ** bits), zero: this.chance(0.3) ? this.below(5) : 0 },
+      ...{ bits, signed, narrow: false, rounding },
+    });
   }
 
   /** A picture with its lines and columns repeated. */

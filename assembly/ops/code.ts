@@ -1,9 +1,11 @@
 import { Activation, Op, OWN_SHIFTS, Post } from "../blob";
-import { BIT_TENSOR, LOOKUP, REQUANTIZE, SCORES, THRESHOLDS } from "../features";
+import { BIT_TENSOR, LOOKUP, PLANE, REQUANTIZE, SCORES, THRESHOLDS } from "../features";
 import { DEAR_64_BIT_PRODUCTS, HALVING } from "../kernels";
 import { DTYPES, POSTS } from "../profiles";
+import { firstRow } from "../regions";
 import { dtypeOf } from "../tensors";
 import { storeElement } from "./elements";
+import { code, secondOf } from "./operands";
 import { storeSteps } from "./steps";
 
 /** Bytes of an op's parameter record. */
@@ -12,7 +14,7 @@ export function recordBytes(op: usize): u32 {
   if (post == Post.thresholds) return 4 + ((<u32>load<u16>(op, Op.count)) << 2);
   if (post == Post.lookup) return 256;
   if (POSTS & REQUANTIZE && post == Post.requantize) return load<u8>(op, Op.flags) & OWN_SHIFTS ? 12 : 8;
-  return POSTS & SCORES && post ? 16 : 0;
+  return POSTS & (SCORES | PLANE) && post ? 16 << (post & 1) : 0; // of scores, and of a plane
 }
 
 /**
@@ -77,9 +79,27 @@ export function storeCodes(
     }
     return;
   }
-  for (; sums < end; record += step, sums += 4, channel++) {
-    inline.always(storeCode(op, load<u8>(op, Op.post), record, load<i32>(sums), tensor, row, channel));
+  let second: usize = 0; // of a plane
+  let away: usize = 0; // where it lies in its rows as the output does
+  if (POSTS & PLANE && load<u8>(op, Op.post) == Post.plane) {
+    second = secondOf(op);
+    away = firstRow(second) - firstRow(tensor);
   }
+  for (; sums < end; record += step, sums += 4, channel++) {
+    const x = load<i32>(sums);
+    if (POSTS & PLANE && second) {
+      const at = row + channel;
+      store<u8>(at, inline.always(pointOf(record, x, code(second, at + away))));
+    } else inline.always(storeCode(op, load<u8>(op, Op.post), record, x, tensor, row, channel));
+  }
+}
+
+/** Post plane: the code of a sum and a code, rounded half to even. */
+function pointOf(record: usize, x: i32, other: i32): i64 {
+  const y = load<i64>(record) * x + load<i64>(record, 8) * other + load<i64>(record, 16);
+  const shift: i64 = load<u8>(record, 28);
+  const rounded = (y + ((y >> shift) & 1)) >> shift;
+  return min<i64>(max<i64>(rounded, load<i16>(record, 24)), load<i16>(record, 26));
 }
 
 /** Post of one integer, but for those that have a loop of their own: requantize above, thresholds where they are halved. */

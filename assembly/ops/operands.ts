@@ -1,5 +1,5 @@
 import { Activation, Op } from "../blob";
-import { inputOf, tensorAt } from "../regions";
+import { tensorAt } from "../regions";
 import { dtypeOf, positions } from "../tensors";
 
 // What ops of two operands share: tensors of codes in bytes, at as many positions.
@@ -9,10 +9,9 @@ export function secondOf(op: usize): usize {
   return tensorAt(load<u16>(op, Op.second));
 }
 
-/** Whether the second operand exists, and both are codes in bytes, at as many positions. */
-export function operandsFit(op: usize, tensorCount: u32): bool {
+/** Whether the second operand exists, and it and another tensor are codes in bytes, at as many positions. */
+export function operandsFit(op: usize, tensorCount: u32, a: usize): bool {
   if (<u32>load<u16>(op, Op.second) >= tensorCount) return false;
-  const a = inputOf(op);
   const b = secondOf(op);
   if (positions(a) != positions(b)) return false;
   return isByte(dtypeOf(a)) && isByte(dtypeOf(b));

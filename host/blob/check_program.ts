@@ -12,7 +12,7 @@ import { InputError } from "../base/errors.ts";
 import { hasOwnShifts } from "../numbers/requantize.ts";
 import { isWeighted, type Op, type OpKind, type Post, type Program } from "../program.ts";
 import { ACTIVATION, OP_KIND, ROUNDING, WEIGHT } from "./layout.ts";
-import { opFormat } from "./ops/index.ts";
+import { inputCount, opFormat } from "./ops/index.ts";
 import { WINDOW_FIELDS } from "./ops/window.ts";
 
 const U32 = 2 ** 32 - 1;
@@ -42,7 +42,8 @@ export function checkProgram(value: unknown): void {
     checkObject(name, op);
     checkOneOf(`${name}.kind`, op.kind, Object.keys(OP_KIND));
     checkList(`${name}.inputs`, op.inputs, index);
-    const { inputs } = opFormat(op.kind as OpKind);
+    const post = (op as { post?: Partial<Post> }).post?.kind;
+    const inputs = inputCount(op.kind as OpKind, post);
     if ((op.inputs as unknown[]).length !== inputs) refuse(`${name}.inputs`, op.inputs, `${inputs} of them`);
     index(`${name}.output`, op.output);
     const checked = op as unknown as Op;
@@ -115,6 +116,9 @@ function lengthsOf(name: string, post: Post, channels: number): [array: string, 
     }
     case "lookup":
       return [["table", 256]];
+    case "plane":
+      checkRecords(name, post.records, channels);
+      return Object.keys(POST_ARRAYS.plane).map((array) => [array, post.records]);
     case "scores":
       return [
         ["multiplier", channels],
@@ -136,6 +140,10 @@ const POST_ARRAYS: Record<Post["kind"], Record<string, string>> = {
   },
   lookup: { table: "Int16Array" },
   scores: { multiplier: "Int32Array", offset: "BigInt64Array" },
+  plane: {
+    ...{ multiplier: "BigInt64Array", second: "BigInt64Array", offset: "BigInt64Array" },
+    ...{ lo: "Int16Array", hi: "Int16Array", shift: "Uint8Array" },
+  },
 };
 
 function checkArrays(name: string, value: unknown, fields: Record<string, string>): void {

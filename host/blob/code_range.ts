@@ -40,6 +40,8 @@ function postRange(post: QuantizeOp["post"]): [min: number, max: number] {
   switch (post.kind) {
     case "requantize":
       return [post.lo, post.hi];
+    case "plane":
+      return [post.lo.reduce((a, b) => Math.min(a, b)), post.hi.reduce((a, b) => Math.max(a, b))];
     case "lookup":
       return [post.table.reduce((a, b) => Math.min(a, b)), post.table.reduce((a, b) => Math.max(a, b))];
     case "thresholds": {

@@ -27,6 +27,8 @@ const MAX_TEXT = 2 ** 16;
 const MAX_AXES = 64;
 /** Functions of one number behind an input, or before an output; each is applied to every element. Real networks have some ten; a checkpoint, all of its nodes. */
 const MAX_STEPS = MAX_NODES;
+/** That a function counts: one for each code of a quantizer. */
+const MAX_BOUNDS = 2 ** 16;
 /** Choices of the converter. */
 const MAX_CHOICES = 64;
 
@@ -232,6 +234,8 @@ function readStep(step: Reader, channels: number): Step {
   switch (kind) {
     case "relu":
       return { kind };
+    case "count":
+      return { kind, bounds: readBounds(step.get("bounds"), channels) };
     case "min":
     case "max":
       return { kind, by: vector("by", () => true) }; // a bound may be infinite
@@ -252,6 +256,19 @@ function readStep(step: Reader, channels: number): Step {
     default:
       return { kind, by: vector("by") };
   }
+}
+
+/** Bounds that ascend in every channel. */
+function readBounds(bounds: Reader, channels: number): Float64Array[] {
+  let before: Float64Array | undefined;
+  return bounds.list({ most: MAX_BOUNDS }, (each) => {
+    const bound = Float64Array.from(each.numbers(channels));
+    for (let c = 0; before && c < Math.max(bound.length, before.length); c++) {
+      if (at(bound, c) < at(before, c)) each.refuse("bounds in ascending order");
+    }
+    before = bound;
+    return bound;
+  });
 }
 
 const isFactor = (x: number) => Number.isFinite(x) && x !== 0;

@@ -108,7 +108,7 @@ export const PACKING = {
   trit4: 10,
   field2x16: 11,
 } as const;
-export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4 } as const;
+export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4, plane: 5 } as const;
 export const ROUNDING = { floor: 0, "half-even": 1 } as const;
 
 /** Bits of `dtypes` beside those of the dtypes: quantize of i32, and tensors of more than one position. */

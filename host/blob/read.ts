@@ -39,7 +39,7 @@ import {
   TENSOR,
   WEIGHT,
 } from "./layout.ts";
-import { opFormat } from "./ops/index.ts";
+import { inputCount, opFormat } from "./ops/index.ts";
 import { packingOf, transposeBlocks, WEIGHTS } from "./pack/pack.ts";
 import { unpackPadded } from "./pack/padded.ts";
 import { postFormat } from "./posts/index.ts";
@@ -260,7 +260,7 @@ function readOp(cursor: Cursor, view: DataView, tensors: Tensor[]): { at: number
   const post = nameOf(POST, cursor.u8(), at + OP.post, "post");
   const ownShifts = cursor.u8() === OWN_SHIFTS; // other flags: compared when the program is written again
   const rounding = nameOf(ROUNDING, cursor.u8(), at + OP.rounding, "rounding");
-  const inputs = Array.from({ length: format.inputs }, () => index(cursor, "tensor", tensors.length));
+  const inputs = Array.from({ length: inputCount(kind, post) }, () => index(cursor, "tensor", tensors.length));
   cursor.seek(at + OP.output);
   const output = index(cursor, "tensor", tensors.length);
   const dtype = nameOf<WeightDtype>(WEIGHT, cursor.u8(), at + OP.dtype, "weight dtype");

@@ -129,6 +129,7 @@ function postText(post: Post): string {
     case "requantize":
       return `multiplier, ${post.rounding}`;
     case "lookup":
+    case "plane":
     case "scores":
       return post.kind;
   }

@@ -190,6 +190,8 @@ function postCounts(post: QuantizeOp["post"], channels: number): number[] {
       return [channels];
     case "requantize":
       return [channels, post.records > 1 ? 16 * channels : 0];
+    case "plane":
+      return [channels, post.records > 1 ? 32 * channels : 0];
     case "thresholds": {
       const bytes = post.records > 1 ? (4 + 4 * post.count) * channels : 0;
       return [channels, bytes, channels * Math.log2(post.count + 1), channels * post.count];

@@ -117,11 +117,14 @@ const PROBLEMS: {
   conv2d: (node, [input]) => layerProblem(node, input!),
 
   maximum: pairOf(isOneScaleAboveZero, ", or are negative", "quantizers of one scale above 0 right before it"),
-  add: pairOf(
-    (a, b) => addFactors(a, b) !== undefined,
-    " from channel to channel",
-    "quantizers of one scale, or each of one for all channels, right before it, on both branches",
-  ),
+  add(node, operands) {
+    const sums = operands.filter(({ origin, form }) => form.kind === "real" && MIXED.has(origin.node?.op));
+    if (sums.length > 1)
+      return ["both its operands are sums of layers", "a quantizer right before it, on one branch at least"];
+    const isMixed =
+      sums.length === 1 && operands.every((operand) => operand === sums[0] || operand.made.kind === "codes");
+    return isMixed ? undefined : sumProblem(node, operands);
+  },
 
   concat(node, operands) {
     const bare = operands.find(({ origin, form }) => form.kind === "real" && !origin.node);
@@ -167,6 +170,15 @@ function problemOf(node: Node, operands: readonly Operand[]): Problem | undefine
 
 /** Ops that make codes of codes alone. */
 const KEEPS_CODES: ReadonlySet<string | undefined> = new Set(["maximum", "maxpool", "concat", "upsample"]);
+
+/** Ops whose sums may be added to codes as they are. */
+const MIXED: ReadonlySet<string | undefined> = new Set(["dense", "conv2d", "avgpool"]);
+
+const sumProblem = pairOf(
+  (a, b) => addFactors(a, b) !== undefined,
+  " from channel to channel",
+  "quantizers of one scale, or each of one for all channels, right before it, on both branches",
+);
 
 /** Whether an operand comes from a maximum, a maxpool, a join or an upsampling of no codes, which is a reason of its own: its readers lack nothing else. */
 function isRefused({ origin, made }: Operand): boolean {

@@ -54,7 +54,12 @@ export function storedCode(chain: Chain, element: number, channel: number): numb
 }
 
 /** Stored code of the number `x` that an element stands for. */
-function codeOf({ links, offset }: Chain, element: number, x: number, channel: number): number {
+export function codeOf(
+  { links, offset }: Pick<Chain, "links" | "offset">,
+  element: number,
+  x: number,
+  channel: number,
+): number {
   for (const { node, from, to } of links) {
     if (!Number.isFinite(x)) {
       throw unsupported(
@@ -125,7 +130,8 @@ function spend({ links }: Chain, channels: readonly Bounds[], budget: Budget): v
   charge(budget, applied, bent ?? node, bent ? "it neither only rises nor only falls, and so " : "");
 }
 
-function charge(budget: Budget, applied: number, node: ElementNode, because: string): void {
+/** Takes evaluations of nodes from what is left. Throws UnsupportedError where that is too little. */
+export function charge(budget: Budget, applied: number, node: ElementNode, because: string): void {
   if (applied > budget.left) {
     const why = `${because}finding its steps in all channels takes up to ${applied} evaluations`;
     const fewer = "by fewer channels, fewer nodes between quantizers, or fewer bits, as from an 8- or 16-bit input";

@@ -2,6 +2,7 @@ import { type Unsupported, UnsupportedError } from "../base/errors.ts";
 import type { Codes, Form } from "../graph/form.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { liveNodes } from "../graph/live.ts";
+import { type AddNode, isMixedSum } from "../graph/ops/add.ts";
 import { meaningOf } from "../graph/ops/index.ts";
 import type { QuantizeNode } from "../graph/ops/quantize.ts";
 import type { StepNode } from "../graph/ops/step.ts";
@@ -23,8 +24,10 @@ export interface Plan {
   sums: Set<string>;
   /** What outputs are made from: the value of codes or accumulators, and the steps behind it. */
   tail(value: string): { base: string; steps: StepNode[] };
-  /** What codes are made from: the value of an input, of accumulators or of other codes, and the nodes between. */
+  /** What codes are made from: the value of an input, of accumulators or of other codes, or a mixed sum, and the nodes between. */
   chain(codes: string): { base: string; links: Link[] };
+  /** The mixed sum of a value, with what its operands are made from: the accumulator first. */
+  mixed(value: string): { node: AddNode; operands: readonly [Made, Made] } | undefined;
   /** The value that first holds the same codes: a scalar factor changes only their scale. */
   sameCodes(value: string): string;
   /** The first codes behind each input, by its name. */
@@ -34,6 +37,13 @@ export interface Plan {
   shown: Set<string>;
   /** The node that defines a value; undefined for inputs. */
   definer(value: string): Node | undefined;
+}
+
+/** What an operand of a mixed sum is made from: the value of accumulators or codes, and the steps between. */
+export interface Made {
+  value: string;
+  base: string;
+  links: Link[];
 }
 
 export function planTensors(graph: Graph, shapes: Map<string, Picture>, form: Map<string, Form>): Plan {
@@ -72,9 +82,18 @@ export function planTensors(graph: Graph, shapes: Map<string, Picture>, form: Ma
   const quantized = firsts.map(inputOf);
   refuseInputs(graph, quantized, ends);
 
+  /** Of every mixed sum, the value of the accumulators. */
+  const mixedSums = new Map(
+    nodes
+      .filter((node): node is AddNode => node.op === "add" && isMixedSum(node, form))
+      .map(({ inputs, output }) => [output, inputs.map(baseOf).find((value) => !isCodes(value))!]),
+  );
   const read = new Set([
-    ...nodes.filter((node) => meaningOf(node).readsCodes).flatMap((node) => node.inputs.map(sameCodes)),
+    ...nodes
+      .filter((node) => meaningOf(node).readsCodes)
+      .flatMap((node) => node.inputs.map(baseOf).filter(isCodes).map(sameCodes)),
     ...ends.filter(isCodes).map(sameCodes),
+    ...nodes.filter((node) => node.op === "quantize" && mixedSums.has(inputOf(node))).map(({ output }) => output), // a plane is of one quantizer
   ]);
 
   const readers = new Map<string, Node[]>();
@@ -104,15 +123,28 @@ export function planTensors(graph: Graph, shapes: Map<string, Picture>, form: Ma
 
   /** Nodes that read codes make integers of their own. */
   const isBase = (value: string) => codes.has(value) || isInput(value) || meaningOf(definer(value)!).readsCodes;
-  const chain = (value: string): { base: string; links: Link[] } => {
+  const madeFrom = (value: string): { base: string; links: Link[] } => {
     const links: Link[] = [];
     for (let at = value; ; at = links.at(-1)!.node.inputs[0]!) {
-      const node = definer(at) as Link["node"];
-      const [input] = node.inputs as [string];
-      links.push({ node, from: form.get(input)!, to: form.get(at)! });
-      const before = sameCodes(input);
-      if (isBase(before)) return { base: before, links: links.reverse() };
+      const base = sameCodes(at);
+      if (isBase(base)) return { base, links: links.reverse() };
+      links.push(linkOf(at));
     }
+  };
+  const linkOf = (value: string): Link => {
+    const node = definer(value) as Link["node"];
+    return { node, from: form.get(node.inputs[0]!)!, to: form.get(value)! };
+  };
+  const chain = (value: string): { base: string; links: Link[] } => {
+    const { base, links } = madeFrom(definer(value)!.inputs[0]!);
+    return { base, links: [...links, linkOf(value)] };
+  };
+  const mixed = (value: string): ReturnType<Plan["mixed"]> => {
+    const node = definer(value);
+    if (node?.op !== "add" || !isMixedSum(node, form)) return undefined;
+    const operands = node.inputs.map((input): Made => ({ value: input, ...madeFrom(input) })) as [Made, Made];
+    if (isCodes(operands[0].base)) operands.reverse();
+    return { node, operands };
   };
 
   // Of two quantizers that read the same accumulators, neither can be fused with what makes them.
@@ -125,8 +157,9 @@ export function planTensors(graph: Graph, shapes: Map<string, Picture>, form: Ma
     const { output } = node;
     const [input] = node.inputs as [string];
     const before = sameCodes(input);
-    const base = isBase(before) ? before : origins.get(input)!;
-    origins.set(output, base);
+    const from = isBase(before) ? before : origins.get(input)!;
+    origins.set(output, from);
+    const base = mixedSums.get(from) ?? from;
     if (!codes.has(output) || !isSums(base)) continue;
     if (fused.has(base)) sums.add(base);
     fused.add(base);
@@ -140,7 +173,8 @@ export function planTensors(graph: Graph, shapes: Map<string, Picture>, form: Ma
   }
   const isBit = (value: string): boolean => {
     const own = form.get(value)!;
-    return own.kind === "codes" && own.bipolar && !endCodes.has(value) && !otherReaders.has(value);
+    if (own.kind !== "codes" || !own.bipolar || endCodes.has(value) || otherReaders.has(value)) return false;
+    return !mixedSums.has(origins.get(value)!); // a plane makes bytes
   };
   const bits = new Set([...codes].filter(isBit));
   const keepers = nodes.filter(({ op }) => op === "maxpool" || op === "upsample");
@@ -155,7 +189,7 @@ export function planTensors(graph: Graph, shapes: Map<string, Picture>, form: Ma
   const isFirst = (value: string) => firstCodes.has(value);
   const numbers = graph.outputs.filter((name) => definer(name)?.op !== "argmax"); // which shows an index
   const shown = new Set(numbers.map((name) => sameCodes(baseOf(sourceOf(name)))));
-  return { nodes, codes, bits, sums, tail, chain, sameCodes, first, isFirst, shown, definer };
+  return { nodes, codes, bits, sums, tail, chain, mixed, sameCodes, first, isFirst, shown, definer };
 }
 
 /** Whether a node can read ±1 as bits: a pool, an upsampling, or a layer of binary weights, if groups are whole words. */

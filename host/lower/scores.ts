@@ -3,11 +3,9 @@ import { scalar } from "../graph/form.ts";
 import type { ArgmaxNode } from "../graph/ops/argmax.ts";
 import type { StepNode } from "../graph/ops/step.ts";
 import { at } from "../numbers/quantizer.ts";
-import { applySteps, constants, type Step } from "../numbers/step.ts";
+import { applySteps, constants, isAffine, type Step } from "../numbers/step.ts";
 import type { Scores } from "../program.ts";
 import type { Elements } from "./elements.ts";
-
-const AFFINE: Step["kind"][] = ["add", "sub", "rsub", "mul", "div", "batchnorm"];
 
 const MAX_MULTIPLIER = 2 ** 31 - 1;
 /** Half of 2^62: room for the rounding of multiplier and offset. */
@@ -29,7 +27,7 @@ export function fixedScores(
   steps: readonly StepNode[],
 ): { post?: Scores; note?: string } {
   const shape = `[${channels}]`;
-  const bent = steps.find(({ step }) => !AFFINE.includes(step.kind));
+  const bent = steps.find(({ step }) => !isAffine(step));
   if (bent) {
     const why = `it stands before argmax "${node.name}" and is not affine`;
     const instead = "scores as output, without argmax";

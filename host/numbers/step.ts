@@ -2,11 +2,12 @@ import { at } from "./quantizer.ts";
 
 /**
  * One per-element function of a float graph, in float64. Constants have length 1 or one entry per channel.
- * `rsub` and `rdiv` have the constant on the left: c − x, c / x.
+ * `rsub` and `rdiv` have the constant on the left: c − x, c / x. `count` is how many of its bounds x has reached, which ascend in every channel.
  */
 export type Step =
   | { kind: "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "pow" | "min" | "max"; by: Float64Array }
   | { kind: "relu" }
+  | { kind: "count"; bounds: Float64Array[] }
   | {
       kind: "batchnorm";
       mean: Float64Array;
@@ -19,7 +20,7 @@ export type Step =
 /** All kinds of steps. */
 export const STEP_KINDS = [
   ...(["add", "sub", "rsub", "mul", "div", "rdiv", "pow", "min", "max"] as const),
-  ...(["relu", "batchnorm"] as const),
+  ...(["relu", "count", "batchnorm"] as const),
 ] as const;
 
 /** The constants of a step, by name. */
@@ -27,6 +28,8 @@ export function constants(step: Step): Record<string, Float64Array> {
   switch (step.kind) {
     case "relu":
       return {};
+    case "count":
+      return Object.fromEntries(step.bounds.map((bound, j) => [`bound ${j}`, bound]));
     case "batchnorm":
       return { mean: step.mean, variance: step.variance, gamma: step.gamma, beta: step.beta };
     default:
@@ -39,6 +42,8 @@ export function mapConstants(step: Step, map: (vector: Float64Array) => Float64A
   switch (step.kind) {
     case "relu":
       return step;
+    case "count":
+      return { ...step, bounds: step.bounds.map(map) };
     case "batchnorm": {
       const { mean, variance, gamma, beta } = step;
       return { ...step, mean: map(mean), variance: map(variance), gamma: map(gamma), beta: map(beta) };
@@ -71,6 +76,8 @@ export function applyStep(step: Step, x: number, channel: number): number {
       return Math.max(x, at(step.by, channel));
     case "relu":
       return Math.max(x, 0);
+    case "count":
+      return Number.isNaN(x) ? x : reachedOf(step.bounds, x, channel);
     case "batchnorm": {
       const deviation = Math.sqrt(at(step.variance, channel) + step.epsilon);
       return ((x - at(step.mean, channel)) / deviation) * at(step.gamma, channel) + at(step.beta, channel);
@@ -78,9 +85,59 @@ export function applyStep(step: Step, x: number, channel: number): number {
   }
 }
 
+/** How many of ascending bounds x has reached. */
+function reachedOf(bounds: readonly Float64Array[], x: number, channel: number): number {
+  let [reached, end] = [0, bounds.length];
+  while (reached < end) {
+    const middle = (reached + end) >> 1;
+    if (x >= at(bounds[middle]!, channel)) reached = middle + 1;
+    else end = middle;
+  }
+  return reached;
+}
+
 export function applySteps(steps: readonly Step[], x: number, channel: number): number {
   for (const step of steps) x = applyStep(step, x, channel);
   return x;
+}
+
+/** x → slope · x + intercept. */
+export interface Affine {
+  slope: number;
+  intercept: number;
+}
+
+/** What a step makes of an affine function, but for rounding; undefined where it is not affine itself. */
+export function affineStep(step: Step, line: Affine, channel: number): Affine | undefined {
+  const slope = slopeBehind(step, line.slope, channel);
+  return slope === undefined ? undefined : { slope, intercept: applyStep(step, line.intercept, channel) };
+}
+
+function slopeBehind(step: Step, slope: number, channel: number): number | undefined {
+  switch (step.kind) {
+    case "add":
+    case "sub":
+      return slope;
+    case "rsub":
+      return -slope;
+    case "mul":
+      return slope * at(step.by, channel);
+    case "div":
+      return slope / at(step.by, channel);
+    case "batchnorm":
+      return (slope / Math.sqrt(at(step.variance, channel) + step.epsilon)) * at(step.gamma, channel);
+    default:
+      return undefined;
+  }
+}
+
+export function isAffine(step: Step): boolean {
+  return slopeBehind(step, 1, 0) !== undefined;
+}
+
+/** Whether a step leaves numbers as they are, but for those beyond a bound. */
+export function isBound({ kind }: Step): boolean {
+  return kind === "relu" || kind === "min" || kind === "max";
 }
 
 /**
@@ -109,6 +166,7 @@ export function direction(step: Step, channel: number): 1 | -1 | 0 | undefined {
     case "min":
     case "max":
     case "relu":
+    case "count":
       return 1;
     case "rsub":
       return -1;

@@ -6,7 +6,7 @@ import { code } from "./code.ts";
 /** acc[y, x, c] = Σ input[tap, c] over the taps inside the input for one row, in int32 with wraparound; output = post(acc). */
 export function avgpool(
   { window, post }: AvgpoolOp,
-  [input]: readonly Int32Array[],
+  [input, other]: readonly Int32Array[],
   output: Int32Array,
   [from]: readonly Picture[],
   { height, width, channels }: Picture,
@@ -16,7 +16,8 @@ export function avgpool(
       const taps = insideTaps(window, from!, y, x);
       for (let c = 0; c < channels; c++) {
         const acc = taps.reduce((sum, position) => (sum + input![position * channels + c]!) | 0, 0);
-        output[(y * width + x) * channels + c] = post ? code(post, c, acc) : acc;
+        const i = (y * width + x) * channels + c;
+        output[i] = post ? code(post, c, acc, other?.[i]) : acc;
       }
     }
   }

@@ -1,10 +1,11 @@
+import { plane } from "../numbers/plane.ts";
 import { requantize } from "../numbers/requantize.ts";
-import type { Lookup, Requantize, Thresholds } from "../program.ts";
+import type { Lookup, SumsPost } from "../program.ts";
 import { lookup } from "./lookup.ts";
 import { thresholds } from "./thresholds.ts";
 
-/** The code that a post makes of an integer of a channel. */
-export function code(post: Thresholds | Requantize | Lookup, channel: number, x: number): number {
+/** The code that a post makes of an integer of a channel; a plane, of that and a code at the same place. */
+export function code(post: SumsPost | Lookup, channel: number, x: number, other?: number): number {
   switch (post.kind) {
     case "thresholds":
       return thresholds(post, channel, x);
@@ -12,5 +13,7 @@ export function code(post: Thresholds | Requantize | Lookup, channel: number, x:
       return requantize(post, channel, x);
     case "lookup":
       return lookup(post, x);
+    case "plane":
+      return plane(post, channel, x, other!);
   }
 }

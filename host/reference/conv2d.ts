@@ -9,7 +9,7 @@ import { code } from "./code.ts";
  */
 export function conv2d(
   { window, groups, pad, weights, post }: Conv2dOp,
-  [input]: readonly Int32Array[],
+  [input, other]: readonly Int32Array[],
   output: Int32Array,
   [from]: readonly Picture[],
   to: Picture,
@@ -27,7 +27,8 @@ export function conv2d(
             acc = (acc + weights[(m * taps.length + tap) * inputs + c]! * element) | 0;
           }
         });
-        output[(y * to.width + x) * to.channels + m] = post ? code(post, m, acc) : acc;
+        const i = (y * to.width + x) * to.channels + m;
+        output[i] = post ? code(post, m, acc, other?.[i]) : acc;
       }
     }
   }

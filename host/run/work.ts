@@ -44,6 +44,8 @@ function postWork(post: QuantizeOp["post"]): number {
       return 1 + post.count;
     case "requantize":
       return SCALED;
+    case "plane":
+      return 2 * SCALED;
     case "lookup":
       return 1;
   }

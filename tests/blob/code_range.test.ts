@@ -1,14 +1,16 @@
 import { expect, it } from "vitest";
 import { codeRanges } from "../../host/blob/code_range.ts";
-import type { ActivationDtype, Lookup, Requantize, Thresholds } from "../../host/program.ts";
+import { type Facet, planeOf } from "../../host/numbers/plane.ts";
+import type { ActivationDtype, Lookup, SumsPost } from "../../host/program.ts";
 import { programOf, requantize, smallLine, thresholds } from "../module/programs.ts";
 
 const line = smallLine(1, 0, 0);
+const facet = (lo: number, hi: number): Facet => ({ multiplier: 1n, second: 1n, offset: 0n, lo, hi, shift: 1 });
 const table = (code: (byte: number) => number): Lookup => {
   return { kind: "lookup", table: Int16Array.from({ length: 256 }, (_, byte) => code(byte)) };
 };
 
-it.each<[string, ActivationDtype, Thresholds | Requantize | Lookup, [number, number]]>([
+it.each<[string, ActivationDtype, SumsPost | Lookup, [number, number]]>([
   ["rising thresholds", "u8", thresholds({ base: 0, up: [1, 2, 3] }), [0, 3]],
   ["falling thresholds", "u8", thresholds({ base: 3, down: [1, 2, 3] }), [0, 3]],
   ["both", "i8", thresholds({ base: -1, up: [5], down: [7, 9] }), [-3, 0]],
@@ -17,6 +19,7 @@ it.each<[string, ActivationDtype, Thresholds | Requantize | Lookup, [number, num
   ["no steps", "u8", thresholds({ base: 7 }), [7, 7]],
   ["codes that wrap around", "u8", thresholds({ base: 254, up: [1, 2] }), [0, 255]],
   ["a multiplier", "i8", requantize({ lo: -7, hi: 8, rounding: "floor" }, line), [-7, 8]],
+  ["planes", "i8", planeOf([facet(-3, 4), facet(-1, 7)]), [-3, 7]],
   ["a table", "u8", table((byte) => byte >> 4), [0, 15]],
   ["a table of signed codes", "i8", table((byte) => (byte >> 5) - 4), [-4, 3]],
 ])("the codes of %s, %s", (_, dtype, post, range) => {
@@ -25,8 +28,9 @@ it.each<[string, ActivationDtype, Thresholds | Requantize | Lookup, [number, num
     [
       [post.kind === "lookup" ? "u8" : "i32", channels],
       [dtype, channels],
+      ["u8", channels],
     ],
-    [{ kind: "quantize", inputs: [0], output: 1, post }],
+    [{ kind: "quantize", inputs: post.kind === "plane" ? [0, 2] : [0], output: 1, post }],
   );
   expect(codeRanges(program)(1)).toEqual(range);
 });

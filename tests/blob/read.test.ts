@@ -5,13 +5,22 @@ import { align16, HEADER, HEADER_BYTES, OP, PACKING, PART, PART_BYTES, TENSOR_BY
 import { readBlob } from "../../host/blob/read.ts";
 import { headBytesOf, writeBlob } from "../../host/blob/write.ts";
 import { lower } from "../../host/lower/lower.ts";
-import type { Op, PackingName, Program } from "../../host/program.ts";
+import { planeOf } from "../../host/numbers/plane.ts";
+import type { ActivationDtype, Op, PackingName, Program } from "../../host/program.ts";
 import { elementBytes } from "../../host/shape.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
 import { WAYS } from "../module/agree.ts";
 import { type Machine, machine, seal } from "../module/machine.ts";
-import { programOf, randomProgram, requantize, SMALL, smallLine, thresholds } from "../module/programs.ts";
+import {
+  programOf,
+  randomProgram,
+  requantize,
+  SMALL,
+  smallLine,
+  type TensorOf,
+  thresholds,
+} from "../module/programs.ts";
 import { describeModules } from "../variants.ts";
 
 /** The program as the reader gives it: with the tiles that the writer chose. */
@@ -145,6 +154,50 @@ describe("parts: reader and writer", () => {
     ]) {
       expectRefused(writeBlob({ ...whole, description: wrong as unknown as NonNullable<typeof description> }));
     }
+  });
+});
+
+describe("the reader refuses a plane", () => {
+  const facet = { multiplier: 1n, second: 1n, offset: 0n, lo: 0, hi: 7, shift: 3 };
+  const of = (
+    from: ActivationDtype,
+    second: TensorOf,
+    to: ActivationDtype,
+    more: Partial<typeof facet> = {},
+  ): Program => {
+    const ops: Op[] = [{ kind: "quantize", inputs: [0, 1], output: 2, post: planeOf([{ ...facet, ...more }]) }];
+    return programOf([[from, 3], second, [to, 3]], ops, { inputs: [0, 1] });
+  };
+  const add: Op = { kind: "add", inputs: [0, 1, 1], output: 2, factors: [1, 1], post: planeOf([facet]) as never };
+  it.each<[string, Program, string]>([
+    ["of codes", of("u8", ["u8", 3], "u8"), "plane of u8, expected i32"],
+    ["with a second input of sums", of("i32", ["i32", 3], "u8"), "plane of i32 × 3 → u8 × 3, expected codes in bytes"],
+    ["with a second input of bits", of("i32", ["bit", 3], "u8"), "plane of bit × 3 → u8 × 3, expected codes in bytes"],
+    [
+      "with fewer codes",
+      of("i32", ["u8", 2], "u8"),
+      "plane of u8 × 2 → u8 × 3, expected codes in bytes, as many of each",
+    ],
+    ["with codes at more positions", of("i32", ["u8", [1, 2, 3]], "u8"), "as many of each"],
+    ["to bits", of("i32", ["u8", 3], "bit"), "plane of u8 × 3 → bit × 3"],
+    ["without codes between its ends", of("i32", ["u8", 3], "u8", { lo: 8 }), "codes from 8 to 7"],
+    ["without a shift", of("i32", ["u8", 3], "u8", { shift: 0 }), "shift 0, expected 1 to 62"],
+    ["of a shift as wide as 64 bits", of("i32", ["u8", 3], "u8", { shift: 63 }), "shift 63, expected 1 to 62"],
+    [
+      "behind an add",
+      programOf(
+        [
+          ["u8", 3],
+          ["u8", 3],
+          ["u8", 3],
+        ],
+        [add],
+        { inputs: [0, 1] },
+      ),
+      "post plane, expected thresholds or requantize",
+    ],
+  ])("%s", (_, bad, why) => {
+    expectRefused(writeBlob(bad), why);
   });
 });
 

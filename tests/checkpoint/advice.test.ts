@@ -67,6 +67,7 @@ const CONSTANTS: Draft<TensorProto>[] = [
   int64Tensor("merged", [3], [0, 4, 3]),
   int64Tensor("lines", [8], [0, 0, 1, 0, 0, 0, 1, 0]),
   int64Tensor("cut", [8], [0, 0, -1, 0, 0, 0, 1, 0]),
+  int64Tensor("samples", [8], [1, 0, 0, 0, 0, 0, 0, 0]),
   int64Tensor("planes", [8], [0, 1, 0, 0, 0, 0, 0, 0]),
   int64Tensor("many", [9], [1, 1, 1, 1, 1, 1, 1, 1, 1]),
   int64Tensor("i0", [1], [0]),
@@ -515,9 +516,19 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
   ...(
     [
       [
-        "a Pad right before a Conv",
-        [padded("q"), node("GlobalAveragePool", ["p"], "y")],
-        [padded("q"), convolved("p")],
+        "a quantizer right before the Pad",
+        [node("Conv", ["q", "kernel"], "r"), padded("r", "planes"), quant("p", "y")],
+        [node("Conv", ["q", "kernel"], "r"), quant("r", "s"), padded("s", "planes"), quant("p", "y")],
+      ],
+      [
+        "a quantizer of one scale with a code for 0",
+        [
+          node("Conv", ["q", "kernel"], "r"),
+          node("BipolarQuant", ["r", "half"], "s", {}, QONNX),
+          padded("s", "planes"),
+          quant("p", "y"),
+        ],
+        [node("Conv", ["q", "kernel"], "r"), quant("r", "s"), padded("s", "planes"), quant("p", "y")],
       ],
       [
         "a Pad right before the Conv",
@@ -536,7 +547,7 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
       ],
       ["two for each axis", [padded("q", "i1"), convolved("p")], [padded("q"), convolved("p")]],
       ["whole numbers from 0 to 65535", [padded("q", "cut"), convolved("p")], [padded("q"), convolved("p")]],
-      ["padding of positions", [padded("q", "planes"), convolved("p")], [padded("q"), convolved("p")]],
+      ["padding of positions or channels", [padded("q", "samples"), convolved("p")], [padded("q"), convolved("p")]],
       [
         "a Relu or an unsigned quantizer before the Pad",
         [padded("q"), pooled("p"), convolved("m")],
@@ -570,6 +581,18 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
   ).map(([instead, refused, followed]): [string, Case, Case] => {
     const trunc = (operands: string[]) => node("Trunc", ["q", ...operands], "t", {}, QONNX);
     return [instead, { nodes: [q, trunc(refused), quant("t", "y")] }, { nodes: [q, trunc(followed), quant("t", "y")] }];
+  }),
+  ...(
+    [
+      ["an out_scale other than 0", "w", { out_scale: 0 }],
+      ["NCHW or NHWC", "w", { data_layout: "CN" }],
+      ["thresholds for each channel, or one row of them for all", "square", {}],
+      ["the file from before FINN made hardware layers of its nodes", "w", {}, "finn.custom_op.fpgadataflow"],
+    ] satisfies [string, string, Attributes, string?][]
+  ).map(([instead, thresholds, attributes, domain = QONNX]): [string, Case, Case] => {
+    const of = (...operands: [string, Attributes, string]) =>
+      node("MultiThreshold", ["x", operands[0]], "y", operands[1], operands[2]);
+    return [instead, { nodes: [of(thresholds, attributes, domain)] }, { nodes: [of("w", {}, QONNX)] }];
   }),
   [
     "only constants, shapes and pictures are cut",

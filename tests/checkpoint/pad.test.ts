@@ -35,6 +35,10 @@ function file(nodes: Draft<NodeProto>[], opset = 13): Uint8Array {
           ),
           floatTensor("w1", [1, 2, 1, 1], [1, -1]),
           int64Tensor("around", [8], [0, 0, 1, 0, 0, 0, 2, 1]),
+          int64Tensor("beside", [8], [0, 1, 0, 0, 0, 3, 0, 0]),
+          int64Tensor("everywhere", [8], [0, 1, 1, 0, 0, 3, 0, 2]),
+          int64Tensor("samples", [8], [1, 0, 0, 0, 0, 0, 0, 0]),
+          ...[floatTensor("third", [], [0.3]), floatTensor("two", [], [2])],
           int64Tensor("lines", [2], [1, 1]),
           int64Tensor("rest", [8], [0, 0, 0, 0, 0, 0, 1, 1]),
           int64Tensor("axis2", [1], [2]),
@@ -123,6 +127,57 @@ it("a Slice keeps every so many lines and positions", () => {
   expect(results(cut)).toEqual(strided);
 });
 
+describe("a Pad that nothing takes as its padding", () => {
+  /** Codes, of what is a picture by a pool. */
+  const coded = (first = quant("x", "codes")) => [first, node("MaxPool", ["codes"], "q", { kernel_shape: [1n, 1n] })];
+  const numbers = results([...coded(), node("Add", ["q", "q"], "y")]); // [row, y, x, c]
+  const at = (row: number, y: number, x: number, c: number) => numbers[((row * 5 + y) * 4 + x) * 2 + c]!;
+  /** As numpy.pad has it, channels last. */
+  const padded = (top: number, bottom: number, left: number, right: number, before: number, after: number) =>
+    [0, 1, 2].flatMap((row) =>
+      Array.from({ length: top + 5 + bottom }, (_, y) =>
+        Array.from({ length: left + 4 + right }, (_, x) =>
+          Array.from({ length: before + 2 + after }, (_, c) => {
+            const isInside = y >= top && y < top + 5 && x >= left && x < left + 4 && c >= before && c < before + 2;
+            return isInside ? at(row, y - top, x - left, c - before) : 0;
+          }),
+        ),
+      ).flat(2),
+    );
+
+  it.each<[string, Draft<NodeProto>[], number[]]>([
+    ["around positions", [node("Pad", ["q", "around"], "p")], padded(1, 2, 0, 1, 0, 0)],
+    ["beside channels", [node("Pad", ["q", "beside"], "p")], padded(0, 0, 0, 0, 1, 3)],
+    ["around both", [node("Pad", ["q", "everywhere"], "p")], padded(1, 0, 0, 2, 1, 3)],
+    [
+      "around what a Pad made",
+      [node("Pad", ["q", "around"], "o"), node("Pad", ["o", "beside"], "p")],
+      padded(1, 2, 0, 1, 1, 3),
+    ],
+    [
+      "behind a ReLU",
+      [node("Relu", ["q"], "r"), node("Pad", ["r", "beside"], "p")],
+      padded(0, 0, 0, 0, 1, 3).map((x) => Math.max(x, 0)),
+    ],
+  ])("%s is zeros", (_, nodes, expected) => {
+    expect(results([...coded(), ...nodes, node("Add", ["p", "p"], "y")])).toEqual(expected);
+  });
+
+  it("is one whatever the rounding and the zero point of the codes before it", () => {
+    const odd = node(
+      "Quant",
+      ["x", "third", "two", "bits"],
+      "codes",
+      { ...QUANT, rounding_mode: "FLOOR" },
+      "qonnx.custom_op.general",
+    );
+    const own = results([...coded(odd), node("Add", ["q", "q"], "y")]);
+    const found = results([...coded(odd), node("Pad", ["q", "beside"], "p"), node("Add", ["p", "p"], "y")]);
+    expect(found.filter((_, i) => i % 6 === 1 || i % 6 === 2)).toEqual(own);
+    expect(found.filter((_, i) => i % 6 !== 1 && i % 6 !== 2).every((x) => x === 0)).toBe(true);
+  });
+});
+
 it.each<[string, Draft<NodeProto>[], string]>([
   [
     "of another value",
@@ -140,9 +195,23 @@ it.each<[string, Draft<NodeProto>[], string]>([
     "it reads what a Pad made",
   ],
   [
-    "that a pool of averages reads",
-    [quant("x", "q"), node("Pad", ["q", "around"], "p"), node("GlobalAveragePool", ["p"], "y")],
-    "it reads what a Pad made",
+    "of samples",
+    [quant("x", "q"), node("Pad", ["q", "samples"], "p"), conv("p", [0, 0, 0, 0])],
+    "it pads samples of [N, 2, 5, 4]",
+  ],
+  [
+    "of channels of no codes",
+    [node("Pad", ["x", "beside"], "p"), quant("p", "q"), conv("q", [0, 0, 0, 0])],
+    "it reads what a Pad made of no codes",
+  ],
+  [
+    "of codes without a 0",
+    [
+      node("BipolarQuant", ["x", "scale"], "q", {}, "qonnx.custom_op.general"),
+      node("Pad", ["q", "beside"], "p"),
+      conv("p", [0, 0, 0, 0]),
+    ],
+    "a Pad fills up codes of which none is 0",
   ],
   [
     "that an output shows",

@@ -317,6 +317,14 @@ function editNumbers(op: Op, random: Random): void {
       some(op.post.right, () => random.pick([0, 1, 15, 30, 31, 31, 32, 255]));
       Object.assign(op.post, { lo: random.pick([-128, -1, 0]), hi: random.pick([0, 1, 127, 255]) });
       break;
+    case "plane":
+      some(op.post.multiplier, i64);
+      some(op.post.second, i64);
+      some(op.post.offset, i64);
+      some(op.post.shift, () => random.pick([0, 1, 31, 32, 62, 63, 64, 255]));
+      some(op.post.lo, () => random.pick([-32768, -128, 0, 255]));
+      some(op.post.hi, () => random.pick([-129, -1, 0, 127, 32767]));
+      break;
     case "lookup":
       some(op.post.table, () => random.int(-128, 127));
       break;

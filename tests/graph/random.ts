@@ -61,6 +61,12 @@ export function randomWindow({ height, width }: Picture, random: Random): Padded
   };
 }
 
+/** A window of one tap, one position further each time. */
+const ONE_TAP: PaddedWindow = {
+  ...{ kernelHeight: 1, strideY: 1, dilationY: 1, padTop: 0, padBottom: 0 },
+  ...{ kernelWidth: 1, strideX: 1, dilationX: 1, padLeft: 0, padRight: 0 },
+};
+
 /**
  * A small network with everything that a graph may hold: per-channel constants, zero points, negative scales, branches; in about two of five, convolutions
  * and pools before the dense layers.
@@ -154,6 +160,32 @@ export function randomGraph(seed: number): Graph {
     const a = add({ op: "quantize", quantizer: { ...rest, scale } as Quantizer }, steps(sums, channels), channels);
     const b = add({ op: "quantize", quantizer: both() }, value, channels);
     return quantize(steps(add({ op: "add" }, [a, b], channels), channels), channels);
+  };
+
+  /** The sum of a value's codes and of a convolution that keeps its shape, whose sums are not quantized before; then codes of it, as a layer reads them. */
+  const mixed = (value: string, { channels }: Picture): string => {
+    const generic = () => Math.fround(random.scale() * (1 + random.unit()));
+    const affine = (value: string, bounds: boolean): string => {
+      for (let n = random.int(0, 2); n > 0; n--) {
+        const drawn = step(channels);
+        const isBent = drawn.kind === "pow" || (!bounds && ["relu", "min", "max"].includes(drawn.kind));
+        if (!isBent) value = add({ op: "step", step: drawn }, value, channels);
+      }
+      return value;
+    };
+    const window = { ...ONE_TAP, kernelHeight: 3, padTop: 1, padBottom: 1 };
+    const sums = add({ op: "conv2d", window, groups: 1, weights: weights(3 * channels, channels) }, value, channels);
+    const own = { ...quantizer(channels, true), scale: vector(channels, generic) } as Quantizer;
+    const codes = affine(add({ op: "quantize", quantizer: own }, value, channels), false);
+    const both = [affine(sums, false), codes];
+    const sum = affine(add({ op: "add" }, random.chance(0.5) ? both : both.reverse(), channels), true);
+    const to = quantizer(channels, true);
+    if (to.kind === "int") {
+      // of ties, which a power of two makes, a plane rounds all half to even
+      to.rounding = random.pick(["ROUND", "CEIL", "FLOOR", "HALF_UP"]);
+      if (to.rounding === "HALF_UP" || to.zero.some((zero) => zero !== 0)) to.scale = Float64Array.of(generic());
+    }
+    return add({ op: "quantize", quantizer: to }, sum, channels);
   };
 
   /** A value and a convolution of it that keeps its positions, in codes of one scale or of two, joined; then codes of them, as a layer reads them. */
@@ -254,6 +286,7 @@ export function randomGraph(seed: number): Graph {
       const value = steps(sums, output.channels);
       [codes, picture] = pictured.chance(0.4) ? poolCodes(value, output) : [quantize(value, output.channels), output];
       if (pictured.chance(0.3)) codes = residual(codes, picture);
+      if (pictured.chance(0.25)) codes = mixed(codes, picture);
       if (pictured.chance(0.15)) {
         const [factorY, factorX] = [pictured.int(1, 2), pictured.int(1, 3)];
         const { height, width } = picture;

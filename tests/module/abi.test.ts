@@ -11,6 +11,7 @@ import {
   OP_KIND,
   PART,
   PART_BYTES,
+  POST,
   TENSOR,
   TENSOR_BYTES,
 } from "../../host/blob/layout.ts";
@@ -191,7 +192,7 @@ describeModules("the ABI", (engine, module) => {
     ["Unsupported", (view) => view.setUint8(TENSORS + TENSOR.dtype, 32 + 6)],
     ["Unsupported", (view) => view.setUint8(OPS + OP.kind, 1 + Math.max(...Object.values(OP_KIND)))],
     ["Unsupported", (view) => view.setUint8(OPS + OP.kind, 32 + 1)],
-    ["Unsupported", (view) => view.setUint8(OPS + OP.post, 5)],
+    ["Unsupported", (view) => view.setUint8(OPS + OP.post, 1 + Math.max(...Object.values(POST)))],
     ["Unsupported", (view) => view.setUint8(OPS + OP_BYTES + OP.packing, 5)],
     ["BadRows", (view) => view.setUint32(HEADER.maxRows, 0, true)],
   ])("%s, case %#", async (status, change) => {

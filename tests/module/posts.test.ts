@@ -1,6 +1,7 @@
 import { it } from "vitest";
 import { fromOrderKey, orderKey } from "../../host/numbers/order.ts";
-import type { ActivationDtype, Op, QuantizeOp, Requantize } from "../../host/program.ts";
+import { type Facet, planeOf } from "../../host/numbers/plane.ts";
+import type { ActivationDtype, Op, Plane, QuantizeOp, Requantize } from "../../host/program.ts";
 import { Random } from "../graph/random.ts";
 import { describeModules } from "../variants.ts";
 import { expectReference } from "./agree.ts";
@@ -13,6 +14,7 @@ import {
   RANGE,
   requantize,
   smallLine,
+  type TensorOf,
   thresholds,
   weights,
 } from "./programs.ts";
@@ -158,6 +160,114 @@ describeModules("posts", (engine, module) => {
       );
       const dtypes = CODES.filter((to) => (lo >= 0 || to !== "u8") && (hi <= 127 || to === "u8"));
       await expectReference(postProgram("i32", x.length, posts, dtypes), engine, module, [[x]]);
+    }
+  });
+
+  it.each(["u8", "i8"] as const)("plane: every shift, with codes of %s", async (codes) => {
+    const random = new Random(5);
+    const long = () =>
+      BigInt.asIntN(64, BigInt(random.int(INT32_MIN, INT32_MAX)) * BigInt(random.int(INT32_MIN, INT32_MAX)) * 2n);
+    const ends = [2n ** 63n - 1n, -(2n ** 63n), 0n, 1n, -1n];
+    const facets = Array.from({ length: 62 }, (_, i): Facet[] => {
+      const [shift, half] = [i + 1, 1n << BigInt(i)];
+      const range = { lo: -128, hi: 127, shift };
+      return [
+        { ...range, multiplier: 1n, second: half, offset: half - 1n }, // ties where x is 0
+        { ...range, multiplier: -half, second: half, offset: half - 1n },
+        { ...range, multiplier: long(), second: long(), offset: long() },
+        { multiplier: random.pick(ends), second: random.pick(ends), offset: random.pick(ends), lo: -7, hi: 9, shift },
+        { ...range, multiplier: half << 1n, second: -(half << 2n), offset: -half },
+      ];
+    }).flat();
+    const others = INTEGERS.map((_, i) => RANGE[codes][0] + ((i * 37) % 256));
+    for (const to of ["u8", "i8"] as const) {
+      const tensors: TensorOf[] = [
+        ["i32", INTEGERS.length],
+        [codes, INTEGERS.length],
+      ];
+      const ops = facets.map((facet, i): Op => {
+        const own = facet.lo < 0 && to === "u8" ? { ...facet, lo: 0, hi: 255 } : facet;
+        tensors.push([to, INTEGERS.length]);
+        return { kind: "quantize", inputs: [0, 1], output: 2 + i, post: planeOf([own]) };
+      });
+      const program = programOf(tensors, ops, { inputs: [0, 1] });
+      await expectReference(program, engine, module, [[INTEGERS, others]]);
+    }
+  });
+
+  it("plane: behind each op that makes sums, a record per channel, in tiles, of pictures and several rows", async () => {
+    const random = new Random(6);
+    const window = {
+      kernelHeight: 2,
+      kernelWidth: 1,
+      strideY: 1,
+      strideX: 1,
+      dilationY: 1,
+      dilationX: 1,
+      padTop: 1,
+      padLeft: 0,
+    };
+    for (const channels of [1, 3, 16, 37]) {
+      for (const [codes, to] of [
+        ["u8", "i8"],
+        ["i8", "u8"],
+        ["i8", "i8"],
+      ] as const) {
+        const facets = Array.from({ length: channels }, (): Facet => {
+          const [multiplier, second, offset] = [random.int(-99, 99), random.int(-999, 999), random.int(-999, 999)].map(
+            BigInt,
+          );
+          return {
+            multiplier: multiplier!,
+            second: second!,
+            offset: offset!,
+            lo: to === "u8" ? 3 : -100,
+            hi: 120,
+            shift: 6,
+          };
+        });
+        const dense = weights("ternary", 16 * channels, random);
+        const conv = weights("int8", 2 * channels * channels, random);
+        const layer = (post: Plane, tileChannels: number): Op[] => [
+          { kind: "dense", inputs: [0, 1], output: 2, dtype: "ternary", weights: dense, post, tileChannels },
+          {
+            kind: "conv2d",
+            inputs: [3, 3],
+            output: 4,
+            window,
+            groups: 1,
+            pad: 1,
+            dtype: "int8",
+            weights: conv,
+            post,
+            tileChannels,
+          },
+          { kind: "avgpool", inputs: [3, 4], output: 5, window, post, tileChannels },
+        ];
+        const size: [number, number, number] = [2, 3, channels];
+        const tensors: TensorOf[] = [
+          ["u8", 16],
+          [codes, channels],
+          [to, channels],
+          [codes, size],
+          [to, size],
+          [to, size],
+        ];
+        for (const [post, tile] of [
+          [planeOf(facets), channels],
+          [planeOf(facets), 16],
+          [planeOf([facets[0]!]), channels],
+        ] as const) {
+          const program = programOf(tensors, layer(post, tile), { inputs: [0, 1, 3], outputs: [2, 5] });
+          const batch = (rows: number) =>
+            [
+              ["u8", 16],
+              [codes, channels],
+              [codes, 6 * channels],
+            ].map(([dtype, count]) => elements(dtype as ActivationDtype, rows * (count as number), random));
+          await expectReference(program, engine, module, [batch(1), batch(5)]);
+        }
+      }
     }
   });
 

@@ -1,5 +1,6 @@
 import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { windowSize } from "../../host/graph/ops/window.ts";
+import { type Facet, planeOf } from "../../host/numbers/plane.ts";
 import { type Line, requantizeOf } from "../../host/numbers/requantize.ts";
 import type {
   ActivationDtype,
@@ -8,6 +9,7 @@ import type {
   Lookup,
   Op,
   PackingName,
+  Plane,
   Program,
   QuantizeOp,
   Requantize,
@@ -145,6 +147,20 @@ function randomRequantize(records: number, dtype: ActivationDtype, random: Rando
   return requantizeOf(range, Array.from({ length: records }, one), !own);
 }
 
+/** A plane of any bits, or one whose codes change with the integers and codes that occur. */
+function randomPlane(records: number, dtype: ActivationDtype, random: Random): Plane {
+  const [min, max] = dtype === "u8" ? RANGE.u8 : RANGE.i8;
+  const long = () => BigInt(random.int(-(2 ** 52), 2 ** 52)) * BigInt(random.int(-(2 ** 11), 2 ** 11));
+  const short = () => BigInt(random.int(-(2 ** 12), 2 ** 12));
+  return planeOf(
+    Array.from({ length: records }, (): Facet => {
+      const [any, lo] = [random.chance(0.5) ? long : short, random.int(min, max)];
+      const shift = any === long ? random.int(1, 62) : random.int(1, 12);
+      return { multiplier: any(), second: any(), offset: any(), lo, hi: random.int(lo, max), shift };
+    }),
+  );
+}
+
 /** A chain of all kinds of ops, of any valid dtypes, packings, sizes, posts and tiles; small. */
 export function randomProgram(random: Random, packings: readonly PackingName[]): Program {
   const tensors: [ActivationDtype, number][] = [[random.pick(["u8", "i8", "i16", "f32", "i32"]), random.int(1, 40)]];
@@ -186,6 +202,15 @@ export function randomProgram(random: Random, packings: readonly PackingName[]):
     if (packing !== WEIGHTS[dtype].packings[0] && packings.includes(packing.name)) dense.packing = packing.name;
     if (layers > 0) dense.post = post(M, to, 1000);
     add(dense, layers > 0 ? to : "i32", M);
+    if (layers > 0 && to !== "bit" && random.chance(0.15)) {
+      const [codes, dtype] = [tensors.length - 1, random.pick(["u8", "i8"] as const)];
+      const inputs = [dense.inputs[0]!, codes];
+      add(
+        { ...dense, inputs, output: tensors.length, post: randomPlane(random.pick([1, M]), dtype, random) },
+        dtype,
+        M,
+      );
+    }
     if (layers > 0 && to !== "bit" && random.chance(0.3)) {
       const [first, dtype] = [tensors.length - 1, random.pick(["u8", "i8"] as const)];
       add({ ...dense, output: tensors.length, post: post(M, dtype, 1000) }, dtype, M);
@@ -247,6 +272,23 @@ export function randomPictures(random: Random, packings: readonly PackingName[])
       ops.push({ kind: "concat", inputs: [tensors.length - 1, tensors.length - 1], output: tensors.length });
       shape = { ...shape, channels: 2 * channels };
       tensors.push([random.pick(["u8", "i8"] as const), [shape.height, shape.width, shape.channels]]);
+      continue;
+    }
+    if (from !== "bit" && random.chance(0.2)) {
+      const to = random.pick(["u8", "i8"] as const);
+      const [post, one] = [
+        randomPlane(random.pick([1, channels]), to, random),
+        { ...HALVES, kernelHeight: 1, kernelWidth: 1, strideY: 1, strideX: 1 },
+      ];
+      const both = { inputs: [tensors.length - 1, tensors.length - 1], output: tensors.length, window: one, post };
+      const layer = {
+        groups: 1,
+        pad: 0,
+        dtype: "ternary",
+        weights: weights("ternary", channels ** 2, random),
+      } as const;
+      ops.push(random.chance(0.5) ? { kind: "avgpool", ...both } : { kind: "conv2d", ...both, ...layer });
+      tensors.push([to, [shape.height, shape.width, channels]]);
       continue;
     }
     if (random.chance(0.15)) {
@@ -499,6 +541,38 @@ export const SMALL: Record<string, Program> = {
       {
         ...{ kind: "conv2d", inputs: [5], output: 6, window: SQUARE, groups: 1, pad: 0, dtype: "binary" },
         weights: Int8Array.from({ length: 36 }, (_, i) => ((i * 5) % 7 > 3 ? -1 : 1)),
+      },
+    ],
+  ),
+  "u8 picture → ternary and codes, avgpool and codes, i32 and codes, by planes": programOf(
+    [
+      ["u8", [2, 3, 2]],
+      ["i8", [2, 3, 2]],
+      ["u8", [2, 3, 2]],
+      ["i32", [2, 3, 2]],
+      ["i8", [2, 3, 2]],
+    ],
+    [
+      {
+        ...{ kind: "conv2d", inputs: [0, 0], output: 1, window: SQUARE, groups: 1, pad: 7, dtype: "ternary" },
+        weights: Int8Array.from({ length: 36 }, (_, i) => ((i * 7) % 3) - 1),
+        post: planeOf([
+          { multiplier: 3n, second: -40n, offset: 7n, lo: -100, hi: 100, shift: 3 },
+          { multiplier: -(2n ** 40n), second: 2n ** 41n, offset: -(2n ** 39n), lo: -128, hi: 127, shift: 42 },
+        ]),
+        tileChannels: 1,
+      },
+      {
+        ...{ kind: "avgpool", inputs: [0, 1], output: 2, window: SQUARE },
+        post: planeOf([{ multiplier: 1n, second: 2n, offset: 0n, lo: 0, hi: 255, shift: 2 }]),
+      },
+      {
+        ...{ kind: "conv2d", inputs: [2], output: 3, window: SQUARE, groups: 2, pad: 0, dtype: "int8" },
+        weights: Int8Array.from({ length: 18 }, (_, i) => ((i * 37) % 256) - 128),
+      },
+      {
+        ...{ kind: "quantize", inputs: [3, 1], output: 4 },
+        post: planeOf([{ multiplier: 5n, second: 640n, offset: 3n, lo: -128, hi: 127, shift: 9 }]),
       },
     ],
   ),

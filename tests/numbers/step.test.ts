@@ -30,6 +30,7 @@ describe("steps", () => {
     [{ kind: "min", by: by(2) }, 3, 2, 1],
     [{ kind: "max", by: by(2) }, 3, 3, 1],
     [{ kind: "relu" }, -3, 0, 1],
+    [{ kind: "count", bounds: [Float64Array.of(-1), Float64Array.of(2), Float64Array.of(2)] }, 2, 3, 1],
     [batchnorm(2), 5, 4.5, 1],
     [batchnorm(-2), 5, -3.5, -1],
     [batchnorm(0), 5, 0.5, 0],

@@ -9,8 +9,10 @@ import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Codes } from "../../host/graph/form.ts";
 import type { Graph, Node } from "../../host/graph/graph.ts";
 import { addFactors } from "../../host/graph/ops/add.ts";
+import type { PaddedWindow } from "../../host/graph/ops/window.ts";
 import { lower } from "../../host/lower/lower.ts";
 import type { Quantizer } from "../../host/numbers/quantizer.ts";
+import type { Step } from "../../host/numbers/step.ts";
 import type { ActivationDtype, AddOp, Program } from "../../host/program.ts";
 import { add } from "../../host/reference/add.ts";
 import { loadReference } from "../../host/run/session.ts";
@@ -148,7 +150,6 @@ describe("a graph", () => {
     expect(s).toEqual(a!.map((x, i) => x + b![i]!));
   });
 
-  const third = Math.fround(1 / 3); // as trained scales are: no quotient of small integers
   it.each<[string, Quantizer, Quantizer, Quantizer]>([
     ["a power of two apart", int([0.5]), int([0.25]), int([0.5])],
     ["far apart", int([0.5]), int([0.001]), int([0.3])],
@@ -220,6 +221,194 @@ describe("a graph", () => {
     const graph = residual(int([0.5]), int([0.5]));
     graph.nodes.splice(4, 1, { op: "add", name: "u", inputs: ["s", "a"], output: "t", channels: 2 });
     expect(() => lower(graph, OPTIONS)).toThrow('its operand "s" is no codes');
+  });
+});
+
+/** x → codes of which a layer makes sums, and others: their sum → codes. */
+function mixed(sums: Node[], codes: Quantizer, behind: Step[] = [], to = int([0.271], 0, 5), swapped = false): Graph {
+  const steps = behind.map((step, i): Node => {
+    return { op: "step", name: `step ${i}`, inputs: [i === 0 ? "s" : `b${i - 1}`], output: `b${i}`, channels: 2, step };
+  });
+  const last = steps.at(-1)?.output ?? "s";
+  const inputs = swapped ? ["b", sums.at(-1)!.output] : [sums.at(-1)!.output, "b"];
+  return {
+    name: "mixed",
+    inputs: [{ name: "x", shape: [2, 2, 2], layout: "chw" }],
+    nodes: [
+      { op: "quantize", name: "q", inputs: ["x"], output: "q", channels: 2, quantizer: int([0.125], 0, 8) },
+      ...sums,
+      { op: "quantize", name: "b", inputs: ["q"], output: "b", channels: 2, quantizer: codes },
+      { op: "add", name: "s", inputs, output: "s", channels: 2 },
+      ...steps,
+      { op: "quantize", name: "t", inputs: [last], output: "t", channels: 2, quantizer: to },
+    ],
+    outputs: ["t"],
+  };
+}
+
+const third = Math.fround(1 / 3); // as trained scales are: no quotient of small integers
+const ONE_TAP: PaddedWindow = {
+  ...{ kernelHeight: 1, strideY: 1, dilationY: 1, padTop: 0, padBottom: 0 },
+  ...{ kernelWidth: 1, strideX: 1, dilationX: 1, padLeft: 0, padRight: 0 },
+};
+const WEIGHTS = {
+  ...{
+    name: "w",
+    outputs: 2,
+    inputs: 2,
+    codes: Int32Array.of(1, -1, 3, 1),
+    scale: by(Math.fround(0.77), Math.fround(0.31)),
+  },
+  found: "latent",
+} as const;
+const CONV: Node = {
+  op: "conv2d",
+  name: "c",
+  inputs: ["q"],
+  output: "c",
+  channels: 2,
+  window: ONE_TAP,
+  groups: 1,
+  weights: WEIGHTS,
+};
+const POOL: Node = {
+  ...{ op: "avgpool", name: "c", inputs: ["q"], output: "c", channels: 2, countsPadding: true },
+  window: { ...ONE_TAP, kernelHeight: 3, padTop: 1, padBottom: 1 },
+};
+const stepped = (...steps: Step[]): Node[] => {
+  const nodes = steps.map((step, i): Node => {
+    return {
+      op: "step",
+      name: `before ${i}`,
+      inputs: [i === 0 ? "c" : `n${i - 1}`],
+      output: `n${i}`,
+      channels: 2,
+      step,
+    };
+  });
+  return [CONV, ...nodes];
+};
+const norm = (...gamma: number[]): Step => {
+  return { kind: "batchnorm", mean: by(0.3), variance: by(2.7), epsilon: 1e-5, gamma: by(...gamma), beta: by(-0.4) };
+};
+const RELU: Step = { kind: "relu" };
+
+describe("a sum of accumulators and codes", () => {
+  it.each<[string, Graph]>([
+    ["of a convolution", mixed([CONV], int([third]))],
+    ["of codes first", mixed([CONV], int([third]), [], int([0.271], 0, 5), true)],
+    ["of a pool", mixed([POOL], int([third]))],
+    ["behind a batch norm", mixed(stepped(norm(0.7, -1.3)), int([third]))],
+    ["through a batch norm and a ReLU", mixed(stepped(norm(0.7, -1.3)), int([third]), [norm(0.2, -0.9), RELU])],
+    ["of 8 bits", mixed([CONV], int([third], 0, 8), [RELU], int([0.0271], 0, 8, false))],
+    ["of unsigned codes with zero points", mixed([CONV], int([third], 100, 8, false), [], int([0.271], 7, 8, false))],
+    ["of one scale per channel", mixed([CONV], int([third, 0.21]))],
+    ["of ±1, to ±1", mixed([CONV], { kind: "bipolar", scale: by(third) }, [], { kind: "bipolar", scale: by(1) })],
+    [
+      "of powers of two, whose ties are rounded half to even",
+      mixed([{ ...POOL, window: ONE_TAP }], int([0.25]), [], int([0.5], 0, 6)),
+    ],
+  ])("%s has its codes made where the accumulators are", (_, graph) => {
+    const { program } = expectAgreement(graph, SAMPLES, { input: { dtype: "f32" } });
+    expect(program.ops.map(({ post }) => post?.kind).filter((kind) => kind === "plane")).toHaveLength(1);
+    expect(program.tensors.some(({ dtype }) => dtype === "i32")).toBe(false);
+  });
+
+  it("of a dense layer", () => {
+    const weights = { ...WEIGHTS, inputs: 8, codes: Int32Array.from({ length: 16 }, (_, i) => ((i * 7) % 5) - 2) };
+    const graph = mixed([{ op: "dense", name: "c", inputs: ["q"], output: "c", channels: 2, weights }], int([third]));
+    graph.inputs = [{ name: "x", shape: [8] }];
+    graph.nodes[0]!.channels = 8;
+    graph.nodes[2] = { op: "quantize", name: "b", inputs: ["d"], output: "b", channels: 2, quantizer: int([third]) };
+    graph.nodes.splice(1, 0, {
+      op: "dense",
+      name: "d",
+      inputs: ["q"],
+      output: "d",
+      channels: 2,
+      weights: { ...weights, name: "v" },
+    });
+    const { program } = expectAgreement(graph, SAMPLES, { input: { dtype: "f32" } });
+    expect(program.ops.some(({ kind, post }) => kind === "dense" && post?.kind === "plane")).toBe(true);
+  });
+
+  it("has the accumulators in a tensor where somebody else reads them, too", () => {
+    const graph = mixed([CONV], int([third]));
+    const other = {
+      op: "quantize",
+      name: "u",
+      inputs: ["s"],
+      output: "u",
+      channels: 2,
+      quantizer: int([0.3]),
+    } as const;
+    graph.nodes.push({ ...other, inputs: ["s"] }, { ...other, name: "v", inputs: ["c"], output: "v" });
+    graph.outputs = ["t", "u", "v", "c"];
+    const { program } = expectAgreement(graph, SAMPLES, { input: { dtype: "f32" } });
+    expect(program.ops.filter(({ kind }) => kind === "conv2d")).toHaveLength(1);
+    expect(program.ops.filter(({ kind, post }) => kind === "quantize" && post?.kind === "plane")).toHaveLength(2);
+  });
+
+  it("may be quantized twice, one quantizer behind the other", () => {
+    const graph = mixed([CONV], int([third]));
+    graph.nodes.push({
+      op: "quantize",
+      name: "u",
+      inputs: ["t"],
+      output: "u",
+      channels: 2,
+      quantizer: int([0.4], 0, 3),
+    });
+    graph.outputs = ["u"];
+    expectAgreement(graph, SAMPLES, { input: { dtype: "f32" } });
+  });
+
+  it("means the sum", () => {
+    const graph = mixed([CONV], int([third]));
+    graph.outputs = ["c", "b", "s"];
+    const [c, b, s] = evaluate(graph, [SAMPLES], 8);
+    expect(s!.every((x, i) => Math.abs(x - (c![i]! + b![i]!)) <= 1e-6 * (Math.abs(c![i]!) + Math.abs(b![i]!)))).toBe(
+      true,
+    );
+  });
+
+  const shown = { ...mixed([CONV], int([third])), outputs: ["t", "s"] };
+  const twice = mixed([CONV], int([third]));
+  twice.nodes.splice(3, 0, { op: "step", name: "pass", inputs: ["c"], output: "p", channels: 2, step: norm(1) });
+  const both: Graph = {
+    ...twice,
+    nodes: twice.nodes.map((node) => (node.op === "add" ? { ...node, inputs: ["c", "p"] } : node)),
+  };
+  it.each<[string, Graph, string, Graph]>([
+    [
+      "accumulators on both branches",
+      both,
+      "both its operands are sums of layers. Instead: a quantizer right before it, on one branch at least",
+      mixed([CONV], int([third])),
+    ],
+    [
+      "an output that shows it",
+      shown,
+      "an output shows its sums, of an accumulator and a code. Instead: a quantizer between them",
+      mixed([CONV], int([third])),
+    ],
+    [
+      "a ReLU between layer and sum",
+      mixed(stepped(RELU), int([third])),
+      '"before 0", next to it, bends what is a plane of accumulators and codes. Instead: a quantizer before it on both branches',
+      mixed([CONV], int([third]), [RELU]),
+    ],
+    [
+      "a quantizer of more than 8 bits behind it",
+      mixed([CONV], int([third]), [], int([0.0001], 0, 12)),
+      "its codes take 4096 values, and a byte holds 256",
+      mixed([CONV], int([third]), [], int([0.01], 0, 8)),
+    ],
+  ])("refuses %s, and converts once the advice is followed", (_, graph, why, followed) => {
+    const work = () => lower(graph, OPTIONS);
+    expect(work).toThrow(UnsupportedError);
+    expect(work).toThrow(why);
+    lower(followed, OPTIONS);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fromOrderKey, orderKey } from "../../host/numbers/order.ts";
+import { type Facet, leastOf, plane, planeOf } from "../../host/numbers/plane.ts";
 import { type Line, requantize, requantizeOf } from "../../host/numbers/requantize.ts";
 import type { DenseOp, Requantize, Scores, Thresholds } from "../../host/program.ts";
 import { argmax } from "../../host/reference/argmax.ts";
@@ -83,6 +84,51 @@ describe("thresholds", () => {
 
   it("serves all channels from one record", () => {
     expect(thresholds({ ...post, records: 1 }, 2, -2)).toBe(1);
+  });
+});
+
+describe("plane", () => {
+  const post = (facet: Partial<Facet>) => {
+    return planeOf([{ multiplier: 1n, second: 4n, offset: 0n, lo: -8, hi: 7, shift: 2, ...facet }]);
+  };
+
+  it.each([
+    // x, code, (x + 4 · code) / 4, half to even
+    [-100, 0, -8],
+    [-10, 0, -2], // −2.5
+    [-6, 0, -2], // −1.5
+    [-3, 0, -1],
+    [2, 0, 0], // 0.5
+    [2, 1, 2], // 1.5
+    [3, 1, 2],
+    [2, -2, -2], // −1.5
+    [10, 1, 4], // 3.5
+    [0, 9, 7],
+  ])("of %i and %i is %i", (x, other, code) => {
+    expect(plane(post({ offset: 1n }), 0, x, other)).toBe(code);
+    expect(plane(post({ offset: 1n, multiplier: -1n, second: -4n }), 0, -x, -other)).toBe(code);
+  });
+
+  it("is a floor without what rounds", () => {
+    expect([-5, -1, 0, 3, 4].map((x) => plane(post({ shift: 1 }), 0, 2 * x, 0))).toEqual([-5, -1, 0, 3, 4]);
+    expect([-8, -4, 4, 6].map((x) => plane(post({}), 0, x, 0))).toEqual([-2, -1, 1, 1]);
+  });
+
+  it("wraps the sum to 64 bits, and has a record for each channel or one for all", () => {
+    const wide = { multiplier: 2n ** 62n, second: 0n, offset: 0n, lo: -128, hi: 127, shift: 60 };
+    expect([1, 2, 3, 4].map((x) => plane(planeOf([wide]), 5, x, 0))).toEqual([4, -8, -4, 0]);
+    expect(plane(planeOf([wide, { ...wide, lo: 9 }]), 1, 1, 0)).toBe(9);
+  });
+
+  it("has codes that begin at a least integer", () => {
+    for (const shift of [1, 2, 40, 62]) {
+      for (const code of [-3, -2, -1, 0, 1, 2, 9]) {
+        const facet = { multiplier: 1n, second: 0n, lo: -99, hi: 99, shift };
+        const at = (y: bigint) => plane(planeOf([{ ...facet, offset: y }]), 0, 0, 0);
+        if (shift < 62 || Math.abs(code) < 2)
+          expect([at(leastOf(code, shift) - 1n), at(leastOf(code, shift))]).toEqual([code - 1, code]);
+      }
+    }
   });
 });
 

@@ -5,13 +5,16 @@ import { termsOf } from "../../host/cost/instructions.ts";
 import type { Costs } from "../../host/cost/measured.ts";
 import type { Board } from "../../host/firmware/boards.ts";
 import { v8 } from "../../host/index.ts";
+import { planeOf } from "../../host/numbers/plane.ts";
 import { mulberry32, type Random } from "../../host/numbers/random.ts";
 import { requantizeOf } from "../../host/numbers/requantize.ts";
 import type {
   ActivationDtype,
+  AvgpoolOp,
   DenseOp,
   Op,
   PackingName,
+  Plane,
   Program,
   QuantizeOp,
   Requantize,
@@ -74,7 +77,7 @@ const LAYERS: [WeightDtype, PackingName, Codes][] = [
   ["binary", "sign32", BITS],
 ];
 
-type Post = QuantizeOp["post"];
+type Post = Exclude<QuantizeOp["post"], { kind: "plane" }>;
 /** Posts, by the dtype of the codes that they make. */
 const POSTS: [ActivationDtype, (records: number, next: Random) => Post][] = [
   ["u8", (records, next) => thresholds(records, 1, next)],
@@ -152,7 +155,7 @@ async function countLast(
   return count(end - 1, end, 1) - count(end, end, 1);
 }
 
-/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax, maximum, concat and upsample, and pools. */
+/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax, maximum, concat and upsample, pools and planes. */
 function* samples(next: Random): Generator<Sample> {
   for (const [dtype, packing, ...range] of WEIGHTS) {
     for (const codes of dtype === "binary" ? [BITS, ...CODES] : CODES) {
@@ -214,7 +217,48 @@ function* samples(next: Random): Generator<Sample> {
       }
     }
     yield* pools(channels, next);
+    for (const records of [1, channels]) yield* planes(channels, plane(records, next), next);
   }
+}
+
+/** A plane behind quantize, dense ops and a pool, of what an op before makes of the same input. */
+function* planes(channels: number, post: Plane, next: Random): Generator<Sample> {
+  const codes = thresholds(channels, 3, next);
+  const quantize: QuantizeOp = { kind: "quantize", inputs: [0], output: 1, post: codes };
+  const [wide, bytes]: [ActivationDtype, number][] = [
+    ["i32", channels],
+    ["u8", channels],
+  ];
+  yield { program: programOf([quantize, { ...quantize, inputs: [0, 1], output: 2, post }], wide!, bytes!, bytes!) };
+  for (const [weights, packing, [dtype, min, max]] of LAYERS) {
+    const bare = { ...denseOp(weights, packing, [-1, 1], 16, channels, next), tileChannels: 16 };
+    const first: QuantizeOp = { kind: "quantize", inputs: [0], output: 1, post: lookup(min, max) };
+    const of = (last: DenseOp, to: ActivationDtype) => {
+      return programOf([first, { ...bare, post: codes }, last], ["u8", 16], [dtype, 16], bytes!, [to, channels]);
+    };
+    yield {
+      program: of({ ...bare, inputs: [1, 2], output: 3, post }, "u8"),
+      without: of({ ...bare, output: 3 }, "i32"),
+    };
+  }
+  const one = {
+    strideY: 1,
+    strideX: 1,
+    dilationY: 1,
+    dilationX: 1,
+    padTop: 0,
+    padLeft: 0,
+    kernelHeight: 1,
+    kernelWidth: 1,
+  };
+  const pool: AvgpoolOp = { kind: "avgpool", inputs: [0], output: 1, window: one };
+  const of = (last: AvgpoolOp, to: ActivationDtype) => {
+    return programOf([{ ...pool, post: codes }, last], bytes!, bytes!, [to, channels]);
+  };
+  yield {
+    program: of({ ...pool, inputs: [0, 1], output: 2, post }, "u8"),
+    without: of({ ...pool, output: 2 }, "i32"),
+  };
 }
 
 /** Pools of two and of four positions, and behind them a post; windows of one line and of several. */
@@ -306,6 +350,14 @@ function requantize(records: number, rounding: Requantize["rounding"], next: Ran
     ...{ low: 0, left: 11, right: 8 },
   }));
   return requantizeOf({ lo: -128, hi: 127, rounding }, lines, true);
+}
+
+function plane(records: number, next: Random): Plane {
+  const facets = Array.from({ length: records }, () => {
+    const [multiplier, second] = [2 ** 30, 2 ** 36].map((most) => BigInt(integer(next, most / 2, most)));
+    return { multiplier: multiplier!, second: second!, offset: 1n << 40n, lo: 0, hi: 255, shift: 41 };
+  });
+  return planeOf(facets);
 }
 
 function integer(next: Random, min: number, max: number): number {

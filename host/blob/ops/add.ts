@@ -13,7 +13,7 @@ export const add: OpFormat<AddOp> = {
       const [a, b] = from.map((tensor) => `${tensor.dtype} × ${shapeText(tensor)}`);
       fail(`${a}, ${b} → ${shapeText(to)}, expected codes in bytes, as many of each`);
     }
-    const post = readSumsPost(record);
+    const post = readSumsPost(record, ["thresholds", "requantize"]);
     const factors = [view.getInt32(at + OP.factor, true), view.getInt32(at + OP.secondFactor, true)] as const;
     return { kind: "add", inputs, output, factors, ...(post && { post, tileChannels }) };
   },

@@ -1,6 +1,6 @@
 import type { AvgpoolOp } from "../../program.ts";
 import { windowProblem } from "../../window.ts";
-import { isCode, type OpFormat, readSumsPost } from "./format.ts";
+import { isCode, type OpFormat, readSumsPost, SUMS_POSTS } from "./format.ts";
 import { putWindow, readWindow } from "./window.ts";
 
 export const avgpool: OpFormat<AvgpoolOp> = {
@@ -15,7 +15,7 @@ export const avgpool: OpFormat<AvgpoolOp> = {
     if (problem) fail(problem);
     if (!isCode(from.dtype)) fail(`input of ${from.dtype}, expected codes`);
     if (from.channels !== to.channels) fail(`${from.channels} → ${to.channels} channels, expected as many`);
-    const post = readSumsPost(record);
+    const post = readSumsPost(record, SUMS_POSTS);
     return { kind: "avgpool", inputs, output, window, ...(post && { post, tileChannels }) };
   },
 

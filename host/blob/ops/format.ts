@@ -1,14 +1,5 @@
-import type {
-  ActivationDtype,
-  Op,
-  PackingName,
-  Post,
-  Requantize,
-  Tensor,
-  Thresholds,
-  WeightDtype,
-} from "../../program.ts";
-import { isSameShape } from "../../shape.ts";
+import type { ActivationDtype, Op, PackingName, Post, SumsPost, Tensor, WeightDtype } from "../../program.ts";
+import { isSameShape, shapeText } from "../../shape.ts";
 import type { PostFields } from "../posts/format.ts";
 import { postFormat } from "../posts/index.ts";
 
@@ -29,7 +20,7 @@ export interface OpRecord extends PostFields {
 
 /** How an op is stored (FORMAT.md, "Op"). */
 export interface OpFormat<O extends Op> {
-  /** How many tensors it reads. */
+  /** How many tensors it reads, but for that of a plane. */
   inputs: 1 | 2 | 3;
   /** Whether it has the fields of a window. */
   hasWindow?: true;
@@ -60,14 +51,29 @@ export function readPost<Kind extends Post["kind"]>(
 ): Extract<Post, { kind: Kind }> {
   const kind = kinds.find((each) => each === record.post);
   if (kind === undefined) return record.fail(`post ${record.post}, expected ${kinds.join(" or ")}`);
+  if (kind === "plane") checkSecond(record);
   return postFormat(kind).empty(record, channels) as Extract<Post, { kind: Kind }>;
 }
 
-/** The post of an op that makes sums, which may be none: thresholds or requantization. Refuses what does not give the output's dtype. */
-export function readSumsPost(record: OpRecord): Thresholds | Requantize | undefined {
+/** Refuses a second input of a plane that is not codes in bytes, of the output's shape, and an output of bits. */
+function checkSecond({ from, to, fail }: OpRecord): void {
+  const second = from.at(-1)!;
+  if (isBytesLike(second, to) && isBytesLike(to, to)) return;
+  const [a, b] = [second, to].map((tensor) => `${tensor.dtype} × ${shapeText(tensor)}`);
+  fail(`plane of ${a} → ${b}, expected codes in bytes, as many of each`);
+}
+
+/** The posts of a layer's sums. */
+export const SUMS_POSTS = ["thresholds", "requantize", "plane"] as const satisfies readonly SumsPost["kind"][];
+
+/** The post of an op that makes sums, one of `kinds` or none. Refuses what does not give the output's dtype. */
+export function readSumsPost<Kind extends SumsPost["kind"]>(
+  record: OpRecord,
+  kinds: readonly Kind[],
+): Extract<SumsPost, { kind: Kind }> | undefined {
   const { to, post, fail } = record;
   if (post === "none" ? to.dtype !== "i32" : !isCode(to.dtype)) fail(`post ${post} gives ${to.dtype}`);
-  return post === "none" ? undefined : readPost(record, ["thresholds", "requantize"], to.channels);
+  return post === "none" ? undefined : readPost(record, kinds, to.channels);
 }
 
 /** Whether a tensor holds codes in bytes, and has the shape of another. */

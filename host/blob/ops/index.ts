@@ -1,4 +1,4 @@
-import type { Op, OpKind } from "../../program.ts";
+import type { Op, OpKind, Post } from "../../program.ts";
 import { add } from "./add.ts";
 import { argmax } from "./argmax.ts";
 import { avgpool } from "./avgpool.ts";
@@ -23,6 +23,11 @@ const OPS: { [Kind in OpKind]: OpFormat<Op<Kind>> } = {
   concat,
   upsample,
 };
+
+/** How many tensors an op reads: a plane takes one more. */
+export function inputCount(kind: OpKind, post: Post["kind"] | "none" | undefined): number {
+  return OPS[kind].inputs + (post === "plane" ? 1 : 0);
+}
 
 /** How ops of a kind are stored. */
 export function opFormat(kind: OpKind): OpFormat<Op> {

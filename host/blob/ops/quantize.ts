@@ -1,6 +1,6 @@
 import type { QuantizeOp } from "../../program.ts";
 import { isSameShape, shapeText } from "../../shape.ts";
-import { isCode, type OpFormat, readPost } from "./format.ts";
+import { isCode, type OpFormat, readPost, SUMS_POSTS } from "./format.ts";
 
 export const quantize: OpFormat<QuantizeOp> = {
   inputs: 1,
@@ -14,7 +14,8 @@ export const quantize: OpFormat<QuantizeOp> = {
     if (post === "lookup" && from.dtype !== "u8" && from.dtype !== "i8") {
       fail(`lookup of ${from.dtype}, expected u8 or i8`);
     }
-    const made = readPost(record, ["thresholds", "requantize", "lookup"], to.channels);
+    if (post === "plane" && from.dtype !== "i32") fail(`plane of ${from.dtype}, expected i32`);
+    const made = readPost(record, [...SUMS_POSTS, "lookup"], to.channels);
     return { kind: "quantize", inputs, output, post: made, tileChannels };
   },
 

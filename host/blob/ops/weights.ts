@@ -1,9 +1,9 @@
-import type { ActivationDtype, Requantize, Thresholds, WeightedOp } from "../../program.ts";
+import type { ActivationDtype, SumsPost, WeightedOp } from "../../program.ts";
 import { OP, PACKING, WEIGHT } from "../layout.ts";
 import { packingOf, WEIGHTS } from "../pack/pack.ts";
-import { isCode, type OpRecord, readSumsPost } from "./format.ts";
+import { isCode, type OpRecord, readSumsPost, SUMS_POSTS } from "./format.ts";
 
-type Weighted = Pick<WeightedOp, "dtype" | "packing" | "weights" | "tileChannels"> & { post?: Thresholds | Requantize };
+type Weighted = Pick<WeightedOp, "dtype" | "packing" | "weights" | "tileChannels"> & { post?: SumsPost };
 
 /**
  * What the record of an op with weights tells, for elements of dtype `from`; tiles do not span more than `span` output channels. Refuses what FORMAT.md
@@ -12,7 +12,7 @@ type Weighted = Pick<WeightedOp, "dtype" | "packing" | "weights" | "tileChannels
 export function readWeighted(record: OpRecord, from: ActivationDtype, span: number): Weighted {
   const { dtype, packing, tileChannels, fail } = record;
   if (!isCode(from)) fail(`input of ${from}, expected codes`);
-  const post = readSumsPost(record);
+  const post = readSumsPost(record, SUMS_POSTS);
   const { packings } = WEIGHTS[dtype];
   const packed = packings.find(({ name }) => name === packing);
   if (!packed) {

@@ -1,6 +1,7 @@
 import type { Post } from "../../program.ts";
 import type { PostFormat } from "./format.ts";
 import { lookup } from "./lookup.ts";
+import { plane } from "./plane.ts";
 import { requantize } from "./requantize.ts";
 import { scores } from "./scores.ts";
 import { thresholds } from "./thresholds.ts";
@@ -12,6 +13,7 @@ const POSTS: { [Kind in PostKind]: PostFormat<Extract<Post, { kind: Kind }>> } =
   requantize,
   lookup,
   scores,
+  plane,
 };
 
 /** How posts of a kind are stored. */

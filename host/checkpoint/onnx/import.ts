@@ -10,6 +10,7 @@ import type { Quantizer } from "../../numbers/quantizer.ts";
 import { elements } from "../tensor.ts";
 import { attributesOf, type Call, type Data, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./call.ts";
 import { OPS } from "./ops.ts";
+import { settle } from "./pad.ts";
 import { pictureOf } from "./picture.ts";
 import {
   DATA_TYPE,
@@ -182,17 +183,14 @@ function refuseSparse(name: string, reasons: Unsupported[]): Value {
 /** What a node's first output is; broken, without a reason of its own, where an operand is. */
 function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlySet<string>): Value {
   const op = DOMAINS.includes(domain) && Object.hasOwn(OPS, call.opType) ? OPS[call.opType] : undefined;
-  if (!op) throw new Refusal(`no such op here${domain ? ` (domain "${domain}")` : ""}`, advice(call.opType));
+  if (!op) throw new Refusal(`no such op here${domain ? ` (domain "${domain}")` : ""}`, advice(call.opType, domain));
   const extra = output.slice(1).find((name) => name && read.has(name));
   if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
   if (call.inputs.some((value) => value?.kind === "broken")) return { kind: "broken" };
-  if (!TAKE_PADDING.has(call.opType) && call.inputs.some((value) => value?.kind === "data" && value.padded)) {
-    throw new Refusal(
-      "it reads what a Pad made",
-      "a Pad right before a Conv, or before quantizers, ReLUs and scales in front of one",
-    );
-  }
-  const result = op(call);
+  const inputs = call.inputs.map((value) =>
+    value?.kind === "data" && value.padded && !TAKE_PADDING.has(call.opType) ? settle(call, value) : value,
+  );
+  const result = op({ ...call, inputs });
   if (result.kind !== "broken" && result.dims.length > MAX_AXES) {
     throw new Refusal(`its result has ${result.dims.length} axes`, `at most ${MAX_AXES}`);
   }
@@ -200,7 +198,7 @@ function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlyS
   return result;
 }
 
-/** Ops that know of zeros around a picture: a Conv or a MaxPool takes them as its padding; behind the others zeros stay zeros, or they refuse. */
+/** Ops that know of zeros around a picture: a Conv or a MaxPool takes them as its padding; behind the others zeros stay zeros, or they refuse. Any other reads them in a picture of their own. */
 const TAKE_PADDING: ReadonlySet<string> = new Set(
   "Conv MaxPool Pad Quant IntQuant BipolarQuant QuantizeLinear DequantizeLinear Sign Relu Mul Div Identity Dropout Cast".split(
     " ",
@@ -381,15 +379,18 @@ function shapeOf(call: Call, info: ValueInfoProto | undefined): string {
   return dims ? `[${dims.join(", ")}]` : "";
 }
 
+/** The domain of FINN's hardware layers, and how those of its backends begin. */
+const HARDWARE = "finn.custom_op.fpgadataflow";
+
 const INSTEAD: Record<string, string> = {
   ConvTranspose: "Resize and Conv",
   LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
   Sigmoid: "HardTanh, Clip or Relu",
   Tanh: "HardTanh, Clip or Relu",
-  MultiThreshold: "the QONNX file from before FINN's transformations",
 };
 
-function advice(opType: string): string {
+function advice(opType: string, domain: string): string {
+  if (domain.startsWith(HARDWARE)) return "the file from before FINN made hardware layers of its nodes";
   if (Object.hasOwn(INSTEAD, opType)) return INSTEAD[opType]!;
   return "what a network of layers needs: MatMul, Gemm, Conv, Quant, BipolarQuant, QuantizeLinear, DequantizeLinear, Sign, BatchNormalization, Relu, Clip, arithmetic with constants";
 }

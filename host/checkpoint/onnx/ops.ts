@@ -23,6 +23,7 @@ import { conv } from "./conv.ts";
 import { gemm, matMul } from "./dense.ts";
 import { apply, constant, emit, enlarge, type Piece, spread, vector } from "./emit.ts";
 import { FOLDED, foldUnary } from "./fold.ts";
+import { multiThreshold } from "./multithreshold.ts";
 import { pad } from "./pad.ts";
 import { concatOp, constantOfShape, constantOp, gather, shapeOp, slice } from "./parts.ts";
 import { averagePool, globalAveragePool, globalMaxPool, maxPool, reduceMax, reduceMean } from "./pool.ts";
@@ -51,6 +52,7 @@ export const OPS: Record<string, (call: Call) => Value> = {
   IntQuant: (call) => quant(call, intQuantizer),
   BipolarQuant: (call) => quant(call, bipolarQuantizer),
   Trunc: trunc,
+  MultiThreshold: multiThreshold,
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
   Sign: sign,

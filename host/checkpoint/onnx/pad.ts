@@ -1,7 +1,10 @@
+import type { Weights } from "../../graph/ops/weights.ts";
+import { dequantize, type Quantizer, quantize } from "../../numbers/quantizer.ts";
 import {
   axisOf,
   type Call,
   constantOperand,
+  type Data,
   integers,
   NO_PADDING,
   type Padding,
@@ -10,10 +13,11 @@ import {
   shapeText,
   type Value,
 } from "./call.ts";
-import { isExtent, MAX_EXTENT, pictureOperand, sized } from "./conv.ts";
+import { isExtent, MAX_EXTENT, pictureOperand, sized, widened } from "./conv.ts";
+import { emit, vector } from "./emit.ts";
 
 /**
- * Pad(X, pads, value, axes): zeros around pictures, which a Conv takes as its padding. `pads` are all before, then all after; an attribute before
+ * Pad(X, pads, value, axes): zeros around pictures, which a Conv takes as its padding, and channels of zeros (`settle`). `pads` are all before, then all after; an attribute before
  * operator set 11, as the value is.
  */
 export function pad(call: Call): Value {
@@ -31,6 +35,7 @@ export function pad(call: Call): Value {
     throw new Refusal(`${pads.length} pads for ${axes.length} axes`, "two for each axis");
   }
   const added: Padding = { ...NO_PADDING };
+  let channelsOfZeros: readonly [number, number] = [0, 0];
   for (const [i, each] of axes.entries()) {
     const [before, after] = [pads[i]!, pads[axes.length + i]!];
     if (!isExtent(before, 0) || !isExtent(after, 0)) {
@@ -39,11 +44,9 @@ export function pad(call: Call): Value {
     const axis = x.picture.axes[axisOf(call, each, rank) - (rank - x.picture.axes.length)];
     if (axis === "h") [added.top, added.bottom] = [before, after];
     else if (axis === "w") [added.left, added.right] = [before, after];
+    else if (axis === "c") channelsOfZeros = [before, after];
     else if (before + after > 0) {
-      throw new Refusal(
-        `it pads ${axis === "c" ? "channels" : "samples"} of ${shapeText(x.dims)}`,
-        "padding of positions",
-      );
+      throw new Refusal(`it pads samples of ${shapeText(x.dims)}`, "padding of positions or channels");
     }
   }
   const { height, width, channels } = x.picture;
@@ -55,5 +58,58 @@ export function pad(call: Call): Value {
     bottom: added.bottom + bottom,
     right: added.right + right,
   };
-  return { ...x, ...sized(x, grown), padded };
+  const result = { ...x, ...sized(x, grown), padded };
+  return channelsOfZeros.some((count) => count > 0) ? settle(call, result, channelsOfZeros, call.output) : result;
+}
+
+/**
+ * Codes and the zeros around them in a picture of their own, with `before` and `after` channels of zeros: a convolution by the unit matrix keeps each number, pads
+ * with zeros, and their quantizer makes the same codes of it.
+ */
+export function settle(
+  call: Call,
+  x: Data,
+  [before, after]: readonly [number, number] = [0, 0],
+  output = call.sink.fresh(`${x.value}_padded`),
+): Data {
+  const { padded, ...plain } = x;
+  const picture = x.picture!;
+  const quantizer = quantizerOf(call, x.value);
+  if (!quantizer) {
+    throw new Refusal(
+      "it reads what a Pad made of no codes",
+      "a quantizer right before the Pad, or a Conv right behind it",
+    );
+  }
+  if (dequantize(quantizer, quantize(quantizer, 0, 0), 0) !== 0 || quantizer.scale.length > 1) {
+    throw new Refusal(
+      "a Pad fills up codes of which none is 0, or of several scales",
+      "a quantizer of one scale with a code for 0",
+    );
+  }
+  const { channels } = picture;
+  const outputs = before + channels + after;
+  // without channels of zeros each channel is a group of its own
+  const groups = outputs === channels ? channels : 1;
+  const inputs = channels / groups;
+  call.sink.spend(outputs * inputs);
+  const codes = new Int32Array(outputs * inputs);
+  for (let c = 0; c < channels; c++) codes[(before + c) * inputs + (c % inputs)] = 1;
+  const weights: Weights = { name: call.name, outputs, inputs, codes, scale: vector(1), found: "integers" };
+  const window = { kernelHeight: 1, kernelWidth: 1, strideY: 1, strideX: 1, dilationY: 1, dilationX: 1 };
+  const none = { padTop: 0, padLeft: 0, padBottom: 0, padRight: 0 };
+  const size = { ...sized({ ...plain, picture }, { ...picture, channels: outputs }) };
+  const own: Quantizer = quantizer.kind === "int" ? { ...quantizer, rounding: "ROUND" } : quantizer;
+  return emit({ ...call, output }, { ...plain, ...size }, [
+    { op: "conv2d", weights, window: widened({ ...window, ...none }, padded), groups },
+    { op: "quantize", quantizer: own },
+  ]);
+}
+
+/** The quantizer of a value's codes, perhaps behind ReLUs and pools that pick some. */
+function quantizerOf({ sink: { makers } }: Call, value: string): Quantizer | undefined {
+  let node = makers.get(value);
+  while (node?.op === "maxpool" || (node?.op === "step" && node.step.kind === "relu"))
+    node = makers.get(node.inputs[0]!);
+  return node?.op === "quantize" ? node.quantizer : undefined;
 }

@@ -4,7 +4,10 @@ import type { NodeBase } from "../node.ts";
 import { type OpMeaning, realNumbers, unequalShapes } from "./meaning.ts";
 import { scaleSums } from "./weights.ts";
 
-/** The sum of two values, element by element. Both must be codes, of one scale or each of one for all channels (`addFactors`). */
+/**
+ * The sum of two values, element by element: of codes, of one scale or each of one for all channels (`addFactors`); or of codes and sums of a layer (`isMixedSum`), each
+ * perhaps with affine steps behind it.
+ */
 export interface AddNode extends NodeBase {
   op: "add";
 }
@@ -29,6 +32,11 @@ export const addMeaning: OpMeaning<AddNode> = {
     return sums;
   },
 };
+
+/** Whether a sum is that of an accumulator and a code: one of its operands is no code, which all others are. */
+export function isMixedSum({ inputs }: AddNode, form: ReadonlyMap<string, Form>): boolean {
+  return inputs.some((input) => form.get(input)!.kind === "real");
+}
 
 /** With factors of this sum, sums of stored codes fit 32 bits. */
 const MAX_FACTORS = 2 ** 23;

@@ -1,6 +1,6 @@
 import { UnsupportedError } from "../../base/errors.ts";
 import { type Codes, isOneScale } from "../../graph/form.ts";
-import { type AddNode, addFactors, addUnit } from "../../graph/ops/add.ts";
+import { type AddNode, addFactors, addUnit, isMixedSum } from "../../graph/ops/add.ts";
 import { at, zip } from "../../numbers/quantizer.ts";
 import type { AddOp } from "../../program.ts";
 import type { Builder } from "../builder.ts";
@@ -11,6 +11,10 @@ import type { OpLowering } from "./lowering.ts";
 export const addLowering: OpLowering<AddNode> = {
   /** Sums of stored codes, times their factors. */
   elements(node, { plan, form, elements }) {
+    if (isMixedSum(node, form)) {
+      if (!plan.sums.has(node.output)) return undefined; // no tensor holds them: they are made to codes where the accumulators are made
+      throw unsupported(node, "an output shows its sums, of an accumulator and a code", "a quantizer between them");
+    }
     const [a, b] = node.inputs.map((input) => elements.get(plan.sameCodes(input)));
     if (!a || !b) return undefined; // refused for a reason that is on the list
     const [formA, formB] = node.inputs.map((input) => form.get(input) as Codes) as [Codes, Codes];

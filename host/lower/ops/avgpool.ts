@@ -9,6 +9,7 @@ import type { Builder } from "../builder.ts";
 import { isScalar } from "../elements.ts";
 import { isAccumulator } from "../weights.ts";
 import type { OpLowering } from "./lowering.ts";
+import { tensorsOf } from "./sums.ts";
 import { storedWindow } from "./window.ts";
 
 export const avgpoolLowering: OpLowering<AvgpoolNode> = {
@@ -55,9 +56,15 @@ export const avgpoolLowering: OpLowering<AvgpoolNode> = {
 };
 
 /** The op of a pool, whose output is its sums or, with a post, codes. */
-export function addAvgpool(node: AvgpoolNode, output: string, builder: Builder, post?: AvgpoolOp["post"]): void {
+export function addAvgpool(
+  node: AvgpoolNode,
+  output: string,
+  builder: Builder,
+  post?: AvgpoolOp["post"],
+  second?: string,
+): void {
   const window = storedWindow(node, builder);
-  const inputs = [builder.tensorOf(node.inputs[0]!)];
+  const inputs = tensorsOf(node, builder, second);
   const op: AvgpoolOp = { kind: "avgpool", inputs, output: builder.addTensor(output), window, ...(post && { post }) };
   builder.addOp(op, { node: node.name });
 }

@@ -1,11 +1,12 @@
 import type { Codes } from "../../graph/form.ts";
 import type { QuantizeNode } from "../../graph/ops/quantize.ts";
 import type { StepNode } from "../../graph/ops/step.ts";
-import { isSumNode, ofSum, type SumTable } from "../../graph/ops/sums.ts";
-import type { Op, Requantize, Thresholds } from "../../program.ts";
+import { isSumNode, ofSum, type SumNode, type SumTable } from "../../graph/ops/sums.ts";
+import type { Op, StepsPost, SumsPost } from "../../program.ts";
 import type { Builder } from "../builder.ts";
-import { type Chain, isUniform, lookupTable } from "../chain.ts";
+import { type Chain, isUniform, type Link, lookupTable } from "../chain.ts";
 import { codeCount, codeElements, MAX_CODES, reachedCodes } from "../elements.ts";
+import { makePlane, type Operand } from "../plane.ts";
 import { makePost } from "../post.ts";
 import { addSum } from "./add.ts";
 import { addAvgpool } from "./avgpool.ts";
@@ -34,6 +35,10 @@ export const codesLowering: OpLowering<QuantizeNode | StepNode> = {
 export function addCodes(value: string, builder: Builder): void {
   const { plan, elements, budget } = builder;
   const { base, links } = plan.chain(value);
+  if (plan.mixed(base)) {
+    addMixedCodes(value, base, links, builder);
+    return;
+  }
   const [from, to] = [elements.get(base)!, elements.get(value)!];
   const chain: Chain = { channels: to.channels, source: from.source, links, offset: to.offset };
   const name = { node: links.at(-1)!.node.name };
@@ -58,12 +63,31 @@ export function addCodes(value: string, builder: Builder): void {
   else quantize(post);
 }
 
-/** What adds the op of each node that makes sums, whose output is codes by a post. */
-const ADD: SumTable<[output: string, builder: Builder, post: Thresholds | Requantize], void> = {
+/** The op that makes codes of a mixed sum: at the end of what makes its accumulators, or from their tensor. */
+function addMixedCodes(value: string, sum: string, links: Link[], builder: Builder): void {
+  const { plan, form, elements, budget } = builder;
+  const { node, operands } = plan.mixed(sum)!;
+  const [made, other] = operands;
+  const described = operands.map((operand): Operand => {
+    return { source: elements.get(operand.base)!.source, links: operand.links, form: form.get(operand.value)! };
+  }) as [Operand, Operand];
+  const { channels, offset } = elements.get(value)!;
+  const post = makePlane({ channels, sum: node, operands: described, links, offset }, budget);
+  const name = { node: links.at(-1)!.node.name };
+  const maker = plan.definer(made.base) as SumNode;
+  if (!plan.sums.has(made.base)) ofSum(ADD, maker, value, builder, post, other.base);
+  else {
+    const inputs = [made.base, other.base].map((input) => builder.tensorOf(input));
+    builder.addOp({ kind: "quantize", inputs, output: builder.addTensor(value), post }, name);
+  }
+}
+
+/** What adds the op of each node that makes sums, whose output is codes by a post; of a plane, with the value of its second input. */
+const ADD: SumTable<[output: string, builder: Builder, post: SumsPost, second?: string], void> = {
   dense: addDense,
   conv2d: addConv2d,
   avgpool: addAvgpool,
-  add: addSum,
+  add: (node, output, builder, post) => addSum(node, output, builder, post as StepsPost), // no operand of a mixed sum (supported.ts)
 };
 
 /** Whether a lookup table gives every element as it is. */

@@ -7,7 +7,7 @@ import { shapeText } from "../../shape.ts";
 import type { Builder } from "../builder.ts";
 import { weightDtype } from "../weights.ts";
 import type { OpLowering } from "./lowering.ts";
-import { padElement, sumElements } from "./sums.ts";
+import { padElement, sumElements, tensorsOf } from "./sums.ts";
 import { storedWindow } from "./window.ts";
 
 export const conv2dLowering: OpLowering<Conv2dNode> = {
@@ -19,7 +19,13 @@ export const conv2dLowering: OpLowering<Conv2dNode> = {
 };
 
 /** The op of a convolution, whose output is its sums or, with a post, codes. */
-export function addConv2d(node: Conv2dNode, output: string, builder: Builder, post?: Conv2dOp["post"]): void {
+export function addConv2d(
+  node: Conv2dNode,
+  output: string,
+  builder: Builder,
+  post?: Conv2dOp["post"],
+  second?: string,
+): void {
   const window = storedWindow(node, builder);
   const input = builder.elements.get(builder.plan.sameCodes(node.inputs[0]!))!;
   if (hasPadding(node.window) && padElement(input) === undefined) {
@@ -28,7 +34,7 @@ export function addConv2d(node: Conv2dNode, output: string, builder: Builder, po
     const instead = "a quantizer of at most 8 bits, with a code for 0";
     throw new UnsupportedError([{ node: node.name, op: "conv2d", shape, why, instead }]);
   }
-  addConvolution(node, window, node.groups, output, builder, post);
+  addConvolution(node, window, node.groups, output, builder, post, second);
 }
 
 /** The op of a layer whose output positions see a window of the input. */
@@ -39,11 +45,12 @@ export function addConvolution(
   output: string,
   builder: Builder,
   post?: Conv2dOp["post"],
+  second?: string,
 ): void {
   const input = builder.elements.get(builder.plan.sameCodes(node.inputs[0]!))!;
   const op: Conv2dOp = {
     kind: "conv2d",
-    inputs: node.inputs.map((each) => builder.tensorOf(each)),
+    inputs: tensorsOf(node, builder, second),
     output: builder.addTensor(output),
     window,
     groups,

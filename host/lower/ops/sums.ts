@@ -1,7 +1,9 @@
 import type { Codes } from "../../graph/form.ts";
+import type { NodeBase } from "../../graph/node.ts";
 import type { WeightedNodes } from "../../graph/ops/weighted.ts";
 import { accumulatorScale } from "../../graph/ops/weights.ts";
 import { at } from "../../numbers/quantizer.ts";
+import type { Builder } from "../builder.ts";
 import { compact, type Elements, isScalar } from "../elements.ts";
 import { accumulatorOffset, accumulatorRange, weightDtype } from "../weights.ts";
 import type { Described } from "./lowering.ts";
@@ -31,6 +33,11 @@ export function sumElements(node: WeightedNodes, { plan, form, elements }: Descr
       uniform: isScalar(offset) && isScalar(scale),
     },
   };
+}
+
+/** The tensors that the op of a node that makes sums reads: that of its input and, of a plane, that of its second input. */
+export function tensorsOf({ inputs }: NodeBase, builder: Builder, second?: string): number[] {
+  return [...inputs, ...(second === undefined ? [] : [second])].map((value) => builder.tensorOf(value));
 }
 
 /** The element that stands for real 0; undefined where none does in all channels. */

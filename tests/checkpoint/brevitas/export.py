@@ -110,22 +110,26 @@ def vgg(weights=ternary, act=relu4, **options):
 
 
 class Block(nn.Module):
-    """A residual block; both branches are quantized by one quantizer, or each by its own."""
+    """A residual block; both branches are quantized by one quantizer, or each by its own; or only the shortcut is."""
 
-    def __init__(self, channels, outputs, stride, shared):
+    def __init__(self, channels, outputs, stride, shared, bare=False):
         super().__init__()
         self.body = nn.Sequential(conv(channels, outputs, stride=stride), conv(outputs, outputs, act=None))
         self.shortcut = conv(channels, outputs, 1, act=None, stride=stride) if stride > 1 else nn.Identity()
         self.quant = QuantIdentity(bit_width=4, return_quant_tensor=shared)
         self.other = self.quant if shared else QuantIdentity(bit_width=6)
         self.act = relu4()
+        self.bare = bare
 
     def forward(self, x):
+        if self.bare:
+            codes = x if isinstance(self.shortcut, nn.Identity) else self.other(self.shortcut(x))
+            return self.act(values(codes) + values(self.body(x)))
         return self.act(self.quant(self.body(x)) + self.other(self.shortcut(x)))
 
 
-def resnet(shared):
-    blocks = Block(6, 6, 1, shared), Block(6, 8, 2, shared)
+def resnet(shared, bare=False):
+    blocks = Block(6, 6, 1, shared, bare), Block(6, 8, 2, shared, bare)
     return nn.Sequential(image(), conv(3, 6), *blocks, nn.AvgPool2d(4), image(), classifier(8))
 
 
@@ -185,6 +189,7 @@ CONVOLUTIONAL = {
     "one_dimensional": OneDimensional,
     "padded": padded,
     "upsampling": Upsampling,
+    "resnet_bare": lambda: resnet(shared=False, bare=True),
     "truncated": lambda: nn.Sequential(image(), conv(3, 8), TruncAvgPool2d(4, 4, bit_width=4), classifier(32)),
 }
 

@@ -55,6 +55,16 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
       return unary((x) => -x);
     case "Sqrt":
       return unary(Math.sqrt);
+    case "MultiThreshold": {
+      const [rows, steps] = b.dims as [number, number];
+      const inner = a.dims.slice(2).reduce((x, y) => x * y, 1);
+      const data = a.data.map((x, i) => {
+        const row = rows === 1 ? 0 : Math.floor(i / inner) % rows;
+        const reached = b.data.slice(row * steps, (row + 1) * steps).filter((bound) => x >= bound).length;
+        return float("out_scale", 1) * reached + float("out_bias", 0);
+      });
+      return { dims: a.dims, data };
+    }
     case "Relu":
       return unary((x) => (x > 0 ? x : 0));
     case "Abs":
