@@ -2,6 +2,7 @@ import { refuse } from "../base/arguments.ts";
 import { BlobError } from "../base/errors.ts";
 import { MAX_NODES } from "../base/limits.ts";
 import { FIXED_ROUNDINGS, MAX_SHIFT, MIN_SHIFT } from "../numbers/fixed_point.ts";
+import { type FixedSoftmax, fixedSoftmaxProblem } from "../numbers/fixed_softmax.ts";
 import { at, codeRange, type Quantizer, quantize, zeroPoint } from "../numbers/quantizer.ts";
 import { ROUNDINGS } from "../numbers/round.ts";
 import { applySteps, STEP_KINDS, type Step } from "../numbers/step.ts";
@@ -204,11 +205,23 @@ function readOutput(output: Reader, tensor: Tensor, maker: Op | undefined, progr
     offset: output.get("offset").numbers(channels),
     scale: output.get("scale").numbers(channels),
     steps: readSteps(output.get("steps"), channels),
-    softmax: output.get("softmax").flag(),
+    softmax: readSoftmax(output.get("softmax")),
     ...(classes.value !== undefined && {
       classes: classes.list(count === 1 && !isIndex ? 2 : count, (name) => name.text()),
     }),
   };
+}
+
+function readSoftmax(softmax: Reader): OutputDescription["softmax"] {
+  if (typeof softmax.value === "boolean") return softmax.value;
+  const of = (name: keyof FixedSoftmax) => softmax.get(name).number(Number.isInteger, "an integer");
+  const fixed: FixedSoftmax = {
+    multiplier: of("multiplier"),
+    shift: of("shift"),
+    leastDifference: of("leastDifference"),
+  };
+  const problem = fixedSoftmaxProblem(fixed);
+  return problem ? softmax.refuse(problem) : fixed;
 }
 
 function readOp(op: Reader, described: Op): OpDescription {
@@ -278,6 +291,7 @@ function readQuantizer(quantizer: Reader, channels: number): Quantizer {
     narrow: quantizer.get("narrow").flag(),
     rounding: quantizer.get("rounding").oneOf(ROUNDINGS),
     ...(quantizer.get("roundsFirst").value !== undefined && { roundsFirst: quantizer.get("roundsFirst").flag() }),
+    ...(quantizer.get("single").value !== undefined && { single: quantizer.get("single").flag() }),
   };
 }
 

@@ -40,7 +40,8 @@ export function multiplyFixed(x: number, { multiplier, shift, rounding }: FixedF
 
 /** ⌊x · multiplier / 2^bits + 1/2⌋ for 17 ≤ bits, exact: the product in two halves, each below 2^47. With 31 bits, gemmlowp's SaturatingRoundingDoublingHighMul. */
 export function roundedProduct(x: number, multiplier: number, bits: number): number {
-  const [high, low] = [Math.floor(multiplier / 2 ** 16), multiplier % 2 ** 16];
+  const high = Math.floor(multiplier / 2 ** 16);
+  const low = multiplier - high * 2 ** 16;
   const upper = x * high + Math.floor((x * low) / 2 ** 16);
   return Math.floor((upper + 2 ** (bits - 17)) / 2 ** (bits - 16));
 }

@@ -1,3 +1,4 @@
+import { Refusal } from "../refusal.ts";
 import {
   axisOf,
   type Call,
@@ -5,7 +6,6 @@ import {
   integers,
   NO_PADDING,
   type Padding,
-  Refusal,
   requireFinite,
   shapeText,
   type Value,

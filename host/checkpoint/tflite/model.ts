@@ -55,7 +55,9 @@ export function readModel(bytes: Uint8Array): Model {
   const graphs = model.tables(2, "subgraphs");
   const [graph] = graphs;
   if (!graph || graphs.length > 1) {
-    throw new CheckpointError(`model.subgraphs: found ${graphs.length}, expected 1, without branches, loops or signatures`);
+    throw new CheckpointError(
+      `model.subgraphs: found ${graphs.length}, expected 1, without branches, loops or signatures`,
+    );
   }
   const names = model.tables(1, "operator_codes").map(operatorName);
   const buffers = model.tables(4, "buffers").map(readBuffer);
@@ -98,7 +100,9 @@ function operatorName(code: Table): Pick<Operator, "name" | "version"> {
 
 function readBuffer(buffer: Table): Uint8Array {
   if (buffer.has(1)) {
-    throw new CheckpointError(`${buffer.path}: its data lie behind the FlatBuffer, expected them within: a file below 2 GB`);
+    throw new CheckpointError(
+      `${buffer.path}: its data lie behind the FlatBuffer, expected them within: a file below 2 GB`,
+    );
   }
   return buffer.bytes(0, "data") ?? new Uint8Array();
 }

@@ -52,7 +52,7 @@ export class Table {
   /** A vector of bytes: a view of the file; undefined where it is left out. */
   bytes(field: number, name: string): Uint8Array | undefined {
     const vector = this.#vector(field, name, 1);
-    return vector && vector.cursor.bytes(vector.count);
+    return vector?.cursor.bytes(vector.count);
   }
 
   /** A vector of numbers; empty where it is left out. */
