@@ -30,9 +30,10 @@ export function randomNet(seed: number): Net {
     );
     const zeros = scales.map(() => 0);
     const weights = tensor(shape, { data: constant(shape), scale: scales, zero: zeros, axis });
-    if (random.chance(0.2)) return [input, weights, -1];
+    if (shape.length === 2 && random.chance(0.2)) return [input, weights, -1]; // kernels of convolutions want one
     const data = Int32Array.from({ length: outputs }, () => random.int(-4000, 4000));
-    return [input, weights, tensor([outputs], { type: "INT32", data, scale: scales, zero: zeros })];
+    const products = scales.map((each) => Math.fround(each * of(input)));
+    return [input, weights, tensor([outputs], { type: "INT32", data, scale: products, zero: zeros })];
   };
   /** `padded`: around is a line of zeros, which some of every window has to see. */
   const windowOptions = (sizes: Picture, padded = false) => {
@@ -137,4 +138,13 @@ export function randomNet(seed: number): Net {
   }
   net.outputs = [last];
   return net;
+}
+
+/** Random codes for rows of a net's input. */
+export function randomRows(net: Net, rows: number, seed: number): Int8Array {
+  const random = new Random(seed);
+  const size = net.tensors[net.inputs[0]!]!.shape.reduce((a, b) => a * b, 1);
+  return Int8Array.from({ length: rows * size }, () =>
+    random.pick([-128, 127, random.int(-128, 127), random.int(-128, 127)]),
+  );
 }

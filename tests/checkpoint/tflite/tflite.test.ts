@@ -2,21 +2,11 @@ import { describe, expect, it } from "vitest";
 import { readCheckpoint } from "../../../host/checkpoint/index.ts";
 import { evaluate } from "../../../host/graph/evaluate.ts";
 import { realOf } from "../../../host/numbers/unit.ts";
-import { Random } from "../../graph/random.ts";
 import { expectAgreement } from "../../lower/agree.ts";
 import { seedCount } from "../../seeds.ts";
 import { encode, type Net } from "./build.ts";
 import { interpret } from "./interpreter.ts";
-import { randomNet } from "./random.ts";
-
-/** Random codes for rows of a net's input. */
-export function randomRows(net: Net, rows: number, seed: number): Int8Array {
-  const random = new Random(seed);
-  const size = net.tensors[net.inputs[0]!]!.shape.reduce((a, b) => a * b, 1);
-  return Int8Array.from({ length: rows * size }, () =>
-    random.pick([-128, 127, random.int(-128, 127), random.int(-128, 127)]),
-  );
-}
+import { randomNet, randomRows } from "./random.ts";
 
 /** What the graph of a file computes of rows of codes: every value of codes by its name, and the first output. */
 function evaluated(net: Net, rows: Int8Array, count: number) {
