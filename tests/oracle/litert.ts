@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const PROJECT = join(import.meta.dirname, "../..");
-/** Where `npm run bench:peers` puts ai-edge-litert 2.3.0. */
+/** Where `npm run oracle:install` puts ai-edge-litert 2.3.0. */
 const PACKAGES = join(PROJECT, ".cache", "peers", "python");
 
 /** Why the interpreter cannot run here; undefined where it can. */
 export const missing: string | undefined = existsSync(join(PACKAGES, "ai_edge_litert"))
   ? undefined
-  : "ai-edge-litert is not there; npm run bench:peers installs it";
+  : "ai-edge-litert is not there; npm run oracle:install installs it";
 
 /** A file, and rows of its input. */
 export interface Case {

@@ -6,6 +6,9 @@ import { Refusal } from "../refusal.ts";
 import type { FileTensor } from "./model.ts";
 import type { Table } from "./table.ts";
 
+/** Elements of a row, of which a blob holds no more (FORMAT.md). */
+const MAX_ELEMENTS = 2 ** 24;
+
 /** What a tensor of the file is while its graph is made. */
 export type Value = Codes | Real | Constant | { kind: "broken" };
 
@@ -55,6 +58,8 @@ export interface Call {
   value: string;
   fresh: FreshName;
   emit(node: Node): void;
+  /** Counts weights that are read: those of one tensor may serve many operators. */
+  spend(weights: number): void;
 }
 
 /** The options of an operator, by their number in the schema's union. */
@@ -138,6 +143,7 @@ export function codesResult(call: Call, picture: Picture): Codes {
   const { output, value } = call;
   const row = rowOf(output);
   const found = row.reduce((product, size) => product * size, 1);
+  if (found > MAX_ELEMENTS) throw new Refusal(`its result has ${found} elements`, `at most ${MAX_ELEMENTS}`);
   if (found !== elementCount(picture)) {
     const expected = elementCount(picture);
     throw new CheckpointError(

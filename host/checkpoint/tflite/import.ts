@@ -1,5 +1,5 @@
 import { CheckpointError, type Unsupported, UnsupportedError } from "../../base/errors.ts";
-import { MAX_ROW_ELEMENTS } from "../../base/limits.ts";
+import { FOLDED, MAX_ROW_ELEMENTS } from "../../base/limits.ts";
 import type { Graph, GraphInput, Node } from "../../graph/graph.ts";
 import { freshNames } from "../../graph/names.ts";
 import { unsupportedIn } from "../../graph/supported.ts";
@@ -21,14 +21,25 @@ export function importTflite(bytes: Uint8Array, options: ImportOptions = {}): Ch
       "an input quantizer was declared, but a TensorFlow Lite file says itself how its input is quantized",
     );
   }
-  const { graph, reasons, notes } = walk(model);
+  const { graph, reasons, notes } = walk(model, weightBudget(bytes.length));
   if (options.argmax) endInArgmax(graph);
   const all = reasons.length > 0 ? reasons : unsupportedIn(graph);
   if (all.length > 0) throw new UnsupportedError(all);
   return { graph, notes, producer: model.description };
 }
 
-function walk(model: Model): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
+/** Weights that all layers may have: every byte of a file twice, and as many more as any file may (limits.ts). */
+function weightBudget(fileBytes: number): Call["spend"] {
+  const limit = FOLDED.any + 2 * fileBytes;
+  let spent = 0;
+  return (weights) => {
+    spent += weights;
+    if (spent > limit)
+      throw new CheckpointError(`model: its layers read more than ${limit} weights, too many for what it holds`);
+  };
+}
+
+function walk(model: Model, spend: Call["spend"]): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
   const { tensors, operators } = model;
   const live = liveOperators(model);
   const names = uniqueNames(tensors);
@@ -76,6 +87,7 @@ function walk(model: Model): { graph: Graph; reasons: Unsupported[]; notes: stri
       value: isOutput.has(output!) ? fresh(`${name}_codes`) : name,
       fresh,
       emit,
+      spend,
     };
     let result: Value = { kind: "broken" };
     try {

@@ -37,7 +37,9 @@ export function filterOperand(call: Call, axes: number, axis: number): Filter {
     throw new Refusal(`its weights "${name}" have scale ${scale[bad]} at ${bad}`, "finite scales of 0 or more");
   const shifted = zero.findIndex((z) => z !== 0);
   if (shifted >= 0) throw new Refusal(`its weights "${name}" have zero point ${zero[shifted]}`, "weights around 0");
-  return { tensor, axis, codes: codesOf(tensor), bits: type === "INT4" ? 4 : 8 };
+  const codes = codesOf(tensor);
+  call.spend(codes.length);
+  return { tensor, axis, codes, bits: type === "INT4" ? 4 : 8 };
 }
 
 /** Int8 codes as they are; of int4, the first of two in the lower half of a byte. */

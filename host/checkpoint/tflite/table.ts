@@ -101,26 +101,25 @@ export class Table {
 
 /** A file, and what may still be read of it. */
 export class FlatFile {
-  readonly #bytes: Uint8Array;
+  readonly #cursor: Cursor;
+  #path = "";
   #tables = MAX_MESSAGES;
   #entries = MAX_ENTRIES;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    const fail = (offset: number, message: string) => new CheckpointError(`${this.#path}, byte ${offset}: ${message}`);
+    this.#cursor = new Cursor(bytes, fail);
   }
 
   root(path: string): Table {
     return this.tableAt(0, path);
   }
 
-  /** A cursor that starts at a byte. */
+  /** The one cursor of the file, at a byte: what is read next is read before another one is asked for. */
   cursor(at: number, path: string): Cursor {
-    const cursor = new Cursor(
-      this.#bytes,
-      (offset, message) => new CheckpointError(`${path}, byte ${offset}: ${message}`),
-    );
-    cursor.seek(at);
-    return cursor;
+    this.#path = path;
+    this.#cursor.seek(at);
+    return this.#cursor;
   }
 
   /** What the offset at a byte points to: offsets count from where they stand. */
