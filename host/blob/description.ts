@@ -213,7 +213,7 @@ function readOutput(output: Reader, tensor: Tensor, maker: Op | undefined, progr
 }
 
 function readSoftmax(softmax: Reader): OutputDescription["softmax"] {
-  if (typeof softmax.value === "boolean") return softmax.value;
+  if (typeof softmax.value !== "object") return softmax.flag();
   const of = (name: keyof FixedSoftmax) => softmax.get(name).number(Number.isInteger, "an integer");
   const fixed: FixedSoftmax = {
     multiplier: of("multiplier"),
