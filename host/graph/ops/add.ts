@@ -1,4 +1,4 @@
-import { type FixedFactor, multiplyFixed } from "../../numbers/fixed_point.ts";
+import { type FixedFactor, MAX_SHIFT, MIN_SHIFT, multiplyFixed } from "../../numbers/fixed_point.ts";
 import { alike, zip } from "../../numbers/quantizer.ts";
 import { type Codes, type Form, isOneScale, REAL, scalar } from "../form.ts";
 import type { NodeBase } from "../node.ts";
@@ -18,6 +18,16 @@ export interface Rescale {
   factor: FixedFactor;
 }
 
+function rescaleProblem({ rescale = [] }: Pick<AddNode, "rescale">): string | undefined {
+  const isIn = (x: number, least: number, most: number) => Number.isInteger(x) && x >= least && x <= most;
+  const fits = ({ left, factor: { multiplier, shift } }: Rescale) =>
+    isIn(left, 0, 20) && isIn(multiplier, 0, 2 ** 31 - 1) && isIn(shift, MIN_SHIFT, MAX_SHIFT);
+  const bad = rescale.find((each) => !fits(each));
+  if (!bad) return undefined;
+  const { left, factor } = bad;
+  return `factor ${factor.multiplier}, shift ${factor.shift} behind ${left}, expected 0 to 2^31 − 1, ${MIN_SHIFT} to ${MAX_SHIFT}, 0 to 20`;
+}
+
 /** What a code becomes. */
 export function rescaled({ left, factor }: Rescale, code: number): number {
   return multiplyFixed(code * 2 ** left, factor);
@@ -33,7 +43,7 @@ export const addMeaning: OpMeaning<AddNode> = {
   readsCodes: true,
   inputs: 2,
   shape: (_, [input]) => input!,
-  problem: unequalShapes,
+  problem: (node, inputs) => unequalShapes(node, inputs) ?? rescaleProblem(node),
   form: () => REAL,
 
   /** The integers are factors[0] · a + factors[1] · b. The numbers behind them are sums of the two real numbers, each rounded to float64. */
