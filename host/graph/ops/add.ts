@@ -18,11 +18,11 @@ export interface Rescale {
   factor: FixedFactor;
 }
 
-function rescaleProblem({ rescale = [] }: Pick<AddNode, "rescale">): string | undefined {
+function rescaleProblem({ rescale }: AddNode): string | undefined {
   const isIn = (x: number, least: number, most: number) => Number.isInteger(x) && x >= least && x <= most;
   const fits = ({ left, factor: { multiplier, shift } }: Rescale) =>
     isIn(left, 0, 20) && isIn(multiplier, 0, 2 ** 31 - 1) && isIn(shift, MIN_SHIFT, MAX_SHIFT);
-  const bad = rescale.find((each) => !fits(each));
+  const bad = rescale?.find((each) => !fits(each));
   if (!bad) return undefined;
   const { left, factor } = bad;
   return `factor ${factor.multiplier}, shift ${factor.shift} behind ${left}, expected 0 to 2^31 − 1, ${MIN_SHIFT} to ${MAX_SHIFT}, 0 to 20`;
