@@ -89,6 +89,8 @@ export enum Op {
   lo = 30,
   hi = 31,
   left = 32,
+  // records with shifts of their own leave the byte of `left` to it
+  zero = 32,
   right = 33,
   groups = 34,
   kernelHeight = 36,

@@ -1,3 +1,4 @@
+import type { FixedSoftmax } from "./numbers/fixed_softmax.ts";
 import type { Plane } from "./numbers/plane.ts";
 import type { Quantizer } from "./numbers/quantizer.ts";
 import type { Requantize } from "./numbers/requantize.ts";
@@ -295,11 +296,11 @@ export interface OutputDescription {
   /** Shape of a row: a picture's is [height, width, channels]. */
   shape: number[];
   kind: "scores" | "codes" | "index";
-  /** scores: score[c] = f32(steps((acc[c] + offset[c]) · scale[c])), then softmax over the row if set. codes: (code + offset) · scale through the steps. */
+  /** scores: score[c] = f32(steps((acc[c] + offset[c]) · scale[c])), then softmax over the row if set, in float64 or in fixed point. codes: (code + offset) · scale through the steps. */
   offset: number[];
   scale: number[];
   steps: Step[];
-  softmax: boolean;
+  softmax: boolean | FixedSoftmax;
   classes?: string[];
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describeUnless } from "./skip.ts";
 
 /** Data sets and checkpoints that the project does not hold: TERN_DATA, else where they lie beside it. */
-const DATA = process.env.TERN_DATA ?? fileURLToPath(new URL("../../shared/data", import.meta.url));
+export const DATA = process.env.TERN_DATA ?? fileURLToPath(new URL("../../shared/data", import.meta.url));
 
 /** Published QONNX file of a 784-64-64-64-10 network with 1-bit weights and activations (Brevitas example, via FINN). */
 export const TFC = join(DATA, "qonnx", "TFC_1W1A.onnx");

@@ -39,16 +39,17 @@ export function storeCodes(
   if (POSTS & REQUANTIZE && load<u8>(op, Op.post) == Post.requantize) {
     // a loop of its own, with all that an op's channels share in registers: a third of the time
     const isBit: bool = DTYPES & BIT_TENSOR && dtypeOf(tensor) == Activation.bit;
-    const even: u32 = load<u8>(op, Op.rounding);
+    const rounding: u32 = load<u8>(op, Op.rounding);
     const own = load<u8>(op, Op.flags) & OWN_SHIFTS;
     const codes = dtypeOf(tensor) == Activation.u8 ? 0xff : -1; // codes of the output's dtype
     const lo = load<i8>(op, Op.lo) & codes;
     const hi = load<i8>(op, Op.hi) & codes;
+    const zero = own ? load<i8>(op, Op.zero) & codes : 0;
     let left: u32 = load<u8>(op, Op.left);
     let right: u32 = load<u8>(op, Op.right);
     if (DEAR_64_BIT_PRODUCTS && !isBit && !own) {
       // half to even: half up, less the lowest bit at a tie; otherwise no y is a tie
-      const up: i32 = even && right ? 1 : 0;
+      const up: i32 = rounding && right ? 1 : 0;
       const mask: i32 = up ? (1 << right) - 1 : 0;
       const tie: i32 = up ? 1 << (right - 1) : 1;
       const half = right - up;
@@ -75,7 +76,7 @@ export function storeCodes(
         y += i32(<u32>(x * load<i32>(record)) + low < low); // the carry of the low words
         right = load<u8>(record, 11);
       }
-      storeElement(isBit, row, channel, min(max(inline.always(rounded(y, right, even)), lo), hi));
+      storeElement(isBit, row, channel, min(max(inline.always(rounded(y, right, rounding)) + zero, lo), hi));
     }
     return;
   }
@@ -128,9 +129,10 @@ function highProduct(x: i32, y: i32): i32 {
   return (x >> 16) * (y >> 16) + (middle >> 16) + (other >> 16);
 }
 
-/** y / 2^shift, rounded to −∞ or, if `even`, half to even. */
-function rounded(y: i32, shift: u32, even: u32): i32 {
+/** y / 2^shift, rounded to −∞ (0), half to even (1) or half away from 0 (2). */
+function rounded(y: i32, shift: u32, rounding: u32): i32 {
+  if (rounding & 2) y += ((1 << shift) >>> 1) + (y >> 31);
   const code = y >> shift;
   const rest = ((<u32>y) << (31 - shift)) << 1; // what was shifted out, from the top bit on
-  return code + (even & u32(rest + (code & 1) > 0x80000000)); // no branch, which would be a coin toss
+  return code + (rounding & u32(rest + (code & 1) > 0x80000000)); // no branch, which would be a coin toss
 }

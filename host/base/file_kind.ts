@@ -1,12 +1,16 @@
+export const ONNX = "an ONNX file";
+export const TFLITE = "a TensorFlow Lite model";
+export const BLOB = "a blob of Little Tern";
+
 /** What files start with, by what they are called in messages. ONNX has no such bytes: `isOnnx`. */
 const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly number[] }[] = [
   { kind: "a zip archive (PyTorch .pt, .npz or .keras)", offset: 0, bytes: ascii("PK\x03\x04") },
   { kind: "a Python pickle (old PyTorch .pt)", offset: 0, bytes: [0x80, 0x02] },
-  { kind: "a blob of Little Tern", offset: 0, bytes: ascii("TERN") },
+  { kind: BLOB, offset: 0, bytes: ascii("TERN") },
   { kind: "a GGUF file", offset: 0, bytes: ascii("GGUF") },
   { kind: "an HDF5 file", offset: 0, bytes: ascii("\x89HDF\r\n\x1a\n") },
   { kind: "a NumPy array", offset: 0, bytes: ascii("\x93NUMPY") },
-  { kind: "a TensorFlow Lite model", offset: 4, bytes: ascii("TFL3") },
+  { kind: TFLITE, offset: 4, bytes: ascii("TFL3") },
   { kind: "a gzip archive", offset: 0, bytes: [0x1f, 0x8b] },
   { kind: "a WebAssembly module", offset: 0, bytes: ascii("\0asm") },
   { kind: "a PNG image", offset: 0, bytes: ascii("\x89PNG") },
@@ -18,9 +22,6 @@ const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly numbe
   { kind: "a safetensors file", offset: 4, bytes: ascii('\0\0\0\0{"') }, // JSON after its length, a u64
   { kind: "JSON text", offset: 0, bytes: ascii("{") },
 ];
-
-export const ONNX = "an ONNX file";
-export const BLOB = "a blob of Little Tern";
 
 /** Bytes from which a kind is told. */
 export const KIND_BYTES = 4096;

@@ -104,7 +104,7 @@ function lengthsOf(name: string, post: Post, channels: number): [array: string, 
     case "requantize": {
       checkRecords(name, post.records, channels);
       checkOneOf(`${name}.rounding`, post.rounding, Object.keys(ROUNDING));
-      for (const field of ["lo", "hi"] as const) checkWhole(`${name}.${field}`, post[field], -U32, U32);
+      for (const field of ["lo", "hi", "zero"] as const) checkWhole(`${name}.${field}`, post[field], -U32, U32);
       const own = hasOwnShifts(post) ? post.records : 1;
       return [
         ["multiplier", post.records],

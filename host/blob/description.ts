@@ -1,6 +1,8 @@
 import { refuse } from "../base/arguments.ts";
 import { BlobError } from "../base/errors.ts";
 import { MAX_NODES } from "../base/limits.ts";
+import { FIXED_ROUNDINGS, MAX_SHIFT, MIN_SHIFT } from "../numbers/fixed_point.ts";
+import { type FixedSoftmax, fixedSoftmaxProblem } from "../numbers/fixed_softmax.ts";
 import { at, codeRange, type Quantizer, quantize, zeroPoint } from "../numbers/quantizer.ts";
 import { ROUNDINGS } from "../numbers/round.ts";
 import { applySteps, STEP_KINDS, type Step } from "../numbers/step.ts";
@@ -205,11 +207,23 @@ function readOutput(output: Reader, tensor: Tensor, maker: Op | undefined, progr
     offset: output.get("offset").numbers(channels),
     scale: output.get("scale").numbers(channels),
     steps: readSteps(output.get("steps"), channels),
-    softmax: output.get("softmax").flag(),
+    softmax: readSoftmax(output.get("softmax")),
     ...(classes.value !== undefined && {
       classes: classes.list(count === 1 && !isIndex ? 2 : count, (name) => name.text()),
     }),
   };
+}
+
+function readSoftmax(softmax: Reader): OutputDescription["softmax"] {
+  if (typeof softmax.value !== "object") return softmax.flag();
+  const of = (name: keyof FixedSoftmax) => softmax.get(name).number(Number.isInteger, "an integer");
+  const fixed: FixedSoftmax = {
+    multiplier: of("multiplier"),
+    shift: of("shift"),
+    leastDifference: of("leastDifference"),
+  };
+  const problem = fixedSoftmaxProblem(fixed);
+  return problem ? softmax.refuse(problem) : fixed;
 }
 
 function readOp(op: Reader, described: Op): OpDescription {
@@ -253,6 +267,15 @@ function readStep(step: Reader, channels: number): Step {
         beta: vector("beta"),
       };
     }
+    case "rescale": {
+      const isIn = (least: number, most: number) => (x: number) => Number.isInteger(x) && x >= least && x <= most;
+      return {
+        kind,
+        multiplier: vector("multiplier", isIn(0, 2 ** 31 - 1), "integers from 0 to 2^31 − 1"),
+        shift: vector("shift", isIn(MIN_SHIFT, MAX_SHIFT), `integers from ${MIN_SHIFT} to ${MAX_SHIFT}`),
+        rounding: step.get("rounding").oneOf(FIXED_ROUNDINGS),
+      };
+    }
     default:
       return { kind, by: vector("by") };
   }
@@ -285,6 +308,7 @@ function readQuantizer(quantizer: Reader, channels: number): Quantizer {
     narrow: quantizer.get("narrow").flag(),
     rounding: quantizer.get("rounding").oneOf(ROUNDINGS),
     ...(quantizer.get("roundsFirst").value !== undefined && { roundsFirst: quantizer.get("roundsFirst").flag() }),
+    ...(quantizer.get("single").value !== undefined && { single: quantizer.get("single").flag() }),
   };
 }
 

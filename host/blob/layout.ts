@@ -61,6 +61,7 @@ export const OP = {
   lo: 30,
   hi: 31,
   left: 32,
+  zero: 32,
   right: 33,
   groups: 34,
   kernelHeight: 36,
@@ -109,7 +110,7 @@ export const PACKING = {
   field2x16: 11,
 } as const;
 export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4, plane: 5 } as const;
-export const ROUNDING = { floor: 0, "half-even": 1 } as const;
+export const ROUNDING = { floor: 0, "half-even": 1, "half-away": 2 } as const;
 
 /** Bits of `dtypes` beside those of the dtypes: quantize of i32, and tensors of more than one position. */
 export const QUANTIZES_I32 = 31;

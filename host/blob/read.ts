@@ -275,6 +275,7 @@ function readOp(cursor: Cursor, view: DataView, tensors: Tensor[]): { at: number
   const unsigned = to.dtype === "u8";
   const [lo, hi] = [unsigned ? cursor.u8() : cursor.i8(), unsigned ? cursor.u8() : cursor.i8()];
   const [left, right] = [cursor.u8(), cursor.u8()];
+  const zero = unsigned ? left : (left << 24) >> 24;
   cursor.seek(at + OP_BYTES);
 
   const fail = (message: string): never => {
@@ -301,6 +302,7 @@ function readOp(cursor: Cursor, view: DataView, tensors: Tensor[]): { at: number
     hi,
     left,
     right,
+    zero,
     ownShifts,
     rounding,
     fail,

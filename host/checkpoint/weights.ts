@@ -1,6 +1,7 @@
 import type { Weights } from "../graph/ops/weights.ts";
 import { findGrid } from "./grid.ts";
-import { type Constant, Refusal } from "./onnx/call.ts";
+import type { Constant } from "./onnx/call.ts";
+import { Refusal } from "./refusal.ts";
 
 /** The module multiplies int8 codes at most. */
 const CODE_MIN = -128;

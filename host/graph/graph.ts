@@ -1,3 +1,4 @@
+import type { Unit } from "../numbers/unit.ts";
 import type { Layout } from "../program.ts";
 import type { AddNode } from "./ops/add.ts";
 import type { ArgmaxNode } from "./ops/argmax.ts";
@@ -34,6 +35,8 @@ export interface GraphInput {
   layout?: Layout;
   /** Integers that the checkpoint declares its numbers to be, by what holds them all; undefined for real numbers. */
   integers?: "u8" | "i8" | "i16" | "wide";
+  /** Codes that the checkpoint's own input holds, and what one of them stands for; the value itself is those real numbers. */
+  codes?: { dtype: "i8"; unit: Unit };
 }
 
 export type Node =

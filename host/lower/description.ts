@@ -80,7 +80,7 @@ export function describeOutput(
     offset: elements.get(value)!.offset,
     scale: compact(baseForm.kind === "codes" ? baseForm.scale : unit(plan.definer(base) as SumNode)),
     steps: steps.map(({ step }) => step),
-    softmax,
+    softmax: (end.op === "softmax" && end.fixed) || softmax,
     ...labels,
   };
   return { value, output };

@@ -49,8 +49,8 @@ const FEWER_SIGN = 1 / 16;
 const FEW_CODES = 1 / 4;
 
 /**
- * Decides what an input's elements are. What `given` declares holds; an integer type of the checkpoint says that elements are the numbers; else
- * the range of the first quantizer, seen through the steps before it (`links`), tells 0 … 1 from 0 … 255. Elements are pixels where
+ * Decides what an input's elements are. What `given` declares holds; an integer type of the checkpoint says that elements are the numbers, or codes
+ * that stand for them; else the range of the first quantizer, seen through the steps before it (`links`), tells 0 … 1 from 0 … 255. Elements are pixels where
  * a unit is declared, or where the input has a picture's axes and that range agrees with pixels; else they are real numbers. Throws InputError.
  */
 export function decideInput(input: GraphInput, links: readonly Link[], given: InputOptions = {}): InputMeaning {
@@ -65,6 +65,10 @@ export function decideInput(input: GraphInput, links: readonly Link[], given: In
       );
     }
     return { dtype: dtype ?? held, unit: unitOf({}, axis), basis: "read", notes: [] };
+  }
+
+  if (input.codes && !isDeclared && (dtype ?? input.codes.dtype) === input.codes.dtype) {
+    return { ...input.codes, basis: "read", notes: [] };
   }
 
   const integer = dtype === undefined || dtype === "f32" ? "u8" : dtype;

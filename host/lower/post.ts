@@ -1,6 +1,9 @@
 import { UnsupportedError } from "../base/errors.ts";
 import { MAX_STEPS } from "../base/limits.ts";
-import { requantize, requantizeOf } from "../numbers/requantize.ts";
+import { applyNode } from "../graph/element.ts";
+import { scalar } from "../graph/form.ts";
+import { at } from "../numbers/quantizer.ts";
+import { type Line, requantize, requantizeOf } from "../numbers/requantize.ts";
 import type { ActivationDtype, Requantize, Thresholds } from "../program.ts";
 import { type Budget, type Chain, chainRuns } from "./chain.ts";
 import { type Corridor, corridorOf, fitLine, leftShift, rightShift } from "./line.ts";
@@ -46,7 +49,7 @@ export function makePost(
   }
   if (steps === 0) return { post: thresholds(channels), note: CONSTANT };
   if (steps <= CHEAP_STEPS || from === "f32") return { post: thresholds(channels) };
-  const exact = line(channels, "floor") ?? line(channels, "half-even");
+  const exact = line(channels, "floor") ?? line(channels, "half-even") ?? ownLine(chain, channels);
   if (exact) return { post: exact };
   const post = thresholds(channels);
   const bytes = post.records * (4 + 4 * post.count - LINE_BYTES);
@@ -101,9 +104,7 @@ export function thresholds(channels: readonly Run[][]): Thresholds {
  * equal; else shifts of their own.
  */
 export function line(channels: readonly Run[][], rounding: Requantize["rounding"]): Requantize | undefined {
-  const codes = channels.flatMap((runs) => runs.map(({ code }) => code));
-  const lo = codes.reduce((a, b) => Math.min(a, b));
-  const hi = codes.reduce((a, b) => Math.max(a, b));
+  const { lo, hi } = range(channels);
   const corridors = allOf(channels, (runs) => corridorOf(runs, lo, hi, rounding));
   if (!corridors) return undefined;
 
@@ -119,18 +120,59 @@ export function line(channels: readonly Run[][], rounding: Requantize["rounding"
     });
   if (!lines) return undefined;
   const post = requantizeOf({ lo, hi, rounding }, share(lines), alike !== undefined);
-  // The proof: a rounded line is monotone, so a run is right when both its ends are.
-  const exact = channels.every((runs, c) =>
+  return gives(post, channels) ? post : undefined;
+}
+
+/** The proof: a rounded line is monotone, so a run is right when both its ends are. */
+function gives(post: Requantize, channels: readonly Run[][]): boolean {
+  return channels.every((runs, c) =>
     runs.every(({ from, to, code }) => requantize(post, c, from) === code && requantize(post, c, to) === code),
   );
-  return exact ? post : undefined;
+}
+
+/**
+ * The line that a checkpoint has itself, of which the product is rounded before the quotient (`rescale`): x · 2 · multiplier / 2^32, halves rounded up, is its
+ * rounded product, and what is added to x before goes into the offset. Undefined where that is not what the chain computes.
+ */
+function ownLine(chain: Chain, channels: readonly Run[][]): Requantize | undefined {
+  const index = chain.links.findIndex(({ node }) => node.op === "step" && node.step.kind === "rescale");
+  const node = chain.links[index]?.node;
+  if (node?.op !== "step" || node.step.kind !== "rescale" || node.step.rounding !== "double") return undefined;
+  const { multiplier, shift } = node.step;
+  const zero = scalar(Float64Array.from(chain.offset));
+  const lines = allOf(channels, (_, c): Line | undefined => {
+    const before = chain.links.slice(0, index).reduce(
+      (x, link) => {
+        return applyNode(link.node, link.from, link.to, x, c);
+      },
+      chain.source.start(0, c),
+    );
+    const [m, right] = [at(multiplier, c), -at(shift, c)];
+    if (right < 1 || !Number.isSafeInteger(before)) return undefined;
+    const offset = 2n * BigInt(before) * BigInt(m) + 2n ** 31n;
+    const high = offset >> 32n;
+    if (high !== BigInt.asIntN(32, high)) return undefined;
+    return { multiplier: m, offset: Number(high), low: Number((offset >> 16n) & 0xffffn), left: 1, right };
+  });
+  if (!lines || zero === undefined) return undefined;
+  const post = requantizeOf({ ...range(channels), rounding: "half-away", zero: -zero + 0 }, share(lines), false);
+  return gives(post, channels) ? post : undefined;
+}
+
+/** Least and greatest code of all channels. */
+function range(channels: readonly Run[][]): { lo: number; hi: number } {
+  const codes = channels.flatMap((runs) => runs.map(({ code }) => code));
+  return { lo: codes.reduce((a, b) => Math.min(a, b)), hi: codes.reduce((a, b) => Math.max(a, b)) };
 }
 
 /** What `make` makes of every item, or undefined at the first of which it makes nothing. */
-function allOf<Item, Made>(items: readonly Item[], make: (item: Item) => Made | undefined): Made[] | undefined {
+function allOf<Item, Made>(
+  items: readonly Item[],
+  make: (item: Item, index: number) => Made | undefined,
+): Made[] | undefined {
   const all: Made[] = [];
-  for (const item of items) {
-    const made = make(item);
+  for (const [index, item] of items.entries()) {
+    const made = make(item, index);
     if (made === undefined) return undefined;
     all.push(made);
   }

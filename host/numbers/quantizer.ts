@@ -17,6 +17,8 @@ export interface IntQuantizer {
    * the zero point is odd.
    */
   roundsFirst?: boolean;
+  /** The number and its quotient by the scale are rounded to f32, as TensorFlow Lite's kernels compute them. */
+  single?: boolean;
 }
 
 /** Sign quantizer to ±1: QONNX `BipolarQuant`, and `Quant` with one signed bit. sign(0) = +1. */
@@ -76,7 +78,9 @@ export function quantize(quantizer: Quantizer, x: number, channel: number): numb
   const zero = at(quantizer.zero, channel);
   const before = quantizer.roundsFirst ? 0 : zero;
   const after = zero - before;
-  const q = x / at(quantizer.scale, channel) + before;
+  const scale = at(quantizer.scale, channel);
+  const quotient = quantizer.single ? Math.fround(Math.fround(x) / scale) : x / scale;
+  const q = quotient + before;
   return ROUND[quantizer.rounding](Math.min(Math.max(q, min - after), max - after)) + after; // turns −0 into 0, too
 }
 

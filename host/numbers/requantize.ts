@@ -1,6 +1,6 @@
 /**
- * code = clamp(y / 2^right, lo, hi) with y = offset + ⌊((x · 2^left) · multiplier + low · 2^16) / 2^32⌋: a point of a line in fixed point. The
- * quotient is exact, rounded to −∞ or half to even. x · 2^left and y wrap to 32 bits. Vectors have length 1 (all channels share one) or one entry per channel.
+ * code = clamp(y / 2^right + zero, lo, hi) with y = offset + ⌊((x · 2^left) · multiplier + low · 2^16) / 2^32⌋: a point of a line in fixed point. The
+ * quotient is exact, rounded to −∞, half to even or half away from 0. x · 2^left and y wrap to 32 bits. Vectors have length 1 (all channels share one) or one entry per channel.
  */
 export interface Requantize {
   kind: "requantize";
@@ -15,7 +15,9 @@ export interface Requantize {
   right: Uint8Array;
   lo: number;
   hi: number;
-  rounding: "floor" | "half-even";
+  rounding: "floor" | "half-even" | "half-away";
+  /** Added to the rounded quotient, −128 … 255; 0 where records have no shifts of their own. */
+  zero: number;
 }
 
 /** One line, with its shifts. */
@@ -29,7 +31,7 @@ export interface Line {
 
 /** The requantization of these lines: with the shifts of them all where `shared`, else with shifts of their own. */
 export function requantizeOf(
-  range: Pick<Requantize, "lo" | "hi" | "rounding">,
+  range: Pick<Requantize, "lo" | "hi" | "rounding"> & { zero?: number },
   lines: readonly Line[],
   shared: boolean,
 ): Requantize {
@@ -42,6 +44,7 @@ export function requantizeOf(
     low: Uint16Array.from(shared ? [] : lines, ({ low }) => low),
     left: Uint8Array.from(shifts, ({ left }) => left),
     right: Uint8Array.from(shifts, ({ right }) => right),
+    zero: 0,
     ...range,
   };
 }
@@ -58,9 +61,15 @@ export function requantize(post: Requantize, channel: number, x: number): number
   const [left, right] = [post.left[shifts]! & 31, post.right[shifts]! & 31]; // as WebAssembly shifts; readers refuse others
   const product = BigInt(x << left) * BigInt(post.multiplier[record]!) + (BigInt(post.low[record] ?? 0) << 16n);
   const y = (Number(product >> 32n) + post.offset[record]!) | 0;
-  const code = post.rounding === "floor" ? y >> right : shiftHalfEven(y, right);
-  return Math.min(Math.max(code, post.lo), post.hi);
+  return Math.min(Math.max(SHIFT[post.rounding](y, right) + post.zero, post.lo), post.hi);
 }
+
+/** y / 2^shift by each rounding. */
+const SHIFT: Record<Requantize["rounding"], (y: number, shift: number) => number> = {
+  floor: (y, shift) => y >> shift,
+  "half-even": shiftHalfEven,
+  "half-away": (y, shift) => (y + ((1 << shift) >>> 1) + (y >> 31)) >> shift, // less 1 where y is negative; wraps to 32 bits
+};
 
 /** y / 2^shift, rounded to the nearest integer, ties to the even one. */
 function shiftHalfEven(y: number, shift: number): number {

@@ -1,5 +1,11 @@
-/** Softmax of a vector, in place, in float64. The greatest element is subtracted first, so nothing overflows. */
-export function softmax(x: Float64Array): void {
+import { type FixedSoftmax, fixedSoftmax } from "./fixed_softmax.ts";
+
+/** Softmax of a vector, in place: in float64, the greatest element subtracted first, so that nothing overflows; or of codes, in fixed point. */
+export function softmax(x: Float64Array, fixed?: FixedSoftmax): void {
+  if (fixed) {
+    fixedSoftmax(x, fixed);
+    return;
+  }
   const max = x.reduce((a, b) => Math.max(a, b));
   let sum = 0;
   for (let c = 0; c < x.length; c++) {

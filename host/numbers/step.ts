@@ -1,8 +1,10 @@
+import { type FixedRounding, multiplyFixed } from "./fixed_point.ts";
 import { at } from "./quantizer.ts";
 
 /**
  * One per-element function of a float graph, in float64. Constants have length 1 or one entry per channel.
  * `rsub` and `rdiv` have the constant on the left: c − x, c / x. `count` is how many of its bounds x has reached, which ascend in every channel.
+ * `rescale` is a checkpoint's own product in fixed point, of integers (fixed_point.ts).
  */
 export type Step =
   | { kind: "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "pow" | "min" | "max"; by: Float64Array }
@@ -15,12 +17,13 @@ export type Step =
       epsilon: number;
       gamma: Float64Array;
       beta: Float64Array;
-    };
+    }
+  | { kind: "rescale"; multiplier: Float64Array; shift: Float64Array; rounding: FixedRounding };
 
 /** All kinds of steps. */
 export const STEP_KINDS = [
   ...(["add", "sub", "rsub", "mul", "div", "rdiv", "pow", "min", "max"] as const),
-  ...(["relu", "count", "batchnorm"] as const),
+  ...(["relu", "count", "batchnorm", "rescale"] as const),
 ] as const;
 
 /** The constants of a step, by name. */
@@ -32,6 +35,8 @@ export function constants(step: Step): Record<string, Float64Array> {
       return Object.fromEntries(step.bounds.map((bound, j) => [`bound ${j}`, bound]));
     case "batchnorm":
       return { mean: step.mean, variance: step.variance, gamma: step.gamma, beta: step.beta };
+    case "rescale":
+      return { multiplier: step.multiplier, shift: step.shift };
     default:
       return { operand: step.by };
   }
@@ -48,6 +53,8 @@ export function mapConstants(step: Step, map: (vector: Float64Array) => Float64A
       const { mean, variance, gamma, beta } = step;
       return { ...step, mean: map(mean), variance: map(variance), gamma: map(gamma), beta: map(beta) };
     }
+    case "rescale":
+      return { ...step, multiplier: map(step.multiplier), shift: map(step.shift) };
     default:
       return { ...step, by: map(step.by) };
   }
@@ -81,6 +88,10 @@ export function applyStep(step: Step, x: number, channel: number): number {
     case "batchnorm": {
       const deviation = Math.sqrt(at(step.variance, channel) + step.epsilon);
       return ((x - at(step.mean, channel)) / deviation) * at(step.gamma, channel) + at(step.beta, channel);
+    }
+    case "rescale": {
+      const { rounding } = step;
+      return multiplyFixed(x, { multiplier: at(step.multiplier, channel), shift: at(step.shift, channel), rounding });
     }
   }
 }
@@ -167,6 +178,7 @@ export function direction(step: Step, channel: number): 1 | -1 | 0 | undefined {
     case "max":
     case "relu":
     case "count":
+    case "rescale":
       return 1;
     case "rsub":
       return -1;

@@ -17,6 +17,7 @@ export function scores(
 ): Float32Array {
   if (output.kind === "index") return new Float32Array(elements);
   const { offset, scale, steps } = output;
+  const fixed = typeof output.softmax === "object" ? output.softmax : undefined;
   const found = output.softmax ? new Float64Array(elements.length) : new Float32Array(elements.length);
   for (let i = 0; i < elements.length; i++) {
     const c = i % channels;
@@ -25,7 +26,9 @@ export function scores(
     found[i] = score + 0; // turns −0 into 0
   }
   if (found instanceof Float64Array) {
-    for (let first = 0; first < found.length; first += channels) softmax(found.subarray(first, first + channels));
+    for (let first = 0; first < found.length; first += channels) {
+      softmax(found.subarray(first, first + channels), fixed);
+    }
   }
   for (let i = 0; i < found.length; i++) {
     if (Number.isNaN(found[i])) throw notANumber(`output "${output.name}"`, i, height * width * channels);

@@ -28,7 +28,7 @@ function assemblyConst(name: string): number {
 }
 
 /** Fields of some ops in bytes that other ops have for another field. */
-const SHARING = ["lo", "hi", "factor", "secondFactor"];
+const SHARING = ["lo", "hi", "zero", "factor", "secondFactor"];
 
 describe("FORMAT.md, layout.ts and assembly/blob.ts agree", () => {
   it.each([
@@ -68,7 +68,8 @@ describe("FORMAT.md, layout.ts and assembly/blob.ts agree", () => {
     expect(assemblyConst("REQUIRED")).toBe(layout.REQUIRED << 16);
     expect(SOURCE).toContain(`WEIGHTS_PART: u32 = REQUIRED | ${layout.PART_KIND.weights};`);
     const rounding = fieldRow("rounding");
-    expect(rounding).toContain(`${layout.ROUNDING.floor} floor, ${layout.ROUNDING["half-even"]} half to even`);
+    expect(rounding).toContain(`${layout.ROUNDING.floor} floor, ${layout.ROUNDING["half-even"]} half to even, `);
+    expect(rounding).toContain(`${layout.ROUNDING["half-away"]} half away from 0`);
     const bits = tableRows(FORMAT, "word", "bit", "needed by");
     expect(new Set(bits.map(([word]) => word))).toEqual(new Set(["ops", "packings", "posts", "dtypes"]));
     expect(bits).toContainEqual(["dtypes", `${layout.QUANTIZES_I32}`, "quantize of i32"]);

@@ -13,7 +13,6 @@ it.each<[string, number[]]>([
   ["an HDF5 file", text("\x89HDF\r\n\x1a\n\0")],
   ["a NumPy array", text("\x93NUMPY\x01\0")],
   ["a safetensors file", [...text("\x40\0\0\0\0\0\0\0"), ...text('{"w":{}}')]],
-  ["a TensorFlow Lite model", [0x1c, 0, 0, 0, ...text("TFL3")]],
   ["a gzip archive", [0x1f, 0x8b, 8]],
   ["a pointer of Git LFS", text("version https://git-lfs.github.com/spec/v1\n")],
   ["an HTML page", text("<!DOCTYPE html><html>")],

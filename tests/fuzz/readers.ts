@@ -17,6 +17,8 @@ import { elementCount } from "../../host/shape.ts";
 import type { Elements } from "../../tools/inputs/input.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { readInput } from "../../tools/inputs/read.ts";
+import { encode } from "../checkpoint/tflite/build.ts";
+import { randomNet } from "../checkpoint/tflite/random.ts";
 import { type Random, randomGraph } from "../graph/random.ts";
 import { ihdr, png } from "../inputs/png.ts";
 import { randomOnnx } from "../random_graph.ts";
@@ -58,6 +60,13 @@ const onnx: Target = {
     await convert(bytes);
     return "converted";
   },
+};
+
+const TFLITE = Array.from({ length: NETWORKS.small }, (_, seed) => encode(randomNet(seed)));
+
+const tflite: Target = {
+  input: (random) => damaged(random.pick(TFLITE), random),
+  run: onnx.run,
 };
 
 /** Well-formed, with one to three other numbers, names, sizes and operators. */
@@ -398,4 +407,4 @@ const uf2: Target = {
 };
 
 /** Readers of files, and of parts of blobs. */
-export const READERS = { onnx, npy, idx, png: picture, gzip, description, selfTest, uf2 };
+export const READERS = { onnx, tflite, npy, idx, png: picture, gzip, description, selfTest, uf2 };

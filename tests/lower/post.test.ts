@@ -112,6 +112,9 @@ describe.each(Object.keys(ROUND) as Rounding[])("%s", (rounding) => {
   });
 });
 
+/** TensorFlow Lite's 0.3, as a step. */
+const TWICE: Step = { kind: "rescale", multiplier: by(1288490189), shift: by(-1), rounding: "double" };
+
 describe("the choice", () => {
   const quarter: Step = { kind: "mul", by: by(0.25) };
 
@@ -121,6 +124,18 @@ describe("the choice", () => {
     ["a general slope", chain(50, 1, [{ kind: "mul", by: by(0.31) }], int(4, true)), "i32", "requantize floor"],
     ["ties of another slope", chain(50, 1, [{ kind: "mul", by: by(0.3) }], int(4, true)), "i32", "thresholds"],
     ["ties of a power of two", chain(50, 1, [quarter], int(4, true)), "i32", "requantize half-even"],
+    [
+      "a product rounded twice",
+      chain(50, 2, [{ kind: "add", by: by(3, -4) }, TWICE], int(4, true)),
+      "i32",
+      "requantize half-away",
+    ],
+    [
+      "a product rounded once",
+      chain(50, 1, [{ ...TWICE, rounding: "single" }], int(4, true)),
+      "i32",
+      "requantize floor",
+    ],
     ["a falling slope", chain(50, 1, [{ kind: "mul", by: by(-0.31) }], int(4, true)), "i32", "requantize floor"],
     ["a parabola", chain(50, 1, [{ kind: "pow", by: by(2) }, quarter], int(4, false)), "i32", "thresholds"],
   ])("for %s", (_, c, from, kind) => {

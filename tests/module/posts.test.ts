@@ -20,7 +20,7 @@ import {
 } from "./programs.ts";
 
 const CODES = ["bit", "u8", "i8"] as const;
-const ROUNDINGS = ["floor", "half-even"] as const;
+const ROUNDINGS = ["floor", "half-even", "half-away"] as const;
 
 /** Integers around zero and around both ends of int32, and some between. */
 const INTEGERS = [

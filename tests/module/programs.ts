@@ -83,9 +83,16 @@ function ascending(numbers: number[]): number[] {
   return [...numbers].sort((a, b) => a - b);
 }
 
-/** Requantization from one record (for all channels) or one per channel; with shifts of their own where these differ, or the offset has low bits. */
+/**
+ * Requantization from one record (for all channels) or one per channel; with shifts of their own where these differ, or the offset has low bits. Half away
+ * from 0 takes such alone, and a bit to round.
+ */
 export function requantize(range: Pick<Requantize, "lo" | "hi" | "rounding">, ...lines: Line[]): Requantize {
   const [{ left, right }] = lines as [Line];
+  if (range.rounding === "half-away") {
+    const rounded = lines.map((line) => ({ ...line, right: Math.max(line.right, 1) }));
+    return requantizeOf({ ...range, zero: range.lo }, rounded, false);
+  }
   const shared = lines.every((line) => line.left === left && line.right === right && line.low === 0);
   return requantizeOf(range, lines, shared);
 }
@@ -131,7 +138,10 @@ function randomThresholds(records: number, spread: number, bit: boolean, random:
 
 function randomRequantize(records: number, dtype: ActivationDtype, random: Random): Requantize {
   const own = random.chance(0.5);
-  const shifts = () => ({ left: random.int(0, 31), right: random.int(0, 31) });
+  const rounding = random.pick(
+    own ? (["floor", "half-even", "half-away"] as const) : (["floor", "half-even"] as const),
+  );
+  const shifts = () => ({ left: random.int(0, 31), right: random.int(rounding === "half-away" ? 1 : 0, 31) });
   const shared = shifts();
   const one = () => ({
     multiplier: random.int(INT32_MIN, INT32_MAX),
@@ -142,7 +152,8 @@ function randomRequantize(records: number, dtype: ActivationDtype, random: Rando
   const range = {
     lo: random.int(min, 0),
     hi: random.int(1, max),
-    rounding: random.pick(["floor", "half-even"] as const),
+    rounding,
+    zero: own ? random.int(min, max) : 0,
   };
   return requantizeOf(range, Array.from({ length: records }, one), !own);
 }

@@ -137,20 +137,23 @@ describe("requantize", () => {
   const post = (line: Line, rounding: Requantize["rounding"]) => requantizeOf({ ...range, rounding }, [line], false);
 
   it.each([
-    // x, floor(x / 4), half-even(x / 4)
-    [-100, -8, -8],
-    [-10, -3, -2], // −2.5
-    [-7, -2, -2],
-    [-6, -2, -2], // −1.5
-    [-2, -1, 0], // −0.5
-    [-1, -1, 0],
-    [0, 0, 0],
-    [2, 0, 0], // 0.5
-    [3, 0, 1],
-    [6, 1, 2], // 1.5
-    [10, 2, 2], // 2.5
-    [100, 7, 7],
-  ])("%i / 4: floor %i, half to even %i", (x, floor, even) => {
+    // x, floor(x / 4), half-even(x / 4), half-away(x / 4)
+    [-100, -8, -8, -8],
+    [-10, -3, -2, -3], // −2.5
+    [-7, -2, -2, -2],
+    [-6, -2, -2, -2], // −1.5
+    [-2, -1, 0, -1], // −0.5
+    [-1, -1, 0, 0],
+    [0, 0, 0, 0],
+    [2, 0, 0, 1], // 0.5
+    [3, 0, 1, 1],
+    [6, 1, 2, 2], // 1.5
+    [10, 2, 2, 3], // 2.5
+    [100, 7, 7, 7],
+  ])("%i / 4: floor %i, half to even %i, half away from 0 %i", (x, floor, even, away) => {
+    expect(requantize(post(smallLine(1, 0, 2), "half-away"), 0, x)).toBe(away);
+    const shifted = requantizeOf({ lo: -3, hi: 12, rounding: "half-away", zero: 5 }, [smallLine(1, 0, 2)], false);
+    expect(requantize(shifted, 0, x)).toBe(away + 5);
     expect(requantize(post(smallLine(1, 0, 2), "floor"), 0, x)).toBe(floor);
     expect(requantize(post(smallLine(1, 0, 2), "half-even"), 0, x)).toBe(even);
     expect(requantize(post(smallLine(-1, 0, 2), "half-even"), 0, -x)).toBe(even);

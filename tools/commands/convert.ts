@@ -145,7 +145,7 @@ export const EXAMPLE = "convert model.onnx -o model.tern --for cortex-m4";
 export default defineCommand({
   meta: { name: "convert", description: "Turn a trained checkpoint into a blob" },
   args: {
-    checkpoint: { type: "positional", required: true, description: "ONNX file with QONNX's quantizers" },
+    checkpoint: { type: "positional", required: true, description: "ONNX file with QONNX's quantizers, or TensorFlow Lite file of int8" },
     out: { type: "string", alias: "o", required: true, valueHint: "model.tern", description: "Blob to write" },
     name: { type: "string", description: "Name of the model, else that of the file" },
     "model-version": { type: "string", valueHint: "N", description: "Grows with every release, else 1" },

@@ -7,7 +7,7 @@ import {
   InputError,
   UnsupportedError,
 } from "../../host/base/errors.ts";
-import { BLOB, fileKind, ONNX } from "../../host/base/file_kind.ts";
+import { BLOB, fileKind, ONNX, TFLITE } from "../../host/base/file_kind.ts";
 import { escapeText } from "../../host/base/printable.ts";
 import { isTrailer, readKey, splitTrailer } from "../../host/flash/signature.ts";
 import { readFile } from "./files.ts";
@@ -27,7 +27,7 @@ async function readModelFile(path: string): Promise<Uint8Array> {
   const bytes = await readFile(path);
   const kind = fileKind(bytes);
   if (kind === undefined || kind === BLOB) return bytes;
-  const advice = kind === ONNX ? `; convert it first: npx littletern convert ${path} -o model.tern` : "";
+  const advice = kind === ONNX || kind === TFLITE ? `; convert it first: npx littletern convert ${path} -o model.tern` : "";
   throw new InputError(`${nameOf(path)}: is ${kind}, expected ${BLOB}${advice}`);
 }
 

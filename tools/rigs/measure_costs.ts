@@ -88,6 +88,7 @@ const POSTS: [ActivationDtype, (records: number, next: Random) => Post][] = [
   ["bit", (records, next) => thresholds(records, 3, next)],
   ["i8", (records, next) => requantize(records, "floor", next)],
   ["i8", (records, next) => requantize(records, "half-even", next)],
+  ["i8", (records, next) => requantize(records, "half-away", next)],
   ["u8", () => lookup(0, 255)],
   ["bit", () => lookup(-1, 0)],
 ];
@@ -349,7 +350,7 @@ function requantize(records: number, rounding: Requantize["rounding"], next: Ran
     offset: integer(next, -(2 ** 18), 2 ** 18),
     ...{ low: 0, left: 11, right: 8 },
   }));
-  return requantizeOf({ lo: -128, hi: 127, rounding }, lines, true);
+  return requantizeOf({ lo: -128, hi: 127, rounding }, lines, rounding !== "half-away");
 }
 
 function plane(records: number, next: Random): Plane {

@@ -11,6 +11,8 @@ export interface PostFields {
   hi: number;
   left: number;
   right: number;
+  /** The byte of `left`, as lo and hi are read. */
+  zero: number;
   ownShifts: boolean;
   rounding: Requantize["rounding"];
   /** Refuses the op. */

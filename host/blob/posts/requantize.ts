@@ -11,9 +11,10 @@ export const requantize: PostFormat<Requantize> = {
   recordBytes: (post) => (hasOwnShifts(post) ? 12 : 8),
   records: ({ records }) => records,
 
-  empty({ at, records, ownShifts, left, right, lo, hi, rounding, fail }) {
+  empty({ at, records, ownShifts, left, right, lo, hi, rounding, zero, fail }) {
     if (lo > hi) fail(`codes from ${lo} to ${hi}`);
     if (!ownShifts) checkShifts(at + OP.left, left, right);
+    if (rounding === "half-away" && !ownShifts) fail("half-away, expected records with shifts of their own");
     const shifts = (shared: number) => (ownShifts ? new Uint8Array(records) : Uint8Array.of(shared));
     return {
       kind: "requantize",
@@ -26,6 +27,7 @@ export const requantize: PostFormat<Requantize> = {
       lo,
       hi,
       rounding,
+      zero: ownShifts ? zero : 0,
     };
   },
 
@@ -34,8 +36,10 @@ export const requantize: PostFormat<Requantize> = {
     putField(view, at + OP.lo, type, post.lo, "least code");
     putField(view, at + OP.hi, type, post.hi, "greatest code");
     view.setUint8(at + OP.rounding, ROUNDING[post.rounding]);
-    if (hasOwnShifts(post)) view.setUint8(at + OP.flags, OWN_SHIFTS);
-    else {
+    if (hasOwnShifts(post)) {
+      view.setUint8(at + OP.flags, OWN_SHIFTS);
+      putField(view, at + OP.zero, type, post.zero, "code of 0");
+    } else {
       view.setUint8(at + OP.left, post.left[0]!);
       view.setUint8(at + OP.right, post.right[0]!);
     }
@@ -49,6 +53,9 @@ export const requantize: PostFormat<Requantize> = {
     post.left[index] = view.getUint8(at + 10);
     post.right[index] = view.getUint8(at + 11);
     checkShifts(at + 10, post.left[index]!, post.right[index]!);
+    if (post.rounding === "half-away" && post.right[index] === 0) {
+      throw new BlobError(at + 11, "a right shift of 0 has no half to round away, expected 1 to 31");
+    }
   },
 
   write(view, at, post, index) {

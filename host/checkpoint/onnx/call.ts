@@ -2,6 +2,7 @@ import { CheckpointError } from "../../base/errors.ts";
 import type { Node } from "../../graph/graph.ts";
 import type { FreshName } from "../../graph/names.ts";
 import type { Weights } from "../../graph/ops/weights.ts";
+import { Refusal } from "../refusal.ts";
 import { elements, type Tensor } from "../tensor.ts";
 import type { Pictured } from "./picture.ts";
 import { ATTRIBUTE_TYPE, type AttributeProto, type NodeProto, type TensorProto } from "./proto.ts";
@@ -65,18 +66,6 @@ export interface Grid {
   scale: Float64Array;
   bits: number;
   found: Exclude<Weights["found"], "bare">;
-}
-
-/** Thrown by an op that is well-formed and cannot be converted; becomes one line of the `UnsupportedError`. */
-export class Refusal extends Error {
-  readonly why: string;
-  readonly instead: string;
-
-  constructor(why: string, instead: string) {
-    super(why);
-    this.why = why;
-    this.instead = instead;
-  }
 }
 
 /** An ONNX node with its operands at hand, and the place where its results go. */

@@ -1,6 +1,7 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { type PaddedWindow, windowSize } from "../../graph/ops/window.ts";
 import type { Picture } from "../../shape.ts";
+import { Refusal } from "../refusal.ts";
 import { weightsOf } from "../weights.ts";
 import {
   type Call,
@@ -10,7 +11,6 @@ import {
   dataOperand,
   NO_PADDING,
   type Padding,
-  Refusal,
   requireFinite,
   shapeText,
   type Value,

@@ -1,5 +1,6 @@
 import { CheckpointError } from "../../base/errors.ts";
 import type { Step } from "../../numbers/step.ts";
+import { Refusal } from "../refusal.ts";
 import { elements } from "../tensor.ts";
 import { weightsOf } from "../weights.ts";
 import {
@@ -9,7 +10,6 @@ import {
   type Data,
   dataOperand,
   operand,
-  Refusal,
   requireFinite,
   rowShape,
   shapeText,

@@ -3,6 +3,7 @@ import type { Node } from "../../graph/graph.ts";
 import { dequantize, quantize } from "../../numbers/quantizer.ts";
 import { applySteps, type Step } from "../../numbers/step.ts";
 import { bitsOf } from "../grid.ts";
+import { Refusal } from "../refusal.ts";
 import { broadcastDims, broadcastTo, elements, transpose } from "../tensor.ts";
 import { shortest } from "../weights.ts";
 import {
@@ -12,7 +13,6 @@ import {
   type Data,
   type Grid,
   hasBatch,
-  Refusal,
   requireFinite,
   rowShape,
   shapeText,

@@ -1,7 +1,8 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { roundHalfEven } from "../../numbers/round.ts";
+import { Refusal } from "../refusal.ts";
 import { broadcastDims, broadcastTo, elements, transpose } from "../tensor.ts";
-import { axisOf, type Call, type Constant, integers, operand, Refusal, shapeText, type Value } from "./call.ts";
+import { axisOf, type Call, type Constant, integers, operand, shapeText, type Value } from "./call.ts";
 
 /** ONNX node types that compute constants, as quantizers of weights do that are made of plain ops; data do not pass them. */
 export const FOLDED: Record<string, (call: Call) => Value> = {

@@ -7,8 +7,10 @@ import { freshNames, valueNames } from "../../graph/names.ts";
 import { inputPicture } from "../../graph/shapes.ts";
 import { missingQuantizers, unsupportedIn } from "../../graph/supported.ts";
 import type { Quantizer } from "../../numbers/quantizer.ts";
+import { type Checkpoint, endInArgmax, type ImportOptions } from "../checkpoint.ts";
+import { Refusal } from "../refusal.ts";
 import { elements } from "../tensor.ts";
-import { attributesOf, type Call, type Data, MAX_AXES, Refusal, type Sink, shapeText, type Value } from "./call.ts";
+import { attributesOf, type Call, type Data, MAX_AXES, type Sink, shapeText, type Value } from "./call.ts";
 import { OPS } from "./ops.ts";
 import { settle } from "./pad.ts";
 import { pictureOf } from "./picture.ts";
@@ -23,21 +25,6 @@ import {
   type ValueInfoProto,
 } from "./proto.ts";
 import { readTensor } from "./tensor.ts";
-
-export interface ImportOptions {
-  /** Quantizer of the input, for checkpoints that have none before their first layer. */
-  inputQuantizer?: Quantizer;
-  /** Whether outputs become the index of their greatest number. */
-  argmax?: boolean;
-}
-
-export interface Checkpoint {
-  graph: Graph;
-  /** Sentences for people: what was found that is worth a look. */
-  notes: string[];
-  /** Name and version of the tool that wrote the file, as far as it says. */
-  producer: string;
-}
 
 /** ONNX's own operators and QONNX's quantizers, under all names that exporters have used. */
 const DOMAINS = ["", "ai.onnx", "onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"];
@@ -460,19 +447,4 @@ function quantizeInputs(graph: Graph, quantizer: Quantizer, partial: boolean): s
   return places.flatMap(({ value, behind }) =>
     behind ? [`the declared quantizer stands behind "${behind.name}", so its scale is that of "${value}"`] : [],
   );
-}
-
-/** Puts an argmax at the end of each output that has none; before a softmax, which keeps the order. */
-function endInArgmax(graph: Graph): void {
-  const fresh = freshNames(valueNames(graph));
-  const makers = new Map(graph.nodes.map((node) => [node.output, node]));
-  graph.outputs = graph.outputs.map((value) => {
-    const end = makers.get(value);
-    if (end?.op === "argmax") return value;
-    const output = fresh(`${value}_argmax`);
-    const input = end?.op === "softmax" ? end.inputs[0]! : value;
-    graph.nodes.push({ op: "argmax", name: output, inputs: [input], output, channels: 1 });
-    return output;
-  });
-  graph.nodes = graph.nodes.filter(({ op }) => op !== "softmax");
 }

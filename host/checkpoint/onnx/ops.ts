@@ -2,6 +2,7 @@ import { CheckpointError } from "../../base/errors.ts";
 import type { Node } from "../../graph/graph.ts";
 import type { Quantizer } from "../../numbers/quantizer.ts";
 import type { Step } from "../../numbers/step.ts";
+import { Refusal } from "../refusal.ts";
 import { elements } from "../tensor.ts";
 import {
   axisOf,
@@ -13,7 +14,6 @@ import {
   dataOperand,
   hasBatch,
   operand,
-  Refusal,
   requireFinite,
   scalar,
   shapeText,

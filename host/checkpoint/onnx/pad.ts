@@ -1,5 +1,6 @@
 import type { Weights } from "../../graph/ops/weights.ts";
 import { dequantize, type Quantizer, quantize } from "../../numbers/quantizer.ts";
+import { Refusal } from "../refusal.ts";
 import {
   axisOf,
   type Call,
@@ -8,7 +9,6 @@ import {
   integers,
   NO_PADDING,
   type Padding,
-  Refusal,
   requireFinite,
   shapeText,
   type Value,

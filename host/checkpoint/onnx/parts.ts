@@ -1,5 +1,6 @@
 import { CheckpointError } from "../../base/errors.ts";
 import type { Node } from "../../graph/graph.ts";
+import { Refusal } from "../refusal.ts";
 import { concat, elements, take } from "../tensor.ts";
 import {
   axisOf,
@@ -11,7 +12,6 @@ import {
   integers,
   MAX_AXES,
   operand,
-  Refusal,
   shapeText,
   type Value,
 } from "./call.ts";

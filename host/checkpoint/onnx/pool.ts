@@ -1,17 +1,8 @@
 import { CheckpointError } from "../../base/errors.ts";
 import type { Node } from "../../graph/graph.ts";
 import { type PaddedWindow, windowSize } from "../../graph/ops/window.ts";
-import {
-  axisOf,
-  type Call,
-  type Data,
-  integers,
-  operand,
-  type Padding,
-  Refusal,
-  shapeText,
-  type Value,
-} from "./call.ts";
+import { Refusal } from "../refusal.ts";
+import { axisOf, type Call, type Data, integers, operand, type Padding, shapeText, type Value } from "./call.ts";
 import { isExtent, MAX_EXTENT, pictureOperand, sized, widened, windowOf } from "./conv.ts";
 import { emit, type Piece } from "./emit.ts";
 import { FOLDED } from "./fold.ts";

@@ -10,6 +10,7 @@ import {
 } from "../../numbers/quantizer.ts";
 import type { Rounding } from "../../numbers/round.ts";
 import { bitsOf } from "../grid.ts";
+import { Refusal } from "../refusal.ts";
 import {
   axisOf,
   type Call,
@@ -18,7 +19,6 @@ import {
   type Grid,
   type IntegerType,
   operand,
-  Refusal,
   requireFinite,
   scalar,
   shapeText,

@@ -1,5 +1,6 @@
 import { CheckpointError } from "../../base/errors.ts";
-import { type Call, constantOperand, type Data, Refusal, requireFinite, type Value } from "./call.ts";
+import { Refusal } from "../refusal.ts";
+import { type Call, constantOperand, type Data, requireFinite, type Value } from "./call.ts";
 import { pictureOperand, sized } from "./conv.ts";
 import { emit } from "./emit.ts";
 

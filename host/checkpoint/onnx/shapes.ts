@@ -1,4 +1,5 @@
 import { CheckpointError } from "../../base/errors.ts";
+import { Refusal } from "../refusal.ts";
 import { reshapeDims } from "../reshape.ts";
 import { elements } from "../tensor.ts";
 import {
@@ -11,7 +12,6 @@ import {
   integers,
   MAX_AXES,
   operand,
-  Refusal,
   rowShape,
   shapeText,
   type Value,

@@ -1,5 +1,6 @@
 import type { Rounding } from "../../numbers/round.ts";
-import { type Call, constantOperand, dataOperand, Refusal, scalar, type Value } from "./call.ts";
+import { Refusal } from "../refusal.ts";
+import { type Call, constantOperand, dataOperand, scalar, type Value } from "./call.ts";
 import { emit, spread, vector } from "./emit.ts";
 import { flag, MAX_ACTIVATION_BITS, roundingOf } from "./quant.ts";
 

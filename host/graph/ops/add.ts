@@ -1,3 +1,4 @@
+import { type FixedFactor, MAX_SHIFT, MIN_SHIFT, multiplyFixed } from "../../numbers/fixed_point.ts";
 import { alike, zip } from "../../numbers/quantizer.ts";
 import { type Codes, type Form, isOneScale, REAL, scalar } from "../form.ts";
 import type { NodeBase } from "../node.ts";
@@ -10,6 +11,34 @@ import { scaleSums } from "./weights.ts";
  */
 export interface AddNode extends NodeBase {
   op: "add";
+  /** What the code of each operand becomes before the sum, in a checkpoint's own fixed point; the sum is a number of no scale then. */
+  rescale?: readonly [Rescale, Rescale];
+}
+
+/** The code times 2^left, and that times a factor (fixed_point.ts). */
+export interface Rescale {
+  left: number;
+  factor: FixedFactor;
+}
+
+function rescaleProblem({ rescale }: AddNode): string | undefined {
+  const isIn = (x: number, least: number, most: number) => Number.isInteger(x) && x >= least && x <= most;
+  const fits = ({ left, factor: { multiplier, shift } }: Rescale) =>
+    isIn(left, 0, 20) && isIn(multiplier, 0, 2 ** 31 - 1) && isIn(shift, MIN_SHIFT, MAX_SHIFT);
+  const bad = rescale?.find((each) => !fits(each));
+  if (!bad) return undefined;
+  const { left, factor } = bad;
+  return `factor ${factor.multiplier}, shift ${factor.shift} behind ${left}, expected 0 to 2^31 − 1, ${MIN_SHIFT} to ${MAX_SHIFT}, 0 to 20`;
+}
+
+/** What a code becomes. */
+export function rescaled({ left, factor }: Rescale, code: number): number {
+  return multiplyFixed(code * 2 ** left, factor);
+}
+
+/** What a code of scale 1 is multiplied by, but for rounding. */
+function slopeOf({ left, factor: { multiplier, shift } }: Rescale): number {
+  return multiplier * 2 ** (left + shift - 31);
 }
 
 export const addMeaning: OpMeaning<AddNode> = {
@@ -17,13 +46,17 @@ export const addMeaning: OpMeaning<AddNode> = {
   readsCodes: true,
   inputs: 2,
   shape: (_, [input]) => input!,
-  problem: unequalShapes,
+  problem: (node, inputs) => unequalShapes(node, inputs) ?? rescaleProblem(node),
   form: () => REAL,
 
   /** The integers are factors[0] · a + factors[1] · b. The numbers behind them are sums of the two real numbers, each rounded to float64. */
-  evaluate(_, [a, b], { numbers, channels }) {
-    const factors = addFactors(a!.form, b!.form);
+  evaluate({ rescale }, [a, b], { numbers, channels }) {
+    const factors = addFactors(a!.form, b!.form, rescale);
     const sums = factors && zip(a!.numbers, b!.numbers, (x, y) => factors[0] * x + factors[1] * y);
+    if (rescale) {
+      numbers.set(zip(a!.numbers, b!.numbers, (x, y) => rescaled(rescale[0], x) + rescaled(rescale[1], y)));
+      return sums;
+    }
     if (sums && isOneScale(a!.form, b!.form)) {
       numbers.set(sums);
       return scaleSums(numbers, channels, a!.form.scale);
@@ -46,10 +79,10 @@ const MAX_FACTORS = 2 ** 23;
  * last convergent of their quotient's continued fraction with so small a sum. It is exact for the quotients of small integers, and otherwise off by less
  * than 2^-44. Undefined where scales differ and are not one for all channels.
  */
-export function addFactors(a: Form, b: Form): readonly [number, number] | undefined {
+export function addFactors(a: Form, b: Form, rescale?: AddNode["rescale"]): readonly [number, number] | undefined {
   if (a.kind === "real" || b.kind === "real") return undefined;
-  if (alike(a.scale, b.scale)) return [1, 1];
-  const [x, y] = [scalar(a.scale), scalar(b.scale)];
+  if (!rescale && alike(a.scale, b.scale)) return [1, 1];
+  const [x, y] = rescale ? rescale.map(slopeOf) : [scalar(a.scale), scalar(b.scale)];
   if (x === undefined || y === undefined) return undefined;
   const [p, q] = convergent(Math.abs(x / y), MAX_FACTORS);
   return [Math.sign(x) * p + 0, Math.sign(y) * q + 0]; // never −0

@@ -1,3 +1,4 @@
+import { type FixedSoftmax, fixedSoftmaxProblem } from "../../numbers/fixed_softmax.ts";
 import { softmax } from "../../numbers/softmax.ts";
 import { REAL } from "../form.ts";
 import type { NodeBase } from "../node.ts";
@@ -6,6 +7,8 @@ import { type OpMeaning, realNumbers } from "./meaning.ts";
 /** Softmax over the channels of a row. Only before an output. */
 export interface SoftmaxNode extends NodeBase {
   op: "softmax";
+  /** A checkpoint's own softmax of codes, of scale 1, in fixed point. */
+  fixed?: FixedSoftmax;
 }
 
 export const softmaxMeaning: OpMeaning<SoftmaxNode> = {
@@ -13,12 +16,14 @@ export const softmaxMeaning: OpMeaning<SoftmaxNode> = {
   readsCodes: false,
   inputs: 1,
   shape: (_, [input]) => input!,
-  problem: () => undefined,
+  problem: ({ fixed }) => fixed && fixedSoftmaxProblem(fixed),
   form: () => REAL,
 
-  evaluate(_, [input], { numbers, channels }) {
+  evaluate({ fixed }, [input], { numbers, channels }) {
     numbers.set(realNumbers(input!));
-    for (let first = 0; first < numbers.length; first += channels) softmax(numbers.subarray(first, first + channels));
+    for (let first = 0; first < numbers.length; first += channels) {
+      softmax(numbers.subarray(first, first + channels), fixed);
+    }
     return undefined;
   },
 };

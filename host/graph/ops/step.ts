@@ -1,3 +1,4 @@
+import { MAX_SHIFT, MIN_SHIFT } from "../../numbers/fixed_point.ts";
 import { at } from "../../numbers/quantizer.ts";
 import { applyStep, constants, type Step } from "../../numbers/step.ts";
 import { type Codes, type Form, REAL, realNumber, scalar } from "../form.ts";
@@ -21,7 +22,13 @@ export const stepMeaning: OpMeaning<StepNode> = {
       const problem = vectorProblem(`${name} of ${step.kind}`, vector, channels, (x) => !Number.isNaN(x), "numbers");
       if (problem) return problem;
     }
-    return undefined;
+    if (step.kind !== "rescale") return undefined;
+    const isIn = (least: number, most: number) => (x: number) => Number.isInteger(x) && x >= least && x <= most;
+    const [ofMultiplier, ofShift] = [isIn(0, 2 ** 31 - 1), isIn(MIN_SHIFT, MAX_SHIFT)];
+    return (
+      vectorProblem("multiplier of rescale", step.multiplier, channels, ofMultiplier, "0 to 2^31 − 1") ??
+      vectorProblem("shift of rescale", step.shift, channels, ofShift, `${MIN_SHIFT} to ${MAX_SHIFT}`)
+    );
   },
 
   form: ({ step }, [input]) => steppedForm(step, input!),

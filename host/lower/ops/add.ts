@@ -1,6 +1,6 @@
 import { UnsupportedError } from "../../base/errors.ts";
 import { type Codes, isOneScale } from "../../graph/form.ts";
-import { type AddNode, addFactors, addUnit, isMixedSum } from "../../graph/ops/add.ts";
+import { type AddNode, addFactors, addUnit, isMixedSum, rescaled } from "../../graph/ops/add.ts";
 import { at, zip } from "../../numbers/quantizer.ts";
 import type { AddOp } from "../../program.ts";
 import type { Builder } from "../builder.ts";
@@ -18,7 +18,7 @@ export const addLowering: OpLowering<AddNode> = {
     const [a, b] = node.inputs.map((input) => elements.get(plan.sameCodes(input)));
     if (!a || !b) return undefined; // refused for a reason that is on the list
     const [formA, formB] = node.inputs.map((input) => form.get(input) as Codes) as [Codes, Codes];
-    const factors = addFactors(formA, formB)!;
+    const factors = addFactors(formA, formB, node.rescale)!;
     const weigh = (x: number, y: number) => factors[0] * x + factors[1] * y;
     const ends = [
       zip(factors[0] < 0 ? a.source.max : a.source.min, factors[1] < 0 ? b.source.max : b.source.min, weigh),
@@ -26,7 +26,8 @@ export const addLowering: OpLowering<AddNode> = {
     ] as const;
     const offset = compact(zip(a.offset, b.offset, weigh));
     const unit = addUnit(formA, formB);
-    const points = isOneScale(formA, formB) ? undefined : pointsOf(node, [a, b], [formA, formB], weigh);
+    const points =
+      !node.rescale && isOneScale(formA, formB) ? undefined : pointsOf(node, [a, b], [formA, formB], weigh);
     if (points && plan.shown.has(node.output)) {
       const why = "an output shows its sums, and the scales of its operands differ";
       throw unsupported(node, why, "a quantizer between them, or quantizers of one scale right before it");
@@ -72,7 +73,9 @@ function pointsOf(
     make() {
       const [a, b] = ranges.map(({ least, length }, i) =>
         Array.from({ length }, (_, code): Code => {
-          return { element: least + code, number: (least + code + operands[i]!.offset[0]!) * forms[i]!.scale[0]! };
+          const own = least + code + operands[i]!.offset[0]!;
+          const number = node.rescale ? rescaled(node.rescale[i]!, own) : own * forms[i]!.scale[0]!;
+          return { element: least + code, number };
         }),
       ) as [Code[], Code[]];
       const pairs = a.flatMap((x) =>
@@ -101,6 +104,11 @@ function unsupported({ name, channels }: AddNode, why: string, instead: string):
 export function addSum(node: AddNode, output: string, builder: Builder, post?: AddOp["post"]): void {
   const inputs = node.inputs.map((input) => builder.tensorOf(input));
   const [a, b] = node.inputs.map((input) => builder.form.get(input)!);
-  const op: AddOp = { kind: "add", inputs, output: builder.addTensor(output), factors: addFactors(a!, b!)! };
+  const op: AddOp = {
+    kind: "add",
+    inputs,
+    output: builder.addTensor(output),
+    factors: addFactors(a!, b!, node.rescale)!,
+  };
   builder.addOp({ ...op, ...(post && { post }) }, { node: node.name });
 }

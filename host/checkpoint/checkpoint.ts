@@ -1,0 +1,33 @@
+import type { Graph } from "../graph/graph.ts";
+import { freshNames, valueNames } from "../graph/names.ts";
+import type { Quantizer } from "../numbers/quantizer.ts";
+
+export interface ImportOptions {
+  /** Quantizer of the input, for checkpoints that have none before their first layer. */
+  inputQuantizer?: Quantizer;
+  /** Whether outputs become the index of their greatest number. */
+  argmax?: boolean;
+}
+
+export interface Checkpoint {
+  graph: Graph;
+  /** Sentences for people: what was found that is worth a look. */
+  notes: string[];
+  /** Name and version of the tool that wrote the file, as far as it says. */
+  producer: string;
+}
+
+/** Puts an argmax at the end of each output that has none; before a softmax, which keeps the order. */
+export function endInArgmax(graph: Graph): void {
+  const fresh = freshNames(valueNames(graph));
+  const makers = new Map(graph.nodes.map((node) => [node.output, node]));
+  graph.outputs = graph.outputs.map((value) => {
+    const end = makers.get(value);
+    if (end?.op === "argmax") return value;
+    const output = fresh(`${value}_argmax`);
+    const input = end?.op === "softmax" ? end.inputs[0]! : value;
+    graph.nodes.push({ op: "argmax", name: output, inputs: [input], output, channels: 1 });
+    return output;
+  });
+  graph.nodes = graph.nodes.filter(({ op }) => op !== "softmax");
+}

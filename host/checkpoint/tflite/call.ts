@@ -1,0 +1,154 @@
+import { CheckpointError } from "../../base/errors.ts";
+import type { Node } from "../../graph/graph.ts";
+import type { FreshName } from "../../graph/names.ts";
+import { elementCount, isSameShape, type Picture } from "../../shape.ts";
+import { Refusal } from "../refusal.ts";
+import type { FileTensor } from "./model.ts";
+import type { Table } from "./table.ts";
+
+/** Elements of a row, of which a blob holds no more (FORMAT.md). */
+const MAX_ELEMENTS = 2 ** 24;
+
+/** What a tensor of the file is while its graph is made. */
+export type Value = Codes | Real | Constant | { kind: "broken" };
+
+/** Codes e = q − zero of the network's data. In the graph their scale is 1, so that all of it is integers; `scale` is the file's. */
+export interface Codes extends Data {
+  kind: "codes";
+  scale: number;
+  zero: number;
+  /** Zeros that a PAD put around the picture, which only a convolution can take. */
+  padding?: Padding;
+}
+
+/** Real numbers of the network's data: an input, or what serves an output. */
+export interface Real extends Data {
+  kind: "real";
+}
+
+interface Data {
+  /** Name of the graph's value. */
+  value: string;
+  /** Sizes as the file has them, without the batch. */
+  row: number[];
+  /** The shape of the graph's value: it has the elements in the same order, whatever `row` is. */
+  picture: Picture;
+}
+
+export interface Constant {
+  kind: "constant";
+  tensor: FileTensor;
+}
+
+export interface Padding {
+  top: number;
+  bottom: number;
+  left: number;
+  right: number;
+}
+
+/** An operator with its operands at hand. */
+export interface Call {
+  /** Name of the result, which is the node's in the graph. */
+  name: string;
+  inputs: (Value | undefined)[];
+  output: FileTensor;
+  options: { type: number; table: Table } | undefined;
+  /** Name of the graph's value that holds the result. */
+  value: string;
+  fresh: FreshName;
+  emit(node: Node): void;
+  /** Counts weights that are read: those of one tensor may serve many operators. */
+  spend(weights: number): void;
+}
+
+/** The options of an operator, by their number in the schema's union. */
+export function optionsOf(call: Call, type: number): Table {
+  const { options, name } = call;
+  if (options?.type === type) return options.table;
+  throw new CheckpointError(`operator "${name}": options of type ${options?.type ?? 0}, expected ${type}`);
+}
+
+/** The picture that a row of these sizes is: height, width and channels, of which the first may be left out. */
+export function pictureOf(row: readonly number[]): Picture {
+  if (row.length < 1 || row.length > 3) {
+    throw new Refusal(`its shape has ${row.length} axes behind the batch`, "1 to 3: height, width and channels");
+  }
+  const [channels, width = 1, height = 1] = row.toReversed();
+  return { height, width, channels: channels! };
+}
+
+/** Sizes of a tensor without the batch, which is 1 in files, however many rows an interpreter is given. */
+export function rowOf({ shape }: FileTensor): number[] {
+  const [batch, ...row] = shape;
+  if (batch !== 1 || row.length === 0) {
+    throw new Refusal(`its shape is [${shape.join(", ")}]`, "a batch of 1 and at least one axis more");
+  }
+  return row;
+}
+
+/** An operand that must be codes of 8 bits. `picture`: as a picture of the very axes that the file gives it. */
+export function codesOperand(call: Call, index: number, picture: boolean): Codes {
+  const value = call.inputs[index];
+  if (value?.kind === "real") {
+    throw new Refusal("its input is of floats", "a file that is quantized to int8, activations and weights");
+  }
+  if (value?.kind !== "codes")
+    throw new Refusal(`operand ${index} is a constant`, "one that depends on the network's input");
+  if (picture && !isSameShape(value.picture, pictureOf(value.row))) {
+    throw new Refusal(
+      "a RESHAPE before it moves elements between the axes of a picture",
+      "a RESHAPE to a vector alone",
+    );
+  }
+  return value;
+}
+
+/** The same, of which no zeros are around. */
+export function plainOperand(call: Call, index: number, picture: boolean): Codes {
+  const value = codesOperand(call, index, picture);
+  if (value.padding) throw new Refusal("it reads what a PAD made", "a PAD right before a convolution");
+  return value;
+}
+
+export function constantOperand(call: Call, index: number, what: string): FileTensor {
+  const value = call.inputs[index];
+  if (value?.kind !== "constant") throw new Refusal(`its ${what} are no constants`, `${what} that the file holds`);
+  return value.tensor;
+}
+
+/** Scale and zero point of a tensor of int8 codes, one for all of it. */
+export function quantizationOf(tensor: FileTensor): { scale: number; zero: number } {
+  const { type, scale, zero, name } = tensor;
+  if (type !== "INT8") {
+    const why = type === "FLOAT32" ? "of floats" : `of ${type}`;
+    throw new Refusal(`"${name}" is ${why}`, "a file that is quantized to int8, activations and weights");
+  }
+  const [s, z = 0] = [scale[0], zero[0]];
+  if (scale.length !== 1 || s === undefined || !(s > 0 && Number.isFinite(s))) {
+    const found = scale.length === 1 ? `the scale ${s}` : `${scale.length} scales`;
+    throw new Refusal(`"${name}" has ${found}`, "one scale above 0 for all of its codes");
+  }
+  if (zero.length > 1 || !(z >= -128 && z <= 127)) {
+    throw new Refusal(
+      `"${name}" has ${zero.length > 1 ? `${zero.length} zero points` : `zero point ${z}`}`,
+      "one of −128 to 127",
+    );
+  }
+  return { scale: s, zero: z };
+}
+
+/** The result of an operator: codes of the output tensor, which has as many elements as the graph's value. */
+export function codesResult(call: Call, picture: Picture): Codes {
+  const { output, value } = call;
+  const row = rowOf(output);
+  const found = row.reduce((product, size) => product * size, 1);
+  if (found > MAX_ELEMENTS) throw new Refusal(`its result has ${found} elements`, `at most ${MAX_ELEMENTS}`);
+  if (found !== elementCount(picture)) {
+    const expected = elementCount(picture);
+    throw new CheckpointError(
+      `operator "${call.name}": its result has ${found} elements by its shape, expected ${expected}`,
+    );
+  }
+  return { kind: "codes", value, row, picture, ...quantizationOf(output) };
+}

@@ -1,0 +1,108 @@
+import type { Node } from "../../graph/graph.ts";
+import type { FixedFactor } from "../../numbers/fixed_point.ts";
+import { MAX_SHIFT } from "../../numbers/fixed_point.ts";
+import type { IntQuantizer } from "../../numbers/quantizer.ts";
+import type { Step } from "../../numbers/step.ts";
+import type { Picture } from "../../shape.ts";
+import { Refusal } from "../refusal.ts";
+import { shortest } from "../weights.ts";
+import { type Call, type Codes, codesResult } from "./call.ts";
+
+/** Codes of 8 bits. */
+const [MIN_CODE, MAX_CODE] = [-128, 127];
+
+/** Adds a step that makes `input` another value, of so many channels. Returns its name. */
+export function emitStep(call: Call, input: string, channels: number, step: Step): string {
+  const output = call.fresh(`${call.name}_${step.kind}`);
+  call.emit({ op: "step", name: call.name, inputs: [input], output, channels, step });
+  return output;
+}
+
+/** Integers times a factor for each channel, or one for all. */
+export function emitRescale(call: Call, input: string, channels: number, factors: readonly FixedFactor[]): string {
+  const vector = (of: (factor: FixedFactor) => number) => shortest(Float64Array.from(factors, of));
+  return emitStep(call, input, channels, {
+    kind: "rescale",
+    multiplier: vector(({ multiplier }) => multiplier),
+    shift: vector(({ shift }) => shift),
+    rounding: factors[0]!.rounding,
+  });
+}
+
+/** Fused activations by their number in the schema: the real numbers that they clamp to. */
+const ACTIVATIONS: Record<number, { name: string; min: number; max: number } | undefined> = {
+  0: { name: "NONE", min: -Infinity, max: Infinity },
+  1: { name: "RELU", min: 0, max: Infinity },
+  2: { name: "RELU_N1_TO_1", min: -1, max: 1 },
+  3: { name: "RELU6", min: 0, max: 6 },
+};
+
+/** The codes q of the result in the graph: rounded numbers, each with the zero point added, and clamped by the operator's fused activation. */
+export function emitCodes(
+  call: Call,
+  input: string,
+  picture: Picture,
+  activation: number,
+  rounding: "ROUND" | "HALF_UP",
+): Codes {
+  const result = codesResult(call, picture);
+  const { scale, zero } = result;
+  const { channels } = picture;
+  const clamp = ACTIVATIONS[activation];
+  if (!clamp) throw new Refusal(`its fused activation is number ${activation}`, "NONE, RELU, RELU6 or RELU_N1_TO_1");
+  const code = (x: number) => zero + roundAway(Math.fround(x / scale)); // CalculateActivationRangeQuantized
+  const [min, max] = [Math.max(MIN_CODE, code(clamp.min)), Math.min(MAX_CODE, code(clamp.max))];
+  if (min > max)
+    throw new Refusal(
+      `its activation ${clamp.name} leaves no code of scale ${scale} and zero point ${zero}`,
+      "a scale for which it does",
+    );
+  let value = input;
+  if (min > MIN_CODE) value = emitStep(call, value, channels, { kind: "max", by: Float64Array.of(min - zero) });
+  if (max < MAX_CODE) value = emitStep(call, value, channels, { kind: "min", by: Float64Array.of(max - zero) });
+  const quantizer = int8(1, zero, rounding);
+  call.emit({ op: "quantize", name: call.name, inputs: [value], output: call.value, channels, quantizer });
+  return result;
+}
+
+export function int8(scale: number, zero: number, rounding: IntQuantizer["rounding"]): IntQuantizer {
+  const [one, other] = [Float64Array.of(scale), Float64Array.of(zero)];
+  return { kind: "int", scale: one, zero: other, bits: 8, signed: true, narrow: false, rounding };
+}
+
+/** Real numbers become codes as QUANTIZE has it: x / scale in f32, rounded, ties away from 0, and the zero point added. Their scale in the graph is 1. */
+export function emitQuantize(
+  { name, fresh, emit }: Pick<Call, "name" | "fresh" | "emit">,
+  input: string,
+  channels: number,
+  output: string,
+  { scale, zero }: { scale: number; zero: number },
+): void {
+  const quantized = fresh(`${output}_quantized`);
+  const quantizer = { ...int8(scale, zero, "HALF_UP"), roundsFirst: true, single: true };
+  emit({ op: "quantize", name, inputs: [input], output: quantized, channels, quantizer });
+  const step: Step = { kind: "div", by: Float64Array.of(scale) };
+  emit({ op: "step", name, inputs: [quantized], output, channels, step });
+}
+
+/** The node that makes real numbers of codes. */
+export function dequantizeNode(name: string, { value, scale, picture }: Codes, output: string): Node {
+  const step: Step = { kind: "mul", by: Float64Array.of(scale) };
+  return { op: "step", name, inputs: [value], output, channels: picture.channels, step };
+}
+
+/** Refuses sums of which one times 2^shift might leave 32 bits, where the interpreter's would wrap. */
+export function checkSums(bounds: Float64Array, factors: readonly FixedFactor[]): void {
+  for (const [m, bound] of bounds.entries()) {
+    const { shift } = factors[factors.length === 1 ? 0 : m]!;
+    const fits = shift <= MAX_SHIFT && bound * 2 ** Math.max(shift, 0) < 2 ** 31 - 1;
+    if (fits) continue;
+    const why = `output channel ${m} sums to ±${bound}, which times 2^${shift} leaves 32 bits`;
+    throw new Refusal(why, "scales of input and weights whose product is below that of the output, or fewer inputs");
+  }
+}
+
+/** Ties away from 0. */
+function roundAway(x: number): number {
+  return Math.sign(x) * Math.floor(Math.abs(x) + 0.5);
+}

@@ -1,0 +1,77 @@
+import { OPERATORS, TENSOR_TYPES } from "../../../host/checkpoint/tflite/names.ts";
+import { encodeFlatbuffer, type Flat, text, vector } from "../../../tools/bench/flatbuffer.ts";
+
+/** A TensorFlow Lite file as its schema has it, for tests. */
+export interface Net {
+  tensors: NetTensor[];
+  operators: NetOperator[];
+  /** Indices into `tensors`. */
+  inputs: number[];
+  outputs: number[];
+}
+
+export interface NetTensor {
+  name: string;
+  shape: number[];
+  /** INT8 if not given. */
+  type?: string;
+  data?: Int8Array | Int32Array;
+  scale?: number[];
+  zero?: number[];
+  axis?: number;
+}
+
+export interface NetOperator {
+  op: string;
+  inputs: number[];
+  outputs: number[];
+  /** By the names of OPTIONS; 0 where left out. */
+  options?: Record<string, number>;
+}
+
+/** Options of each operator: their number in the union, and their fields in the order of the schema. */
+const POOL = "padding strideX strideY width height activation";
+export const OPTIONS: Record<string, [type: number, fields: string]> = {
+  CONV_2D: [1, "padding strideX strideY activation dilationX dilationY"],
+  DEPTHWISE_CONV_2D: [2, "padding strideX strideY multiplier activation dilationX dilationY"],
+  AVERAGE_POOL_2D: [5, POOL],
+  MAX_POOL_2D: [5, POOL],
+  FULLY_CONNECTED: [8, "activation format keepDims"],
+  SOFTMAX: [9, "beta"],
+  CONCATENATION: [10, "axis activation"],
+  ADD: [11, "activation"],
+};
+
+/** The bytes of a file. */
+export function encode({ tensors, operators, inputs, outputs }: Net): Uint8Array {
+  const ints = (numbers: readonly number[]) => vector(Int32Array.from(numbers));
+  const bytesOf = (data: Int8Array | Int32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const codes = operators.map(({ op }) => OPERATORS.indexOf(op));
+  const buffers: Flat[] = [{ table: [] }];
+  const tensorTables = tensors.map(({ name, shape, type = "INT8", data, scale, zero, axis = 0 }): Flat => {
+    const buffer = data ? buffers.push({ table: [vector(bytesOf(data))] }) - 1 : 0;
+    const zeros = zero && vector(BigInt64Array.from(zero, BigInt));
+    const scales = scale && vector(Float32Array.from(scale));
+    const quantization: Flat = { table: [undefined, undefined, scales, zeros, undefined, undefined, axis] };
+    return { table: [ints(shape), TENSOR_TYPES.indexOf(type), buffer, text(name), quantization] };
+  });
+  const operatorTables = operators.map(({ op, inputs, outputs, options = {} }, i): Flat => {
+    const [type, fields] = OPTIONS[op] ?? [];
+    const values = fields
+      ?.split(" ")
+      .map((field) => (field === "beta" ? bitsOf(options[field] ?? 1) : (options[field] ?? 0)));
+    return { table: [i, ints(inputs), ints(outputs), type, values && { table: values }] };
+  });
+  const graph: Flat = {
+    table: [{ list: tensorTables }, ints(inputs), ints(outputs), { list: operatorTables }, text("net")],
+  };
+  const operatorCodes = codes.map((code): Flat => ({ table: [Math.min(code, 127), undefined, 1, code] }));
+  return encodeFlatbuffer(
+    { table: [3, { list: operatorCodes }, { list: [graph] }, text("tests"), { list: buffers }] },
+    "TFL3",
+  );
+}
+
+function bitsOf(x: number): number {
+  return new Int32Array(Float32Array.of(x).buffer)[0]!;
+}

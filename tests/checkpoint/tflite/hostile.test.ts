@@ -1,0 +1,196 @@
+import { describe, expect, it } from "vitest";
+import { CheckpointError, TernError, UnsupportedError } from "../../../host/base/errors.ts";
+import { readCheckpoint } from "../../../host/checkpoint/index.ts";
+import { encodeFlatbuffer, type Flat } from "../../../tools/bench/flatbuffer.ts";
+import { Random } from "../../graph/random.ts";
+import { encode, type Net } from "./build.ts";
+import { randomNet } from "./random.ts";
+
+/** Two inputs → dense → softmax, with everything that a file of a dense layer has. */
+const SMALL: Net = {
+  tensors: [
+    { name: "x", shape: [1, 2], scale: [0.5], zero: [3] },
+    { name: "w", shape: [2, 2], data: Int8Array.of(1, -2, 3, -4), scale: [0.25], zero: [0] },
+    { name: "b", shape: [2], type: "INT32", data: Int32Array.of(5, -6), scale: [0.125], zero: [0] },
+    { name: "y", shape: [1, 2], scale: [0.1], zero: [0] },
+    { name: "p", shape: [1, 2], scale: [1 / 256], zero: [-128] },
+  ],
+  operators: [
+    { op: "FULLY_CONNECTED", inputs: [0, 1, 2], outputs: [3], options: { activation: 1 } },
+    { op: "SOFTMAX", inputs: [3], outputs: [4] },
+  ],
+  inputs: [0],
+  outputs: [4],
+};
+
+/** A file either imports or is refused with a typed error. */
+function survives(bytes: Uint8Array, what: string): boolean {
+  try {
+    readCheckpoint(bytes);
+    return true;
+  } catch (error) {
+    if (!(error instanceof TernError)) throw new Error(what, { cause: error });
+    return false;
+  }
+}
+
+it("the small file imports", () => {
+  const { graph } = readCheckpoint(encode(SMALL));
+  expect(graph.nodes.map(({ op }) => op).join(" ")).toBe("quantize step dense step step step quantize softmax");
+  expect(graph.outputs).toEqual(["p"]);
+});
+
+it("truncation at every byte is survived", () => {
+  const bytes = encode(SMALL);
+  for (let size = 0; size < bytes.length; size++) survives(bytes.subarray(0, size), `${size} bytes`);
+});
+
+it("a flipped bit in every byte is survived", () => {
+  const bytes = encode(SMALL);
+  for (let at = 0; at < bytes.length; at++) {
+    const flipped = bytes.slice();
+    flipped[at]! ^= 1 << (at % 8);
+    survives(flipped, `byte ${at}`);
+  }
+});
+
+it("10,000 files with some other bytes are survived, each within a second", () => {
+  const files = Array.from({ length: 40 }, (_, seed) => encode(randomNet(seed)));
+  let [slowest, imported] = [0, 0];
+  for (let seed = 0; seed < 10_000; seed++) {
+    const random = new Random(seed);
+    const bytes = random.pick(files).slice();
+    for (let edits = random.int(1, 4); edits > 0; edits--) {
+      const at = random.int(8, bytes.length - 1);
+      bytes[at] = random.pick([0, 1, 127, 128, 255, random.int(0, 255), bytes[at]! ^ (1 << random.int(0, 7))]);
+    }
+    const start = performance.now();
+    if (survives(bytes, `seed ${seed}`)) imported++;
+    slowest = Math.max(slowest, performance.now() - start);
+  }
+  expect(imported).toBeGreaterThan(100);
+  expect(slowest).toBeLessThan(1000);
+});
+
+/** The small file with changes. */
+function changed(change: (net: Net) => void): Uint8Array {
+  const net = structuredClone(SMALL);
+  change(net);
+  return encode(net);
+}
+
+/** Many dense layers, one behind the other, of the same weights. */
+function shared(layers: number, size: number): Uint8Array {
+  const net: Net = { tensors: [], operators: [], inputs: [2], outputs: [2 + layers] };
+  net.tensors.push({ name: "w", shape: [size, size], data: new Int8Array(size * size), scale: [1], zero: [0] });
+  net.tensors.push({ name: "b", shape: [size], type: "INT32", data: new Int32Array(size), scale: [1], zero: [0] });
+  for (let i = 0; i <= layers; i++) net.tensors.push({ name: `x${i}`, shape: [1, size], scale: [1], zero: [0] });
+  for (let i = 0; i < layers; i++)
+    net.operators.push({ op: "FULLY_CONNECTED", inputs: [2 + i, 0, 1], outputs: [3 + i] });
+  return encode(net);
+}
+
+/** Tables that are there many times over by references to the same bytes. */
+function aliased(lists: number, entries: number): Uint8Array {
+  const table: Flat = { table: [0] };
+  const list: Flat = { list: new Array<Flat>(entries).fill(table) };
+  return encodeFlatbuffer({ table: [3, list, { list: new Array<Flat>(lists).fill({ table: [list] }) }] }, "TFL3");
+}
+
+describe("what is refused says where and why", () => {
+  it.each<[string, Uint8Array, string]>([
+    ["no tables", new Uint8Array([8, 0, 0, 0, 84, 70, 76, 51]), "model, byte 8: needs 4 bytes, but 0 are left"],
+    ["another version", encodeFlatbuffer({ table: [2] }, "TFL3"), "schema version 2, expected 3"],
+    ["no subgraph", encodeFlatbuffer({ table: [3] }, "TFL3"), "model.subgraphs: found 0, expected 1"],
+    ["tables without end", aliased(1, 2 ** 18 + 1), "more than 262144 tables"],
+    ["weights of a thousand layers", shared(1000, 128), "its layers read more than"],
+    [
+      "a tensor that is not there",
+      changed((net) => net.operators[0]!.inputs.splice(1, 1, 9)),
+      "tensor 9, expected -1 to 4",
+    ],
+    ["an output that is not there", changed((net) => net.outputs.splice(0, 1, -1)), "tensor -1, expected 0 to 4"],
+    [
+      "too few weights",
+      changed((net) => (net.tensors[1]!.data = Int8Array.of(1))),
+      '"w": 1 bytes, expected 4 of [2, 2]',
+    ],
+    [
+      "too few biases",
+      changed((net) => (net.tensors[2]!.data = Int32Array.of(1))),
+      'bias "b": 4 bytes, expected 2 numbers',
+    ],
+    ["a huge shape", changed((net) => (net.tensors[1]!.shape = [2 ** 30, 2 ** 30])), '"w": 4 bytes, expected'],
+    ["a negative size", changed((net) => (net.tensors[0]!.shape = [1, -2])), "size -2, expected 0 or more"],
+    [
+      "a result of another size",
+      changed((net) => (net.tensors[3]!.shape = [1, 3])),
+      "its result has 3 elements by its shape, expected 2",
+    ],
+    ["a cycle", changed((net) => (net.operators[0]!.inputs = [3, 1, 2])), '"y", which nothing before it makes'],
+    [
+      "a result made twice",
+      changed((net) => net.operators.unshift({ ...net.operators[0]! })),
+      '"y", which is made already',
+    ],
+    ["an output of no input", changed((net) => (net.outputs = [1])), 'output "w" does not depend on an input'],
+  ])("%s", (_, bytes, message) => {
+    expect(() => readCheckpoint(bytes)).toThrow(CheckpointError);
+    expect(() => readCheckpoint(bytes)).toThrow(message);
+  });
+
+  it.each<[string, (net: Net) => void, string]>([
+    [
+      "floats",
+      (net) => Object.assign(net.tensors[0]!, { type: "FLOAT32" }),
+      "its input is of floats. Instead: a file that is quantized to int8",
+    ],
+    ["uint8", (net) => Object.assign(net.tensors[0]!, { type: "UINT8" }), '"x" is of UINT8'],
+    ["int16", (net) => Object.assign(net.tensors[3]!, { type: "INT16" }), '"y" is of INT16'],
+    ["float weights", (net) => Object.assign(net.tensors[1]!, { type: "FLOAT32" }), 'its weights "w" are floats'],
+    ["weights around another code", (net) => (net.tensors[1]!.zero = [1]), 'weights "w" have zero point 1'],
+    [
+      "weights that depend on the input",
+      (net) => (net.operators[0]!.inputs = [0, 0, 2]),
+      "its weights are no constants",
+    ],
+    ["a wide bias", (net) => Object.assign(net.tensors[2]!, { type: "INT64" }), 'its bias "b" is of INT64'],
+    ["no scale", (net) => (net.tensors[0]!.scale = []), '"x" has 0 scales'],
+    ["a scale for each code", (net) => (net.tensors[3]!.scale = [1, 2]), '"y" has 2 scales'],
+    ["a scale below 0", (net) => (net.tensors[0]!.scale = [-1]), '"x" has the scale -1'],
+    ["a scale that is no number", (net) => (net.tensors[1]!.scale = [Number.NaN]), 'weights "w" have scale NaN at 0'],
+    ["a zero point beyond int8", (net) => (net.tensors[0]!.zero = [200]), '"x" has zero point 200'],
+    [
+      "sums beyond 32 bits",
+      (net) => (net.tensors[2]!.data = Int32Array.of(2 ** 31 - 1, 0)),
+      "output channel 0 sums to ±",
+    ],
+    ["a gain beyond 32 bits", (net) => (net.tensors[3]!.scale = [2 ** -40]), "leaves 32 bits"],
+    [
+      "another activation",
+      (net) => (net.operators[0]!.options = { activation: 4 }),
+      "its fused activation is number 4",
+    ],
+    ["shuffled weights", (net) => (net.operators[0]!.options = { format: 1 }), "its weights are shuffled"],
+    [
+      "a softmax of other codes",
+      (net) => (net.tensors[4]!.zero = [0]),
+      "its codes have scale 0.00390625 and zero point 0",
+    ],
+    ["a batch", (net) => (net.tensors[0]!.shape = [2, 2]), "its shape is [2, 2]"],
+    ["an operator", (net) => (net.operators[1]!.op = "LSTM"), 'LSTM "p" [1, 2]: no such operator here'],
+    ["an operator of one's own", (net) => (net.operators[1]!.op = "CUSTOM"), 'CUSTOM  "p"'],
+  ])("%s", (_, change, message) => {
+    const bytes = changed(change);
+    expect(() => readCheckpoint(bytes)).toThrow(UnsupportedError);
+    expect(() => readCheckpoint(bytes)).toThrow(message);
+  });
+
+  it("all operators at once", () => {
+    const bytes = changed(({ operators }) => {
+      operators[1]!.op = "ELU";
+      operators[0]!.op = "TANH";
+    });
+    expect(() => readCheckpoint(bytes)).toThrow(/TANH "y"/);
+  });
+});

@@ -1,0 +1,150 @@
+import { Random } from "../../graph/random.ts";
+import type { Net, NetOperator, NetTensor } from "./build.ts";
+
+/** Sizes of a picture [1, height, width, channels], and the tensor that is one. */
+type Picture = { index: number; height: number; width: number; channels: number };
+
+/** A random int8 net of convolutions, pools, sums and joins of pictures and, at its end, perhaps a dense layer and a softmax. */
+export function randomNet(seed: number): Net {
+  const random = new Random(seed);
+  const net: Net = { tensors: [], operators: [], inputs: [0], outputs: [] };
+  const scale = () => Math.fround(random.chance(0.2) ? 2 ** random.int(-6, 0) : 0.005 + random.unit() / 10);
+  const zero = () => random.pick([-128, 0, 127, random.int(-128, 127)]);
+  const tensor = (shape: number[], more: Partial<NetTensor> = {}): number =>
+    net.tensors.push({ name: `t${net.tensors.length}`, shape, scale: [scale()], zero: [zero()], ...more }) - 1;
+  const operator = (op: string, inputs: number[], output: number, options?: NetOperator["options"]): number => {
+    net.operators.push({ op, inputs, outputs: [output], ...(options && { options }) });
+    return output;
+  };
+  const activation = () => random.pick([0, 0, 1, 2, 3]);
+  const constant = (shape: number[], length = shape.reduce((a, b) => a * b, 1)) =>
+    Int8Array.from({ length }, () => random.int(-127, 127));
+
+  /** Weights, whose scales bring sums of K products to codes of the output, and a bias. */
+  const filter = (input: number, output: number, shape: number[], axis: number, K: number): number[] => {
+    const outputs = shape[axis]!;
+    const of = (index: number) => net.tensors[index]!.scale![0]!;
+    const usual = ((40 / (74 * 60 * Math.sqrt(K))) * of(output)) / of(input);
+    const scales = Array.from({ length: random.chance(0.7) ? outputs : 1 }, () =>
+      Math.fround(usual * (0.3 + random.unit())),
+    );
+    const zeros = scales.map(() => 0);
+    const weights = tensor(shape, { data: constant(shape), scale: scales, zero: zeros, axis });
+    if (shape.length === 2 && random.chance(0.2)) return [input, weights, -1]; // kernels of convolutions want one
+    const data = Int32Array.from({ length: outputs }, () => random.int(-4000, 4000));
+    const products = scales.map((each) => Math.fround(each * of(input)));
+    return [input, weights, tensor([outputs], { type: "INT32", data, scale: products, zero: zeros })];
+  };
+  /** `padded`: around is a line of zeros, which some of every window has to see. */
+  const windowOptions = (sizes: Picture, padded = false) => {
+    const least = padded ? 2 : 1;
+    const [kernelHeight, kernelWidth] = [random.int(least, 3), random.int(least, 3)];
+    const fits = sizes.height >= kernelHeight && sizes.width >= kernelWidth;
+    const padding = padded ? 1 : fits ? random.int(0, 1) : 0;
+    const [strideY, strideX] = [random.int(1, 2), random.int(1, 2)];
+    const out = (size: number, kernel: number, stride: number) =>
+      Math.ceil((padding === 1 ? size - kernel + 1 : size) / stride);
+    const height = out(sizes.height, kernelHeight, strideY);
+    const width = out(sizes.width, kernelWidth, strideX);
+    return { kernelHeight, kernelWidth, height, width, options: { padding, strideX, strideY } };
+  };
+  const convolution = (from: Picture, outputs = random.int(1, 5), keeps = false, padded = false): Picture => {
+    const depthwise = !keeps && random.chance(0.3);
+    const { kernelHeight, kernelWidth, options, ...size } = keeps
+      ? {
+          kernelHeight: 3,
+          kernelWidth: 1,
+          height: from.height,
+          width: from.width,
+          options: { padding: 0, strideX: 1, strideY: 1 },
+        }
+      : windowOptions(from, padded);
+    const channels = depthwise ? from.channels * random.int(1, 2) : outputs;
+    const index = tensor([1, size.height, size.width, channels]);
+    const taps = kernelHeight * kernelWidth;
+    const inputs = depthwise
+      ? filter(from.index, index, [1, kernelHeight, kernelWidth, channels], 3, taps)
+      : filter(from.index, index, [channels, kernelHeight, kernelWidth, from.channels], 0, taps * from.channels);
+    const all = {
+      ...options,
+      activation: activation(),
+      dilationX: 1,
+      dilationY: 1,
+      multiplier: channels / from.channels,
+    };
+    operator(depthwise ? "DEPTHWISE_CONV_2D" : "CONV_2D", inputs, index, all);
+    return { index, channels, ...size };
+  };
+  /** A tensor of the same scale and zero point. */
+  const alike = (from: Picture, sizes: Omit<Picture, "index">): Picture => {
+    const { scale, zero } = net.tensors[from.index]!;
+    const index = tensor([1, sizes.height, sizes.width, sizes.channels], { scale: scale!, zero: zero! });
+    return { ...sizes, index };
+  };
+  const LAYERS: ((from: Picture) => Picture)[] = [
+    convolution,
+    convolution,
+    (from) => {
+      const { kernelHeight: height, kernelWidth: width, options, ...size } = windowOptions(from);
+      const max = random.chance(0.5) || options.padding === 0;
+      const to = alike(from, { ...size, channels: from.channels });
+      const all = { ...options, height, width, activation: activation() };
+      operator(max ? "MAX_POOL_2D" : "AVERAGE_POOL_2D", [from.index], to.index, all);
+      return to;
+    },
+    (from) => {
+      const other = random.chance(0.5) ? convolution(from, from.channels, true) : from;
+      const index = tensor([1, from.height, from.width, from.channels]);
+      operator("ADD", random.chance(0.5) ? [from.index, other.index] : [other.index, from.index], index, {
+        activation: activation(),
+      });
+      return { ...from, index };
+    },
+    (from) => {
+      const to = alike(from, { ...from, channels: 2 * from.channels });
+      operator("CONCATENATION", [from.index, from.index], to.index, { axis: 3 });
+      return to;
+    },
+    (from) => {
+      const index = tensor([1, from.height, from.width, from.channels]);
+      operator("QUANTIZE", [from.index], index);
+      return { ...from, index };
+    },
+    (from) => {
+      const to = alike(from, { ...from, height: from.height + 2, width: from.width + 2 });
+      const data = Int32Array.of(0, 0, 1, 1, 1, 1, 0, 0);
+      operator("PAD", [from.index, tensor([4, 2], { type: "INT32", data })], to.index);
+      return convolution(to, 2, false, true);
+    },
+  ];
+
+  let picture: Picture = { index: 0, height: random.int(2, 6), width: random.int(2, 6), channels: random.int(1, 3) };
+  tensor([1, picture.height, picture.width, picture.channels]);
+  for (let layers = random.int(1, 4); layers > 0; layers--) picture = random.pick(LAYERS)(picture);
+  let last = picture.index;
+  if (random.chance(0.6)) {
+    const count = picture.height * picture.width * picture.channels;
+    const { index: flat } = alike(picture, picture);
+    net.tensors[flat]!.shape = [1, count];
+    const shape = tensor([2], { type: "INT32", data: Int32Array.of(random.pick([-1, 1]), count) });
+    operator("RESHAPE", [picture.index, shape], flat);
+    const classes = random.int(1, 6);
+    last = tensor([1, classes]);
+    operator("FULLY_CONNECTED", filter(flat, last, [classes, count], 0, count), last, { activation: activation() });
+    if (random.chance(0.3)) {
+      const scores = tensor([1, classes], { scale: [1 / 256], zero: [-128] });
+      last = operator("SOFTMAX", [last], scores, { beta: random.pick([1, 0.5]) });
+    }
+  }
+  net.outputs = [last];
+  return net;
+}
+
+/** Random codes for rows of a net's input. */
+export function randomRows(net: Net, rows: number, seed: number): Int8Array {
+  const random = new Random(seed);
+  const size = net.tensors[net.inputs[0]!]!.shape.reduce((a, b) => a * b, 1);
+  return Int8Array.from({ length: rows * size }, () =>
+    random.pick([-128, 127, random.int(-128, 127), random.int(-128, 127)]),
+  );
+}

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { readCheckpoint } from "../../host/checkpoint/index.ts";
+import { readModel } from "../../host/checkpoint/tflite/model.ts";
+import { convert } from "../../host/convert.ts";
+import { v8 } from "../../host/engines/v8.ts";
+import { evaluate } from "../../host/graph/evaluate.ts";
+import { realOf } from "../../host/numbers/unit.ts";
+import { load } from "../../host/run/session.ts";
+import { encode } from "../checkpoint/tflite/build.ts";
+import { randomNet, randomRows } from "../checkpoint/tflite/random.ts";
+import { DATA } from "../data.ts";
+import { Random } from "../graph/random.ts";
+import { MODULE } from "../sessions.ts";
+import { describeUnless } from "../skip.ts";
+import { interpreted, missing } from "./litert.ts";
+
+const NETS = 200;
+const ROWS = 4;
+/** Rows of a network that the evaluator computes, which takes longer than a module. */
+const EVALUATED = 20;
+
+/** Networks of TERN_DATA, and rows to try of each. person_detect loads in no interpreter of this package. */
+const FILES: [file: string, rows: number][] = [
+  ["mlperf_tiny/ad01_int8.tflite", 400],
+  ["mlperf_tiny/pretrainedResnet_quant.tflite", 200],
+  ["mltk/keyword_spotting_on_off.tflite", 200],
+  ["mltk/tflite_micro_magic_wand.tflite", 200],
+  ["tflm/hello_world_int8.tflite", 256],
+  ["tflm/micro_speech_quantized.tflite", 200],
+];
+
+/** The numbers of a file's output as the file has them: codes of int8, or f32. */
+function shown(file: Uint8Array, numbers: Float32Array): Uint8Array {
+  const { tensors, outputs } = readModel(file);
+  const { type, scale, zero } = tensors[outputs[0]!]!;
+  const found = type === "INT8" ? Int8Array.from(numbers, (x) => Math.round(x / scale[0]!) + zero[0]!) : numbers;
+  return new Uint8Array(found.buffer);
+}
+
+/** What the graph of a file computes. */
+function evaluated(file: Uint8Array, rows: Int8Array | Float32Array): Uint8Array {
+  const { graph } = readCheckpoint(file);
+  const [input] = graph.inputs as [(typeof graph.inputs)[number]];
+  const real = input.codes ? realOf(input.codes.unit, 1) : (x: number) => x;
+  const size = input.shape.reduce((a, b) => a * b, 1);
+  return shown(file, evaluate(graph, [Float32Array.from(rows, (x) => real(x, 0))], rows.length / size)[0]!);
+}
+
+describeUnless(missing, "TensorFlow Lite's interpreter computes what the evaluator does", () => {
+  it(`for ${NETS} random files`, { timeout: 120_000 }, () => {
+    const cases = Array.from({ length: NETS }, (_, seed) => {
+      const net = randomNet(seed);
+      return { file: encode(net), rows: randomRows(net, ROWS, seed) };
+    });
+    const expected = interpreted(cases);
+    for (const [seed, { file, rows }] of cases.entries()) {
+      expect(evaluated(file, rows), `seed ${seed}`).toEqual(new Uint8Array(expected[seed]!));
+    }
+  });
+});
+
+const absent = FILES.map(([file]) => join(DATA, file)).find((path) => !existsSync(path));
+
+describeUnless(missing ?? (absent && `needs ${absent}, or TERN_DATA`), "and for networks of others", () => {
+  it.each(FILES)("%s, %i rows", { timeout: 600_000 }, async (path, count) => {
+    const file = readFileSync(join(DATA, path));
+    const { tensors, inputs } = readModel(file);
+    const { shape, type } = tensors[inputs[0]!]!;
+    const size = shape.reduce((a, b) => a * b, 1);
+    const random = new Random(count);
+    // noise of many widths, so that sums are of all sizes
+    const code = (i: number) => {
+      const width = 2 ** (1 + (Math.floor(i / size) % 8));
+      return type === "INT8" ? random.int(-width, width - 1) : (random.unit() - 0.5) * 24 * width;
+    };
+    const numbers = Array.from({ length: count * size }, (_, i) => code(i));
+    const rows = type === "INT8" ? Int8Array.from(numbers) : Float32Array.from(numbers);
+    const [expected] = interpreted([{ file, rows }]);
+    const { blob } = await convert(file);
+    const session = await load({ module: MODULE, blob, engine: v8 });
+    const [output] = session.run([rows]);
+    session.dispose();
+    expect(shown(file, output!.scores), "the blob").toEqual(new Uint8Array(expected!));
+    const few = rows.subarray(0, EVALUATED * size);
+    const found = evaluated(file, few);
+    expect(found, "the evaluator").toEqual(new Uint8Array(expected!.subarray(0, found.length)));
+  });
+});

@@ -1,0 +1,45 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const PROJECT = join(import.meta.dirname, "../..");
+/** Where `npm run oracle:install` puts ai-edge-litert 2.3.0. */
+const PACKAGES = join(PROJECT, ".cache", "peers", "python");
+
+/** Why the interpreter cannot run here; undefined where it can. */
+export const missing: string | undefined = existsSync(join(PACKAGES, "ai_edge_litert"))
+  ? undefined
+  : "ai-edge-litert is not there; npm run oracle:install installs it";
+
+/** A file, and rows of its input. */
+export interface Case {
+  file: Uint8Array;
+  rows: Int8Array | Float32Array;
+}
+
+/** The bytes of the outputs that the reference kernels of TensorFlow Lite compute, for each case row by row. Throws where one is not taken. */
+export function interpreted(cases: readonly Case[]): Uint8Array[] {
+  const folder = mkdtempSync(join(tmpdir(), "tern-litert-"));
+  try {
+    const paths = cases.flatMap(({ file, rows }, i) => {
+      const [model, input] = [join(folder, `${i}.tflite`), join(folder, `${i}.rows`)];
+      writeFileSync(model, file);
+      writeFileSync(input, new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength));
+      return [model, input];
+    });
+    const { status, stdout, stderr } = spawnSync("python3", [join(import.meta.dirname, "litert.py")], {
+      input: paths.join("\n"),
+      env: { ...process.env, PYTHONPATH: PACKAGES },
+      maxBuffer: 2 ** 28,
+    });
+    if (status !== 0) throw new Error(stderr.toString());
+    const lengths = cases.map((_, i) => stdout.readUInt32LE(4 * i));
+    return lengths.map((length, i) => {
+      const start = lengths.slice(0, i).reduce((a, b) => a + b, 4 * lengths.length);
+      return stdout.subarray(start, start + length);
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
