@@ -1,6 +1,7 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { at, type Quantizer } from "../../numbers/quantizer.ts";
 import type { Step } from "../../numbers/step.ts";
+import { Refusal } from "../refusal.ts";
 import {
   type Call,
   type Constant,
@@ -8,7 +9,6 @@ import {
   constantOperand,
   type Data,
   dataOperand,
-  Refusal,
   requireFinite,
   shapeText,
   type Value,
