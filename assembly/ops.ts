@@ -29,6 +29,7 @@ import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
 import { isScattered, scatter, scatterFits, scatterScratch } from "./ops/scatter";
 import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
 import { isUpsample, windowFits } from "./ops/window";
+import { isDepthwise } from "./packings";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { tensorAt } from "./regions";
 import { Status } from "./status";
@@ -74,9 +75,10 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   if (kind == OpKind.dense || convolves) {
     if (!(PACKINGS & (1 << packing))) return Status.Unsupported;
     if (!inline.always(denseFits(from, packing))) sound = false;
+    if (isDepthwise(op) && !(convolves && load<u16>(op, Op.groups) == inputs)) sound = false;
     if (convolves) {
       if (!conv2dFits(op, from, inputs, channels)) return Status.BadOp;
-      span /= load<u16>(op, Op.groups);
+      if (!isDepthwise(op)) span /= load<u16>(op, Op.groups);
       inputs = columnsOf(op, from, inputs);
       if (inputs - 1 >= MAX_CHANNELS) return Status.BadOp; // also 0 taps
       if (load<u8>(op, Op.form) && !(isScattered(op) && isTrit4(op) && scatterFits(op, tensorAt(input))))
@@ -119,7 +121,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   if (!sound || !tileChannels || weights > recordsAt || records > tileBytes) return Status.BadOp;
   const offset = load<u32>(op, Op.weights);
   let tiles = (span + tileChannels - 1) / tileChannels;
-  if (convolves) tiles *= load<u16>(op, Op.groups);
+  if (convolves && !isDepthwise(op)) tiles *= load<u16>(op, Op.groups);
   const end = offset + <u64>tileBytes * tiles;
   if (
     DTYPES & PICTURES &&

@@ -1,0 +1,1 @@
+export { tap8Code } from "../scalar/tap8_code";
