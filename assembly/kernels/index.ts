@@ -46,7 +46,7 @@ export const HALVING: bool = !SMALL && (CORE || !(FEW_PACKINGS || SIMD));
 export const LONG_COPIES: bool = CORE && !SMALL;
 
 /** Whether depthwise convolutions read windows where they lie, line by line; otherwise all are gathered, which takes fewest bytes. */
-export const READS_WINDOWS: bool = false;
+export const READS_WINDOWS: bool = CORE || SIMD;
 
 /** Whether a product of 64 bits may be a call, of some 50 instructions. */
 export const DEAR_64_BIT_PRODUCTS: bool = CORE;

@@ -1,7 +1,7 @@
 import { Activation, Op, Tensor } from "../blob";
 import { copy } from "../copy";
 import { BIT_TENSOR, packingOf, SIGNED_INPUT } from "../features";
-import { BLOCK_CHANNELS, BLOCK_ROWS, panelBytes, prepare, preparedBytes, READS_WINDOWS, tap8Code } from "../kernels";
+import { BLOCK_CHANNELS, BLOCK_ROWS, panelBytes, prepare, preparedBytes } from "../kernels";
 import { isDepthwise, weightRowBytes } from "../packings";
 import { DTYPES, STREAMS } from "../profiles";
 import { blockChannels, clearTensor, inputOf, outputOf, positionAt, positionsOfAll, prepared, sums } from "../regions";
@@ -9,6 +9,7 @@ import { Status } from "../status";
 import { dtypeOf } from "../tensors";
 import { tile } from "../weights";
 import { storeCodes } from "./code";
+import { depthwise, depthwiseScratch } from "./depthwise";
 import { multiply } from "./multiply";
 import { columnsOf, outsideTaps, patchOf, tapsOf } from "./patch";
 import { isTrit4, stripBytes } from "./trit4";
@@ -32,7 +33,7 @@ function patchBytes(isBit: bool, columns: u32): u32 {
 /** Bytes of scratch for `count` output positions: a panel and prepared patches, and patches. */
 export function conv2dScratch(op: usize, from: i32, packing: u32, columns: u32, count: u32): u64 {
   const isBit: bool = DTYPES & BIT_TENSOR && from == Activation.bit;
-  if (isDepthwise(op)) return <u64>columns * load<u16>(op, Op.groups) + 16; // kernels read whole vectors
+  if (isDepthwise(op)) return depthwiseScratch(op);
   const bytes: u64 = patchBytes(isBit, columns);
   if (isBit) return bytes * BIT_PATCHES;
   if (isTrit4(op)) return stripBytes(op) + bytes;
@@ -51,7 +52,7 @@ export function conv2d(op: usize): Status {
   const packing = packingOf(op);
   const inputs = load<u32>(input, Tensor.channels);
   const channels = load<u32>(output, Tensor.channels);
-  const inTaps = isDepthwise(op); // a position at a time, of all channels
+  const inTaps = isDepthwise(op); // all channels are one group
   const span = inTaps ? channels : channels / load<u16>(op, Op.groups);
   const post = load<u8>(op, Op.post);
   const isBit: bool = DTYPES & BIT_TENSOR && dtypeOf(input) == Activation.bit;
@@ -73,46 +74,43 @@ export function conv2d(op: usize): Status {
     const weights = tile(offset, STREAMS ? load<u32>(op, Op.tileBytes) : 0);
     if (STREAMS && !weights) return Status.ReadFailed;
     for (let i: u32 = 0; i < count; ) {
+      if (inTaps) {
+        i = depthwise(op, i, weights, first, last);
+        continue;
+      }
       const start = i;
       let height: u32 = 0;
-      let from = codes;
-      if (inTaps) {
-        from = patchOf(op, i++, 0, load<u8>(op, Op.pad), codes);
-        height = 1;
-      } else
-        do {
-          const at = codes + height++ * step;
-          const to = own ? codes + own * PATCHES : at;
-          const patch = patchOf(op, i++, group, isBit ? 0 : load<u8>(op, Op.pad), to);
-          if (own) prepare(signed, packing, patch, columns, count, at);
-          else if (patch != at) copy(at, patch, step);
-          if (!isBit) continue;
-          store<u32>(at + step - 16, outsideTaps);
-          if (outsideTaps) patchOf(op, i - 1, group, 0xff, codes + height++ * step);
-        } while (i < count && height < patches);
+      do {
+        const at = codes + height++ * step;
+        const to = own ? codes + own * PATCHES : at;
+        const patch = patchOf(op, i++, group, isBit ? 0 : load<u8>(op, Op.pad), to);
+        if (own) prepare(signed, packing, patch, columns, count, at);
+        else if (patch != at) copy(at, patch, step);
+        if (!isBit) continue;
+        store<u32>(at + step - 16, outsideTaps);
+        if (outsideTaps) patchOf(op, i - 1, group, 0xff, codes + height++ * step);
+      } while (i < count && height < patches);
       const most = BLOCK_ROWS == 1 ? BLOCK_CHANNELS / height : blockChannels(height);
       let width: u32 = 0;
       for (let c = first; c < last; c += width) {
         width = min(most, last - c);
         const block = weights + (c - first) * rowBytes;
-        if (inTaps) tap8Sums(op, block, columns, from, !READS_WINDOWS || from == codes, c, width);
-        else
-          for (let r: u32 = 0; r < height; r += BLOCK_ROWS) {
-            const rows = BLOCK_ROWS == 1 ? 1 : height;
-            multiply(
-              op,
-              count,
-              block,
-              rowBytes,
-              width,
-              codes + r * step,
-              step,
-              rows,
-              columns,
-              sums + r * (width << 2),
-              width << 2,
-            );
-          }
+        for (let r: u32 = 0; r < height; r += BLOCK_ROWS) {
+          const rows = BLOCK_ROWS == 1 ? 1 : height;
+          multiply(
+            op,
+            count,
+            block,
+            rowBytes,
+            width,
+            codes + r * step,
+            step,
+            rows,
+            columns,
+            sums + r * (width << 2),
+            width << 2,
+          );
+        }
         const records = weights + load<u32>(op, Op.recordsAt) + (c - first) * load<u16>(op, Op.recordStep);
         for (let j = start, r: u32 = 0; j < i; j++, r++) {
           const total = sums + r * (width << 2);
@@ -123,7 +121,7 @@ export function conv2d(op: usize): Status {
           }
           const to = positionAt(output, j);
           if (post) storeCodes(op, records, total, width, output, to, c);
-          else for (let m: u32 = 0; m < width; m++) store<i32>(to + ((c + m) << 2), load<i32>(total + (m << 2)));
+          else copy(to + (c << 2), total, width << 2);
         }
       }
     }
@@ -140,24 +138,4 @@ function insideOf(at: usize, width: u32, isPart: bool, excess: u32): void {
     if (isPart) sum = (sum + load<i32>(at + (width << 2))) >> 1;
     store<i32>(at, sum - excess);
   }
-}
-
-/** The sums of a block of channels of a depthwise convolution, from `first` on: of a window inside the input, which begins at `codes`, or of one that was gathered there. */
-function tap8Sums(op: usize, weights: usize, taps: u32, codes: usize, isGathered: bool, first: u32, width: u32): void {
-  const input = inputOf(op);
-  const inputs = load<u32>(input, Tensor.channels);
-  const kernelWidth: u32 = load<u16>(op, Op.kernelWidth);
-  tap8Code(
-    DTYPES & SIGNED_INPUT && dtypeOf(input) == Activation.i8,
-    weights,
-    taps,
-    kernelWidth,
-    codes,
-    isGathered ? inputs : inputs * load<u16>(op, Op.dilationX),
-    inputs * (isGathered ? kernelWidth : <u32>load<u16>(input, Tensor.width) * load<u16>(op, Op.dilationY)),
-    first,
-    load<u32>(outputOf(op), Tensor.channels) / inputs,
-    width,
-    sums,
-  );
 }

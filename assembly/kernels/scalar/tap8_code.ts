@@ -17,13 +17,14 @@ export function tap8Code(
   sums: usize,
 ): void {
   const sign = signed ? 0x80 : 0;
-  for (let c: u32 = 0; c < channels; c++) {
+  for (let c: u32 = 0; c < channels; ) {
     let code = codes + (first + c) / multiplier;
-    let weight = weights + (c >> 4) * (taps << 4) + (c & 15);
+    const end = weights + (taps << 4);
     let sum = 0;
-    for (const end = weight + (taps << 4); weight < end; weight += 16, code += tapStep) {
+    for (let weight = weights; weight < end; weight += 16, code += tapStep) {
       sum += load<i8>(weight) * ((load<u8>(code) ^ sign) - sign); // which extends the sign of a signed byte
     }
     store<i32>(sums + (c << 2), sum);
+    weights = ++c & 15 ? weights + 1 : end - 15; // the next channel of the group, or the first of the next group
   }
 }
