@@ -44,8 +44,21 @@ export function depthwise(op: usize, i: u32, tile: usize, first: u32, last: u32)
   let to = positionAt(output, i);
   let edge: u32 = right;
   do {
-    tap8Code(signed, tile, taps, kernelWidth, codes, tapStep, lineStep, first, channels / inputs, last - first, prepared);
-    if (load<u8>(op, Op.post)) storeCodes(op, tile + load<u32>(op, Op.recordsAt), prepared, last - first, output, to, first);
+    tap8Code(
+      signed,
+      tile,
+      taps,
+      kernelWidth,
+      codes,
+      tapStep,
+      lineStep,
+      first,
+      channels / inputs,
+      last - first,
+      prepared,
+    );
+    if (load<u8>(op, Op.post))
+      storeCodes(op, tile + load<u32>(op, Op.recordsAt), prepared, last - first, output, to, first);
     else copy(to + (first << 2), prepared, (last - first) << 2);
     if (isGathered) return i + 1;
     codes += inputs * load<u8>(op, Op.strideX);

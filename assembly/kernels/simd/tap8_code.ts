@@ -27,7 +27,7 @@ export function tap8Code(
 }
 
 /** The sums of a group, whose look-up stands where they will. */
-function group<A>(
+function group<A extends number>(
   weights: usize,
   end: usize,
   lineBytes: u32,
