@@ -143,6 +143,7 @@ export enum Packing {
   field8 = 8,
   trit4 = 10,
   field2x16 = 11,
+  tap8 = 12,
 }
 export enum Post {
   none = 0,

@@ -24,6 +24,7 @@ export const FIELD8: u32 = 1 << Packing.field8;
 export const PAIR4: u32 = 1 << Packing.pair4;
 export const TRIT4: u32 = 1 << Packing.trit4;
 export const FIELD2X16: u32 = 1 << Packing.field2x16;
+export const TAP8: u32 = 1 << Packing.tap8;
 
 export const THRESHOLDS: u32 = 1 << Post.thresholds;
 export const REQUANTIZE: u32 = 1 << Post.requantize;

@@ -32,6 +32,7 @@ import { quantizeFits, quantizeIsBuilt } from "./ops/quantize";
 import { isScattered, scatter, scatterFits, scatterScratch } from "./ops/scatter";
 import { isTrit4, stripBuffer, trit4 } from "./ops/trit4";
 import { isUpsample, windowFits } from "./ops/window";
+import { isDepthwise } from "./packings";
 import { DTYPES, OPS, PACKINGS, POSTS, SMALL, STREAMS } from "./profiles";
 import { rows, tensorAt } from "./regions";
 import { Status } from "./status";
@@ -70,6 +71,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   let sound: bool = post ? to <= Activation.i8 && !scored : to == Activation.i32;
   let weights: u64 = 0; // bytes of a tile before its records
   let span = channels; // of a tile
+  let groups: u32 = 1; // that have tiles of their own
   const convolves = OPS & CONV2D && kind == OpKind.conv2d;
   const picks = (OPS & MAXPOOL && kind == OpKind.maxpool) || (OPS & UPSAMPLE && kind == OpKind.upsample);
   const pools = picks || (OPS & AVGPOOL && kind == OpKind.avgpool);
@@ -86,9 +88,11 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   if (kind == OpKind.dense || convolves) {
     if (!(PACKINGS & (1 << packing))) return Status.Unsupported;
     if (!inline.always(denseFits(from, packing))) sound = false;
+    if (isDepthwise(op) && !(convolves && load<u16>(op, Op.groups) == inputs)) sound = false;
     if (convolves) {
       if (!conv2dFits(op, from, inputs, channels)) return Status.BadOp;
-      span /= load<u16>(op, Op.groups);
+      if (!isDepthwise(op)) groups = load<u16>(op, Op.groups);
+      span /= groups;
       inputs = columnsOf(op, from, inputs);
       if (inputs - 1 >= MAX_CHANNELS) return Status.BadOp; // also 0 taps
       const form = load<u8>(op, Op.form);
@@ -132,8 +136,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   const records = recordsAt + <u64>load<u16>(op, Op.recordStep) * (tileChannels - 1) + recordBytes(op); // where they end
   if (!sound || others != channels || !tileChannels || weights > recordsAt || records > tileBytes) return Status.BadOp;
   const offset = load<u32>(op, Op.weights);
-  let tiles = (span + tileChannels - 1) / tileChannels;
-  if (convolves) tiles *= load<u16>(op, Op.groups);
+  const tiles = ((span + tileChannels - 1) / tileChannels) * groups;
   const end = offset + <u64>tileBytes * tiles;
   if (
     DTYPES & PICTURES &&

@@ -61,7 +61,8 @@ export type PackingName =
   | "sign128"
   | "field8"
   | "trit4"
-  | "field2x16";
+  | "field2x16"
+  | "tap8";
 
 /** What every op has, and what the ops of a kind have besides. */
 interface OpBase<Kind extends OpKind> {

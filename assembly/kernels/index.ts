@@ -45,6 +45,9 @@ export const HALVING: bool = !SMALL && (CORE || !(FEW_PACKINGS || SIMD));
 /** Whether bytes are copied four words at a time, where every access of a loop's turn is checked. */
 export const LONG_COPIES: bool = CORE && !SMALL;
 
+/** Whether depthwise convolutions read windows where they lie, line by line; otherwise all are gathered, which takes fewest bytes. */
+export const READS_WINDOWS: bool = CORE || SIMD;
+
 /** Whether a product of 64 bits may be a call, of some 50 instructions. */
 export const DEAR_64_BIT_PRODUCTS: bool = CORE;
 
@@ -256,6 +259,38 @@ export function field2x16Code(
   else
     inline.always(
       scalar.field2x16Code(offset, weights, weightStep, channels, codes, codeStep, rows, inputs, sums, sumStep),
+    );
+}
+
+/** tap8 × the codes that a position sees (scalar/tap8_code.ts). */
+export function tap8Code(
+  signed: bool,
+  weights: usize,
+  taps: u32,
+  kernelWidth: u32,
+  codes: usize,
+  tapStep: u32,
+  lineStep: u32,
+  first: u32,
+  multiplier: u32,
+  channels: u32,
+  sums: usize,
+): void {
+  if (RELAXED)
+    inline.always(
+      relaxed.tap8Code(signed, weights, taps, kernelWidth, codes, tapStep, lineStep, first, multiplier, channels, sums),
+    );
+  else if (SIMD)
+    inline.always(
+      simd.tap8Code(signed, weights, taps, kernelWidth, codes, tapStep, lineStep, first, multiplier, channels, sums),
+    );
+  else if (CORE)
+    inline.always(
+      core.tap8Code(signed, weights, taps, kernelWidth, codes, tapStep, lineStep, first, multiplier, channels, sums),
+    );
+  else
+    inline.always(
+      scalar.tap8Code(signed, weights, taps, kernelWidth, codes, tapStep, lineStep, first, multiplier, channels, sums),
     );
 }
 

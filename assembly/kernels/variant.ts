@@ -12,7 +12,12 @@ export const CORE: bool = isDefined(TERN_CORE);
 
 /** Packings that every variant runs: bit p for packing p. */
 export const EVERYWHERE: u32 =
-  (1 << Packing.sign32) | (1 << Packing.field2) | (1 << Packing.field3) | (1 << Packing.field4) | (1 << Packing.field8);
+  (1 << Packing.sign32) |
+  (1 << Packing.field2) |
+  (1 << Packing.field3) |
+  (1 << Packing.field4) |
+  (1 << Packing.field8) |
+  (1 << Packing.tap8);
 
 /** Packings that this variant runs besides, where they are fastest. */
 export const FASTEST: u32 =

@@ -47,23 +47,19 @@ export function storeCodes(
     const zero = own ? load<i8>(op, Op.zero) & codes : 0;
     let left: u32 = load<u8>(op, Op.left);
     let right: u32 = load<u8>(op, Op.right);
-    if (DEAR_64_BIT_PRODUCTS && !isBit && !own) {
-      // half to even: half up, less the lowest bit at a tie; otherwise no y is a tie
+    if (DEAR_64_BIT_PRODUCTS && !isBit && !own && right < 23) {
+      // y is clamped before it is rounded, which comes to the same: rounding is monotone, and keeps whole codes. Then no sum overflows.
+      const least = lo << right;
+      const most = hi << right;
       const up: i32 = rounding && right ? 1 : 0;
-      const mask: i32 = up ? (1 << right) - 1 : 0;
-      const tie: i32 = up ? 1 << (right - 1) : 1;
-      const half = right - up;
+      const half: i32 = up ? (1 << (right - 1)) - 1 : 0; // half to even: an odd code goes up at a tie, too
       row += channel;
-      for (; sums < end; record += step, sums += 4, row++) {
-        // All is loaded first, and a condition that C drops keeps optimizers from mixing: a check between extension and product would hide that it is one instruction.
-        const x = load<i32>(sums);
-        const multiplier = load<i32>(record);
-        const offset = load<i32>(record, 4);
-        if (sums >= end) break;
-        const y = <i32>((<i64>(x << left) * multiplier) >> 32) + offset;
-        let code = (y >> right) + ((y >> half) & up);
-        if ((y & mask) == tie) code &= ~1;
-        store<u8>(row, min(max(code, lo), hi));
+      for (; sums < end; record += step, row++) {
+        const x = load<i32>(sums) << left;
+        sums += 4; // here, so that x stays before the record: a check between extension and product would hide from compilers that it is one instruction
+        let y = load<i32>(record, 4) + <i32>((<i64>x * load<i32>(record)) >> 32);
+        y = min(max(y, least), most);
+        store<u8>(row, (y + half + ((y >> right) & up)) >> right);
       }
       return;
     }

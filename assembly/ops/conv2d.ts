@@ -13,13 +13,14 @@ import {
   preparedBytes,
   preparePair,
 } from "../kernels";
-import { weightRowBytes } from "../packings";
+import { isDepthwise, weightRowBytes } from "../packings";
 import { DTYPES, STREAMS } from "../profiles";
 import { blockChannels, clearTensor, inputOf, outputOf, positionAt, positionsOfAll, prepared, sums } from "../regions";
 import { Status } from "../status";
 import { dtypeOf } from "../tensors";
 import { tile } from "../weights";
 import { storeCodes } from "./code";
+import { depthwise, depthwiseScratch } from "./depthwise";
 import { multiply } from "./multiply";
 import { columnsOf, outsideTaps, patchOf, tapsOf } from "./patch";
 import { isTrit4, stripBytes } from "./trit4";
@@ -48,6 +49,7 @@ function patchBytes(isBit: bool, columns: u32): u32 {
 /** Bytes of scratch for `count` output positions: a panel and prepared patches, and patches. */
 export function conv2dScratch(op: usize, from: i32, packing: u32, columns: u32, count: u32): u64 {
   const isBit: bool = DTYPES & BIT_TENSOR && from == Activation.bit;
+  if (isDepthwise(op)) return depthwiseScratch(op);
   const bytes: u64 = patchBytes(isBit, columns);
   if (isBit) return bytes * BIT_PATCHES;
   if (isTrit4(op)) return stripBytes(op) + bytes;
@@ -62,6 +64,7 @@ export function conv2dScratch(op: usize, from: i32, packing: u32, columns: u32, 
  * of 0 there and with bits of 1, whose products cancel one another, so that half of both sums is what the taps inside give.
  */
 export function conv2d(op: usize): Status {
+  if (isDepthwise(op)) return depthwise(op);
   const input = inputOf(op);
   const output = outputOf(op);
   const packing = packingOf(op);

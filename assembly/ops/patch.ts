@@ -1,6 +1,8 @@
 import { Activation, MAX_CHANNELS, Op, Tensor } from "../blob";
 import { copy } from "../copy";
 import { BIT_TENSOR } from "../features";
+import { READS_WINDOWS } from "../kernels";
+import { isDepthwise } from "../packings";
 import { DTYPES } from "../profiles";
 import { inputOf } from "../regions";
 import { positionBytes } from "../tensors";
@@ -30,7 +32,8 @@ export function patchOf(op: usize, i: u32, group: u32, outside: i32, to: usize):
   const height: i32 = load<u16>(input, Tensor.height);
   const width: i32 = load<u16>(input, Tensor.width);
   const bytes = positionBytes(input);
-  const tapBytes = bytes / load<u16>(op, Op.groups);
+  const inTaps = isDepthwise(op); // whose channels stay together
+  const tapBytes = inTaps ? bytes : bytes / load<u16>(op, Op.groups);
   const dilationX: i32 = load<u16>(op, Op.dilationX);
   const kernelWidth: i32 = load<u16>(op, Op.kernelWidth);
   const run = dilationX == 1 && tapBytes == bytes ? kernelWidth : 1; // taps that lie together
@@ -39,6 +42,7 @@ export function patchOf(op: usize, i: u32, group: u32, outside: i32, to: usize):
 
   outsideTaps = 0;
   const isInside = i32(top >= 0) & i32(left >= 0) & i32(right <= width) & i32(bottom <= height);
+  if (READS_WINDOWS && isInside & i32(inTaps)) return first + (top * width + left) * bytes;
   if (isInside & i32(run == kernelWidth)) {
     const at = first + (top * width + left) * bytes;
     const areLines = i32(run == width) & i32(tapBytes == bytes) & i32(load<u16>(op, Op.dilationY) == 1);

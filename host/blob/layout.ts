@@ -108,6 +108,7 @@ export const PACKING = {
   field8: 8,
   trit4: 10,
   field2x16: 11,
+  tap8: 12,
 } as const;
 export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4, plane: 5 } as const;
 export const ROUNDING = { floor: 0, "half-even": 1, "half-away": 2 } as const;

@@ -3,9 +3,9 @@ import { type Conv2dForm, isWeighted, type Op, type PackingName, type Program, t
 import { positionCount } from "../shape.ts";
 import { codeRanges } from "./code_range.ts";
 import { hasPacking } from "./features.ts";
-import { formOf, gathered } from "./ops/conv2d.ts";
+import { formOf, gathered, isDepthwise } from "./ops/conv2d.ts";
 import { opFormat } from "./ops/index.ts";
-import { packingOf, WEIGHTS } from "./pack/pack.ts";
+import { packingOf, TAP8, WEIGHTS } from "./pack/pack.ts";
 import { readWhole } from "./read.ts";
 import { type Choice, type CodeClass, NARROW, TARGETS, type Target, type TargetChoices } from "./targets.ts";
 import { writeBlob } from "./write.ts";
@@ -88,7 +88,7 @@ function spanOf({ tensors }: Program, op: WeightedOp): number {
   return format.channels(op, tensors) / (format.groups?.(op) ?? 1);
 }
 
-/** The packing of the first choice that fits an op. */
+/** The packing of the first choice that fits an op; tap8 for a depthwise convolution of several channels. */
 function chosen(
   choices: readonly Choice[],
   program: Program,
@@ -96,6 +96,8 @@ function chosen(
   classOf: (tensor: number) => CodeClass,
   { rows = 1, wide = true }: Known = {},
 ): PackingName | undefined {
+  const from = program.tensors[op.inputs[0]!]!;
+  if (op.kind === "conv2d" && op.groups > 1 && isDepthwise(op, from)) return TAP8.name;
   const outputs = spanOf(program, op);
   const positions = rows * positionCount(program.tensors[op.output]!);
   const codeClass = classOf(op.inputs[0]!);

@@ -101,12 +101,19 @@ const TERMS: OpTable<[place: Place], Term[]> = {
     return [{ kernel: "upsample", counts: [1, positionCount(tensor), positionCount(tensor) * positionBytes(tensor)] }];
   },
 
-  /** At every position a patch is gathered for each group, or for each tile of trit4, and its sums are those of a dense op. */
+  /** At every position a patch is gathered for each group, or for each tile of trit4, and its sums are those of a dense op; a depthwise one reads windows where they lie. */
   conv2d(op, { program, ranges, tiling: { tiles, channels, columns }, output }) {
     const { dtype } = program.tensors[op.inputs[0]!]!;
     const positions = positionCount(program.tensors[op.output]!);
     const patch = columns.taps * columns.packedInputs;
     if (op.form) return [{ kernel: op.form, counts: [1] }]; // not measured
+    if (packingOf(op).name === "tap8") {
+      const walk = [tiles * positions, channels * positions, channels * positions * columns.taps];
+      const sums: Term = { kernel: `tap8 × ${dtype}`, counts: [1, ...walk] };
+      if (!op.post) return [sums];
+      const counts = postCounts(op.post, channels).map((count) => positions * count);
+      return [sums, { kernel: `dense → ${postName(op.post, output)}`, counts }];
+    }
     const sums = sumsTerm(op, dtype, patch, channels, tiles, ranges);
     const bytes = dtype === "bit" ? patch / 8 : patch;
     const patches = positions * (packingOf(op).name === "trit4" ? tiles : op.groups);

@@ -2,11 +2,11 @@ import { checkBytes, checkEngine, checkObject } from "../base/arguments.ts";
 import { HOST_VARIANTS } from "../base/builds.mjs";
 import { EngineError } from "../base/errors.ts";
 import { hasPacking } from "../blob/features.ts";
-import { WEIGHTS } from "../blob/pack/pack.ts";
+import { TAP8, WEIGHTS } from "../blob/pack/pack.ts";
 import { writeBlob } from "../blob/write.ts";
 import type { Engine } from "../engines/engine.ts";
 import { mulberry32, type Random } from "../numbers/random.ts";
-import type { ActivationDtype, Op, Program, Tensor, WeightDtype } from "../program.ts";
+import type { ActivationDtype, Op, Program, Tensor, WeightDtype, Window } from "../program.ts";
 import { rowStride } from "../shape.ts";
 import { type Backend, moduleBackend, moduleFeatures, referenceBackend, using } from "./backend.ts";
 
@@ -80,7 +80,13 @@ const CODES: { dtype: ActivationDtype; min: number; max: number }[] = [
   { dtype: "bit", min: -1, max: 1 },
 ];
 
-/** One dense op for every input, dtype of weights and packing of the word `packings`, with random weights. */
+/** What a depthwise convolution sees of one position: it, and eight taps outside. */
+const WINDOW: Window = {
+  ...{ kernelHeight: 3, kernelWidth: 3, strideY: 1, strideX: 1 },
+  ...{ dilationY: 1, dilationX: 1, padTop: 1, padLeft: 1 },
+};
+
+/** One op for every input, dtype of weights and packing of the word `packings`, with random weights: dense or, in tap8, a depthwise convolution of one position. */
 function everyKernel(packings: number): Program {
   const random = mulberry32(2);
   const tensors: Tensor[] = [];
@@ -104,6 +110,14 @@ function everyKernel(packings: number): Program {
         });
     }),
   );
+  for (const input of hasPacking(packings, TAP8.name) ? inputs : []) {
+    if (tensors[input]!.dtype === "bit") continue;
+    const taps = WINDOW.kernelHeight * WINDOW.kernelWidth;
+    ops.push({
+      ...{ kind: "conv2d", inputs: [input], output: add("i32", INPUTS), window: WINDOW, groups: INPUTS, pad: 5 },
+      ...{ dtype: "int8", packing: TAP8.name, weights: Int8Array.from(randomCodes(INPUTS * taps, -128, 127, random)) },
+    });
+  }
   const end = tensors.at(-1)!;
   return {
     modelId: 0n,

@@ -43,6 +43,7 @@ describe("goals on devices", () => {
       "M7",
       "V1",
       "V2",
+      "V3",
       "V8",
     ]);
     expect(new Set(TASKS.map(labelOf)).size).toBe(TASKS.length);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../../host/base/errors.ts";
 import * as layout from "../../host/blob/layout.ts";
-import { type Packing, packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { type Packing, packingOf, TAP8, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import type { PackingName, WeightDtype } from "../../host/program.ts";
@@ -108,8 +108,8 @@ describe("FORMAT.md, layout.ts and assembly/blob.ts agree", () => {
   }
 });
 
-/** The annotated bytes of FORMAT.md: a blob, a group of pair4, and one of field2x16. */
-const [GOLDEN, GOLDEN_PAIRS, GOLDEN_FIELDS] = FORMAT.split("```")
+/** The annotated bytes of FORMAT.md: a blob, a group of pair4, one of field2x16, and one of tap8. */
+const [GOLDEN, GOLDEN_PAIRS, GOLDEN_FIELDS, GOLDEN_TAPS] = FORMAT.split("```")
   .filter((block) => block.startsWith("\n0000"))
   .map((block) =>
     Uint8Array.from(
@@ -120,7 +120,7 @@ const [GOLDEN, GOLDEN_PAIRS, GOLDEN_FIELDS] = FORMAT.split("```")
           .map((byte) => Number.parseInt(byte, 16)),
       ),
     ),
-  ) as [Uint8Array, Uint8Array, Uint8Array];
+  ) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
 const TINY = programOf(
   [
     ["u8", 3],
@@ -141,7 +141,7 @@ const TINY = programOf(
 
 /** Every dtype in every packing that holds it. */
 const PACKINGS = Object.entries(WEIGHTS).flatMap(([dtype, { packings }]) =>
-  packings.map((packing) => [`${packing.name} of ${dtype}`, dtype as WeightDtype, packing] as const),
+  [...packings, TAP8].map((packing) => [`${packing.name} of ${dtype}`, dtype as WeightDtype, packing] as const),
 );
 
 describe("golden vectors", () => {
@@ -180,9 +180,17 @@ describe("golden vectors", () => {
     expect(unpacked(packing, bytes, weights.length, 5)).toEqual(weights);
   });
 
+  it("a group of tap8", () => {
+    const weights = Int8Array.of(-128, -1, 127, 5, 5, 5, 1, 0, -1);
+    expect(packed(TAP8, weights, 3)).toEqual(GOLDEN_TAPS);
+    expect(unpacked(TAP8, GOLDEN_TAPS, weights.length, 3)).toEqual(weights);
+    expect(packingOf({ dtype: "ternary", packing: "tap8" })).toBe(TAP8);
+  });
+
   it("cover every dtype in every packing that holds it", () => {
     const covered = rows.map(([packing, dtype]) => `${packing} of ${dtype}`);
     const groups = ["pair4 of ternary", "field2x16 of ternary", "field2x16 of int2"]; // of int2 too: its fields are the same
+    groups.push(...Object.keys(WEIGHTS).map((dtype) => `tap8 of ${dtype}`)); // the bytes of all are the same
     expect([...covered, ...groups].sort()).toEqual(PACKINGS.map(([name]) => name).sort());
     const names = PACKINGS.map(([, , { name }]) => name);
     expect(new Set(["none", ...names])).toEqual(new Set(Object.keys(layout.PACKING)));

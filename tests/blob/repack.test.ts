@@ -8,10 +8,11 @@ import { repack, repackForModule } from "../../host/blob/repack.ts";
 import { FASTEST, TARGETS, type Target } from "../../host/blob/targets.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { lower } from "../../host/lower/lower.ts";
-import type { ActivationDtype, Op, PackingName, Program, WeightDtype } from "../../host/program.ts";
+import type { ActivationDtype, DenseOp, Op, PackingName, Program, WeightDtype } from "../../host/program.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
-import { programOf, randomProgram, SMALL, thresholds } from "../module/programs.ts";
+import { programOf, randomProgram, SMALL, thresholds, weights } from "../module/programs.ts";
+import { windowOf } from "../ops/windows.ts";
 import { seedCount } from "../seeds.ts";
 import { packingsOf, VARIANTS } from "../variants.ts";
 
@@ -104,6 +105,45 @@ function dense(dtype: WeightDtype, input: ActivationDtype, most: number, channel
     [
       { kind: "quantize", inputs: [0], output: 1, post: thresholds({ base, up }) },
       { kind: "dense", inputs: [1], output: 2, dtype, weights: new Int8Array(4 * channels).fill(1) },
+    ],
+  );
+}
+
+describe("depthwise convolutions", () => {
+  const { ops, ...rest } = randomDepthwise(6, 12);
+
+  it.each(NAMES)("are in tap8 for %s, and stay what they were", (target) => {
+    const bare = writeBlob({ ...rest, ops: ops.map((op) => ({ ...op, packing: "field4" }) as Op) });
+    const repacked = repack(bare, target);
+    expect(readBlob(repacked).ops[0]).toMatchObject({ packing: "tap8", groups: 6 });
+    expect(model(readBlob(repacked))).toEqual(model(readBlob(bare)));
+    expect(Buffer.compare(repack(repacked, target), repacked), "once is enough").toBe(0);
+  });
+
+  it("keep their packing where a module has no tap8, and groups of one channel alone are no such", () => {
+    const field4 = 1 << PACKING.field4;
+    const bare = { ...rest, ops: ops.map((op) => ({ ...op, packing: "field4" }) as Op) };
+    expect(repackForModule(bare, [], field4).ops[0]).toMatchObject({ packing: "field4" });
+    expect(repackForModule(bare, [], 0xffff).ops[0]).toMatchObject({ packing: "tap8" });
+    const alone = readBlob(repack(writeBlob(randomDepthwise(1, 4)), "any"));
+    expect(packingOf(alone.ops[0] as DenseOp).name).toBe("field4");
+  });
+});
+
+/** A convolution of int4 by 3 × 3, in as many groups as there are channels. */
+function randomDepthwise(channels: number, outputs: number): Program {
+  const random = new Random(channels);
+  const window = windowOf({});
+  return programOf(
+    [
+      ["u8", [4, 4, channels]],
+      ["i32", [4, 4, outputs]],
+    ],
+    [
+      {
+        ...{ kind: "conv2d", inputs: [0], output: 1, window, groups: channels, pad: 0, dtype: "int4" },
+        weights: weights("int4", 9 * outputs, random),
+      },
     ],
   );
 }

@@ -1,4 +1,4 @@
-import { packingOf, WEIGHTS } from "../../host/blob/pack/pack.ts";
+import { packingOf, TAP8, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { windowSize } from "../../host/graph/ops/window.ts";
 import { type Facet, planeOf } from "../../host/numbers/plane.ts";
 import { type Line, requantizeOf } from "../../host/numbers/requantize.ts";
@@ -322,7 +322,8 @@ export function randomPictures(random: Random, packings: readonly PackingName[])
     else if (kind === "avgpool") ops.push({ kind, ...made });
     else {
       const dtype = from === "bit" ? "binary" : random.pick(WEIGHT_DTYPES);
-      const packing = random.pick(WEIGHTS[dtype].packings);
+      const own = groups === channels && from !== "bit" ? [TAP8, TAP8, TAP8] : [];
+      const packing = random.pick([...WEIGHTS[dtype].packings, ...own]);
       const count = (outputs * window.kernelHeight * window.kernelWidth * channels) / groups;
       const pad = from === "u8" ? random.int(0, 255) : from === "i8" ? random.int(-128, 127) : 0;
       const chosen = packing !== WEIGHTS[dtype].packings[0] && packings.includes(packing.name);
@@ -512,7 +513,16 @@ export const SMALL: Record<string, Program> = {
         tileChannels: 2,
       },
       {
-        ...{ kind: "conv2d", inputs: [0], output: 2, window: SQUARE, groups: 3, pad: 0, dtype: "int8" },
+        ...{
+          kind: "conv2d",
+          inputs: [0],
+          output: 2,
+          window: SQUARE,
+          groups: 3,
+          pad: 9,
+          dtype: "int8",
+          packing: "tap8",
+        },
         weights: Int8Array.from({ length: 27 }, (_, i) => ((i * 37) % 256) - 128),
         post: requantize(
           { lo: -100, hi: 100, rounding: "half-even" },

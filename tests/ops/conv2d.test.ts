@@ -51,6 +51,7 @@ function convolution(
     to?: ActivationDtype;
     tileChannels?: number;
   } = {},
+  codes: number[] = [],
 ): Program {
   const { input, outputs, groups = 1, pad = 0 } = shape;
   const window = windowOf(shape);
@@ -59,6 +60,7 @@ function convolution(
     ...{ kind: "conv2d", inputs: [0], output: 1, window, groups, pad, dtype, ...rest },
     weights: weights(dtype, (outputs * window.kernelHeight * window.kernelWidth * input[2]) / groups, random),
   };
+  op.weights.set(codes);
   return programOf(
     [
       [from, input],
@@ -112,6 +114,33 @@ const CODE_GROUPS: Record<string, Shape> = {
     window: { kernelWidth: 1, padLeft: 0 },
   },
   "groups of 4": { input: [4, 3, 12], outputs: 18, groups: 3 },
+};
+
+/** Of one group for each channel: several outputs for each, channels around words, vectors and tiles, and windows inside the input and across its borders. */
+const DEPTHWISE: Record<string, Shape> = {
+  "3 × 3, padded": { input: [5, 6, 6], outputs: 6 },
+  "of 16 channels": { input: [4, 5, 16], outputs: 16 },
+  "of 40 channels": { input: [4, 4, 40], outputs: 40 },
+  "of 33 channels, stride 2": { input: [7, 5, 33], outputs: 33, window: { strideY: 2, strideX: 2 } },
+  "two for each": { input: [3, 5, 12], outputs: 24 },
+  "three for each, in tiles that begin inside them": { input: [4, 4, 7], outputs: 21 },
+  "seventeen for each": { input: [3, 4, 2], outputs: 34 },
+  "nine for one": { input: [4, 4, 1], outputs: 9 },
+  "not padded": { input: [4, 4, 24], outputs: 24, window: { padTop: 0, padLeft: 0 } },
+  "padded below and to the right alone": {
+    ...{ input: [4, 4, 9], outputs: 9, window: { padTop: 0, padLeft: 0, strideY: 2, strideX: 2 } },
+    ...{ padBottom: 1, padRight: 1 },
+  },
+  "one column": { input: [7, 1, 16], outputs: 16 },
+  "one column, by a kernel of one": { input: [7, 1, 18], outputs: 18, window: { kernelWidth: 1, padLeft: 0 } },
+  "one row": { input: [1, 9, 20], outputs: 20 },
+  "a signal": { input: [1, 20, 8], outputs: 8, window: { kernelHeight: 1, kernelWidth: 5, padTop: 0, padLeft: 2 } },
+  "one position": { input: [1, 1, 17], outputs: 17 },
+  "1 × 1": { input: [3, 3, 31], outputs: 31, window: { kernelHeight: 1, kernelWidth: 1, padTop: 0, padLeft: 0 } },
+  "5 × 3, stride 1 × 3": { input: [6, 9, 32], outputs: 32, window: { kernelHeight: 5, strideX: 3, padTop: 2 } },
+  dilated: { input: [9, 8, 19], outputs: 19, window: { dilationY: 2, dilationX: 3, padTop: 2, padLeft: 3 } },
+  "dilated, one column inside": { input: [5, 3, 8], outputs: 8, window: { dilationY: 2, padTop: 0, padLeft: 0 } },
+  "the whole picture": { input: [3, 4, 7], outputs: 7, window: { kernelWidth: 4, padTop: 0, padLeft: 0 } },
 };
 
 function shapesFor(from: ActivationDtype): [string, Shape][] {
@@ -283,6 +312,49 @@ describeModules("conv2d", (engine, module) => {
     }
   });
 
+  const codePairs = WEIGHT_DTYPES.flatMap((dtype) => (["u8", "i8"] as const).map((from) => [dtype, from] as const));
+  it.each(codePairs)("depthwise, of %s × %s in tap8, is the reference's, for every shape", async (dtype, from) => {
+    for (const [name, shape] of Object.entries(DEPTHWISE)) {
+      const random = new Random(name.length);
+      const pad = random.pick([0, from === "u8" ? random.int(0, 255) : random.int(-128, 127)]);
+      const whole = random.chance(0.5) ? {} : { tileChannels: 16 };
+      const options = { packing: "tap8", ...whole } as const;
+      const program = convolution({ ...shape, pad, groups: shape.input[2] }, dtype, from, random, options);
+      const count = shape.input.reduce((a, b) => a * b);
+      const ends = Array.from({ length: count }, (_, i) => (from === "u8" ? (i % 2) * 255 : (i % 2) * 255 - 128));
+      const batches = [elements(from, count, random), elements(from, 3 * count, random), ends];
+      await expectReference(
+        program,
+        engine,
+        module,
+        batches.map((batch) => [batch]),
+      );
+    }
+  });
+
+  it.each(["u8", "i8", "bit"] as const)("depthwise with posts to %s", async (to) => {
+    const random = new Random(4);
+    for (const outputs of [10, 20, 70]) {
+      const records = Array.from({ length: outputs }, () => ({ base: random.int(-1, 0), up: [random.int(-300, 300)] }));
+      const lines = Array.from({ length: outputs }, () => smallLine(random.int(-20, 20), random.int(-500, 500), 8));
+      const posts = [
+        thresholds(...records),
+        thresholds(records[0]!),
+        ...(to === "bit" ? [] : [requantize({ lo: 0, hi: 100, rounding: "half-even" }, ...lines)]),
+      ];
+      for (const post of posts) {
+        const shape: Shape = { input: [5, 4, 10], outputs, groups: 10 };
+        for (const tiles of [{}, { tileChannels: 16 }]) {
+          const program = convolution(shape, "int4", "u8", random, { packing: "tap8", post, to, ...tiles });
+          await expectReference(program, engine, module, [
+            [elements("u8", 200, random)],
+            [elements("u8", 800, random)],
+          ]);
+        }
+      }
+    }
+  });
+
   it.each([
     ["u8", [255, 255]],
     ["u8", [0, 255]],
@@ -396,6 +468,29 @@ describe("the reader refuses", () => {
       "other packings, in pairs",
       convolution({ input: [3, 3, 16], outputs: 4 }, "int4", "u8", random, { form: "pair" }),
       "expected field8",
+    ],
+    [
+      "tap8 of groups of two channels",
+      convolution({ input: [3, 3, 6], outputs: 6, groups: 3 }, "ternary", "u8", random, { packing: "tap8" }),
+      "expected codes in a group each",
+    ],
+    [
+      "tap8 of a bit",
+      convolution({ input: [3, 3, 1], outputs: 1 }, "binary", "bit", random, { packing: "tap8" }),
+      "expected codes in a group each",
+    ],
+    [
+      "tap8 in tiles of half a group",
+      convolution({ input: [3, 3, 16], outputs: 16, groups: 16 }, "int8", "u8", random, {
+        packing: "tap8",
+        tileChannels: 8,
+      }),
+      "a multiple of 16",
+    ],
+    [
+      "a weight that its dtype does not have",
+      convolution({ input: [3, 3, 2], outputs: 2, groups: 2 }, "ternary", "u8", random, { packing: "tap8" }, [0, 2]),
+      "is 2, expected -1 to 1",
     ],
     ["bits × ternary", convolution({ input: [3, 3, 6], outputs: 4 }, "ternary", "bit", random), "bit × binary"],
   ])("%s", (_, bad, why) => {

@@ -156,7 +156,7 @@ async function countLast(
   return count(end - 1, end, 1) - count(end, end, 1);
 }
 
-/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax, maximum, concat and upsample, pools and planes. */
+/** Every kernel in many shapes: dense ops, then quantize ops and posts, then argmax, maximum, concat and upsample, pools, planes and depthwise convolutions. */
 function* samples(next: Random): Generator<Sample> {
   for (const [dtype, packing, ...range] of WEIGHTS) {
     for (const codes of dtype === "binary" ? [BITS, ...CODES] : CODES) {
@@ -219,6 +219,7 @@ function* samples(next: Random): Generator<Sample> {
     }
     yield* pools(channels, next);
     for (const records of [1, channels]) yield* planes(channels, plane(records, next), next);
+    yield* depthwise(channels, next);
   }
 }
 
@@ -283,6 +284,29 @@ function* pools(channels: number, next: Random): Generator<Sample> {
         if (post.kind === "lookup" || dtype === "bit") continue;
         yield { program: programOf([{ kind: "avgpool", ...op, post }], input, [to, size]), without };
       }
+    }
+  }
+}
+
+/** Depthwise convolutions by several kernels, of one position and of four, whose windows lie inside the input. */
+function* depthwise(channels: number, next: Random): Generator<Sample> {
+  for (const [kernel, positions] of [
+    [1, 1],
+    [2, 1],
+    [3, 1],
+    [2, 4],
+  ] as const) {
+    const input: TensorSize = [kernel, kernel + positions - 1, channels];
+    for (const dtype of ["u8", "i8"] as const) {
+      const op: Op = {
+        ...{ kind: "conv2d", inputs: [0], output: 1, groups: channels, pad: 0, dtype: "int8", packing: "tap8" },
+        window: {
+          ...{ kernelHeight: kernel, kernelWidth: kernel, strideY: 1, strideX: 1 },
+          ...{ dilationY: 1, dilationX: 1, padTop: 0, padLeft: 0 },
+        },
+        weights: Int8Array.from({ length: kernel * kernel * channels }, () => integer(next, -128, 127)),
+      };
+      yield { program: programOf([op], [dtype, input], ["i32", [1, positions, channels]]) };
     }
   }
 }

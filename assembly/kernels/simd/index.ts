@@ -7,6 +7,7 @@ export { prepare, preparedBytes } from "./rows";
 export { signCode } from "./sign_code";
 export { sign32Bit } from "./sign32_bit";
 export { sign128Bit } from "./sign128_bit";
+export { tap8Code } from "./tap8_code";
 export {
   TRIT4_BIAS,
   TRIT4_BYTES,

@@ -2,7 +2,7 @@ import type { Conv2dForm, Conv2dOp, Tensor } from "../../program.ts";
 import { windowProblem } from "../../window.ts";
 import { putField } from "../fields.ts";
 import { FORM, MAX_CHANNELS, OP } from "../layout.ts";
-import { packingOf } from "../pack/pack.ts";
+import { packingOf, TAP8 } from "../pack/pack.ts";
 import type { OpFormat } from "./format.ts";
 import { putWeights, readWeighted } from "./weights.ts";
 import { putWindow, readWindow } from "./window.ts";
@@ -26,7 +26,12 @@ export const conv2d: OpFormat<Conv2dOp> = {
       fail(`groups of ${from.channels / groups} bits, expected a multiple of 32`);
     }
     if (from.dtype === "bit" && pad !== 0) fail(`padding with code ${pad} of bits, expected 0`);
-    const weighted = readWeighted(record, from.dtype, to.channels / groups);
+    const inTaps = record.packing === TAP8.name;
+    if (inTaps && !isDepthwise({ groups }, from)) {
+      fail(`tap8 of ${from.channels} × ${from.dtype} in ${groups} groups, expected codes in a group each`);
+    }
+    const span = inTaps ? to.channels : to.channels / groups;
+    const weighted = readWeighted(record, from.dtype, span, inTaps ? [TAP8] : undefined);
     const form = view.getUint8(at + OP.form);
     const op: Conv2dOp = { kind: "conv2d", inputs, output, window, groups, pad, ...weighted };
     if (form !== FORM.gather) {
@@ -55,7 +60,7 @@ export const conv2d: OpFormat<Conv2dOp> = {
   },
 
   channels: ({ output }, tensors) => tensors[output]!.channels,
-  groups: ({ groups }) => groups,
+  groups: ({ packing, groups }) => (packing === TAP8.name ? 1 : groups),
 
   columns({ window, groups }, [from]) {
     const inputs = from!.channels / groups;
@@ -86,4 +91,9 @@ export function gathered({ form: _, ...op }: Conv2dOp): Conv2dOp {
 /** The forms that a convolution may have beside that of gathered patches; one at most. */
 export function formOf(op: Conv2dOp, from: Tensor): Conv2dForm | undefined {
   return CONV2D_FORMS.find((form) => FITS[form](op, from));
+}
+
+/** Whether every input channel of a convolution is a group, whose channels can lie side by side: those of bits cannot. */
+export function isDepthwise({ groups }: Pick<Conv2dOp, "groups">, { dtype, channels }: Tensor): boolean {
+  return groups === channels && dtype !== "bit";
 }

@@ -1,19 +1,23 @@
 import type { ActivationDtype, SumsPost, WeightedOp } from "../../program.ts";
 import { OP, PACKING, WEIGHT } from "../layout.ts";
-import { packingOf, WEIGHTS } from "../pack/pack.ts";
+import { type Packing, packingOf, WEIGHTS } from "../pack/pack.ts";
 import { isCode, type OpRecord, readSumsPost, SUMS_POSTS } from "./format.ts";
 
 type Weighted = Pick<WeightedOp, "dtype" | "packing" | "weights" | "tileChannels"> & { post?: SumsPost };
 
 /**
- * What the record of an op with weights tells, for elements of dtype `from`; tiles do not span more than `span` output channels. Refuses what FORMAT.md
- * does not allow.
+ * What the record of an op with weights tells, for elements of dtype `from`, in one of `packings`, those of its dtype if not given; tiles do not span more
+ * than `span` output channels. Refuses what FORMAT.md does not allow.
  */
-export function readWeighted(record: OpRecord, from: ActivationDtype, span: number): Weighted {
+export function readWeighted(
+  record: OpRecord,
+  from: ActivationDtype,
+  span: number,
+  packings: readonly Packing[] = WEIGHTS[record.dtype].packings,
+): Weighted {
   const { dtype, packing, tileChannels, fail } = record;
   if (!isCode(from)) fail(`input of ${from}, expected codes`);
   const post = readSumsPost(record, SUMS_POSTS);
-  const { packings } = WEIGHTS[dtype];
   const packed = packings.find(({ name }) => name === packing);
   if (!packed) {
     return fail(`packing ${packing} of ${dtype}, expected ${packings.map(({ name }) => name).join(" or ")}`);
@@ -27,7 +31,7 @@ export function readWeighted(record: OpRecord, from: ActivationDtype, span: numb
     weights: new Int8Array(0),
     tileChannels,
     ...(post && { post }),
-    ...(packed !== packings[0] && { packing: packed.name }),
+    ...(packed !== WEIGHTS[dtype].packings[0] && { packing: packed.name }),
   };
 }
 

@@ -4,6 +4,7 @@ import { fieldBytes, packFields, unpackFields } from "./field.ts";
 import { FIELD2X16_CHANNELS, field2x16Bytes, packField2x16, unpackField2x16 } from "./field2x16.ts";
 import { PAIR4_CHANNELS, packPair4, pair4Bytes, unpackPair4 } from "./pair4.ts";
 import { packSigns, signBytes, unpackSigns } from "./sign.ts";
+import { packTap8, TAP8_CHANNELS, tap8Bytes, unpackTap8 } from "./tap8.ts";
 import { packTrit4, TRIT4_BLOCK_BYTES, TRIT4_CHANNELS, trit4Bytes, unpackTrit4 } from "./trit4.ts";
 import { packTrit5, trit5Bytes, unpackTrit5 } from "./trit5.ts";
 
@@ -57,6 +58,15 @@ const TRIT4: Packing = {
   unpack: unpackTrit4,
 };
 
+/** Of depthwise convolutions, for weights of every dtype. */
+export const TAP8: Packing = {
+  name: "tap8",
+  groupChannels: TAP8_CHANNELS,
+  groupBytes: tap8Bytes,
+  pack: packTap8,
+  unpack: unpackTap8,
+};
+
 function fields(bits: 2 | 3 | 4 | 8, least: number): Packing {
   return {
     name: `field${bits}`,
@@ -77,7 +87,7 @@ function field2x16(least: number): Packing {
   };
 }
 
-/** The least and greatest weight of each dtype, and the packings that hold it: first that of an op which names none. */
+/** The least and greatest weight of each dtype, and the packings that hold it, beside tap8: first that of an op which names none. */
 export const WEIGHTS: Record<WeightDtype, { min: number; max: number; packings: readonly [Packing, ...Packing[]] }> = {
   binary: { min: -1, max: 1, packings: [signs(32), signs(128)] },
   ternary: { min: -1, max: 1, packings: [fields(2, -1), TRIT5, PAIR4, field2x16(-1), TRIT4] },
@@ -87,8 +97,9 @@ export const WEIGHTS: Record<WeightDtype, { min: number; max: number; packings: 
   int8: { min: -128, max: 127, packings: [fields(8, -128)] },
 };
 
-/** The packing of an op's weights. Throws InputError for one that does not hold their dtype. */
+/** The packing of an op's weights; that of depthwise convolutions holds every dtype. Throws InputError for one that does not hold theirs. */
 export function packingOf({ dtype, packing: name }: Pick<DenseOp, "dtype" | "packing">): Packing {
+  if (name === TAP8.name) return TAP8;
   const { packings } = WEIGHTS[dtype];
   const found = name === undefined ? packings[0] : packings.find((packing) => packing.name === name);
   if (found) return found;

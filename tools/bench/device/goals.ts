@@ -98,6 +98,8 @@ export const DEVICE_GOALS: readonly DeviceGoal[] = [
   ...OTHER_SHAPES.map((shape) => perMac("V1", shape, 1.5)),
   perMac("V2", "3 × 3, int8 × i8", 2.3),
   perMac("V2", "int8 × i8, 256", 3.3),
+  perMac("V3", "3 × 3 depthwise, int8 × i8", 9.5),
+  perMac("V3", "3 × 3 depthwise, ternary × i8", 8),
   flash("V8", "firmware, all ops", 22 * KB, {}),
 ];
 

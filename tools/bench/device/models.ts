@@ -53,6 +53,8 @@ export const MODELS = {
   "3 × 3 of stride 2, ternary × i8": () => convolution("i8", "ternary", { stride: 2 }),
   "3 × 3 of 3 channels, ternary × i8": () => convolution("i8", "ternary", { inputs: 3, outputs: 16 }),
   "3 × 3 in groups of 4, ternary × i8": () => convolution("i8", "ternary", { groups: 16 }),
+  "3 × 3 depthwise, int8 × i8": () => convolution("i8", "int8", { groups: 64 }),
+  "3 × 3 depthwise, ternary × i8": () => convolution("i8", "ternary", { groups: 64 }),
 } satisfies Record<string, () => Promise<Model>>;
 
 export type ModelName = keyof typeof MODELS;

@@ -1,0 +1,1 @@
+export { tap8Code } from "../simd/tap8_code";
