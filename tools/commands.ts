@@ -1,6 +1,6 @@
 import type { ArgsDef, CommandDef, CommandMeta } from "citty";
+import { didYouMean } from "../host/base/nearest.ts";
 import type { Command, CommandList } from "./options/command.ts";
-import { didYouMean } from "./options/nearest.ts";
 import { UsageError } from "./options/usage.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the arguments of each command are types of its own

@@ -1,5 +1,8 @@
+export const SAFETENSORS = "a safetensors file";
+
 /** What files start with, by what they are called in messages. ONNX has no such bytes: `isOnnx`. */
 const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly number[] }[] = [
+  { kind: SAFETENSORS, offset: 4, bytes: ascii("\0\0\0\0{") }, // JSON after its length, a u64, whose low bytes may look like anything
   { kind: "a zip archive (PyTorch .pt, .npz or .keras)", offset: 0, bytes: ascii("PK\x03\x04") },
   { kind: "a Python pickle (old PyTorch .pt)", offset: 0, bytes: [0x80, 0x02] },
   { kind: "a blob of Little Tern", offset: 0, bytes: ascii("TERN") },
@@ -15,7 +18,6 @@ const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly numbe
   { kind: "a pointer of Git LFS, not the file itself", offset: 0, bytes: ascii("version https://git-lfs") },
   { kind: "an HTML page", offset: 0, bytes: ascii("<!DOCTYPE html") },
   { kind: "an HTML page", offset: 0, bytes: ascii("<html") },
-  { kind: "a safetensors file", offset: 4, bytes: ascii('\0\0\0\0{"') }, // JSON after its length, a u64
   { kind: "JSON text", offset: 0, bytes: ascii("{") },
 ];
 

@@ -1,18 +1,57 @@
 import { CheckpointError } from "../base/errors.ts";
-import { BLOB, fileKind, ONNX } from "../base/file_kind.ts";
+import { BLOB, fileKind, ONNX, SAFETENSORS } from "../base/file_kind.ts";
 import { parseQuantizer } from "../numbers/quantizer_text.ts";
 import type { Description } from "../program.ts";
+import { importArch } from "./arch.ts";
 import { type Checkpoint, type ImportOptions, importOnnx } from "./onnx/import.ts";
+import { openSafetensors } from "./safetensors/open.ts";
+import type { WeightsFile } from "./weights_file.ts";
 
 export type { Checkpoint, ImportOptions } from "./onnx/import.ts";
 
-/** Reads a trained network. Its format is told from its bytes, never from a file's name. */
-export function readCheckpoint(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint & { format: "onnx" } {
+/** Readers of weights without a graph, by the kind of their files. */
+const WEIGHTS: Record<string, (bytes: Uint8Array) => WeightsFile> = {
+  [SAFETENSORS]: openSafetensors,
+};
+
+/**
+ * Reads a trained network. Its format is told from its bytes, never from a file's name. `arch` is the text of a network described by hand,
+ * for files that have no graph.
+ */
+export function readCheckpoint(
+  bytes: Uint8Array,
+  options: ImportOptions = {},
+  arch?: string,
+): Checkpoint & { format: "onnx" | WeightsFile["format"] } {
   const kind = fileKind(bytes);
+  const open = kind === undefined ? undefined : WEIGHTS[kind];
+  if (open && arch !== undefined) {
+    const file = open(bytes);
+    return { format: file.format, ...importArch(file, arch, options) };
+  }
+  if (open) {
+    const advice =
+      "describe the network (docs/arch.md) and give it with --arch net.json; littletern arch FILE drafts one";
+    throw new CheckpointError(`checkpoint: found ${kind}, which has weights and no graph: ${advice}`);
+  }
   if (kind !== undefined && kind !== ONNX) {
     throw new CheckpointError(`checkpoint: found ${kind}${kind === BLOB ? ", converted already" : ""}, expected ONNX`);
   }
+  if (arch !== undefined) {
+    const known = Object.keys(WEIGHTS).join(", ");
+    throw new CheckpointError(
+      `checkpoint: found a graph of its own beside an arch, expected weights without one: ${known}`,
+    );
+  }
   return { format: "onnx", ...importOnnx(bytes, options) };
+}
+
+/** Opens a file of weights without a graph. Throws CheckpointError for what is none. */
+export function openWeights(bytes: Uint8Array): WeightsFile {
+  const kind = fileKind(bytes) ?? "a file of no known kind";
+  const open = WEIGHTS[kind];
+  if (open) return open(bytes);
+  throw new CheckpointError(`checkpoint: found ${kind}, expected ${Object.keys(WEIGHTS).join(", ")}`);
 }
 
 /** Options as a blob's description keeps them, by which the checkpoint can be read again. Throws InputError for a bad quantizer. */

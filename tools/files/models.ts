@@ -9,6 +9,7 @@ import {
 } from "../../host/base/errors.ts";
 import { BLOB, fileKind, ONNX } from "../../host/base/file_kind.ts";
 import { escapeText } from "../../host/base/printable.ts";
+import { MAX_ARCH_BYTES } from "../../host/checkpoint/arch/layers.ts";
 import { isTrailer, readKey, splitTrailer } from "../../host/flash/signature.ts";
 import { readFile } from "./files.ts";
 import { nameOf } from "./stdio.ts";
@@ -40,6 +41,16 @@ export async function readSignedModel(path: string): Promise<{ blob: Uint8Array;
 export async function readKeyFile(path: string, type: "private" | "public"): Promise<KeyObject> {
   const pem = await readFile(path, MAX_KEY_BYTES);
   return namingFiles({ model: path }, async () => readKey(pem, type));
+}
+
+/** Reads a network described by hand, as text. */
+export async function readArchFile(path: string): Promise<string> {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path, MAX_ARCH_BYTES));
+  } catch (error) {
+    if (error instanceof TypeError) throw new InputError(`${nameOf(path)}: found no text in UTF-8, expected JSON`);
+    throw error;
+  }
 }
 
 /** Does work on a blob, a checkpoint or both, and puts the file's name before what is wrong with either. */
