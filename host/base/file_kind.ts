@@ -1,14 +1,16 @@
 export const SAFETENSORS = "a safetensors file";
+export const ZIP = "a zip archive (PyTorch .pt, .npz or .keras)";
+export const NPY = "a NumPy array";
 
 /** What files start with, by what they are called in messages. ONNX has no such bytes: `isOnnx`. */
 const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly number[] }[] = [
   { kind: SAFETENSORS, offset: 4, bytes: ascii("\0\0\0\0{") }, // JSON after its length, a u64, whose low bytes may look like anything
-  { kind: "a zip archive (PyTorch .pt, .npz or .keras)", offset: 0, bytes: ascii("PK\x03\x04") },
+  { kind: ZIP, offset: 0, bytes: ascii("PK\x03\x04") },
   { kind: "a Python pickle (old PyTorch .pt)", offset: 0, bytes: [0x80, 0x02] },
   { kind: "a blob of Little Tern", offset: 0, bytes: ascii("TERN") },
   { kind: "a GGUF file", offset: 0, bytes: ascii("GGUF") },
   { kind: "an HDF5 file", offset: 0, bytes: ascii("\x89HDF\r\n\x1a\n") },
-  { kind: "a NumPy array", offset: 0, bytes: ascii("\x93NUMPY") },
+  { kind: NPY, offset: 0, bytes: ascii("\x93NUMPY") },
   { kind: "a TensorFlow Lite model", offset: 4, bytes: ascii("TFL3") },
   { kind: "a gzip archive", offset: 0, bytes: [0x1f, 0x8b] },
   { kind: "a WebAssembly module", offset: 0, bytes: ascii("\0asm") },

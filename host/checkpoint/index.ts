@@ -1,18 +1,32 @@
 import { CheckpointError } from "../base/errors.ts";
-import { BLOB, fileKind, ONNX, SAFETENSORS } from "../base/file_kind.ts";
+import { BLOB, fileKind, NPY, ONNX, SAFETENSORS, ZIP } from "../base/file_kind.ts";
+import { shown } from "../base/printable.ts";
 import { parseQuantizer } from "../numbers/quantizer_text.ts";
 import type { Description } from "../program.ts";
 import { importArch } from "./arch.ts";
+import { openNpy, openNpz } from "./npz/open.ts";
 import { type Checkpoint, type ImportOptions, importOnnx } from "./onnx/import.ts";
 import { openSafetensors } from "./safetensors/open.ts";
 import type { WeightsFile } from "./weights_file.ts";
+import { openZip } from "./zip.ts";
 
 export type { Checkpoint, ImportOptions } from "./onnx/import.ts";
 
 /** Readers of weights without a graph, by the kind of their files. */
 const WEIGHTS: Record<string, (bytes: Uint8Array) => WeightsFile> = {
   [SAFETENSORS]: openSafetensors,
+  [NPY]: openNpy,
+  [ZIP]: openArchive,
 };
+
+/** A zip archive is what its files are. */
+function openArchive(bytes: Uint8Array): WeightsFile {
+  const entries = openZip(bytes);
+  const names = [...entries.keys()];
+  if (names.some((name) => name.endsWith(".npy"))) return openNpz(entries);
+  const some = names.slice(0, 3).map((name) => `"${shown(name)}"`);
+  throw new CheckpointError(`checkpoint: found a zip archive of ${some.join(", ") || "nothing"}, expected .npy files`);
+}
 
 /**
  * Reads a trained network. Its format is told from its bytes, never from a file's name. `arch` is the text of a network described by hand,
