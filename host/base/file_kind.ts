@@ -1,12 +1,13 @@
 export const SAFETENSORS = "a safetensors file";
 export const ZIP = "a zip archive (PyTorch .pt, .npz or .keras)";
+export const PICKLE = "a Python pickle (old PyTorch .pt)";
 export const NPY = "a NumPy array";
 
 /** What files start with, by what they are called in messages. ONNX has no such bytes: `isOnnx`. */
 const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly number[] }[] = [
   { kind: SAFETENSORS, offset: 4, bytes: ascii("\0\0\0\0{") }, // JSON after its length, a u64, whose low bytes may look like anything
   { kind: ZIP, offset: 0, bytes: ascii("PK\x03\x04") },
-  { kind: "a Python pickle (old PyTorch .pt)", offset: 0, bytes: [0x80, 0x02] },
+  ...[2, 3, 4, 5].map((protocol) => ({ kind: PICKLE, offset: 0, bytes: [0x80, protocol] })),
   { kind: "a blob of Little Tern", offset: 0, bytes: ascii("TERN") },
   { kind: "a GGUF file", offset: 0, bytes: ascii("GGUF") },
   { kind: "an HDF5 file", offset: 0, bytes: ascii("\x89HDF\r\n\x1a\n") },

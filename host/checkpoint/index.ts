@@ -1,5 +1,5 @@
 import { CheckpointError } from "../base/errors.ts";
-import { BLOB, fileKind, NPY, ONNX, SAFETENSORS, ZIP } from "../base/file_kind.ts";
+import { BLOB, fileKind, NPY, ONNX, PICKLE, SAFETENSORS, ZIP } from "../base/file_kind.ts";
 import { shown } from "../base/printable.ts";
 import { parseQuantizer } from "../numbers/quantizer_text.ts";
 import type { Description } from "../program.ts";
@@ -7,6 +7,7 @@ import { importArch } from "./arch.ts";
 import { openNpy, openNpz } from "./npz/open.ts";
 import { type Checkpoint, type ImportOptions, importOnnx } from "./onnx/import.ts";
 import { openSafetensors } from "./safetensors/open.ts";
+import { openTorchStream, openTorchZip, PICKLE_FILE } from "./torch/open.ts";
 import type { WeightsFile } from "./weights_file.ts";
 import { openZip } from "./zip.ts";
 
@@ -17,15 +18,19 @@ const WEIGHTS: Record<string, (bytes: Uint8Array) => WeightsFile> = {
   [SAFETENSORS]: openSafetensors,
   [NPY]: openNpy,
   [ZIP]: openArchive,
+  [PICKLE]: openTorchStream,
 };
 
 /** A zip archive is what its files are. */
 function openArchive(bytes: Uint8Array): WeightsFile {
   const entries = openZip(bytes);
   const names = [...entries.keys()];
+  if (names.some((name) => name.endsWith(PICKLE_FILE))) return openTorchZip(entries);
   if (names.some((name) => name.endsWith(".npy"))) return openNpz(entries);
   const some = names.slice(0, 3).map((name) => `"${shown(name)}"`);
-  throw new CheckpointError(`checkpoint: found a zip archive of ${some.join(", ") || "nothing"}, expected .npy files`);
+  throw new CheckpointError(
+    `checkpoint: found a zip archive of ${some.join(", ") || "nothing"}, expected .npy files, or data.pkl`,
+  );
 }
 
 /**

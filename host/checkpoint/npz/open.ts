@@ -1,6 +1,6 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { shown } from "../../base/printable.ts";
-import { countOf, ELEMENT_TYPES, type ElementName, readElements } from "../elements.ts";
+import { checkCount, countOf, ELEMENT_TYPES, type ElementName, readElements } from "../elements.ts";
 import { transpose } from "../tensor.ts";
 import type { StoredTensor, WeightsFile } from "../weights_file.ts";
 import type { ZipEntry } from "../zip.ts";
@@ -56,6 +56,7 @@ function arrayOf(name: string, file: ZipEntry): StoredTensor {
     throw fail(dataAt, `${file.bytes - dataAt} bytes of elements, expected ${expected} for [${shape}] of "${descr}"`);
   }
   const read = () => {
+    checkCount(count, where); // before anything is inflated
     const data = readElements(file.read().subarray(dataAt), type, count, where, order !== ">");
     if (!fortran_order) return data;
     // the first axis changes fastest: row-major with the axes turned round
