@@ -16,6 +16,7 @@ interface CommandModule {
 /** All commands, each read when it is asked for. */
 const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   convert: () => import("./commands/convert.ts"),
+  arch: () => import("./commands/arch.ts"),
   repack: () => import("./commands/repack.ts"),
   inspect: () => import("./commands/inspect.ts"),
   run: () => import("./commands/run.ts"),

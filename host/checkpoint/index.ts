@@ -50,7 +50,7 @@ export function readCheckpoint(
   }
   if (open) {
     const advice =
-      "describe the network (docs/arch.md) and give it with --arch net.json; littletern arch FILE drafts one";
+      "describe the network (docs/arch.md) and give it with --arch net.json; npx littletern arch FILE -o net.json drafts one";
     throw new CheckpointError(`checkpoint: found ${kind}, which has weights and no graph: ${advice}`);
   }
   if (kind !== undefined && kind !== ONNX) {

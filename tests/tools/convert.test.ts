@@ -69,6 +69,23 @@ describe("tern convert", () => {
     });
   });
 
+  it("drafts the network of a file of weights, and says what it guessed", async () => {
+    const weights = put(
+      "draft.safetensors",
+      writeSafetensors({ "fc.weight": f32([3, 4], [1, 0, -1, 1, 1, 0, -1, 1, 1, 0, -1, 1]) }),
+    );
+    const draft = path("draft.json");
+    const { code, stdout } = await ternHere("arch", weights, "-o", draft);
+    expect(code).toBe(0);
+    expect(stdout).toContain("guessed: weights of 8 bits: say what they were trained with");
+    expect(await ternHere("convert", weights, "--arch", draft, "-o", path("draft.tern"))).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
+    const { stderr } = await ternHere("arch", DIGITS, "-o", path("none.json"));
+    expect(stderr).toContain("digits.onnx: checkpoint: found an ONNX file, expected a safetensors file, a NumPy array");
+  });
+
   it.each([[["--mean", "-0.1"]], [["--mean=-0.1"]], [["--mean", "-.1"]]])(
     "takes the negative number of %j",
     async (words) => {
