@@ -21,6 +21,11 @@ const WEIGHTS: Record<string, (bytes: Uint8Array) => WeightsFile> = {
   [PICKLE]: openTorchStream,
 };
 
+/** Whether a kind of file, as `fileKind` tells it, has weights and no graph. */
+export function isWeights(kind: string): boolean {
+  return Object.hasOwn(WEIGHTS, kind);
+}
+
 /** A zip archive is what its files are. */
 function openArchive(bytes: Uint8Array): WeightsFile {
   const entries = openZip(bytes);

@@ -9,7 +9,7 @@ import { bundle } from "./bundle.ts";
 const BROWSER = { WebAssembly, TextEncoder, TextDecoder, crypto, performance };
 
 /** Of the library for browsers, minified: it grows only on purpose. */
-const MAX_BYTES = 246_000;
+const MAX_BYTES = 264_000;
 
 describe("the library in one file for browsers", () => {
   let code: string;

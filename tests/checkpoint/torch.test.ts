@@ -9,6 +9,7 @@ import { unpickle } from "../../host/checkpoint/torch/pickle.ts";
 import { describeWith, TFC } from "../data.ts";
 import { hostile } from "./hostile.ts";
 import {
+  archive,
   call,
   dict,
   FALSE,
@@ -48,20 +49,6 @@ const EXPECTED = [
   ["scalar", [], [-9]],
 ];
 const LONG = bytesOf(BigInt64Array.of(-9n));
-
-function archive(
-  value: number[],
-  storages: Record<string, Uint8Array>,
-  more: Record<string, Uint8Array> = {},
-): Uint8Array {
-  const data = Object.entries(storages).map(([key, bytes]) => [`net/data/${key}`, [bytes, { level: 0 }]]);
-  return zipSync({
-    "net/data.pkl": [Uint8Array.from(pickle(value)), { level: 0 }],
-    ...Object.fromEntries(data),
-    ...more,
-    "net/version": Uint8Array.of(0x33, 0x0a),
-  });
-}
 
 const ZIP = archive(STATE, { 0: FLOATS, 1: LONG });
 const STREAM = stream(STATE, { 0: { count: 6, bytes: FLOATS }, 1: { count: 1, bytes: LONG } });

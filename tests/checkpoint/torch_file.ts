@@ -1,6 +1,6 @@
-// What torch.save writes, made by hand: instructions of Python's pickle, in bytes.
+import { zipSync } from "fflate";
 
-export type Code = readonly (number | string | readonly (number | string)[])[];
+// What torch.save writes, made by hand: instructions of Python's pickle, in bytes.
 
 const ascii = (text: string) => [...new TextEncoder().encode(text)];
 const u32 = (value: number) => [value & 255, (value >> 8) & 255, (value >> 16) & 255, value >>> 24];
@@ -73,4 +73,19 @@ export function stream(value: number[], storages: Record<string, { count: number
     ...pickle(list(...Object.keys(storages).map(text))),
     ...Object.values(storages).flatMap(({ count, bytes }) => [...u32(count), 0, 0, 0, 0, ...bytes]),
   ]);
+}
+
+/** A file of since 1.6: the storages by their keys, and more files of the archive. */
+export function archive(
+  value: number[],
+  storages: Record<string, Uint8Array>,
+  more: Record<string, Uint8Array> = {},
+): Uint8Array {
+  const data = Object.entries(storages).map(([key, bytes]) => [`net/data/${key}`, [bytes, { level: 0 }]]);
+  return zipSync({
+    "net/data.pkl": [Uint8Array.from(pickle(value)), { level: 0 }],
+    ...Object.fromEntries(data),
+    ...more,
+    "net/version": Uint8Array.of(0x33, 0x0a),
+  });
 }

@@ -8,6 +8,7 @@ const SHARE = 1 / 1000;
 const WANTED: Record<Name, string> = {
   blobs: "equal everywhere",
   onnx: "imported",
+  weights: "read, torch",
   npy: "read, npy",
   idx: "read, idx",
   png: "read, png",

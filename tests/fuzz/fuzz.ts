@@ -8,6 +8,7 @@ import type { Target } from "./target.ts";
 export const COUNTS = {
   blobs: 500_000,
   onnx: 200_000,
+  weights: 200_000,
   npy: 200_000,
   idx: 150_000,
   png: 150_000,
