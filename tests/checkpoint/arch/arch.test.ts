@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { CheckpointError, InputError, UnsupportedError } from "../../../host/base/errors.ts";
+import { CheckpointError, InputError, TernError, UnsupportedError } from "../../../host/base/errors.ts";
 import { readCheckpoint } from "../../../host/checkpoint/index.ts";
 import { decodeModel } from "../../../host/checkpoint/onnx/proto.ts";
 import { convert } from "../../../host/convert.ts";
@@ -545,6 +545,24 @@ it("a text is refused that is no JSON, is too deep, or names a field twice", () 
   expect(read("[".repeat(1e6))).toThrow("arch: the text is nested deeper than 64");
   expect(read('{"input": 1, "input": 2}')).toThrow('arch: the text has the name "input" twice');
   expect(read(" ".repeat(2 ** 22 + 1))).toThrow("arch: the text has 4194305 bytes");
+});
+
+it("names of any length, and any number of them, are refused as soon", () => {
+  const long = "x".repeat(1_000_000);
+  const many = Object.fromEntries(
+    Array.from({ length: 20_000 }, (_, i) => [`a.rather.long.name.of.tensor.${i}`, f32([1], [i])]),
+  );
+  const layer = (fields: object) => JSON.stringify({ input: vector(6), layers: [dense(fields)] });
+  for (const [file, arch] of [
+    [writeSafetensors({ [long]: f32([1], [0]), ...many }), layer({})],
+    [fileOf({}), layer({ [long]: 1 })],
+    [fileOf({}), layer({ op: long })],
+    [fileOf({}), layer({ from: long.slice(0, 1000), name: long.slice(0, 1001) })],
+  ] as const) {
+    const start = performance.now();
+    expect(() => readCheckpoint(file, {}, arch)).toThrow(TernError);
+    expect(performance.now() - start).toBeLessThan(1000);
+  }
 });
 
 it("weights without an arch, and an arch for a file with a graph, are refused", () => {
