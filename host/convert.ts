@@ -39,6 +39,8 @@ export interface ConvertOptions {
   input?: InputOptions;
   /** Quantizer of the inputs, for checkpoints that have none before their first layer: "scale=…,zero=…,bits=…,signed|unsigned" or "bipolar". */
   inputQuantizer?: string;
+  /** A network described by hand, as JSON (docs/arch.md), for weights without a graph. The blob keeps its sha256; `verify` takes the text again. */
+  arch?: string;
   /** Whether outputs are the index of their greatest score, instead of the scores. */
   argmax?: boolean;
   /** Rows that one invocation may have; 64 if not given. */
@@ -74,12 +76,16 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
   checkOptions(options);
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
   const name = options.name ?? (file.replace(/\.[^.]*$/, "") || "model");
-  const { inputQuantizer, argmax, input, maxRows, classes } = options;
+  const { inputQuantizer, argmax, arch, input, maxRows, classes } = options;
   checkCount("modelVersion", options.modelVersion, 2 ** 32 - 1);
   checkCount("maxRows", maxRows, MAX_ROWS);
 
-  const choices = { ...(inputQuantizer && { inputQuantizer }), ...(argmax && { argmax }) };
-  const checkpoint = readCheckpoint(bytes, importOptions(choices));
+  const choices = {
+    ...(inputQuantizer && { inputQuantizer }),
+    ...(argmax && { argmax }),
+    ...(arch !== undefined && { arch: hex(await sha256(new TextEncoder().encode(arch))) }),
+  };
+  const checkpoint = readCheckpoint(bytes, importOptions(choices), arch);
   const { program, notes } = lower(checkpoint.graph, {
     modelId: (await sha256(new TextEncoder().encode(name))).getBigUint64(0, true),
     modelVersion: options.modelVersion ?? 1,
@@ -114,7 +120,7 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
 /** Types of options; what they hold is checked where it is used. */
 function checkOptions(options: ConvertOptions): void {
   checkObject("options", options);
-  for (const name of ["file", "name", "inputQuantizer", "target"] as const)
+  for (const name of ["file", "name", "inputQuantizer", "arch", "target"] as const)
     checkOptional(name, options[name], "string");
   checkOptional("argmax", options.argmax, "boolean");
   if (options.ram !== undefined) checkRam(options.ram);

@@ -48,6 +48,8 @@ export interface VerifyOptions {
   /** Bytes of the checkpoint, and their sha256. */
   checkpoint: Uint8Array;
   sha256: string;
+  /** The network described by hand that the blob was made with, if it was. */
+  arch?: string;
   /** Sessions of the blob, by name. */
   sessions: Record<string, Session>;
   inputs: readonly InputRows[];
@@ -71,6 +73,7 @@ export function verify(options: VerifyOptions): Verification {
   checkDescription(blob);
   checkBytes("checkpoint", checkpoint);
   checkText("sha256", sha256);
+  checkOptional("arch", options.arch, "string");
   checkOptional("onProgress", options.onProgress, "function");
   checkObject("sessions", sessions);
   for (const [name, session] of Object.entries(sessions)) checkSession(name, session);
@@ -78,7 +81,7 @@ export function verify(options: VerifyOptions): Verification {
   if (inputs.length !== blob.inputs.length) {
     throw new InputError(`found ${inputs.length} inputs, expected ${blob.inputs.length}`);
   }
-  const check = createCheck(blob, checkpoint);
+  const check = createCheck(blob, checkpoint, options.arch);
   const tally = new Tally(Object.keys(sessions));
   for (const batch of splitRows(blob, inputs, BATCH_ROWS)) {
     tally.add(check(sessions, batch));
@@ -113,8 +116,9 @@ type Found = Omit<Difference, "session">;
 export function createCheck(
   program: Program,
   checkpoint: Uint8Array,
+  arch?: string,
 ): (sessions: Record<string, Session>, inputs: readonly InputRows[]) => BatchCheck {
-  const read = readFor(program, checkpoint);
+  const read = readFor(program, checkpoint, arch);
   return (sessions, inputs) => {
     const samples = inputs[0]!.length / elementCount(program.tensors[program.inputs[0]!]!);
     const expected = expectedOf(read, program, inputs, samples);
@@ -163,9 +167,9 @@ export class Tally {
 }
 
 /** The checkpoint as it was converted. */
-function readFor(program: Program, bytes: Uint8Array): Checkpoint {
+function readFor(program: Program, bytes: Uint8Array, arch: string | undefined): Checkpoint {
   if (!program.description) throw new InputError("the blob has no description, so its tensors cannot be named");
-  const checkpoint = readCheckpoint(bytes, importOptions(program.description.converter.choices));
+  const checkpoint = readCheckpoint(bytes, importOptions(program.description.converter.choices), arch);
   for (const { name, unit } of program.description.inputs) {
     const input = checkpoint.graph.inputs.find((each) => each.name === name);
     if (!input?.integers || isIdentity(unit)) continue;

@@ -1,6 +1,6 @@
 import type { ArgsDef, CommandDef, CommandMeta } from "citty";
+import { didYouMean } from "../host/base/nearest.ts";
 import type { Command, CommandList } from "./options/command.ts";
-import { didYouMean } from "./options/nearest.ts";
 import { UsageError } from "./options/usage.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the arguments of each command are types of its own
@@ -16,6 +16,7 @@ interface CommandModule {
 /** All commands, each read when it is asked for. */
 const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   convert: () => import("./commands/convert.ts"),
+  arch: () => import("./commands/arch.ts"),
   repack: () => import("./commands/repack.ts"),
   inspect: () => import("./commands/inspect.ts"),
   run: () => import("./commands/run.ts"),

@@ -1,15 +1,20 @@
 export const ONNX = "an ONNX file";
 export const TFLITE = "a TensorFlow Lite model";
 export const BLOB = "a blob of Little Tern";
+export const SAFETENSORS = "a safetensors file";
+export const ZIP = "a zip archive (PyTorch .pt, .npz or .keras)";
+export const PICKLE = "a Python pickle (old PyTorch .pt)";
+export const NPY = "a NumPy array";
 
 /** What files start with, by what they are called in messages. ONNX has no such bytes: `isOnnx`. */
 const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly number[] }[] = [
-  { kind: "a zip archive (PyTorch .pt, .npz or .keras)", offset: 0, bytes: ascii("PK\x03\x04") },
-  { kind: "a Python pickle (old PyTorch .pt)", offset: 0, bytes: [0x80, 0x02] },
+  { kind: SAFETENSORS, offset: 4, bytes: ascii("\0\0\0\0{") }, // JSON after its length, a u64, whose low bytes may look like anything
+  { kind: ZIP, offset: 0, bytes: ascii("PK\x03\x04") },
+  ...[2, 3, 4, 5].map((protocol) => ({ kind: PICKLE, offset: 0, bytes: [0x80, protocol] })),
   { kind: BLOB, offset: 0, bytes: ascii("TERN") },
   { kind: "a GGUF file", offset: 0, bytes: ascii("GGUF") },
   { kind: "an HDF5 file", offset: 0, bytes: ascii("\x89HDF\r\n\x1a\n") },
-  { kind: "a NumPy array", offset: 0, bytes: ascii("\x93NUMPY") },
+  { kind: NPY, offset: 0, bytes: ascii("\x93NUMPY") },
   { kind: TFLITE, offset: 4, bytes: ascii("TFL3") },
   { kind: "a gzip archive", offset: 0, bytes: [0x1f, 0x8b] },
   { kind: "a WebAssembly module", offset: 0, bytes: ascii("\0asm") },
@@ -19,7 +24,6 @@ const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly numbe
   { kind: "a pointer of Git LFS, not the file itself", offset: 0, bytes: ascii("version https://git-lfs") },
   { kind: "an HTML page", offset: 0, bytes: ascii("<!DOCTYPE html") },
   { kind: "an HTML page", offset: 0, bytes: ascii("<html") },
-  { kind: "a safetensors file", offset: 4, bytes: ascii('\0\0\0\0{"') }, // JSON after its length, a u64
   { kind: "JSON text", offset: 0, bytes: ascii("{") },
 ];
 

@@ -29,6 +29,9 @@ export const FOLDED = { any: 1 << 23, perElement: 32 };
 /** The same for any file whatever: ten million weights; devices hold a tenth of that. */
 export const MAX_FOLDED = 1 << 27;
 
+/** Elements that are read from a file of weights for one network, 8 bytes each here: more than MAX_FOLDED lets through an import. */
+export const MAX_WEIGHTS = 1 << 24;
+
 /**
  * Nodes that lowering may apply to single integers while it looks for the steps of quantizers, for all channels of a network together:
  * so many for any network, about a second, and so many more for every weight. A channel of 8-bit codes takes about 10,000.

@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { crc32, deflateSync } from "node:zlib";
+import { decodeModel } from "../../dist/host/checkpoint/onnx/proto.js";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
-const PAGES = ["README.md", "docs/embedding.md", "docs/flash.md", "assembly/wasi/README.md"];
+const PAGES = ["README.md", "docs/embedding.md", "docs/flash.md", "assembly/wasi/README.md", "docs/arch.md"];
 
 /** Commands that do not run as they are printed: which, what runs in their place, if anything, and why. */
 const OTHERWISE = [
@@ -57,6 +58,28 @@ function putFiles(folder) {
   copyFileSync(join(digits, "inputs", "labels-idx1-ubyte.gz"), join(folder, "t10k-labels-idx1-ubyte.gz"));
   const pictures = readFileSync(join(digits, "inputs", "zero-to-nine.npy")).subarray(-2560);
   writeFileSync(join(folder, "picture.png"), greyPng(16, 16, pictures.subarray(256, 512)));
+  writeFileSync(join(folder, "model.safetensors"), safetensorsOf(readFileSync(join(digits, "digits.onnx"))));
+  const [, arch] = readFileSync(join(PROJECT, "docs", "arch.md"), "utf8").match(/^```json\n([\s\S]*?)^```$/m);
+  writeFileSync(join(folder, "net.json"), arch);
+}
+
+/** The example network's tensors, by the names that the first example of docs/arch.md has for them. */
+function safetensorsOf(onnx) {
+  const field = { gamma: "weight", beta: "bias", mean: "running_mean", variance: "running_var" };
+  const tensors = decodeModel(onnx).graph.initializer.flatMap(({ name, dims, raw_data }) => {
+    const [, layer, norm] = name.match(/^dense(\d)\.(?:weight|norm\.(\w+))$/) ?? [];
+    return layer ? [{ name: norm ? `bn${layer}.${field[norm]}` : `fc${layer}.weight`, dims, raw_data }] : [];
+  });
+  let end = 0;
+  const entries = tensors.map(({ name, dims, raw_data }) => {
+    const from = end;
+    end += raw_data.length;
+    return [name, { dtype: "F32", shape: dims, data_offsets: [from, end] }];
+  });
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, ...tensors.map(({ raw_data }) => raw_data)]);
 }
 
 /** A PNG of grey pixels. */

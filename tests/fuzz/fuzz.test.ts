@@ -9,6 +9,7 @@ const WANTED: Record<Name, string> = {
   blobs: "equal everywhere",
   onnx: "imported",
   tflite: "imported",
+  weights: "read, torch",
   npy: "read, npy",
   idx: "read, idx",
   png: "read, png",

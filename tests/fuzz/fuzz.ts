@@ -9,6 +9,7 @@ export const COUNTS = {
   blobs: 500_000,
   onnx: 200_000,
   tflite: 100_000,
+  weights: 200_000,
   npy: 200_000,
   idx: 150_000,
   png: 150_000,

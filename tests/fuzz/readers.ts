@@ -1,10 +1,10 @@
 import { crc32 } from "node:zlib";
-import { gzipSync, zlibSync } from "fflate";
+import { gzipSync, zipSync, zlibSync } from "fflate";
 import { Cursor } from "../../host/base/cursor.ts";
 import { BlobError, TernError } from "../../host/base/errors.ts";
 import { decodeDescription, encodeDescription } from "../../host/blob/description.ts";
 import { decodeSelfTest, encodeSelfTest } from "../../host/blob/self_test.ts";
-import { readCheckpoint } from "../../host/checkpoint/index.ts";
+import { openWeights, readCheckpoint } from "../../host/checkpoint/index.ts";
 import { attribute, int64Tensor } from "../../host/checkpoint/onnx/build.ts";
 import { OPS } from "../../host/checkpoint/onnx/ops.ts";
 import { type AttributeProto, decodeModel, encodeModel, type TensorProto } from "../../host/checkpoint/onnx/proto.ts";
@@ -17,8 +17,10 @@ import { elementCount } from "../../host/shape.ts";
 import type { Elements } from "../../tools/inputs/input.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { readInput } from "../../tools/inputs/read.ts";
+import { f32, writeSafetensors } from "../checkpoint/safetensors_file.ts";
 import { encode } from "../checkpoint/tflite/build.ts";
 import { randomNet } from "../checkpoint/tflite/random.ts";
+import { archive, stateDict, stream, tensor } from "../checkpoint/torch_file.ts";
 import { type Random, randomGraph } from "../graph/random.ts";
 import { ihdr, png } from "../inputs/png.ts";
 import { randomOnnx } from "../random_graph.ts";
@@ -67,6 +69,29 @@ const TFLITE = Array.from({ length: NETWORKS.small }, (_, seed) => encode(random
 const tflite: Target = {
   input: (random) => damaged(random.pick(TFLITE), random),
   run: onnx.run,
+};
+
+const FLOATS_OF_SIX = new Uint8Array(Float32Array.of(0, 1, 2, 3, 4, 5).buffer);
+const STATE = stateDict([
+  ["fc.weight", tensor({ key: "0", count: 6, size: [2, 3], stride: [3, 1] })],
+  ["fc.turned", tensor({ key: "0", count: 6, size: [3, 2], stride: [1, 3] })],
+]);
+const ARRAY = writeNpy({ shape: [2, 3], dtype: "f32", data: Float32Array.of(0, 1, 2, 3, 4, 5) });
+const WEIGHTS = [
+  writeSafetensors({ "fc.weight": f32([2, 3], [0, 1, 2, 3, 4, 5]), "fc.bias": f32([2], [1, 2]) }),
+  zipSync({ "fc.weight.npy": ARRAY, "fc.bias.npy": [ARRAY, { level: 0 }] }),
+  archive(STATE, { 0: FLOATS_OF_SIX }),
+  stream(STATE, { 0: { count: 6, bytes: FLOATS_OF_SIX } }),
+];
+
+/** Named tensors without a graph. */
+const weights: Target = {
+  input: (random) => damaged(random.pick(WEIGHTS), random),
+  async run(bytes) {
+    const { format, tensors } = openWeights(bytes);
+    for (const { read } of tensors.values()) read();
+    return `read, ${format}`;
+  },
 };
 
 /** Well-formed, with one to three other numbers, names, sizes and operators. */
@@ -407,4 +432,4 @@ const uf2: Target = {
 };
 
 /** Readers of files, and of parts of blobs. */
-export const READERS = { onnx, tflite, npy, idx, png: picture, gzip, description, selfTest, uf2 };
+export const READERS = { onnx, tflite, weights, npy, idx, png: picture, gzip, description, selfTest, uf2 };

@@ -74,7 +74,7 @@ describe("tern", () => {
   });
 
   it.each([
-    [["paint"], 'unknown command "paint", expected one of convert, repack, inspect'],
+    [["paint"], 'unknown command "paint", expected one of convert, arch, repack, inspect'],
     [["toString"], 'unknown command "toString"'],
     [["inspect"], "missing argument MODEL"],
     [["inspect", "a", "b"], 'unexpected argument "b"'],

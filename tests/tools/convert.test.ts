@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { f32, writeSafetensors } from "../checkpoint/safetensors_file.ts";
 import { DIGITS, digitsBlob, scratch, smallCheckpoint, ternHere } from "./tern.ts";
 
 const { folder, path, put } = scratch();
@@ -32,6 +33,57 @@ describe("tern convert", () => {
       macs: 21120,
       notes: [],
     });
+  });
+
+  it("takes weights and a network described by hand, which verify takes again", async () => {
+    const out = path("arch.tern");
+    const weights = put(
+      "small.safetensors",
+      writeSafetensors({ "fc.weight": f32([3, 4], [1, 0, -1, 1, 1, 0, -1, 1, 1, 0, -1, 1]) }),
+    );
+    const layers = [{ op: "dense", name: "fc", weights: "codes" }];
+    const input = { shape: [4], quantizer: { bits: 4, signed: true, scale: 0.5 } };
+    const arch = put("net.json", JSON.stringify({ input, layers }));
+    const refused = await ternHere("convert", weights, "-o", out);
+    expect(refused.stderr).toContain(
+      "small.safetensors: checkpoint: found a safetensors file, which has weights and no graph",
+    );
+    expect(await ternHere("convert", weights, "--arch", arch, "-o", out)).toMatchObject({ code: 0, stderr: "" });
+    const proof = await ternHere("verify", out, weights, "--arch", arch, "--limit", "8", "--engine", "v8", "--json");
+    expect(JSON.parse(proof.stdout)).toMatchObject({ proven: true, otherArch: false });
+    const other = put("other.json", JSON.stringify({ layers, input }));
+    const warned = await ternHere("verify", out, weights, "--arch", other, "--limit", "8", "--engine", "v8");
+    expect(warned).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("warning: the blob was made with another text of the arch"),
+    });
+    expect(
+      await ternHere("convert", weights, "--arch", put("latin.json", Uint8Array.of(0x22, 0xff, 0x22)), "-o", out),
+    ).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("latin.json: found no text in UTF-8"),
+    });
+    expect(await ternHere("convert", weights, "--arch", arch, "-o", arch)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--out is the arch itself"),
+    });
+  });
+
+  it("drafts the network of a file of weights, and says what it guessed", async () => {
+    const weights = put(
+      "draft.safetensors",
+      writeSafetensors({ "fc.weight": f32([3, 4], [1, 0, -1, 1, 1, 0, -1, 1, 1, 0, -1, 1]) }),
+    );
+    const draft = path("draft.json");
+    const { code, stdout } = await ternHere("arch", weights, "-o", draft);
+    expect(code).toBe(0);
+    expect(stdout).toContain("guessed: weights of 8 bits: say what they were trained with");
+    expect(await ternHere("convert", weights, "--arch", draft, "-o", path("draft.tern"))).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
+    const { stderr } = await ternHere("arch", DIGITS, "-o", path("none.json"));
+    expect(stderr).toContain("digits.onnx: checkpoint: found an ONNX file, expected a safetensors file, a NumPy array");
   });
 
   it.each([[["--mean", "-0.1"]], [["--mean=-0.1"]], [["--mean", "-.1"]]])(

@@ -16,9 +16,10 @@ import { deviceModule, plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { parseUnit } from "../../host/numbers/unit.ts";
 import { readFile } from "../files/files.ts";
-import { namingFiles } from "../files/models.ts";
+import { namingFiles, readArchFile } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
 import { nameOf, outName, STDIO, takeStdout } from "../files/stdio.ts";
+import { ARCH_ARG } from "../options/arch.ts";
 import { JSON_ARG } from "../options/json.ts";
 import { WORK_ARG, workOption } from "../options/sessions.ts";
 import { TARGET_ARG } from "../options/targets.ts";
@@ -145,8 +146,13 @@ export const EXAMPLE = "convert model.onnx -o model.tern --for cortex-m4";
 export default defineCommand({
   meta: { name: "convert", description: "Turn a trained checkpoint into a blob" },
   args: {
-    checkpoint: { type: "positional", required: true, description: "ONNX file with QONNX's quantizers, or TensorFlow Lite file of int8" },
+    checkpoint: {
+      type: "positional",
+      required: true,
+      description: "ONNX file with QONNX's quantizers, int8 TensorFlow Lite file, or weights and --arch",
+    },
     out: { type: "string", alias: "o", required: true, valueHint: "model.tern", description: "Blob to write" },
+    ...ARCH_ARG,
     name: { type: "string", description: "Name of the model, else that of the file" },
     "model-version": { type: "string", valueHint: "N", description: "Grows with every release, else 1" },
     input: { type: "enum", options: [...INPUT_DTYPES], description: "Elements of the input" },
@@ -177,9 +183,10 @@ export default defineCommand({
     ...JSON_ARG,
   },
   async run({ args }) {
-    const options = optionsOf(args);
+    const arch = args.arch === undefined ? undefined : await readArchFile(args.arch);
+    const options = { ...optionsOf(args), ...(arch !== undefined && { arch }) };
     takeStdout(args.out);
-    checkOutputs([args.out], { checkpoint: args.checkpoint });
+    checkOutputs([args.out], { checkpoint: args.checkpoint, arch: args.arch });
     const converted = await showWork(`Converting ${nameOf(args.checkpoint)}`, () => {
       return convertFile(args.checkpoint, args.out, options);
     });

@@ -1,8 +1,8 @@
 import { defineCommand } from "citty";
 import { InputError } from "../../host/base/errors.ts";
+import { didYouMean } from "../../host/base/nearest.ts";
 import { CODES, type Code } from "../codes.ts";
 import { JSON_ARG } from "../options/json.ts";
-import { didYouMean } from "../options/nearest.ts";
 import { printResult } from "../terminal/print.ts";
 import { wrapText } from "../terminal/wrap.ts";
 

@@ -1,4 +1,5 @@
 import { defineCommand } from "citty";
+import { didYouMean } from "../../host/base/nearest.ts";
 import { intelHex } from "../../host/firmware/hex.ts";
 import { readTrailer } from "../../host/flash/signature.ts";
 import { checkSlot, hex, roomOf, type Slot, type SlotImage, slotImage } from "../../host/flash/slot.ts";
@@ -8,7 +9,6 @@ import { namingFiles, readSignedModel } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
 import { nameOf, outName, takeStdout } from "../files/stdio.ts";
 import { JSON_ARG } from "../options/json.ts";
-import { didYouMean } from "../options/nearest.ts";
 import { checked, numberOption, UsageError } from "../options/usage.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount } from "../terminal/table.ts";

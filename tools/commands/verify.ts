@@ -5,9 +5,10 @@ import { shown } from "../../host/base/printable.ts";
 import { type Difference, readBlob, type SelfTestResult, type Verification } from "../../host/index.ts";
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readFile } from "../files/files.ts";
-import { namingFiles, readModel } from "../files/models.ts";
+import { namingFiles, readArchFile, readModel } from "../files/models.ts";
 import { nameOf } from "../files/stdio.ts";
 import { openSamples, seededSamples } from "../inputs/samples.ts";
+import { ARCH_ARG } from "../options/arch.ts";
 import { JSON_ARG } from "../options/json.ts";
 import {
   ENGINE_ARG,
@@ -42,6 +43,8 @@ export interface Proof extends Verification {
   /** The file that the blob says it was made of, where it says so, and the checkpoint. */
   madeOf?: Source;
   checkpoint: Source;
+  /** Whether the network described by hand is another text than the one that the blob was made with. */
+  otherArch: boolean;
 }
 
 interface Source {
@@ -50,6 +53,8 @@ interface Source {
 }
 
 export interface ProveOptions {
+  /** A file with a network described by hand, for a blob that was made with one. */
+  arch?: string | undefined;
   /** A file of samples; seeded ones if not given. */
   inputs?: string | undefined;
   /** Samples to take. All of a file if not given, or SAMPLES seeded ones. */
@@ -73,11 +78,13 @@ export async function prove(model: string, source: string, options: ProveOptions
     sha256: program.description.source.sha256,
   };
   const { inputs, limit, workers, engine, maxOperations } = options;
+  const arch = options.arch === undefined ? undefined : await readArchFile(options.arch);
+  const archSha256 = arch === undefined ? undefined : createHash("sha256").update(arch).digest("hex");
   const samples = inputs ? openSamples(inputs, program, limit) : seededSamples(program, limit ?? SAMPLES);
   const progress = startProgress("Verifying", samples.rows);
   let task: OpenTask<"checks"> | undefined;
   try {
-    const sources = { blob, checkpoint, engine, maxOperations };
+    const sources = { blob, checkpoint, arch, engine, maxOperations };
     task = await namingFiles({ model, checkpoint: source }, () => openTask("checks", sources, isDevice(engine ?? ""))); // "0 %" is shown meanwhile
     const { sessions, missing, selfTest } = task.about;
     const tally = new Tally(sessions);
@@ -94,6 +101,7 @@ export async function prove(model: string, source: string, options: ProveOptions
       missing,
       ...(madeOf && { madeOf }),
       checkpoint: checkpointSource,
+      otherArch: program.description?.converter.choices.arch !== archSha256,
     };
   } catch (error) {
     if (error instanceof TernError && !(error instanceof CheckpointError) && madeOf && madeOf.sha256 !== sha256) {
@@ -135,6 +143,7 @@ export function formatProof(proof: Proof): Text[] {
     ...proof.differences.map(formatDifference),
     ...proof.missing.flatMap(formatMissing),
     ...(other === undefined ? [] : wrapText(`warning: ${other}`)),
+    ...(proof.otherArch ? wrapText("warning: the blob was made with another text of the arch") : []),
     isProven(proof) ? "The blob computes what the checkpoint computes." : paint("red", "NOT PROVEN."),
   ];
 }
@@ -158,6 +167,7 @@ export default defineCommand({
   args: {
     model: { type: "positional", required: true, description: "Blob, as convert writes it" },
     checkpoint: { type: "positional", required: true, description: "The checkpoint that it was made from" },
+    ...ARCH_ARG,
     inputs: { type: "string", valueHint: "file", description: "Samples: .npy, idx or PNG; else seeded ones" },
     limit: {
       type: "string",
@@ -172,10 +182,10 @@ export default defineCommand({
   async run({ args }) {
     const limit = countOption("limit", args.limit, args.inputs ? undefined : MAX_SAMPLES);
     const workers = workersOption(args.workers, args.engine);
-    const { inputs } = args;
+    const { inputs, arch } = args;
     const engine = args.engine === undefined ? undefined : engineOption(args.engine);
     const maxOperations = workOption(args["limit-work"]);
-    const proof = await prove(args.model, args.checkpoint, { inputs, engine, limit, workers, maxOperations });
+    const proof = await prove(args.model, args.checkpoint, { arch, inputs, engine, limit, workers, maxOperations });
     printResult(
       args.json,
       () => ({ proven: isProven(proof), ...proof }),

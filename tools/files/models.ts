@@ -7,8 +7,10 @@ import {
   InputError,
   UnsupportedError,
 } from "../../host/base/errors.ts";
-import { BLOB, fileKind, ONNX, TFLITE } from "../../host/base/file_kind.ts";
+import { BLOB, fileKind, NPY, ONNX, TFLITE } from "../../host/base/file_kind.ts";
 import { escapeText } from "../../host/base/printable.ts";
+import { MAX_ARCH_BYTES } from "../../host/checkpoint/arch/layers.ts";
+import { isWeights } from "../../host/checkpoint/index.ts";
 import { isTrailer, readKey, splitTrailer } from "../../host/flash/signature.ts";
 import { readFile } from "./files.ts";
 import { nameOf } from "./stdio.ts";
@@ -27,7 +29,10 @@ async function readModelFile(path: string): Promise<Uint8Array> {
   const bytes = await readFile(path);
   const kind = fileKind(bytes);
   if (kind === undefined || kind === BLOB) return bytes;
-  const advice = kind === ONNX || kind === TFLITE ? `; convert it first: npx littletern convert ${path} -o model.tern` : "";
+  const isInput = kind === NPY; // rather than weights
+  const options = kind === ONNX || kind === TFLITE ? "" : isWeights(kind) && !isInput ? " --arch net.json" : undefined;
+  const advice =
+    options === undefined ? "" : `; convert it first: npx littletern convert ${path}${options} -o model.tern`;
   throw new InputError(`${nameOf(path)}: is ${kind}, expected ${BLOB}${advice}`);
 }
 
@@ -40,6 +45,16 @@ export async function readSignedModel(path: string): Promise<{ blob: Uint8Array;
 export async function readKeyFile(path: string, type: "private" | "public"): Promise<KeyObject> {
   const pem = await readFile(path, MAX_KEY_BYTES);
   return namingFiles({ model: path }, async () => readKey(pem, type));
+}
+
+/** Reads a network described by hand, as text. */
+export async function readArchFile(path: string): Promise<string> {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path, MAX_ARCH_BYTES));
+  } catch (error) {
+    if (error instanceof TypeError) throw new InputError(`${nameOf(path)}: found no text in UTF-8, expected JSON`);
+    throw error;
+  }
 }
 
 /** Does work on a blob, a checkpoint or both, and puts the file's name before what is wrong with either. */

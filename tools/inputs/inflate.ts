@@ -2,6 +2,7 @@ import { crc32 } from "node:zlib";
 import { Gunzip, Unzlib } from "fflate";
 import { Cursor } from "../../host/base/cursor.ts";
 import { InputError } from "../../host/base/errors.ts";
+import { inflate } from "../../host/base/inflate.ts";
 import { concat } from "./concat.ts";
 
 export const GZIP_MAGIC = [0x1f, 0x8b];
@@ -21,7 +22,7 @@ export function* gunzip(chunks: Iterable<Uint8Array>, name: string): Generator<U
     }
   };
   let [bytes, crc] = [0, 0];
-  for (const part of inflate(Gunzip, watched(), name)) {
+  for (const part of inflate(Gunzip, watched(), failing(name))) {
     bytes += part.length;
     crc = crc32(part, crc);
     yield part;
@@ -42,7 +43,7 @@ export function* gunzip(chunks: Iterable<Uint8Array>, name: string): Generator<U
 export function unzlib(chunks: Iterable<Uint8Array>, contentBytes: number, name: string): Uint8Array {
   const parts: Uint8Array[] = [];
   let total = 0;
-  for (const part of inflate(Unzlib, chunks, name)) {
+  for (const part of inflate(Unzlib, chunks, failing(name))) {
     total += part.length;
     if (total > contentBytes) throw new InputError(`${name}: inflates to more than ${contentBytes} bytes`);
     parts.push(part);
@@ -51,28 +52,8 @@ export function unzlib(chunks: Iterable<Uint8Array>, contentBytes: number, name:
   throw new InputError(`${name}: inflates to ${total} bytes, expected ${contentBytes}`);
 }
 
-function* inflate(
-  Format: typeof Gunzip | typeof Unzlib,
-  chunks: Iterable<Uint8Array>,
-  name: string,
-): Generator<Uint8Array> {
-  let parts: Uint8Array[] = [];
-  const stream = new Format((part) => parts.push(part));
-  const push = (chunk: Uint8Array, isLast: boolean) => {
-    parts = [];
-    try {
-      stream.push(chunk, isLast);
-    } catch (error) {
-      throw new InputError(`${name}: cannot be inflated (${(error as Error).message})`);
-    }
-    return parts;
-  };
-  let held: Uint8Array | undefined; // until it is known whether it is the last one
-  for (const chunk of chunks) {
-    if (held) yield* push(held, false);
-    held = chunk;
-  }
-  if (held) yield* push(held, true);
+function failing(name: string): (message: string) => Error {
+  return (message) => new InputError(`${name}: ${message}`);
 }
 
 function hex(crc: number): string {

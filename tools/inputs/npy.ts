@@ -1,18 +1,9 @@
-import { Cursor } from "../../host/base/cursor.ts";
+import type { Cursor } from "../../host/base/cursor.ts";
 import { InputError } from "../../host/base/errors.ts";
+import { NPY_MAGIC, NPY_PREFIX_BYTES, readNpyHeader } from "../../host/checkpoint/npz/npy.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import type { Elements, InputStream } from "./input.ts";
 import { type Fail, readParts, type Stored } from "./stored.ts";
-
-/** NumPy's array file, versions 1 to 3: numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
-export const NPY_MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // "\x93NUMPY"
-
-/** NumPy's own limits: `max_header_size`, and the greatest number of axes. */
-const MAX_HEADER_BYTES = 10_000;
-const MAX_AXES = 64;
-
-/** Magic, version and header length: at most 12 bytes. */
-const MAX_PREFIX_BYTES = 12;
 
 /** How elements are stored, by `descr`. The 64-bit types, NumPy's defaults, become 32-bit ones. */
 const STORED: Record<string, Omit<Stored, "type">> = {
@@ -28,23 +19,12 @@ const STORED: Record<string, Omit<Stored, "type">> = {
 /** Opens an array; `name` is what errors call it. Floats are finite. */
 export function openNpy(file: ByteStream, name: string): InputStream {
   const fail: Fail = (offset, message) => new InputError(`${name}, byte ${offset}: ${message}`);
-  const start = new Cursor(file.peek(MAX_PREFIX_BYTES + MAX_HEADER_BYTES), fail);
-  start.skip(NPY_MAGIC.length);
-  const version = start.u8();
-  if (version < 1 || version > 3) throw fail(6, `.npy version ${version}, expected 1, 2 or 3`);
-  start.skip(1); // minor version
-  const headerBytes = version === 1 ? start.u16() : start.u32();
-  if (headerBytes > MAX_HEADER_BYTES) {
-    throw fail(8, `header of ${headerBytes} bytes, expected at most ${MAX_HEADER_BYTES}`);
-  }
-  const headerOffset = start.offset;
-  const header = parseHeader(start.bytes(headerBytes), (offset, message) => fail(headerOffset + offset, message));
-  const { descr, fortran_order, shape } = header;
+  const { descr, fortran_order, shape, at, dataAt } = readNpyHeader(file.peek(NPY_PREFIX_BYTES), fail);
 
   const stored = Object.hasOwn(STORED, descr) ? STORED[descr]! : undefined;
-  if (!stored) throw fail(headerOffset, `elements of type "${descr}", expected ${Object.keys(STORED).join(", ")}`);
-  if (fortran_order) throw fail(headerOffset, "elements in Fortran order, expected C order (numpy.ascontiguousarray)");
-  file.take(start.offset);
+  if (!stored) throw fail(at, `elements of type "${descr}", expected ${Object.keys(STORED).join(", ")}`);
+  if (fortran_order) throw fail(at, "elements in Fortran order, expected C order (numpy.ascontiguousarray)");
+  file.take(dataAt);
   return {
     kind: "npy",
     shape,
@@ -66,41 +46,6 @@ function readI64(file: Cursor, count: number, fail: Fail): Int32Array {
     return Number(value);
   };
   return fill(new Int32Array(count), next);
-}
-
-interface Header {
-  descr: string;
-  fortran_order: boolean;
-  shape: number[];
-}
-
-/** Header: the Python literal `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, read as the JSON that it nearly is. */
-function parseHeader(bytes: Uint8Array, fail: Fail): Header {
-  const json = new TextDecoder("latin1")
-    .decode(bytes)
-    .replaceAll("'", '"')
-    .replace("True", "true")
-    .replace("False", "false")
-    .replace("(", "[")
-    .replace(/,? *\)/, "]")
-    .replace(/, *\}/, "}");
-  let header: Partial<Record<keyof Header, unknown>>;
-  try {
-    header = JSON.parse(json);
-  } catch {
-    throw fail(0, "header is not that of an array of plain numbers");
-  }
-  const { descr, fortran_order, shape } = header ?? {};
-  if (typeof descr !== "string") throw fail(0, 'header lacks "descr" of plain numbers');
-  if (typeof fortran_order !== "boolean") throw fail(0, 'header lacks "fortran_order"');
-  if (
-    !Array.isArray(shape) ||
-    shape.length > MAX_AXES ||
-    !shape.every((size) => Number.isSafeInteger(size) && size >= 0)
-  ) {
-    throw fail(0, 'header lacks "shape"');
-  }
-  return { descr, fortran_order, shape };
 }
 
 const DESCR = { u8: "|u1", i8: "|i1", i16: "<i2", i32: "<i4", f32: "<f4" };

@@ -1,11 +1,12 @@
 import { InputError } from "../../host/base/errors.ts";
 import { fileKind, KIND_BYTES } from "../../host/base/file_kind.ts";
 import { MAX_BYTES_AT_ONCE } from "../../host/base/limits.ts";
+import { NPY_MAGIC } from "../../host/checkpoint/npz/npy.ts";
 import { ByteStream, CHUNK_BYTES, slices } from "./byte_stream.ts";
 import { openIdx } from "./idx.ts";
 import { GZIP_MAGIC, gunzip } from "./inflate.ts";
 import type { Elements, Input, InputStream } from "./input.ts";
-import { NPY_MAGIC, openNpy } from "./npy.ts";
+import { openNpy } from "./npy.ts";
 import { openPng, PNG_MAGIC } from "./png.ts";
 import { elementCount } from "./shape.ts";
 

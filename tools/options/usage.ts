@@ -1,11 +1,11 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { ArgDef, ArgsDef } from "citty";
+import { didYouMean } from "../../host/base/nearest.ts";
 import { escapeText } from "../../host/base/printable.ts";
 import { VERSION } from "../../host/base/version.ts";
 import { formatTable } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
 import type { Command } from "./command.ts";
-import { didYouMean } from "./nearest.ts";
 
 /** A command line that makes no sense. The command ends with exit code 2. */
 export class UsageError extends Error {

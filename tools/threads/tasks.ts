@@ -40,13 +40,14 @@ export async function openOutputs({
 interface Checked {
   blob: Uint8Array;
   checkpoint: Uint8Array;
+  arch?: string | undefined;
   engine?: string | undefined;
   maxOperations?: number | undefined;
 }
 
 /** Sessions of a blob. `run` compares them with the checkpoint. */
-export async function openChecks({ blob, checkpoint, engine, maxOperations }: Checked) {
-  const check = createCheck(readBlob(blob), checkpoint);
+export async function openChecks({ blob, checkpoint, arch, engine, maxOperations }: Checked) {
+  const check = createCheck(readBlob(blob), checkpoint, arch);
   const { sessions, missing } =
     engine === undefined ? await openAll(blob, maxOperations) : await openOne(blob, engine, maxOperations);
   const names = Object.keys(sessions);

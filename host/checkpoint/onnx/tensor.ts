@@ -1,4 +1,5 @@
 import { CheckpointError } from "../../base/errors.ts";
+import { bfloatToNumber, halfToNumber } from "../elements.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Constant, MAX_AXES } from "./call.ts";
 import { DATA_LOCATION, DATA_TYPE, type TensorProto } from "./proto.ts";
@@ -120,20 +121,4 @@ function readList(proto: TensorProto, type: ElementType, count: number, where: s
 function bitField(view: DataView, i: number, bits: number): number {
   const perByte = 8 / bits;
   return (view.getUint8(Math.floor(i / perByte)) >> ((i % perByte) * bits)) & (2 ** bits - 1);
-}
-
-/** IEEE binary16: 1 sign, 5 exponent, 10 fraction bits. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
-}
-
-/** The upper half of an f32. */
-function bfloatToNumber(bits: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setUint32(0, bits << 16);
-  return view.getFloat32(0);
 }

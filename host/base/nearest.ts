@@ -1,6 +1,14 @@
+/** Longer words are looked up, not typed; comparing takes as many steps as the product of two lengths. */
+const MAX_LETTERS = 64;
+/** Words that are compared: out of a file there may be any number. */
+const MAX_WORDS = 4096;
+
 /** The word that somebody who typed another may have meant: at most a third of its letters are wrong, missing, surplus or in each other's place. */
 export function nearest(typed: string, words: readonly string[]): string | undefined {
+  if (typed.length > MAX_LETTERS) return undefined;
   const ranked = words
+    .slice(0, MAX_WORDS)
+    .filter(({ length }) => length <= MAX_LETTERS)
     .map((word) => ({ word, edits: edits(typed.toLowerCase(), word.toLowerCase()) }))
     .filter(({ word, edits }) => edits <= Math.max(1, Math.floor(word.length / 3)))
     .sort((a, b) => a.edits - b.edits);
