@@ -19,8 +19,8 @@ export interface Sizes {
 /** A window as a file has it, on a picture and what a PAD put around that. */
 export function windowOf(sizes: Sizes, picture: Picture, around?: Padding): PaddedWindow {
   const { padding, dilationY = 1, dilationX = 1, ...rest } = sizes;
-  const bad = Object.entries({ ...rest, dilationY, dilationX }).find(([, size]) => !(size >= 1));
-  if (bad) throw new Refusal(`its ${bad[0]} is ${bad[1]}`, "1 or more");
+  const bad = Object.entries({ ...rest, dilationY, dilationX }).find(([, size]) => !(size >= 1 && size < 2 ** 16));
+  if (bad) throw new Refusal(`its ${bad[0]} is ${bad[1]}`, "1 to 65,535");
   if (padding !== SAME && padding !== VALID) throw new Refusal(`its padding is number ${padding}`, "SAME or VALID");
   const { top, bottom, left, right } = around ?? { top: 0, bottom: 0, left: 0, right: 0 };
   const pad = padding === SAME ? samePadding : () => [0, 0] as const;
