@@ -33,8 +33,8 @@ export interface Board {
   };
   /** Registers that are written before the UART starts: address, value, why. */
   setup: [number, number, string][];
-  /** QEMU that emulates it, if one does. */
-  qemu?: { system: string; machine: string };
+  /** QEMU that emulates it, if one does. `pflash`: banks of CFI flash, of which the first has code and blob; all others are erased, or a file. */
+  qemu?: { system: string; machine: string; pflash?: Region[] };
 }
 
 /** Names of the boards that come with Little Tern. */
@@ -99,7 +99,9 @@ export function parseBoard(text: string, path: string): Board {
   const [flash, blob] = [region(board.flash, "flash"), region(board.blob, "blob")];
   const inside = blob.address > flash.address && blob.address + blob.bytes <= flash.address + flash.bytes;
   if (!inside) fail("blob", board.blob, "a part of flash, behind the code");
-  const { qemu } = board;
+  const list = (value: unknown, where: string): unknown[] =>
+    Array.isArray(value) ? value : fail(where, value, "a list");
+  const qemu = board.qemu === undefined ? undefined : object(board.qemu, "qemu");
   return {
     name: word(board.name, "name"),
     about: typeof board.about === "string" ? board.about : fail("about", board.about, "text"),
@@ -116,14 +118,17 @@ export function parseBoard(text: string, path: string): Board {
       ...optional("tx"),
       ...optional("rx"),
     },
-    setup: (Array.isArray(board.setup) ? board.setup : fail("setup", board.setup, "a list")).map((entry, i) => {
+    setup: list(board.setup, "setup").map((entry, i) => {
       const [address, value, why] = Array.isArray(entry) ? entry : fail(`setup ${i}`, entry, "[address, value, why]");
       return [number(address, `setup ${i}`), number(value, `setup ${i}`), String(why)];
     }),
     ...(qemu !== undefined && {
       qemu: {
-        system: word(object(qemu, "qemu").system, "qemu.system"),
-        machine: word(object(qemu, "qemu").machine, "qemu.machine"),
+        system: word(qemu.system, "qemu.system"),
+        machine: word(qemu.machine, "qemu.machine"),
+        ...(qemu.pflash !== undefined && {
+          pflash: list(qemu.pflash, "qemu.pflash").map((bank, i) => region(bank, `qemu.pflash ${i}`)),
+        }),
       },
     }),
   };

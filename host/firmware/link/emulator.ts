@@ -1,16 +1,27 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { EngineError } from "../../base/errors.ts";
-import type { Board } from "../boards.ts";
-import { intelHex } from "../hex.ts";
+import type { Board, Region } from "../boards.ts";
+import { type Chunk, intelHex } from "../hex.ts";
 import type { Port } from "./client.ts";
 import { openPort } from "./port.ts";
 
 /** Debian packages with QEMU's programs, by the system that they emulate. */
 export const QEMU_PACKAGES: Record<string, string> = { arm: "qemu-system-arm", riscv32: "qemu-system-misc" };
+
+type Qemu = NonNullable<Board["qemu"]>;
 
 /** QEMU starts within a tenth of a second; a busy machine takes longer. */
 const START_MS = 20_000;
@@ -31,8 +42,7 @@ export async function startEmulator(
   const folder = mkdtempSync(join(tmpdir(), "tern-device-"));
   const uart = join(folder, "uart");
   const log = join(folder, "log");
-  const flash = join(folder, "flash.hex"); // QEMU takes raw files of no more bytes than the board has of RAM
-  writeFileSync(flash, intelHex([{ address: board.blob.address, bytes: blob }]));
+  const memory = memoryArgs(board.qemu, board, elf, blob, folder);
   try {
     execFileSync("mkfifo", [`${uart}.in`, `${uart}.out`]);
   } catch (error) {
@@ -43,7 +53,7 @@ export async function startEmulator(
     ...["-machine", machine, "-nodefaults", "-display", "none"],
     ...["-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor"],
     ...["-chardev", `pipe,id=uart,path=${uart}`, "-serial", "chardev:uart"],
-    ...["-kernel", elf, "-device", `loader,file=${flash}`],
+    ...memory,
     ...options,
   ];
   const output = openSync(log, "w");
@@ -88,6 +98,33 @@ export async function startEmulator(
   }
   const { read, write } = port;
   return { read, write, close: stop };
+}
+
+/** What puts code and blob where they belong. */
+function memoryArgs(
+  { pflash }: Qemu,
+  { flash, blob: region }: Board,
+  elf: string,
+  blob: Uint8Array,
+  folder: string,
+): string[] {
+  const path = join(folder, "flash");
+  if (!pflash) {
+    const hex = `${path}.hex`; // QEMU takes raw files of no more bytes than the board has of RAM
+    writeFileSync(hex, intelHex([{ address: region.address, bytes: blob }]));
+    return ["-kernel", elf, "-device", `loader,file=${hex}`];
+  }
+  const code = { address: flash.address, bytes: readFileSync(join(dirname(elf), "firmware.bin")) };
+  writeSparse(path, pflash[0]!, [code, { address: region.address, bytes: blob }]);
+  return ["-bios", "none", "-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${path}`];
+}
+
+/** A file with the bytes of a bank of flash, of which the disk stores no more than what is written. */
+function writeSparse(path: string, { address, bytes }: Region, chunks: readonly Chunk[]): void {
+  const file = openSync(path, "w");
+  ftruncateSync(file, bytes);
+  for (const chunk of chunks) writeSync(file, chunk.bytes, 0, chunk.bytes.length, chunk.address - address);
+  closeSync(file);
 }
 
 /** Whether something has come in. Until QEMU has opened the pipe that it writes to, which it does last, the pipe looks closed. */
