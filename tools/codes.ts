@@ -1,5 +1,6 @@
 import { STATUSES } from "../host/base/status.ts";
 import { DEVICE_STATUS } from "../host/firmware/link/protocol.ts";
+import { FIRST_UPDATE_STATUS, UPDATE_STATUSES } from "../host/flash/status.ts";
 
 /** A number by which something of Little Tern says how it ended. */
 export interface Code {
@@ -15,6 +16,7 @@ export interface Code {
 const COMMAND = "exit code of littletern";
 const MODULE = "status of the module tern.wasm (open, invoke, plan)";
 const DEVICE = "status of a device, or of the C library";
+const UPDATE = "status of the slots of a device";
 const WASI = "exit code of tern-cli.wasm";
 
 type Entry = [code: number, means: string, todo: string, name?: string];
@@ -119,6 +121,7 @@ export const CODES: readonly Code[] = [
   ...COMMAND_CODES.map((entry) => codeOf(COMMAND, entry)),
   ...STATUSES.map(([name, means, todo], code) => codeOf(MODULE, [code, means, todo, name])),
   ...DEVICE_CODES.map((entry) => codeOf(DEVICE, entry)),
+  ...UPDATE_STATUSES.map(([name, means, todo], i) => codeOf(UPDATE, [FIRST_UPDATE_STATUS + i, means, todo, name])),
   ...WASI_CODES.map((entry) => codeOf(WASI, entry)),
 ];
 

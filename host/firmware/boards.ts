@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EngineError } from "../base/errors.ts";
+import { EngineError, FlashError } from "../base/errors.ts";
+import { checkLayout, type Layout } from "../flash/layout.ts";
 import { CORES, type CoreName } from "./cores.ts";
 import { FIRMWARE } from "./folder.ts";
 
@@ -33,6 +34,8 @@ export interface Board {
   };
   /** Registers that are written before the UART starts: address, value, why. */
   setup: [number, number, string][];
+  /** Where a firmware with slots keeps its models: in flash that flashes/<flash>.c writes, and that can be read where it lies. */
+  slots?: Layout & { flash: string };
   /** QEMU that emulates it, if one does. `pflash`: banks of CFI flash, of which the first has code and blob; all others are erased, or a file. */
   qemu?: { system: string; machine: string; pflash?: Region[] };
 }
@@ -90,6 +93,31 @@ export function parseBoard(text: string, path: string): Board {
     if (found.address % 16 || found.bytes % 16) fail(where, value, "multiples of 16");
     return found;
   };
+  const list = (value: unknown, where: string): unknown[] =>
+    Array.isArray(value) ? value : fail(where, value, "a list");
+  const slotsOf = (slots: Record<string, unknown>, code: Region): Layout & { flash: string } => {
+    const [a, b, ...more] = list(slots.counter, "slots.counter").map((at, i) => number(at, `slots.counter ${i}`));
+    if (a === undefined || b === undefined || more.length > 0) fail("slots.counter", slots.counter, "two addresses");
+    const layout: Layout = {
+      unitBytes: number(slots.unitBytes, "slots.unitBytes"),
+      erased: number(slots.erased, "slots.erased"),
+      logBytes: number(slots.logBytes, "slots.logBytes"),
+      counter: [a!, b!],
+      slots: list(slots.slots, "slots.slots").map((value, i) => {
+        const slot = object(value, `slots.slots ${i}`);
+        const field = (name: string) => number(slot[name], `slots.slots ${i}.${name}`);
+        const [log, body] = [field("log"), field("body")];
+        return { log, body, sectorBytes: field("sectorBytes"), bodyBytes: field("bodyBytes") };
+      }),
+    };
+    try {
+      checkLayout(layout, number(slots.recordSectorBytes, "slots.recordSectorBytes"), code);
+    } catch (error) {
+      if (!(error instanceof FlashError)) throw error;
+      throw new EngineError("missing", `${path}: slots: ${error.message}`);
+    }
+    return { flash: word(slots.flash, "slots.flash"), ...layout };
+  };
 
   const board = object(json, "the board");
   const uart = object(board.uart, "uart");
@@ -99,8 +127,6 @@ export function parseBoard(text: string, path: string): Board {
   const [flash, blob] = [region(board.flash, "flash"), region(board.blob, "blob")];
   const inside = blob.address > flash.address && blob.address + blob.bytes <= flash.address + flash.bytes;
   if (!inside) fail("blob", board.blob, "a part of flash, behind the code");
-  const list = (value: unknown, where: string): unknown[] =>
-    Array.isArray(value) ? value : fail(where, value, "a list");
   const qemu = board.qemu === undefined ? undefined : object(board.qemu, "qemu");
   return {
     name: word(board.name, "name"),
@@ -121,6 +147,9 @@ export function parseBoard(text: string, path: string): Board {
     setup: list(board.setup, "setup").map((entry, i) => {
       const [address, value, why] = Array.isArray(entry) ? entry : fail(`setup ${i}`, entry, "[address, value, why]");
       return [number(address, `setup ${i}`), number(value, `setup ${i}`), String(why)];
+    }),
+    ...(board.slots !== undefined && {
+      slots: slotsOf(object(board.slots, "slots"), { address: flash.address, bytes: blob.address - flash.address }),
     }),
     ...(qemu !== undefined && {
       qemu: {

@@ -54,6 +54,37 @@ export interface SlotImage {
   sha256: Uint8Array;
 }
 
+/** What the header of a slot says. */
+export interface SlotHeader {
+  sequence: number;
+  counter: number;
+  bytes: number;
+  trailerBytes: number;
+  sha256: Uint8Array;
+}
+
+/** The fields of a header, 64 bytes; what it says has to be looked at by who reads flash. */
+export function readSlotHeader(header: Uint8Array): SlotHeader {
+  const view = new DataView(header.buffer, header.byteOffset, HEADER_BYTES);
+  const word = (field: "sequence" | "counter" | "bytes" | "trailerBytes") => view.getUint32(HEADER[field], true);
+  return {
+    sequence: word("sequence"),
+    counter: word("counter"),
+    bytes: word("bytes"),
+    trailerBytes: word("trailerBytes"),
+    sha256: header.slice(HEADER.sha256, HEADER.crc),
+  };
+}
+
+/** The 44 bytes that a transfer begins with: a header from `counter` to `sha256`. */
+export function encodeStatement({ counter, bytes, trailerBytes, sha256 }: Omit<SlotHeader, "sequence">): Uint8Array {
+  const statement = new Uint8Array(HEADER.crc - HEADER.counter);
+  const view = new DataView(statement.buffer);
+  for (const [i, word] of [counter, bytes, trailerBytes].entries()) view.setUint32(4 * i, word, true);
+  statement.set(sha256, HEADER.sha256 - HEADER.counter);
+  return statement;
+}
+
 /** Throws FlashError for what is no slot of FORMAT.md. */
 export function checkSlot({ address, bytes, eraseBytes, erased }: Slot): void {
   const { min, max } = ERASE_BYTES;

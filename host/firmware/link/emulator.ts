@@ -1,11 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import {
   closeSync,
+  existsSync,
   ftruncateSync,
   mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -16,7 +18,7 @@ import { EngineError } from "../../base/errors.ts";
 import type { Board, Region } from "../boards.ts";
 import { type Chunk, intelHex } from "../hex.ts";
 import type { Port } from "./client.ts";
-import { openPort } from "./port.ts";
+import { type Line, openPort } from "./port.ts";
 
 /** Debian packages with QEMU's programs, by the system that they emulate. */
 export const QEMU_PACKAGES: Record<string, string> = { arm: "qemu-system-arm", riscv32: "qemu-system-misc" };
@@ -35,7 +37,7 @@ export async function startEmulator(
   elf: string,
   blob: Uint8Array,
   options: readonly string[] = [],
-): Promise<Port> {
+): Promise<Line> {
   if (!board.qemu) throw new EngineError("missing", `no emulator for ${board.name}: its file names none`);
   const { system, machine } = board.qemu;
   const program = `qemu-system-${system}`;
@@ -71,7 +73,7 @@ export async function startEmulator(
   unref(qemu);
   const guard = qemu.pid === undefined ? undefined : startGuard(qemu.pid, folder);
 
-  let port: Port | undefined;
+  let port: Line | undefined;
   const stop = () => {
     port?.close();
     guard?.kill();
@@ -96,8 +98,7 @@ export async function startEmulator(
     stop();
     throw error;
   }
-  const { read, write } = port;
-  return { read, write, close: stop };
+  return { ...port, close: stop, async: { ...port.async, close: stop } };
 }
 
 /** What puts code and blob where they belong. */
@@ -119,6 +120,23 @@ function memoryArgs(
   return ["-bios", "none", "-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${path}`];
 }
 
+/**
+ * What keeps the flash of a board's slots in a file, which is made where there is none: an option for startEmulator. Another emulator cannot have the file at the
+ * same time. Throws EngineError where QEMU has no such flash, and for a file of another size.
+ */
+export function keepFlash({ name, slots, qemu }: Board, path: string): string[] {
+  const first = slots?.counter[0] ?? 0;
+  const unit = qemu?.pflash?.findIndex(({ address, bytes }) => first >= address && first < address + bytes) ?? -1;
+  if (unit < 1) throw new EngineError("missing", `${name}: no emulator keeps its slots in a file`);
+  const bank = qemu!.pflash![unit]!;
+  if (!existsSync(path)) writeSparse(path, bank, []);
+  const { size } = statSync(path);
+  if (size !== bank.bytes) {
+    throw new EngineError("missing", `${path}: ${size} bytes, expected ${bank.bytes}, the flash of ${name}`);
+  }
+  return ["-drive", `if=pflash,unit=${unit},format=raw,file=${path.replaceAll(",", ",,")}`];
+}
+
 /** A file with the bytes of a bank of flash, of which the disk stores no more than what is written. */
 function writeSparse(path: string, { address, bytes }: Region, chunks: readonly Chunk[]): void {
   const file = openSync(path, "w");
@@ -137,7 +155,7 @@ function hasSpoken(port: Port): boolean {
 }
 
 /** The port, once QEMU has opened both pipes: until then, one cannot be opened for writing. */
-function tryPort(uart: string): Port | undefined {
+function tryPort(uart: string): Line | undefined {
   try {
     return openPort(`${uart}.out`, `${uart}.in`);
   } catch (error) {
