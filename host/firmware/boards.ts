@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError, FlashError } from "../base/errors.ts";
-import { checkLayout, type Layout } from "../flash/layout.ts";
 import { CORES, type CoreName } from "./cores.ts";
 import { FIRMWARE } from "./folder.ts";
+import { checkLayout, type Layout } from "./slots/layout.ts";
 
 /** A part of the address space. */
 export interface Region {

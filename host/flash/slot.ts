@@ -1,23 +1,11 @@
 import { crc32 } from "../base/crc32.ts";
 import { FlashError } from "../base/errors.ts";
+import { hex } from "../base/printable.ts";
 import type { Chunk } from "../firmware/hex.ts";
+import { CELL_BYTES, FORMAT_VERSION, HEADER, HEADER_BYTES, MAGIC } from "../firmware/slots/header.ts";
 
 // Slots as assembly/update/FORMAT.md defines them, written by a programmer in place of the device.
 
-const HEADER = {
-  magic: 0,
-  formatVersion: 4,
-  sequence: 8,
-  counter: 12,
-  bytes: 16,
-  trailerBytes: 20,
-  sha256: 24,
-  crc: 56,
-} as const;
-const HEADER_BYTES = 64;
-const CELL_BYTES = 32;
-const MAGIC = 0x544f4c53; // "SLOT"
-const FORMAT_VERSION = 1;
 /** Code of the mark *stored*. */
 const STORED = 2;
 
@@ -52,37 +40,6 @@ export interface SlotImage {
   counter: number;
   sequence: number;
   sha256: Uint8Array;
-}
-
-/** What the header of a slot says. */
-export interface SlotHeader {
-  sequence: number;
-  counter: number;
-  bytes: number;
-  trailerBytes: number;
-  sha256: Uint8Array;
-}
-
-/** The fields of a header, 64 bytes; what it says has to be looked at by who reads flash. */
-export function readSlotHeader(header: Uint8Array): SlotHeader {
-  const view = new DataView(header.buffer, header.byteOffset, HEADER_BYTES);
-  const word = (field: "sequence" | "counter" | "bytes" | "trailerBytes") => view.getUint32(HEADER[field], true);
-  return {
-    sequence: word("sequence"),
-    counter: word("counter"),
-    bytes: word("bytes"),
-    trailerBytes: word("trailerBytes"),
-    sha256: header.slice(HEADER.sha256, HEADER.crc),
-  };
-}
-
-/** The 44 bytes that a transfer begins with: a header from `counter` to `sha256`. */
-export function encodeStatement({ counter, bytes, trailerBytes, sha256 }: Omit<SlotHeader, "sequence">): Uint8Array {
-  const statement = new Uint8Array(HEADER.crc - HEADER.counter);
-  const view = new DataView(statement.buffer);
-  for (const [i, word] of [counter, bytes, trailerBytes].entries()) view.setUint32(4 * i, word, true);
-  statement.set(sha256, HEADER.sha256 - HEADER.counter);
-  return statement;
 }
 
 /** Throws FlashError for what is no slot of FORMAT.md. */
@@ -168,9 +125,4 @@ function checkWord(name: string, value: number): void {
 
 function isWhole(value: number, unit: number): boolean {
   return Number.isSafeInteger(value) && value % unit === 0;
-}
-
-/** An address as people write it. */
-export function hex(address: number): string {
-  return `0x${address.toString(16).padStart(8, "0")}`;
 }

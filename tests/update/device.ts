@@ -1,6 +1,6 @@
 import { SLOT_STATES, type SlotState } from "../../host/firmware/link/protocol.ts";
-import { type Layout, layoutWords } from "../../host/flash/layout.ts";
-import { UPDATE_STATUS } from "../../host/flash/status.ts";
+import { type Layout, layoutWords } from "../../host/firmware/slots/layout.ts";
+import { UPDATE_STATUS } from "../../host/firmware/slots/status.ts";
 import { moduleNamed } from "../variants.ts";
 import type { NorFlash, Region } from "./flash.ts";
 

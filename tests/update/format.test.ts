@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import wabt from "wabt";
 import { UPDATE } from "../../host/base/builds.mjs";
-import { type Layout, layoutWords } from "../../host/flash/layout.ts";
+import { type Layout, layoutWords } from "../../host/firmware/slots/layout.ts";
 import { projectText, tableRows } from "../blob/spec.ts";
 import { moduleNamed } from "../variants.ts";
 import { Device, layoutOf, MODULE, STATES, STATUS } from "./device.ts";

@@ -1,5 +1,5 @@
 import { EngineError, type EngineFailure } from "../../base/errors.ts";
-import { encodeStatement, type SlotHeader } from "../../flash/slot.ts";
+import { encodeStatement, type SlotHeader } from "../slots/header.ts";
 import {
   COMMAND,
   type Command,

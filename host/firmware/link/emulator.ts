@@ -59,7 +59,7 @@ export async function startEmulator(
     ...options,
   ];
   const output = openSync(log, "w");
-  const qemu = spawn(program, args, { stdio: ["pipe", "ignore", output] });
+  const qemu = spawn(program, args, { stdio: ["pipe", "ignore", output], detached: true }); // a Ctrl-C is for us
   closeSync(output);
   let failure: (() => string) | undefined;
   qemu.on("error", (error: NodeJS.ErrnoException) => {
@@ -167,7 +167,7 @@ function tryPort(uart: string): Line | undefined {
 /** A shell that kills a process and removes its folder when this one is gone: its input ends then, whatever ended us. */
 function startGuard(pid: number, folder: string) {
   const args = ["-c", 'read _; kill -9 "$0"; rm -rf "$1"', String(pid), folder];
-  const guard = spawn("sh", args, { stdio: ["pipe", "ignore", "ignore"] });
+  const guard = spawn("sh", args, { stdio: ["pipe", "ignore", "ignore"], detached: true });
   guard.on("error", () => {}); // without it, only a killed process leaves its emulator behind
   unref(guard);
   return guard;

@@ -1,8 +1,7 @@
 import { crc32 } from "../../base/crc32.ts";
 import { statusText as moduleStatusText } from "../../base/status.ts";
-import type { Features } from "../../blob/features.ts";
-import { readSlotHeader, type SlotHeader } from "../../flash/slot.ts";
-import { updateStatusText } from "../../flash/status.ts";
+import { readSlotHeader, type SlotHeader } from "../slots/header.ts";
+import { updateStatusText } from "../slots/status.ts";
 
 /** Frames between a host and a device, as PROTOCOL.md says; device/frame.c and device/device.c are the other side. */
 export interface Frame {
@@ -193,7 +192,8 @@ export interface SlotsInfo {
   /** Bytes that its flash programs at once. */
   unitBytes: number;
   abiVersion: number;
-  features: Features;
+  /** Words of its header that a blob may have: host/blob/FORMAT.md, "Features". */
+  features: { ops: number; packings: number; posts: number; dtypes: number };
   slots: SlotInfo[];
 }
 

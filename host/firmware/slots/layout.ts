@@ -1,5 +1,5 @@
-import { FlashError } from "../base/errors.ts";
-import { hex } from "./slot.ts";
+import { FlashError } from "../../base/errors.ts";
+import { hex } from "../../base/printable.ts";
 
 /** A slot in a device's flash, as assembly/update/FORMAT.md has it. */
 export interface SlotLayout {
