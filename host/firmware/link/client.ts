@@ -36,8 +36,14 @@ export function openDevice(port: Port, options?: DeviceOptions): Device {
   return deviceOf<Device>(new Commands(options), port, (exchange) => run(port, exchange));
 }
 
+/** Requests that are made at the same time are sent one after the other. */
 export function openAsyncDevice(port: AsyncPort, options?: DeviceOptions): AsyncDevice {
-  return deviceOf<AsyncDevice>(new Commands(options), port, (exchange) => runAsync(port, exchange));
+  let before: Promise<unknown> = Promise.resolve();
+  return deviceOf<AsyncDevice>(new Commands(options), port, (exchange) => {
+    const after = before.then(() => runAsync(port, exchange));
+    before = after.catch(() => {});
+    return after;
+  });
 }
 
 /** Every command, as `drive` carries it out. */
