@@ -11,6 +11,12 @@ export interface Region {
   bytes: number;
 }
 
+/** A layout of slots, with the size of the sectors of logs and of the counter, and flashes/<flash>.c. */
+export interface BoardSlots extends Layout {
+  flash: string;
+  recordSectorBytes: number;
+}
+
 /** A board: boards/<name>.json, or a file of a user's own. */
 export interface Board {
   name: string;
@@ -35,9 +41,10 @@ export interface Board {
   /** Registers that are written before the UART starts: address, value, why. */
   setup: [number, number, string][];
   /** Where a firmware with slots keeps its models: in flash that flashes/<flash>.c writes, and that can be read where it lies. */
-  slots?: Layout & { flash: string };
-  /** QEMU that emulates it, if one does. `pflash`: banks of CFI flash, of which the first has code and blob; all others are erased, or a file. */
-  qemu?: { system: string; machine: string; pflash?: Region[] };
+  slots?: BoardSlots;
+  /** QEMU that emulates it, if one does. `pflash`: banks of CFI flash, of which the first has code and blob; all others are erased, or a file.
+   *  `ram`: the machine's own, which can be a file as well. */
+  qemu?: { system: string; machine: string; pflash?: Region[]; ram?: Region };
 }
 
 /** Names of the boards that come with Little Tern. */
@@ -95,7 +102,7 @@ export function parseBoard(text: string, path: string): Board {
   };
   const list = (value: unknown, where: string): unknown[] =>
     Array.isArray(value) ? value : fail(where, value, "a list");
-  const slotsOf = (slots: Record<string, unknown>, code: Region): Layout & { flash: string } => {
+  const slotsOf = (slots: Record<string, unknown>, code: Region): BoardSlots => {
     const [a, b, ...more] = list(slots.counter, "slots.counter").map((at, i) => number(at, `slots.counter ${i}`));
     if (a === undefined || b === undefined || more.length > 0) fail("slots.counter", slots.counter, "two addresses");
     const layout: Layout = {
@@ -110,13 +117,14 @@ export function parseBoard(text: string, path: string): Board {
         return { log, body, sectorBytes: field("sectorBytes"), bodyBytes: field("bodyBytes") };
       }),
     };
+    const recordSectorBytes = number(slots.recordSectorBytes, "slots.recordSectorBytes");
     try {
-      checkLayout(layout, number(slots.recordSectorBytes, "slots.recordSectorBytes"), code);
+      checkLayout(layout, recordSectorBytes, code);
     } catch (error) {
       if (!(error instanceof FlashError)) throw error;
       throw new EngineError("missing", `${path}: slots: ${error.message}`);
     }
-    return { flash: word(slots.flash, "slots.flash"), ...layout };
+    return { flash: word(slots.flash, "slots.flash"), recordSectorBytes, ...layout };
   };
 
   const board = object(json, "the board");
@@ -155,6 +163,7 @@ export function parseBoard(text: string, path: string): Board {
       qemu: {
         system: word(qemu.system, "qemu.system"),
         machine: word(qemu.machine, "qemu.machine"),
+        ...(qemu.ram !== undefined && { ram: region(qemu.ram, "qemu.ram") }),
         ...(qemu.pflash !== undefined && {
           pflash: list(qemu.pflash, "qemu.pflash").map((bank, i) => region(bank, `qemu.pflash ${i}`)),
         }),

@@ -33,8 +33,11 @@ async function bring(device: AsyncDevice, blob: Uint8Array, counter = 0) {
   return update(device, found, plan, model);
 }
 
-/** Updates that are cut by killing the emulator. */
-const KILLS = ALL ? 200 : 20;
+/** Whole units of every board. */
+const BLOCK = 248;
+
+/** Updates of each board that are cut by killing the emulator. */
+const KILLS = ALL ? 200 : 10;
 
 describeBoards(
   "a firmware with slots",
@@ -86,9 +89,9 @@ describeBoards(
       const found = await probe(device);
       const plan = await planUpdate(found, model);
       await device.begin(plan.slot, plan.statement);
-      await device.block(0, small.subarray(0, 252));
+      await device.block(0, small.subarray(0, BLOCK));
       expect(await device.selfTest()).toEqual({ pairs: 2, wrong: 0 });
-      await device.block(252, small.subarray(252));
+      await device.block(BLOCK, small.subarray(BLOCK));
       expect(await device.selfTest()).toEqual({ pairs: 2, wrong: 0 });
       device.close();
     }, 60_000);
@@ -101,7 +104,7 @@ describeBoards(
         const model: SlotModel = { blob, trailer: new Uint8Array(0), counter };
         const { slot, statement } = await planUpdate(await probe(device), model);
         await device.begin(slot, statement);
-        for (let at = 0; at < blob.length; at += 252) await device.block(at, blob.subarray(at, at + 252));
+        for (let at = 0; at < blob.length; at += BLOCK) await device.block(at, blob.subarray(at, at + BLOCK));
         await device.finish();
         device.close();
         device = await start(flash);
@@ -193,6 +196,6 @@ describeBoards(
       device.close();
     }, 1_200_000);
   },
-  ["virt"],
+  ["virt", "mps2-an500"],
   ["wasm2c"],
 );

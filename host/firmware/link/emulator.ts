@@ -125,16 +125,20 @@ function memoryArgs(
  * same time. Throws EngineError where QEMU has no such flash, and for a file of another size.
  */
 export function keepFlash({ name, slots, qemu }: Board, path: string): string[] {
-  const first = slots?.counter[0] ?? 0;
-  const unit = qemu?.pflash?.findIndex(({ address, bytes }) => first >= address && first < address + bytes) ?? -1;
-  if (unit < 1) throw new EngineError("missing", `${name}: no emulator keeps its slots in a file`);
-  const bank = qemu!.pflash![unit]!;
-  if (!existsSync(path)) writeSparse(path, bank, []);
+  const holds = ({ address, bytes }: Region) =>
+    slots && slots.counter[0] - address >= 0 && slots.counter[0] - address < bytes;
+  const unit = qemu?.pflash?.findIndex(holds) ?? -1;
+  const memory = qemu?.pflash?.[unit] ?? (qemu?.ram && holds(qemu.ram) ? qemu.ram : undefined);
+  if (!memory || unit === 0) throw new EngineError("missing", `${name}: no emulator keeps its slots in a file`);
+  if (!existsSync(path)) writeSparse(path, memory, []);
   const { size } = statSync(path);
-  if (size !== bank.bytes) {
-    throw new EngineError("missing", `${path}: ${size} bytes, expected ${bank.bytes}, the flash of ${name}`);
+  if (size !== memory.bytes) {
+    throw new EngineError("missing", `${path}: ${size} bytes, expected ${memory.bytes}, the flash of ${name}`);
   }
-  return ["-drive", `if=pflash,unit=${unit},format=raw,file=${path.replaceAll(",", ",,")}`];
+  const file = path.replaceAll(",", ",,");
+  if (unit > 0) return ["-drive", `if=pflash,unit=${unit},format=raw,file=${file}`];
+  const backend = `memory-backend-file,id=kept,share=on,size=${memory.bytes},mem-path=${file}`;
+  return ["-object", backend, "-machine", "memory-backend=kept"];
 }
 
 /** A file with the bytes of a bank of flash, of which the disk stores no more than what is written. */

@@ -6,7 +6,7 @@ import { hex } from "../../base/printable.ts";
 import type { Board } from "../boards.ts";
 import { CORES } from "../cores.ts";
 import { FIRMWARE } from "../folder.ts";
-import { type Layout, layoutWords } from "../slots/layout.ts";
+import { layoutWords } from "../slots/layout.ts";
 import { inComment } from "./comment.ts";
 import { type InterpreterParts, interpreterParts } from "./interpreter.ts";
 import { linkerScript } from "./linker_script.ts";
@@ -162,12 +162,15 @@ function boardHeader(board: Board, runtime: Runtime, module: Uint8Array, hasSlot
 }
 
 /** The layout of slots, and what the module says of itself. */
-function slotNumbers(layout: Layout, module: Uint8Array): string[] {
+function slotNumbers(layout: NonNullable<Board["slots"]>, module: Uint8Array): string[] {
   const { abi_version, features } = exportsOf(module);
+  const [sectorBytes, ...others] = new Set([layout.recordSectorBytes, ...layout.slots.map((slot) => slot.sectorBytes)]);
   const words = (values: number[]) => values.map((value) => `${hex(value >>> 0)}u`).join(", ");
   return [
     `#define SLOTS ${words(layoutWords(layout))}`,
     `#define SLOTS_UNIT_BYTES ${layout.unitBytes}u`,
+    `#define SLOTS_ERASED ${layout.erased}u`,
+    ...(others.length > 0 ? [] : [`#define SLOTS_SECTOR_BYTES ${sectorBytes}u`]),
     `#define MODULE_ABI ${abi_version!()}u`,
     `#define MODULE_FEATURES ${words([0, 1, 2, 3].map((word) => features!(word)))}`,
   ];
