@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { writeBlob } from "../../host/blob/write.ts";
@@ -8,7 +9,7 @@ import { payloadOf } from "../../host/firmware/link/protocol.ts";
 import { buildImage, type Image } from "../../host/firmware/make/build.ts";
 import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import { planUpdate, probe, type SlotModel, update } from "../../host/flash/update.ts";
-import { readModule } from "../../host/node.ts";
+import { openSlots, readModule } from "../../host/node.ts";
 import { Random } from "../graph/random.ts";
 import { TERNARY, withGoldenPairs } from "../module/programs.ts";
 import { scratch } from "../tools/tern.ts";
@@ -121,6 +122,32 @@ describeBoards(
       device.close();
     }, 60_000);
 
+    it.skipIf(board.qemu!.pflash)("takes a model over a serial port", { timeout: 60_000 }, async () => {
+      const { system, machine } = board.qemu!;
+      const args = [
+        ...["-machine", machine, "-nodefaults", "-display", "none", "-kernel", image.elf],
+        ...["-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor"],
+        ...["-chardev", "pty,id=uart", "-serial", "chardev:uart", ...keepFlash(board, fresh())],
+      ];
+      const qemu = spawn(`qemu-system-${system}`, args);
+      try {
+        let said = "";
+        const hear = (text: Buffer) => {
+          said += text;
+        };
+        qemu.stdout.on("data", hear);
+        qemu.stderr.on("data", hear);
+        while (!/\/dev\/\S+/.test(said)) await setTimeout(10);
+        const device = await openSlots(said.match(/\/dev\/\S+/)![0]);
+        qemu.stdin.write("\n"); // as emulator.ts has it
+        expect(await bring(device, digits)).toMatchObject({ sent: digits.length, pairs: 2 });
+        expect((await device.info()).blob.bytes).toBe(digits.length);
+        device.close();
+      } finally {
+        qemu.kill("SIGKILL");
+      }
+    });
+
     it("proves every request", async () => {
       const device = await start(fresh());
       await bring(device, small);
@@ -197,5 +224,5 @@ describeBoards(
     }, 1_200_000);
   },
   ["virt", "mps2-an500"],
-  ["wasm2c"],
+  ALL ? ["wasm2c", "wasm3"] : ["wasm2c"],
 );
