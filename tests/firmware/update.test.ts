@@ -1,15 +1,17 @@
+import fc from "fast-check";
 import { expect, it } from "vitest";
 import { EngineError, UpdateError } from "../../host/base/errors.ts";
 import { HEADER_BYTES } from "../../host/blob/layout.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { openAsyncDevice, type Port } from "../../host/firmware/link/client.ts";
+import { decodeSlots, payloadOf } from "../../host/firmware/link/protocol.ts";
 import { makeKeys, readKey, signBlob } from "../../host/flash/signature.ts";
 import { planUpdate, probe, type SlotModel, type UpdateOptions, update } from "../../host/flash/update.ts";
 import { Random } from "../graph/random.ts";
 import { TERNARY } from "../module/programs.ts";
 import { ALL } from "./boards.ts";
 import { FAULTS, faultyPort, type Place } from "./faulty_port.ts";
-import { simulatedDevice } from "./simulated.ts";
+import { infoOf, simulatedDevice, speakingDevice } from "./simulated.ts";
 import { asAsync, BOARD, MEMORY_BYTES, SlottedDevice } from "./simulated_slots.ts";
 
 /** Bytes behind a blob's header: an update looks into nothing else, and slots do not even look there. */
@@ -164,6 +166,54 @@ it.each<[string, (of: SlottedDevice) => SlotModel | Promise<SlotModel>, string]>
 async function hashOf(bytes: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes)));
 }
+
+/** What a device may answer to `slots`: fields of the page, one of which is another. */
+const slotsAnswer = (change: Record<number, number>): Uint8Array => {
+  const words = [2, 1, 0, 8, 2, 0, 0, 0, 0];
+  const slot = [4, 256, 4096, ...new Array<number>(16).fill(1)];
+  const answer = [...words, ...slot, ...slot];
+  for (const [at, word] of Object.entries(change)) answer[Number(at)] = word;
+  return payloadOf(answer.map((word) => word >>> 0));
+};
+
+it.each([
+  ["no slots", slotsAnswer({ 0: 0 })],
+  ["three slots", slotsAnswer({ 0: 3 })],
+  ["a third slot that runs", slotsAnswer({ 1: 2 })],
+  ["an empty slot that runs", slotsAnswer({ 28: 0 })],
+  ["units of no bytes", slotsAnswer({ 3: 0 })],
+  ["units of 64 bytes", slotsAnswer({ 3: 64 })],
+  ["a state that is none", slotsAnswer({ 9: 6 })],
+  ["sectors of no bytes", slotsAnswer({ 10: 0 })],
+  ["sectors of three bytes", slotsAnswer({ 10: 3 })],
+  ["no room", slotsAnswer({ 11: 0 })],
+  ["a part of a sector", slotsAnswer({ 11: 4097 })],
+  ["nothing", new Uint8Array(0)],
+  ["half of it", slotsAnswer({}).subarray(0, 100)],
+])("refuses a device that says that it has %s", async (_, answer) => {
+  expect(decodeSlots(slotsAnswer({}))).toMatchObject({
+    active: 1,
+    slots: [{ state: "confirmed" }, { bodyBytes: 4096 }],
+  });
+  const port = speakingDevice((command) => (command === 1 ? infoOf({ board: BOARD }) : answer));
+  await expect(probe(openAsyncDevice(asAsync(port)))).rejects.toThrow("slots: the answer has no fields of slots");
+});
+
+it("takes any bytes for what they are: slots, or none", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 256 }), (bytes) => void decodeSlots(bytes)));
+});
+
+it("sends requests that are made at once one after the other", async () => {
+  const of = await device();
+  const at = openAsyncDevice(asAsync(of.port), { timeoutMs: 1 });
+  const found = await Promise.all([
+    at.info(),
+    at.slots(),
+    at.dump(0, 0, first.length),
+    at.finish().catch(() => "refused"),
+  ]);
+  expect(found).toMatchObject([{ board: BOARD }, { active: 0 }, first, "refused"]);
+});
 
 it("refuses a device without slots", async () => {
   await expect(probe(openAsyncDevice(asAsync(simulatedDevice())))).rejects.toMatchObject({ kind: "refused" });

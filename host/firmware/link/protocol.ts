@@ -1,6 +1,7 @@
 import { crc32 } from "../../base/crc32.ts";
 import { statusText as moduleStatusText } from "../../base/status.ts";
 import { readSlotHeader, type SlotHeader } from "../slots/header.ts";
+import { isSector, isUnit } from "../slots/layout.ts";
 import { updateStatusText } from "../slots/status.ts";
 
 /** Frames between a host and a device, as PROTOCOL.md says; device/frame.c and device/device.c are the other side. */
@@ -201,7 +202,7 @@ const NONE = 2 ** 32 - 1;
 const SLOTS_BYTES = 36;
 const SLOT_BYTES = 12 + 64;
 
-/** The payload of a reply to `slots`; undefined where it is none. */
+/** The payload of a reply to `slots`; undefined where it is none, or says of flash what no flash is. */
 export function decodeSlots(payload: Uint8Array): SlotsInfo | undefined {
   if (payload.length < SLOTS_BYTES) return undefined;
   const view = new DataView(payload.buffer, payload.byteOffset);
@@ -211,12 +212,16 @@ export function decodeSlots(payload: Uint8Array): SlotsInfo | undefined {
   const slots = Array.from({ length: count }, (_, i): SlotInfo | undefined => {
     const at = SLOTS_BYTES + i * SLOT_BYTES;
     const state = SLOT_STATES[word(at)];
+    const [sectorBytes, bodyBytes] = [word(at + 4), word(at + 8)];
+    if (!isSector(sectorBytes) || bodyBytes === 0 || bodyBytes % sectorBytes !== 0) return undefined;
     const header = readSlotHeader(payload.subarray(at + 12, at + SLOT_BYTES));
-    return state && { state, sectorBytes: word(at + 4), bodyBytes: word(at + 8), ...(state !== "empty" && { header }) };
+    return state && { state, sectorBytes, bodyBytes, ...(state !== "empty" && { header }) };
   });
-  if (slots.includes(undefined)) return undefined;
+  const active = decodeActive(word(4));
+  if (slots.includes(undefined) || !isUnit(word(12))) return undefined;
+  if (active !== undefined && slots[active]?.header === undefined) return undefined; // a model that runs has one
   return {
-    active: decodeActive(word(4)),
+    active,
     counter: word(8),
     unitBytes: word(12),
     abiVersion: word(16),

@@ -26,6 +26,10 @@ export function layoutWords({ unitBytes, erased, logBytes, counter, slots }: Lay
   return [unitBytes, erased, logBytes, ...counter, ...words.flatMap(of)];
 }
 
+/** What FORMAT.md allows: powers of two. */
+export const isUnit = (bytes: number) => isPower(bytes, 1, 32);
+export const isSector = (bytes: number) => isPower(bytes, 256, 1 << 18);
+
 const isPower = (value: number, min: number, max: number) =>
   value >= min && value <= max && Number.isInteger(Math.log2(value));
 
@@ -41,7 +45,7 @@ export function checkLayout(
   const fail = (where: string, found: unknown, expected: string): never => {
     throw new FlashError(where, `found ${found}, expected ${expected}`);
   };
-  if (!isPower(unitBytes, 1, 32)) fail("unitBytes", unitBytes, "a power of two from 1 to 32");
+  if (!isUnit(unitBytes)) fail("unitBytes", unitBytes, "a power of two from 1 to 32");
   if (erased !== 0 && erased !== 255) fail("erased", erased, "0 or 255");
   if (!(logBytes >= 256 && logBytes <= 1024 && logBytes % 32 === 0 && logBytes <= recordSectorBytes)) {
     fail("logBytes", logBytes, `a multiple of 32 from 256 to 1024, at most a sector, ${recordSectorBytes}`);
@@ -55,7 +59,7 @@ export function checkLayout(
     if (address % unitBytes) fail("counter or log", hex(address), `a multiple of unitBytes, ${unitBytes}`);
   }
   for (const { body, sectorBytes, bodyBytes } of slots) {
-    if (!isPower(sectorBytes, 256, 1 << 18)) fail("sectorBytes", sectorBytes, "a power of two from 256 to 262144");
+    if (!isSector(sectorBytes)) fail("sectorBytes", sectorBytes, "a power of two from 256 to 262144");
     if (bodyBytes < sectorBytes || bodyBytes % sectorBytes) fail("bodyBytes", bodyBytes, `whole sectors, one at least`);
     if (body % sectorBytes) fail("body", hex(body), `a multiple of sectorBytes, ${sectorBytes}`);
     regions.push({ address: body, bytes: bodyBytes });
