@@ -122,8 +122,8 @@ it.each([
   [["flash", model, "--to", `device:virt@${model}`], 1, "10768 bytes, expected 33554432, the flash of virt"],
   [["flash", model, "--to", "/dev/none"], 1, "/dev/none"],
   [["flash", model, "--to", "device:virt@f", "--address", "0"], 2, "--address is for images alone"],
-  [["flash", model, "--to", "bin:x"], 2, "missing option --erase-unit"],
   [["flash", model, "--to", "bin:x", "--erase-unit", "4096"], 2, "missing option --address"],
+  [["flash", model, "--to", "bin:x", "--address", "0", "--slot-size", "8192"], 2, "missing option --erase-unit"],
   [["slots", "virt"], 2, "expected a device, /dev/ttyACM0 or device:virt@board.flash"],
 ])("refuses %j", async (args, code, message) => {
   const ended = await ternHere(...args);

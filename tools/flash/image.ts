@@ -48,6 +48,11 @@ export interface ImageArgs {
 
 /** The slot that options speak of, and the family of boards where the target has one. */
 function slotOf(kind: string, args: ImageArgs): { slot: Slot; family?: Uf2Family } {
+  const [address, bytes] = (["address", "slot-size"] as const).map((name) => {
+    const number = numberOption(name, args[name]);
+    if (number === undefined) throw new UsageError(`missing option --${name}`);
+    return number;
+  }) as [number, number];
   if (kind === "uf2" && args.family === undefined) throw new UsageError("--to uf2: missing option --family");
   if (kind !== "uf2" && args.family !== undefined) throw new UsageError(`--to ${kind}: --family is for uf2 alone`);
   const family = args.family && UF2_FAMILIES[args.family];
@@ -57,14 +62,9 @@ function slotOf(kind: string, args: ImageArgs): { slot: Slot; family?: Uf2Family
     const expected = `expected a multiple of ${family.eraseBytes}, the erase unit of ${family.about}`;
     throw new UsageError(`--erase-unit ${eraseBytes}, ${expected}`);
   }
-  const needed = (name: "address" | "slot-size") => {
-    const number = numberOption(name, args[name]);
-    if (number === undefined) throw new UsageError(`missing option --${name}`);
-    return number;
-  };
   const slot: Slot = {
-    address: needed("address"),
-    bytes: needed("slot-size"),
+    address,
+    bytes,
     eraseBytes,
     erased: args.erased === "0x00" ? 0x00 : 0xff,
   };
