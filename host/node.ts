@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkBytes, checkEngine, checkList, checkObject, checkOptional, checkText } from "./base/arguments.ts";
+import { crc32 } from "./base/crc32.ts";
 import { EngineError } from "./base/errors.ts";
 import { packageRoot } from "./base/package_root.ts";
 import { hasBinaryOfCodes, hasPacking, needsMore } from "./blob/features.ts";
@@ -10,10 +11,12 @@ import { readBlob } from "./blob/read.ts";
 import type { Engine } from "./engines/engine.ts";
 import { v8 } from "./engines/v8.ts";
 import { readBoard } from "./firmware/boards.ts";
-import { startEmulator } from "./firmware/link/emulator.ts";
-import { openSerial } from "./firmware/link/port.ts";
+import { type AsyncDevice, openAsyncDevice } from "./firmware/link/client.ts";
+import { keepFlash, startEmulator } from "./firmware/link/emulator.ts";
+import { type Line, openSerial } from "./firmware/link/port.ts";
+import type { DeviceInfo } from "./firmware/link/protocol.ts";
 import { buildImage } from "./firmware/make/build.ts";
-import { type Runtime, runtimeNamed } from "./firmware/make/runtimes.ts";
+import { RUNTIMES, type Runtime, runtimeNamed } from "./firmware/make/runtimes.ts";
 import { moduleFeatures } from "./run/backend.ts";
 import { type DeviceLoadOptions, loadDevice } from "./run/device.ts";
 import type { Session } from "./run/session.ts";
@@ -100,21 +103,76 @@ export async function readModule(variant: Variant | (string & {}) = "scalar"): P
 /** What boards' own files say, and firmware speaks. */
 const BAUD = 115_200;
 
+/** A device, as a command line names it. */
+export interface DeviceTarget {
+  /** A serial port; else a board in its emulator. */
+  serial?: string;
+  board: string;
+  runtime: string;
+  module?: string;
+  /** File with the flash of its slots: a firmware with slots runs, and its models stay. */
+  flash?: string;
+}
+
+/**
+ * "/dev/ttyACM0"; "microbit", "microbit:wasm2c", "microbit:wasm2c:core" with that module, "my_board.json"; and any of these boards with
+ * a file for the flash of its slots: "virt@board.flash". Throws EngineError, kind "missing".
+ */
+export function parseTarget(target: string): DeviceTarget {
+  checkText("target", target);
+  if (target.startsWith("/dev/")) return { serial: target, board: "", runtime: "" };
+  const at = target.indexOf("@");
+  const [board = "", runtime = "wasm2c", module, ...rest] = (at < 0 ? target : target.slice(0, at)).split(":");
+  if (rest.length > 0) throw new EngineError("missing", `no device "${target}", expected BOARD:RUNTIME:MODULE at most`);
+  if (at === target.length - 1) throw new EngineError("missing", `no device "${target}", expected a file behind the @`);
+  const parts = { board, runtime, ...(module !== undefined && { module }) };
+  return at < 0 ? parts : { ...parts, flash: target.slice(at + 1) };
+}
+
+/** A port to a device with slots. Throws EngineError, also for a board in its emulator without a file for its flash. */
+export async function openSlots(target: string): Promise<AsyncDevice> {
+  const { serial, flash, ...of } = parseTarget(target);
+  if (serial !== undefined) return openAsyncDevice(openSerial(serial, BAUD).async);
+  if (flash !== undefined) return openAsyncDevice((await startWithSlots(of, flash)).async);
+  const expected = `expected ${target}@FILE, with the file that keeps its flash`;
+  throw new EngineError("missing", `device ${target}: an emulated board forgets its flash, ${expected}`);
+}
+
+async function startWithSlots({ board: name, runtime, module }: DeviceTarget, flash: string): Promise<Line> {
+  const board = readBoard(name);
+  const runs = runtimeNamed(runtime);
+  const kept = keepFlash(board, flash);
+  const found = await deviceModule(runs, undefined, module);
+  const { elf } = await buildImage(board, runs, found.module, { update: await readModule("update") });
+  return startEmulator(board, elf, new Uint8Array(0), kept);
+}
+
+/** The module of a device by what it says of itself, if it is one of ours. */
+export async function moduleOf({ runtime, module }: DeviceInfo): Promise<Uint8Array | undefined> {
+  const names = Object.hasOwn(RUNTIMES, runtime) ? RUNTIMES[runtime]!.modules : [];
+  for (const name of names) {
+    const bytes = await readModule(name);
+    if (bytes.length === module.bytes && crc32(bytes) === module.crc) return bytes;
+  }
+  return undefined;
+}
+
 /**
  * A model on a device. `target` is a board in its emulator, with the blob in its flash: "microbit", "microbit:wasm2c",
- * "microbit:wasm2c:core" with that module, "my_board.json"; or a serial port with a board that has the blob in its flash:
- * "/dev/ttyACM0". Throws EngineError, of kind "missing" where a cross compiler, an emulator or the device is not there.
+ * "microbit:wasm2c:core" with that module, "my_board.json"; or one that has the blob in its flash: at a serial port, "/dev/ttyACM0", or in its
+ * emulator with a file for its slots, "virt@board.flash". Throws EngineError, of kind "missing" where a cross compiler, an emulator or the device is
+ * not there.
  */
 export async function openOnDevice(target: string, options: DeviceLoadOptions): Promise<Session> {
   checkText("target", target);
   checkObject("options", options);
   checkBytes("blob", options.blob);
-  if (target.startsWith("/dev/")) return loadDevice(openSerial(target, BAUD), options);
-  const [name = "", runtime = "wasm2c", moduleName, ...rest] = target.split(":");
-  if (rest.length > 0) throw new EngineError("missing", `no device "${target}", expected BOARD:RUNTIME:MODULE at most`);
-  const board = readBoard(name);
-  const runs = runtimeNamed(runtime);
-  const { module } = await deviceModule(runs, options.blob, moduleName);
+  const { serial, flash, ...of } = parseTarget(target);
+  if (serial !== undefined) return loadDevice(openSerial(serial, BAUD), options);
+  if (flash !== undefined) return loadDevice(await startWithSlots(of, flash), options);
+  const board = readBoard(of.board);
+  const runs = runtimeNamed(of.runtime);
+  const { module } = await deviceModule(runs, options.blob, of.module);
   const image = await buildImage(board, runs, module);
   return loadDevice(await startEmulator(board, image.elf, options.blob), options);
 }

@@ -1,5 +1,6 @@
 import { STATUSES } from "../host/base/status.ts";
 import { DEVICE_STATUS } from "../host/firmware/link/protocol.ts";
+import { FIRST_UPDATE_STATUS, UPDATE_STATUSES } from "../host/firmware/slots/status.ts";
 
 /** A number by which something of Little Tern says how it ended. */
 export interface Code {
@@ -15,6 +16,7 @@ export interface Code {
 const COMMAND = "exit code of littletern";
 const MODULE = "status of the module tern.wasm (open, invoke, plan)";
 const DEVICE = "status of a device, or of the C library";
+const UPDATE = "status of the slots of a device";
 const WASI = "exit code of tern-cli.wasm";
 
 type Entry = [code: number, means: string, todo: string, name?: string];
@@ -28,6 +30,22 @@ const COMMAND_CODES: Entry[] = [
     "read the line on standard error: it names the file, what was found and what was expected",
   ],
   [2, "the command line makes no sense", "`npx littletern help COMMAND` lists arguments and options"],
+  [
+    3,
+    "a device would not run the model: another board, ABI or module, too little memory, or a counter; nothing was erased",
+    "read the line on standard error: it says what the device is, and what the model needs",
+  ],
+  [
+    4,
+    "an update broke off: the device no longer answers, or its flash does not take what is written",
+    "see to cable and power, and give the same command again: it goes on where it was",
+  ],
+  [
+    5,
+    "the model failed on its trial, and the device has gone back to the one before",
+    "`npx littletern verify --self-test` runs the same golden pairs here; read what went wrong on the device",
+  ],
+  [6, "an update was stopped with Ctrl-C", "give the same command again: it goes on where it was"],
 ];
 
 const { noBlob, badBlob, outOfMemory, badTensor, trap, badFrame, badRequest, fault } = DEVICE_STATUS;
@@ -119,6 +137,7 @@ export const CODES: readonly Code[] = [
   ...COMMAND_CODES.map((entry) => codeOf(COMMAND, entry)),
   ...STATUSES.map(([name, means, todo], code) => codeOf(MODULE, [code, means, todo, name])),
   ...DEVICE_CODES.map((entry) => codeOf(DEVICE, entry)),
+  ...UPDATE_STATUSES.map(([name, means, todo], i) => codeOf(UPDATE, [FIRST_UPDATE_STATUS + i, means, todo, name])),
   ...WASI_CODES.map((entry) => codeOf(WASI, entry)),
 ];
 

@@ -100,3 +100,17 @@ export class EngineError extends TernError {
     this.kind = kind;
   }
 }
+
+/** How an update of a device's model ended without the new one: before anything was erased; while it was sent; by its trial, or by whoever stopped it. */
+export type UpdateFailure = "refused" | "broken off" | "rejected" | "stopped";
+
+/** A device that did not take a model. What it ran before, or the new model, it runs; `kind` tells how it ended. */
+export class UpdateError extends TernError {
+  override name = "UpdateError";
+  readonly kind: UpdateFailure;
+
+  constructor(kind: UpdateFailure, message: string) {
+    super(`${kind}: ${message}`);
+    this.kind = kind;
+  }
+}

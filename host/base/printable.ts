@@ -37,3 +37,8 @@ const NAME_CHARACTERS = 64;
 export function shown(name: string, most: number = NAME_CHARACTERS): string {
   return shorten(escapeText(name), most);
 }
+
+/** An address, or another u32, as people write it. */
+export function hex(value: number): string {
+  return `0x${value.toString(16).padStart(8, "0")}`;
+}

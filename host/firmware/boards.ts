@@ -1,13 +1,20 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EngineError } from "../base/errors.ts";
+import { EngineError, FlashError } from "../base/errors.ts";
 import { CORES, type CoreName } from "./cores.ts";
 import { FIRMWARE } from "./folder.ts";
+import { checkLayout, type Layout } from "./slots/layout.ts";
 
 /** A part of the address space. */
 export interface Region {
   address: number;
   bytes: number;
+}
+
+/** A layout of slots, with the size of the sectors of logs and of the counter, and flashes/<flash>.c. */
+export interface BoardSlots extends Layout {
+  flash: string;
+  recordSectorBytes: number;
 }
 
 /** A board: boards/<name>.json, or a file of a user's own. */
@@ -33,8 +40,11 @@ export interface Board {
   };
   /** Registers that are written before the UART starts: address, value, why. */
   setup: [number, number, string][];
-  /** QEMU that emulates it, if one does. */
-  qemu?: { system: string; machine: string };
+  /** Where a firmware with slots keeps its models: in flash that flashes/<flash>.c writes, and that can be read where it lies. */
+  slots?: BoardSlots;
+  /** QEMU that emulates it, if one does. `pflash`: banks of CFI flash, of which the first has code and blob; all others are erased, or a file.
+   *  `ram`: the machine's own, which can be a file as well. */
+  qemu?: { system: string; machine: string; pflash?: Region[]; ram?: Region };
 }
 
 /** Names of the boards that come with Little Tern. */
@@ -90,6 +100,32 @@ export function parseBoard(text: string, path: string): Board {
     if (found.address % 16 || found.bytes % 16) fail(where, value, "multiples of 16");
     return found;
   };
+  const list = (value: unknown, where: string): unknown[] =>
+    Array.isArray(value) ? value : fail(where, value, "a list");
+  const slotsOf = (slots: Record<string, unknown>, code: Region): BoardSlots => {
+    const [a, b, ...more] = list(slots.counter, "slots.counter").map((at, i) => number(at, `slots.counter ${i}`));
+    if (a === undefined || b === undefined || more.length > 0) fail("slots.counter", slots.counter, "two addresses");
+    const layout: Layout = {
+      unitBytes: number(slots.unitBytes, "slots.unitBytes"),
+      erased: number(slots.erased, "slots.erased"),
+      logBytes: number(slots.logBytes, "slots.logBytes"),
+      counter: [a!, b!],
+      slots: list(slots.slots, "slots.slots").map((value, i) => {
+        const slot = object(value, `slots.slots ${i}`);
+        const field = (name: string) => number(slot[name], `slots.slots ${i}.${name}`);
+        const [log, body] = [field("log"), field("body")];
+        return { log, body, sectorBytes: field("sectorBytes"), bodyBytes: field("bodyBytes") };
+      }),
+    };
+    const recordSectorBytes = number(slots.recordSectorBytes, "slots.recordSectorBytes");
+    try {
+      checkLayout(layout, recordSectorBytes, code);
+    } catch (error) {
+      if (!(error instanceof FlashError)) throw error;
+      throw new EngineError("missing", `${path}: slots: ${error.message}`);
+    }
+    return { flash: word(slots.flash, "slots.flash"), recordSectorBytes, ...layout };
+  };
 
   const board = object(json, "the board");
   const uart = object(board.uart, "uart");
@@ -99,7 +135,7 @@ export function parseBoard(text: string, path: string): Board {
   const [flash, blob] = [region(board.flash, "flash"), region(board.blob, "blob")];
   const inside = blob.address > flash.address && blob.address + blob.bytes <= flash.address + flash.bytes;
   if (!inside) fail("blob", board.blob, "a part of flash, behind the code");
-  const { qemu } = board;
+  const qemu = board.qemu === undefined ? undefined : object(board.qemu, "qemu");
   return {
     name: word(board.name, "name"),
     about: typeof board.about === "string" ? board.about : fail("about", board.about, "text"),
@@ -116,14 +152,21 @@ export function parseBoard(text: string, path: string): Board {
       ...optional("tx"),
       ...optional("rx"),
     },
-    setup: (Array.isArray(board.setup) ? board.setup : fail("setup", board.setup, "a list")).map((entry, i) => {
+    setup: list(board.setup, "setup").map((entry, i) => {
       const [address, value, why] = Array.isArray(entry) ? entry : fail(`setup ${i}`, entry, "[address, value, why]");
       return [number(address, `setup ${i}`), number(value, `setup ${i}`), String(why)];
     }),
+    ...(board.slots !== undefined && {
+      slots: slotsOf(object(board.slots, "slots"), { address: flash.address, bytes: blob.address - flash.address }),
+    }),
     ...(qemu !== undefined && {
       qemu: {
-        system: word(object(qemu, "qemu").system, "qemu.system"),
-        machine: word(object(qemu, "qemu").machine, "qemu.machine"),
+        system: word(qemu.system, "qemu.system"),
+        machine: word(qemu.machine, "qemu.machine"),
+        ...(qemu.ram !== undefined && { ram: region(qemu.ram, "qemu.ram") }),
+        ...(qemu.pflash !== undefined && {
+          pflash: list(qemu.pflash, "qemu.pflash").map((bank, i) => region(bank, `qemu.pflash ${i}`)),
+        }),
       },
     }),
   };

@@ -1,23 +1,11 @@
 import { crc32 } from "../base/crc32.ts";
 import { FlashError } from "../base/errors.ts";
+import { hex } from "../base/printable.ts";
 import type { Chunk } from "../firmware/hex.ts";
+import { CELL_BYTES, FORMAT_VERSION, HEADER, HEADER_BYTES, MAGIC } from "../firmware/slots/header.ts";
 
 // Slots as assembly/update/FORMAT.md defines them, written by a programmer in place of the device.
 
-const HEADER = {
-  magic: 0,
-  formatVersion: 4,
-  sequence: 8,
-  counter: 12,
-  bytes: 16,
-  trailerBytes: 20,
-  sha256: 24,
-  crc: 56,
-} as const;
-const HEADER_BYTES = 64;
-const CELL_BYTES = 32;
-const MAGIC = 0x544f4c53; // "SLOT"
-const FORMAT_VERSION = 1;
 /** Code of the mark *stored*. */
 const STORED = 2;
 
@@ -137,9 +125,4 @@ function checkWord(name: string, value: number): void {
 
 function isWhole(value: number, unit: number): boolean {
   return Number.isSafeInteger(value) && value % unit === 0;
-}
-
-/** An address as people write it. */
-export function hex(address: number): string {
-  return `0x${address.toString(16).padStart(8, "0")}`;
 }

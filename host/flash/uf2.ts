@@ -1,7 +1,7 @@
 import { Cursor } from "../base/cursor.ts";
 import { FlashError } from "../base/errors.ts";
+import { hex } from "../base/printable.ts";
 import type { Chunk } from "../firmware/hex.ts";
-import { hex } from "./slot.ts";
 
 // UF2, the format of boards that are drives: https://github.com/microsoft/uf2. Blocks of 512 bytes, each complete in itself, since an
 // operating system writes a file in any order, and parts of it twice.

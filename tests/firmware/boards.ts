@@ -91,7 +91,7 @@ export async function startBoard(
   options: StartOptions = {},
 ): Promise<Device> {
   const { module = await moduleFor(runtime), defines = [], timeoutMs } = options;
-  const { elf } = await buildImage(board, runtimeNamed(runtime), module, defines);
+  const { elf } = await buildImage(board, runtimeNamed(runtime), module, { defines });
   return openDevice(await startEmulator(board, elf, flash), timeoutMs === undefined ? {} : { timeoutMs });
 }
 

@@ -9,7 +9,7 @@ import { boardNames, parseBoard, readBoard } from "../../host/firmware/boards.ts
 import { flatImage, intelHex } from "../../host/firmware/hex.ts";
 import { buildImage } from "../../host/firmware/make/build.ts";
 import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
-import { deviceModule } from "../../host/node.ts";
+import { deviceModule, readModule } from "../../host/node.ts";
 import { fitOf } from "../../tools/commands/fit.ts";
 import { read } from "../house/project_files.ts";
 import { describeUnless } from "../skip.ts";
@@ -118,10 +118,40 @@ describeUnless(missingFor(board), "tern firmware", () => {
   });
 });
 
+describeBoards(
+  "tern firmware --slots",
+  (board, runtime) => {
+    it("writes a firmware without a model; make gives the same", { timeout: 120_000 }, async () => {
+      const out = path(`slots-${board.name}-${runtime}`);
+      const { code, stderr } = tern("firmware", "--board", board.name, "--runtime", runtime, "--slots", "-o", out);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      const { module } = await deviceModule(runtimeNamed(runtime));
+      const image = await buildImage(board, runtimeNamed(runtime), module, { update: await readModule("update") });
+      const bin = new Uint8Array(readFileSync(join(out, "firmware.bin")));
+      expect(bin).toEqual(image.code);
+      expect(existsSync(join(out, "blob.S"))).toBe(false);
+      if (spawnSync("make", ["--version"]).error) return;
+      expect(spawnSync("make", ["clean"], { cwd: out }).status).toBe(0);
+      expect(spawnSync("make", [], { cwd: out, encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
+      expect(new Uint8Array(readFileSync(join(out, "firmware.bin")))).toEqual(bin);
+    });
+  },
+  ["virt", "mps2-an500"],
+  ["wasm2c"],
+);
+
+it("a firmware with slots is refused for a board without them", () => {
+  expect(tern("firmware", "--board", "microbit", "--slots", "-o", path("none"))).toMatchObject({
+    code: 1,
+    stderr: 'tern: microbit keeps no models in slots: its file has no "slots"\n',
+  });
+});
+
 it.each([
   [["firmware", "m", "-o", "x"], "expected either --board or --library"],
   [["firmware", "m", "--library", "--board", "microbit", "-o", "x"], "expected either --board or --library"],
   [["firmware", "--board", "microbit", "-o", "x"], "missing argument MODEL"],
+  [["firmware", "--library", "--slots", "-o", "x"], "expected either --library or --slots"],
   [["firmware", "--library", "--fixed-model", "-o", "x"], "--fixed-model: missing argument MODEL"],
   [
     ["firmware", "m", "--library", "--fixed-model", "--module", "core", "-o", "x"],
@@ -152,6 +182,31 @@ describe("boards", () => {
     ],
   ])("refuses %s", (_, file, message) => {
     expect(failureOf(() => parseBoard(file(), "b.json")).message).toContain(`b.json: ${message}`);
+  });
+
+  const slotted = JSON.parse(readFileSync("host/firmware/boards/mps2-an500.json", "utf8"));
+  it.each<[string, Record<string, unknown>, string]>([
+    ["a unit of three bytes", { unitBytes: 3 }, "unitBytes: found 3, expected a power of two from 1 to 32"],
+    ["a unit of 64 bytes", { unitBytes: 64 }, "unitBytes: found 64"],
+    ["another erased value", { erased: 1 }, "erased: found 1, expected 0 or 255"],
+    ["too small a log", { logBytes: 224 }, "logBytes: found 224"],
+    ["a log larger than its sector", { recordSectorBytes: 512 }, "logBytes: found 1024"],
+    ["one sector of the counter", { counter: [0] }, "slots.counter: found [0], expected two addresses"],
+    ["no slot", { slots: [] }, "slots: found 0, expected one or two"],
+    ["three slots", { slots: [1, 2, 3].map(() => slotted.slots.slots[0]) }, "slots: found 3, expected one or two"],
+    ["slots that are the same", { slots: [1, 2].map(() => slotted.slots.slots[0]) }, "0x60002000 … 0x60003000: found"],
+    ["a counter among the code", { counter: [0, 0x6000_1000] }, "0x00000000 … "],
+    ["a counter at an odd address", { counter: [0x6000_0004, 0x6000_1000] }, "counter or log: found 0x60000004"],
+    ["a part of a sector", { slots: [{ ...slotted.slots.slots[0], bodyBytes: 5000 }] }, "bodyBytes: found 5000"],
+    [
+      "a slot that ends beyond 2^32",
+      { slots: [{ ...slotted.slots.slots[0], body: 0xffff_f000, bodyBytes: 8192 }] },
+      "0xfffff000 … ",
+    ],
+    ["a path as its flash", { flash: "../x" }, 'slots.flash: found "../x", expected a word'],
+  ])("refuses slots with %s", (_, change, message) => {
+    const file = JSON.stringify({ ...slotted, slots: { ...slotted.slots, ...change } });
+    expect(failureOf(() => parseBoard(file, "b.json")).message).toContain(message);
   });
 
   it.each([
@@ -214,7 +269,7 @@ describe("tern fit", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/microbit {2}wasm2c .* fits, [\d,]+ bytes of RAM free/);
     const { boards } = JSON.parse(tern("fit", model, "--json").stdout);
-    expect(boards).toHaveLength(5);
+    expect(boards).toHaveLength(boardNames().length);
     for (const { instructions } of boards) expect(instructions).toBeGreaterThan(100_000); // cost.test.ts counts them
   });
 

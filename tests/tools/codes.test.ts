@@ -12,7 +12,15 @@ it("explains every status of ABI.md, by its name", () => {
 
 it("explains every status of PROTOCOL.md", () => {
   const [, , ...listed] = tableRows(projectText("host/firmware/link/PROTOCOL.md"), "code", "meaning", "payload");
-  expect(codesOf(/device/)).toEqual(listed.map(([code]) => Number(code)));
+  expect(codesOf(/^status of a device/)).toEqual(
+    listed.filter(([code]) => code !== "80 … 92").map(([code]) => Number(code)),
+  );
+});
+
+it("explains every status of slots, by its name", () => {
+  const listed = tableRows(projectText("assembly/update/README.md"), "code", "name", "meaning").slice(1);
+  const found = CODES.filter(({ of }) => /slots/.test(of)).map(({ code, name }) => [String(code), name]);
+  expect(found).toEqual(listed.map(([code, name]) => [code, name]));
 });
 
 it("explains every exit code of tern-cli.wasm", () => {

@@ -1,37 +1,15 @@
+import { SLOT_STATES, type SlotState } from "../../host/firmware/link/protocol.ts";
+import { type Layout, layoutWords } from "../../host/firmware/slots/layout.ts";
+import { UPDATE_STATUS } from "../../host/firmware/slots/status.ts";
 import { moduleNamed } from "../variants.ts";
 import type { NorFlash, Region } from "./flash.ts";
 
 /** build/update.wasm */
 export const MODULE = new WebAssembly.Module(moduleNamed("update") as Uint8Array<ArrayBuffer>);
 
-export const STATUS = {
-  Ok: 0,
-  BadLayout: 80,
-  BadSlot: 81,
-  TooLarge: 82,
-  Downgrade: 83,
-  FastForward: 84,
-  OnTrial: 85,
-  NotReceiving: 86,
-  BadRange: 87,
-  BadHash: 88,
-  WriteFailed: 89,
-  Unreadable: 90,
-  NoModel: 91,
-  NoFallback: 92,
-} as const;
+export const STATUS = { Ok: 0, ...UPDATE_STATUS };
 
-export const STATES = ["empty", "receiving", "stored", "trying", "confirmed", "retired"] as const;
-export type State = (typeof STATES)[number];
-
-/** Where everything lies in a device's flash: assembly/update/FORMAT.md. */
-export interface Layout {
-  unitBytes: number;
-  erased: number;
-  logBytes: number;
-  counter: readonly [number, number];
-  slots: readonly { log: number; body: number; sectorBytes: number; bodyBytes: number }[];
-}
+export const STATES = SLOT_STATES;
 
 /** What a transfer begins with. */
 export interface Statement {
@@ -43,7 +21,7 @@ export interface Statement {
 
 /** A slot as the device tells it; an empty one has no more than its state. */
 export interface SlotInfo extends Partial<Statement> {
-  state: State;
+  state: SlotState;
   sequence?: number;
 }
 
@@ -145,13 +123,6 @@ export class Device {
   #put(at: number, words: readonly number[]): void {
     for (const [i, word] of words.entries()) this.#view.setUint32(at + 4 * i, word, true);
   }
-}
-
-/** A layout as the module reads it. A second slot of no bytes is none. */
-export function layoutWords({ unitBytes, erased, logBytes, counter, slots }: Layout): number[] {
-  const words = [0, 1].map((i) => slots[i] ?? { log: 0, body: 0, sectorBytes: 0, bodyBytes: 0 });
-  const of = ({ log, body, sectorBytes, bodyBytes }: Layout["slots"][number]) => [log, body, sectorBytes, bodyBytes];
-  return [unitBytes, erased, logBytes, ...counter, ...words.flatMap(of)];
 }
 
 /** A flash: sectors of one size for records, and of one for models. */

@@ -1,7 +1,8 @@
 import { expect } from "vitest";
 import { crc32 } from "../../host/base/crc32.ts";
+import { layoutWords } from "../../host/firmware/slots/layout.ts";
 import { Random } from "../graph/random.ts";
-import { Device, type Geometry, layoutOf, layoutWords, STATUS } from "./device.ts";
+import { Device, type Geometry, layoutOf, STATUS } from "./device.ts";
 import { CUTS, type Cut, NorFlash, POWER_CUT } from "./flash.ts";
 import { headerOf, markOf } from "./image.ts";
 import { deliver, install, type Model, modelOf, send, transfer, withCounter } from "./model.ts";

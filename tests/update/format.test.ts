@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
 import wabt from "wabt";
 import { UPDATE } from "../../host/base/builds.mjs";
+import { type Layout, layoutWords } from "../../host/firmware/slots/layout.ts";
 import { projectText, tableRows } from "../blob/spec.ts";
 import { moduleNamed } from "../variants.ts";
-import { Device, type Layout, layoutOf, layoutWords, MODULE, STATES, STATUS } from "./device.ts";
+import { Device, layoutOf, MODULE, STATES, STATUS } from "./device.ts";
 import { NorFlash } from "./flash.ts";
 import { HEADER_BYTES, headerOf, MARK, markOf, record } from "./image.ts";
 import { expectOk, install, modelOf, transfer } from "./model.ts";

@@ -4,7 +4,7 @@ import { readBoard } from "../../host/firmware/boards.ts";
 import { type Made, makeFirmware, makeLibrary } from "../../host/firmware/make/output.ts";
 import { type Runtime, runtimeNamed, withMemoryFor } from "../../host/firmware/make/runtimes.ts";
 import { readBlob, v8 } from "../../host/index.ts";
-import { buildModule, deviceModule } from "../../host/node.ts";
+import { buildModule, deviceModule, readModule } from "../../host/node.ts";
 import { namingFiles, readModel } from "../files/models.ts";
 import { writeFolderAtomic } from "../files/outputs.ts";
 import { BOARD_ARG, DEVICE_ARGS } from "../options/device_args.ts";
@@ -20,7 +20,11 @@ export const EXAMPLE = "firmware model.tern --board netduinoplus2 -o firmware";
 export default defineCommand({
   meta: { name: "firmware", description: "Write C for a microcontroller: a whole image, or a library" },
   args: {
-    model: { type: "positional", required: false, description: "Blob; a library can do without" },
+    model: {
+      type: "positional",
+      required: false,
+      description: "Blob; a library, and a firmware with slots, can do without",
+    },
     out: { type: "string", alias: "o", required: true, valueHint: "folder", description: "Where the files go" },
     board: BOARD_ARG,
     library: { type: "boolean", description: "The library, for a firmware of your own" },
@@ -29,13 +33,15 @@ export default defineCommand({
       type: "boolean",
       description: "A module with what this model needs alone: less flash, and models that need more take new code",
     },
+    slots: { type: "boolean", description: "Without a model: it keeps those that flash brings in slots of its flash" },
     ...JSON_ARG,
   },
   async run({ args }) {
     const { model, out, board, library } = args;
     if (library ? board !== undefined : board === undefined)
       throw new UsageError("expected either --board or --library");
-    if (!library && model === undefined) throw new UsageError("missing argument MODEL");
+    if (library && args.slots) throw new UsageError("expected either --library or --slots");
+    if (!library && !args.slots && model === undefined) throw new UsageError("missing argument MODEL");
     const isFixed = args["fixed-model"];
     if (isFixed && model === undefined) throw new UsageError("--fixed-model: missing argument MODEL");
     if (isFixed && args.module !== undefined) throw new UsageError("expected either --module or --fixed-model");
@@ -46,7 +52,8 @@ export default defineCommand({
       ? await showWork("Compiling the module", () => fixedModule(known, blob!))
       : { ...(await deviceModule(known, blob, args.module)), runtime: known };
     const made = await showWork(`Making C for ${board ?? "a library"}`, async () => {
-      if (!library) return makeFirmware(readBoard(board!), runtime, module, blob!);
+      if (args.slots) return makeFirmware(readBoard(board!), runtime, module, { update: await readModule("update") });
+      if (!library) return makeFirmware(readBoard(board!), runtime, module, { blob: blob! });
       return makeLibrary(runtime, module, blob && (await modelHeader(blob, module, v8, runtime.extraBytes)));
     });
     await writeFolderAtomic(out, made.files, { model, board });

@@ -1,92 +1,40 @@
 import { defineCommand } from "citty";
-import { didYouMean } from "../../host/base/nearest.ts";
-import { intelHex } from "../../host/firmware/hex.ts";
-import { readTrailer } from "../../host/flash/signature.ts";
-import { checkSlot, hex, roomOf, type Slot, type SlotImage, slotImage } from "../../host/flash/slot.ts";
-import { checkUf2Region, UF2_FAMILIES, type Uf2Family, type Uf2FamilyName, writeUf2 } from "../../host/flash/uf2.ts";
-import { readBlob } from "../../host/index.ts";
-import { namingFiles, readSignedModel } from "../files/models.ts";
-import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
-import { nameOf, outName, takeStdout } from "../files/stdio.ts";
+import { UF2_FAMILIES, type Uf2FamilyName } from "../../host/flash/uf2.ts";
+import { flashDevice, isDevice } from "../flash/device.ts";
+import { FORM, flashImage } from "../flash/image.ts";
 import { JSON_ARG } from "../options/json.ts";
-import { checked, numberOption, UsageError } from "../options/usage.ts";
-import { printResult } from "../terminal/print.ts";
-import { formatCount } from "../terminal/table.ts";
-
-/** Kinds of targets, and the bytes of their files. */
-const KINDS: Record<string, (image: SlotImage, family?: Uf2Family) => Uint8Array> = {
-  uf2: ({ whole }, family) => writeUf2(whole, family!),
-  hex: ({ chunks }) => new TextEncoder().encode(intelHex(chunks)),
-  bin: ({ whole }) => whole.bytes,
-};
-
-const FORM = `${Object.keys(KINDS).join(":FILE, ")}:FILE`;
-
-/** A target, as it stands on the command line. */
-function targetOf(text: string): { kind: string; path: string } {
-  const [kind, path] = [text.split(":", 1)[0]!, text.slice(text.indexOf(":") + 1)];
-  if (!Object.hasOwn(KINDS, kind)) {
-    const meant = didYouMean(kind, Object.keys(KINDS)) || ",";
-    throw new UsageError(`--to "${text}": there is no kind of target "${kind}"${meant} expected one of ${FORM}`);
-  }
-  if (path === "" || path === text) throw new UsageError(`--to "${text}": no file, expected ${kind}:FILE`);
-  return { kind, path };
-}
-
-/** Options as they stand on the command line. */
-interface Args {
-  address: string;
-  "slot-size": string;
-  "erase-unit"?: string;
-  erased: "0xff" | "0x00";
-  family?: Uf2FamilyName;
-}
-
-/** The slot that options speak of, and the family of boards where the target has one. */
-function slotOf(kind: string, args: Args): { slot: Slot; family?: Uf2Family } {
-  if (kind === "uf2" && args.family === undefined) throw new UsageError("--to uf2: missing option --family");
-  if (kind !== "uf2" && args.family !== undefined) throw new UsageError(`--to ${kind}: --family is for uf2 alone`);
-  const family = args.family && UF2_FAMILIES[args.family];
-  const eraseBytes = numberOption("erase-unit", args["erase-unit"]) ?? family?.eraseBytes;
-  if (eraseBytes === undefined) throw new UsageError(`--to ${kind}: missing option --erase-unit`);
-  if (family && eraseBytes % family.eraseBytes !== 0) {
-    const expected = `expected a multiple of ${family.eraseBytes}, the erase unit of ${family.about}`;
-    throw new UsageError(`--erase-unit ${eraseBytes}, ${expected}`);
-  }
-  const slot: Slot = {
-    address: numberOption("address", args.address)!,
-    bytes: numberOption("slot-size", args["slot-size"])!,
-    eraseBytes,
-    erased: args.erased === "0x00" ? 0x00 : 0xff,
-  };
-  checked("--address, --slot-size and --erase-unit", () => {
-    checkSlot(slot);
-    if (family) checkUf2Region(slot.address, slot.bytes, family);
-  });
-  return { slot, family };
-}
+import { UsageError } from "../options/usage.ts";
 
 export const EXAMPLE = "flash model.tern --to uf2:model.uf2 --family rp2040 --address 0x10100000 --slot-size 0x40000";
 
+/** What a device says by itself. */
+const OF_IMAGES = ["address", "slot-size", "erase-unit", "erased", "family", "sequence"] as const;
+
 export default defineCommand({
-  meta: { name: "flash", description: "Write a blob as an image that puts it into a slot of flash" },
+  meta: {
+    name: "flash",
+    description: "Put a blob into a slot of flash: of a device, or by an image for its programmer",
+  },
   args: {
     model: { type: "positional", required: true, description: "Blob, as convert or sign writes it" },
-    to: { type: "string", required: true, valueHint: "KIND:FILE", description: `Image to write: ${FORM}` },
-    address: {
+    to: {
       type: "string",
       required: true,
+      valueHint: "TARGET",
+      description: `A device (/dev/ttyACM0, device:virt@board.flash), or an image to write: ${FORM}`,
+    },
+    address: {
+      type: "string",
       valueHint: "A",
       description: "Where the slot begins, such as 0x10100000",
     },
     "slot-size": {
       type: "string",
-      required: true,
       valueHint: "BYTES",
       description: "All of the slot, its log included",
     },
     "erase-unit": { type: "string", valueHint: "BYTES", description: "What flash erases at once, else the family's" },
-    erased: { type: "enum", options: ["0xff", "0x00"], default: "0xff", description: "An erased byte" },
+    erased: { type: "enum", options: ["0xff", "0x00"], description: "An erased byte, else 0xff" },
     family: {
       type: "enum",
       options: Object.keys(UF2_FAMILIES) as Uf2FamilyName[],
@@ -102,84 +50,9 @@ export default defineCommand({
     ...JSON_ARG,
   },
   async run({ args }) {
-    const { kind, path } = targetOf(args.to);
-    const { slot, family } = slotOf(kind, args);
-    const counter = numberOption("counter", args.counter);
-    const sequence = numberOption("sequence", args.sequence);
-    const isDry = args["dry-run"] ?? false;
-    if (!isDry) takeStdout(path);
-    checkOutputs([path], { model: args.model }, "--to");
-    const { blob, trailer } = await readSignedModel(args.model);
-    const image = await namingFiles({ model: args.model }, async () => {
-      readBlob(blob); // is one
-      const signed = trailer.length > 0 ? readTrailer(trailer).counter : undefined;
-      if (signed !== undefined && counter !== undefined && counter !== signed) {
-        throw new UsageError(`--counter ${counter}, expected ${signed}, which is signed`);
-      }
-      return slotImage(slot, blob, trailer, { counter: signed ?? counter, sequence });
-    });
-    const file = KINDS[kind]!(image, family);
-    if (!isDry) await writeFileAtomic(path, file);
-    printResult(
-      args.json,
-      () => ({
-        out: path,
-        kind,
-        ...(args.family && { family: args.family }),
-        written: !isDry,
-        fileBytes: file.length,
-        address: slot.address,
-        bytes: image.whole.bytes.length,
-        slot: layoutOf(slot),
-        state: "stored",
-        sequence: image.sequence,
-        counter: image.counter,
-        blobBytes: blob.length,
-        trailerBytes: trailer.length,
-        sha256: Buffer.from(image.sha256).toString("hex"),
-      }),
-      () =>
-        format(
-          `${nameOf(args.model)} → ${outName(path)}`,
-          isDry,
-          file.length,
-          slot,
-          image,
-          blob.length,
-          trailer.length,
-        ),
-    );
+    if (!isDevice(args.to)) return flashImage(args);
+    const other = OF_IMAGES.find((name) => args[name] !== undefined);
+    if (other !== undefined) throw new UsageError(`--to ${args.to}: --${other} is for images alone`);
+    return flashDevice(args);
   },
 });
-
-/** The slot as a device's layout has it (assembly/update/FORMAT.md). */
-function layoutOf({ address, eraseBytes, ...slot }: Slot) {
-  return {
-    log: address,
-    body: address + eraseBytes,
-    sectorBytes: eraseBytes,
-    bodyBytes: roomOf({ address, eraseBytes, ...slot }),
-  };
-}
-
-function format(
-  what: string,
-  isDry: boolean,
-  fileBytes: number,
-  slot: Slot,
-  { whole, counter, sequence, sha256 }: SlotImage,
-  blobBytes: number,
-  trailerBytes: number,
-): string[] {
-  const { log, body, bodyBytes, sectorBytes } = layoutOf(slot);
-  const signed = trailerBytes > 0 ? ` and ${trailerBytes} of signature` : "";
-  const units = whole.bytes.length / sectorBytes;
-  return [
-    `${what}: ${formatCount(fileBytes)} bytes${isDry ? ", not written (--dry-run)" : ""}`,
-    "",
-    `flash    ${hex(whole.address)} … ${hex(whole.address + whole.bytes.length)}: ${units} erase units of ${formatCount(sectorBytes)} bytes`,
-    `log      ${hex(log)}: stored, sequence ${sequence}, counter ${counter}`,
-    `model    ${hex(body)}: ${formatCount(blobBytes)} bytes${signed}; the slot has room for ${formatCount(bodyBytes)}`,
-    `sha256   ${Buffer.from(sha256).toString("hex")}`,
-  ];
-}

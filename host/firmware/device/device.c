@@ -9,7 +9,16 @@
 #include "uart.h"
 #include <string.h>
 
+#ifdef SLOTS
+#include "slots.h"
+#define BLOB slots_blob()
+#define BLOB_ROOM slots_room()
+#define ANSWER_BYTES 192
+#else
 #define BLOB ((const uint8_t *)BLOB_ADDRESS)
+#define BLOB_ROOM BLOB_BYTES
+#define ANSWER_BYTES 96
+#endif
 #define PROTOCOL_VERSION 1
 
 /* What was replied last, for a request that comes twice: of it, the checksum. */
@@ -24,7 +33,7 @@ static uint16_t request_sequence;
 static int is_busy; /* with a request: a fault belongs to it */
 
 /* Of numbers, and of texts that are multiples of 4; rows are sent from where they lie. */
-static uint8_t answer[96] __attribute__((aligned(4)));
+static uint8_t answer[ANSWER_BYTES] __attribute__((aligned(4)));
 static uint32_t answer_bytes;
 
 /* Numbers of a payload or a header: each lies at a multiple of 4. */
@@ -44,7 +53,7 @@ static void say_text(const char *text, uint32_t bytes) {
 }
 
 int32_t board_weights_read(uint8_t *to, uint32_t offset, uint32_t bytes) {
-  if (offset > BLOB_BYTES || bytes > BLOB_BYTES - offset) return 1;
+  if (offset > BLOB_ROOM || bytes > BLOB_ROOM - offset) return 1;
   memcpy(to, BLOB + offset, bytes);
   return 0;
 }
@@ -53,7 +62,7 @@ static uint8_t *memory(void) { return pool_start; }
 static uint32_t memory_bytes(void) { return (uint32_t)(pool_end - pool_start); }
 
 static int info(void) {
-  const int blob = tern_check_blob(BLOB_BYTES);
+  const int blob = tern_check_blob(BLOB_ROOM);
   const int readable = blob == TERN_OK;
   say(PROTOCOL_VERSION);
   say(FRAME_PAYLOAD_BYTES);
@@ -62,7 +71,7 @@ static int info(void) {
   say(memory_bytes());
   say(STACK_BYTES);
   say(arch_stack_used());
-  say(BLOB_BYTES);
+  say(BLOB_ROOM);
   say((uint32_t)blob);
   say(readable ? load32(BLOB + HEADER_TOTAL_BYTES) : 0);
   say(readable ? load32(BLOB + HEADER_CRC) : 0);
@@ -72,7 +81,7 @@ static int info(void) {
 }
 
 static int open_model(const uint8_t *a) {
-  const int blob = tern_check_blob(BLOB_BYTES);
+  const int blob = tern_check_blob(BLOB_ROOM);
   const int status = blob ? blob : tern_open(memory(), memory_bytes(), load32(a));
   say(tern_planned());
   say(memory_bytes());
@@ -101,6 +110,70 @@ static int self_test(void) {
   say(wrong);
   return status;
 }
+
+#ifdef SLOTS
+static void say_slots(void) {
+  static const uint32_t features[] = {MODULE_FEATURES};
+  const uint32_t slots = slots_count();
+  say(slots);
+  say((uint32_t)slots_active());
+  say(slots_counter());
+  say(SLOTS_UNIT_BYTES);
+  say(MODULE_ABI);
+  for (uint32_t i = 0; i < 4; i++) say(features[i]);
+  for (uint32_t slot = 0; slot < slots; slot++) {
+    const uint8_t *header;
+    say(slots_state(slot, &header));
+    say(slots_sector_bytes(slot));
+    say(slots_body_bytes(slot));
+    memcpy(answer + answer_bytes, header, SLOTS_HEADER_BYTES);
+    answer_bytes += SLOTS_HEADER_BYTES;
+  }
+}
+
+static int answer_active(int status) {
+  say((uint32_t)slots_active());
+  return status;
+}
+
+static int checksum_of(const uint8_t *a) {
+  uint32_t crc;
+  const int status = slots_checksum(load32(a), load32(a + 4), &crc);
+  say(crc);
+  return status;
+}
+
+/* The commands of a firmware with slots, but `dump`. */
+static int execute_slots(uint8_t type, const uint8_t *a, uint32_t bytes) {
+  switch (type) {
+  case DEVICE_SLOTS:
+    if (bytes == 0) return say_slots(), TERN_OK;
+    break;
+  case DEVICE_BEGIN:
+    if (bytes == 4 + SLOTS_STATEMENT_BYTES) return slots_begin(load32(a), a + 4);
+    break;
+  case DEVICE_BLOCK:
+    if (bytes >= 4) return slots_block(load32(a), a + 4, bytes - 4);
+    break;
+  case DEVICE_CHECKSUM:
+    if (bytes == 8) return checksum_of(a);
+    break;
+  case DEVICE_FINISH:
+    if (bytes == 0) return slots_finish();
+    break;
+  case DEVICE_TRY:
+    if (bytes == 0) return answer_active(slots_try());
+    break;
+  case DEVICE_CONFIRM:
+    if (bytes == 0) return slots_confirm();
+    break;
+  case DEVICE_REVERT:
+    if (bytes == 0) return answer_active(slots_revert());
+    break;
+  }
+  return DEVICE_BAD_REQUEST;
+}
+#endif
 
 static void reply(int status, const uint8_t *payload, uint32_t bytes) {
   if (arch_stack_overran() && status != DEVICE_FAULT) {
@@ -145,6 +218,17 @@ static void execute(const struct frame *request) {
   case DEVICE_SELF_TEST:
     if (bytes == 0) status = self_test();
     break;
+#ifdef SLOTS
+  case DEVICE_DUMP:
+    if (bytes == 12 && load32(a + 8) <= FRAME_PAYLOAD_BYTES) {
+      const uint8_t *from = slots_bytes(load32(a), load32(a + 4), load32(a + 8));
+      if (from) return reply(TERN_OK, from, load32(a + 8));
+    }
+    break;
+  default:
+    status = execute_slots(request->type, a, bytes);
+    break;
+#endif
 #ifdef TERN_BREAK
   case DEVICE_BREAK:
     if (bytes == 4) arch_break(load32(a));
@@ -174,6 +258,9 @@ static void serve(void) {
 void device_run(void) {
   uart_start();
   frame_send(FRAME_REPLY, TERN_OK, 0, 0, 0); /* ready */
+#ifdef SLOTS
+  slots_start(memory(), memory_bytes());
+#endif
   serve();
 }
 

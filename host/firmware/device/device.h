@@ -4,7 +4,7 @@
  * Who proves what: no byte that comes in is trusted, nor one of the blob. frame.c proves length and checksum of a frame,
  * so a payload has the bytes that it says, at most FRAME_PAYLOAD_BYTES. device.c compares that with what the command
  * takes before it reads one. Tensors, rows and ranges are proven by the library, and what `write` and `read` name of a
- * tensor by its size; offsets into the blob by board_weights_read, with the flash that there is. Trusted are board.h and
+ * tensor by its size; offsets into the blob by board_weights_read, with the flash that there is; slots and what is written to them, by update.wasm. Trusted are board.h and
  * the linker script, of which a board's file is made.
  */
 #ifndef DEVICE_H
@@ -18,6 +18,16 @@ enum device_command {
   DEVICE_INVOKE = 4,
   DEVICE_READ = 5,
   DEVICE_SELF_TEST = 6,
+  /* With slots alone. */
+  DEVICE_SLOTS = 16,
+  DEVICE_BEGIN = 17,
+  DEVICE_BLOCK = 18,
+  DEVICE_CHECKSUM = 19,
+  DEVICE_FINISH = 20,
+  DEVICE_TRY = 21,
+  DEVICE_CONFIRM = 22,
+  DEVICE_REVERT = 23,
+  DEVICE_DUMP = 24,
   DEVICE_BREAK = 112, /* builds for tests alone */
 };
 

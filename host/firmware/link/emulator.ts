@@ -1,16 +1,29 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { EngineError } from "../../base/errors.ts";
-import type { Board } from "../boards.ts";
-import { intelHex } from "../hex.ts";
+import type { Board, Region } from "../boards.ts";
+import { type Chunk, intelHex } from "../hex.ts";
 import type { Port } from "./client.ts";
-import { openPort } from "./port.ts";
+import { type Line, openPort } from "./port.ts";
 
 /** Debian packages with QEMU's programs, by the system that they emulate. */
 export const QEMU_PACKAGES: Record<string, string> = { arm: "qemu-system-arm", riscv32: "qemu-system-misc" };
+
+type Qemu = NonNullable<Board["qemu"]>;
 
 /** QEMU starts within a tenth of a second; a busy machine takes longer. */
 const START_MS = 20_000;
@@ -24,15 +37,14 @@ export async function startEmulator(
   elf: string,
   blob: Uint8Array,
   options: readonly string[] = [],
-): Promise<Port> {
+): Promise<Line> {
   if (!board.qemu) throw new EngineError("missing", `no emulator for ${board.name}: its file names none`);
   const { system, machine } = board.qemu;
   const program = `qemu-system-${system}`;
   const folder = mkdtempSync(join(tmpdir(), "tern-device-"));
   const uart = join(folder, "uart");
   const log = join(folder, "log");
-  const flash = join(folder, "flash.hex"); // QEMU takes raw files of no more bytes than the board has of RAM
-  writeFileSync(flash, intelHex([{ address: board.blob.address, bytes: blob }]));
+  const memory = memoryArgs(board.qemu, board, elf, blob, folder);
   try {
     execFileSync("mkfifo", [`${uart}.in`, `${uart}.out`]);
   } catch (error) {
@@ -43,11 +55,11 @@ export async function startEmulator(
     ...["-machine", machine, "-nodefaults", "-display", "none"],
     ...["-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor"],
     ...["-chardev", `pipe,id=uart,path=${uart}`, "-serial", "chardev:uart"],
-    ...["-kernel", elf, "-device", `loader,file=${flash}`],
+    ...memory,
     ...options,
   ];
   const output = openSync(log, "w");
-  const qemu = spawn(program, args, { stdio: ["pipe", "ignore", output] });
+  const qemu = spawn(program, args, { stdio: ["pipe", "ignore", output], detached: true }); // a Ctrl-C is for us
   closeSync(output);
   let failure: (() => string) | undefined;
   qemu.on("error", (error: NodeJS.ErrnoException) => {
@@ -61,7 +73,7 @@ export async function startEmulator(
   unref(qemu);
   const guard = qemu.pid === undefined ? undefined : startGuard(qemu.pid, folder);
 
-  let port: Port | undefined;
+  let port: Line | undefined;
   const stop = () => {
     port?.close();
     guard?.kill();
@@ -86,8 +98,55 @@ export async function startEmulator(
     stop();
     throw error;
   }
-  const { read, write } = port;
-  return { read, write, close: stop };
+  return { ...port, close: stop, async: { ...port.async, close: stop } };
+}
+
+/** What puts code and blob where they belong. */
+function memoryArgs(
+  { pflash }: Qemu,
+  { flash, blob: region }: Board,
+  elf: string,
+  blob: Uint8Array,
+  folder: string,
+): string[] {
+  const path = join(folder, "flash");
+  if (!pflash) {
+    const hex = `${path}.hex`; // QEMU takes raw files of no more bytes than the board has of RAM
+    writeFileSync(hex, intelHex([{ address: region.address, bytes: blob }]));
+    return ["-kernel", elf, "-device", `loader,file=${hex}`];
+  }
+  const code = { address: flash.address, bytes: readFileSync(join(dirname(elf), "firmware.bin")) };
+  writeSparse(path, pflash[0]!, [code, { address: region.address, bytes: blob }]);
+  return ["-bios", "none", "-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${path}`];
+}
+
+/**
+ * What keeps the flash of a board's slots in a file, which is made where there is none: an option for startEmulator. Another emulator cannot have the file at the
+ * same time. Throws EngineError where QEMU has no such flash, and for a file of another size.
+ */
+export function keepFlash({ name, slots, qemu }: Board, path: string): string[] {
+  const holds = ({ address, bytes }: Region) =>
+    slots && slots.counter[0] - address >= 0 && slots.counter[0] - address < bytes;
+  const unit = qemu?.pflash?.findIndex(holds) ?? -1;
+  const memory = qemu?.pflash?.[unit] ?? (qemu?.ram && holds(qemu.ram) ? qemu.ram : undefined);
+  if (!memory || unit === 0) throw new EngineError("missing", `${name}: no emulator keeps its slots in a file`);
+  if (!existsSync(path)) writeSparse(path, memory, []);
+  const { size } = statSync(path);
+  if (size !== memory.bytes) {
+    throw new EngineError("missing", `${path}: ${size} bytes, expected ${memory.bytes}, the flash of ${name}`);
+  }
+  const file = path.replaceAll(",", ",,");
+  if (unit > 0) return ["-drive", `if=pflash,unit=${unit},format=raw,file=${file}`];
+  const backend = `memory-backend-file,id=kept,share=on,size=${memory.bytes},mem-path=${file}`;
+  return ["-object", backend, "-machine", "memory-backend=kept"];
+}
+
+/** A file with the bytes of a bank of flash, of which the disk stores no more than what is written. */
+function writeSparse(path: string, { address, bytes }: Region, chunks: readonly Chunk[]): void {
+  const file = openSync(path, "w");
+  ftruncateSync(file, bytes);
+  for (const chunk of chunks) writeSync(file, chunk.bytes, 0, chunk.bytes.length, chunk.address - address);
+  closeSync(file);
 }
 
 /** Whether something has come in. Until QEMU has opened the pipe that it writes to, which it does last, the pipe looks closed. */
@@ -100,7 +159,7 @@ function hasSpoken(port: Port): boolean {
 }
 
 /** The port, once QEMU has opened both pipes: until then, one cannot be opened for writing. */
-function tryPort(uart: string): Port | undefined {
+function tryPort(uart: string): Line | undefined {
   try {
     return openPort(`${uart}.out`, `${uart}.in`);
   } catch (error) {
@@ -112,7 +171,7 @@ function tryPort(uart: string): Port | undefined {
 /** A shell that kills a process and removes its folder when this one is gone: its input ends then, whatever ended us. */
 function startGuard(pid: number, folder: string) {
   const args = ["-c", 'read _; kill -9 "$0"; rm -rf "$1"', String(pid), folder];
-  const guard = spawn("sh", args, { stdio: ["pipe", "ignore", "ignore"] });
+  const guard = spawn("sh", args, { stdio: ["pipe", "ignore", "ignore"], detached: true });
   guard.on("error", () => {}); // without it, only a killed process leaves its emulator behind
   unref(guard);
   return guard;

@@ -1,5 +1,8 @@
 import { crc32 } from "../../base/crc32.ts";
 import { statusText as moduleStatusText } from "../../base/status.ts";
+import { readSlotHeader, type SlotHeader } from "../slots/header.ts";
+import { isSector, isUnit } from "../slots/layout.ts";
+import { updateStatusText } from "../slots/status.ts";
 
 /** Frames between a host and a device, as PROTOCOL.md says; device/frame.c and device/device.c are the other side. */
 export interface Frame {
@@ -14,11 +17,30 @@ const MAGIC = [0xd7, 0x54] as const;
 const HEADER_BYTES = 8;
 const CRC_BYTES = 4;
 export const MAX_PAYLOAD = 256;
+/** Bytes of a model that a block has at most. */
+export const MAX_BLOCK = MAX_PAYLOAD - 4;
 export const MAX_FRAME = HEADER_BYTES + MAX_PAYLOAD + CRC_BYTES;
 /** Set in the type of a reply. */
 export const REPLY = 0x80;
 
-export const COMMAND = { info: 1, open: 2, write: 3, invoke: 4, read: 5, selfTest: 6, break: 112 } as const;
+export const COMMAND = {
+  info: 1,
+  open: 2,
+  write: 3,
+  invoke: 4,
+  read: 5,
+  selfTest: 6,
+  slots: 16,
+  begin: 17,
+  block: 18,
+  checksum: 19,
+  finish: 20,
+  try: 21,
+  confirm: 22,
+  revert: 23,
+  dump: 24,
+  break: 112,
+} as const;
 export type Command = keyof typeof COMMAND;
 
 /** Status codes beside those of the module (host/base/status.ts). */
@@ -48,7 +70,7 @@ export function statusText(status: number): string {
     [DEVICE_STATUS.fault]: "fault",
   };
   const trap = TRAPS[status - DEVICE_STATUS.trap];
-  return moduleStatusText(status) ?? own[status] ?? (trap ? `trap: ${trap}` : "unknown");
+  return moduleStatusText(status) ?? updateStatusText(status) ?? own[status] ?? (trap ? `trap: ${trap}` : "unknown");
 }
 
 export function encodeFrame({ type, status, sequence, payload }: Frame): Uint8Array {
@@ -147,6 +169,70 @@ export function decodeInfo(payload: Uint8Array): DeviceInfo | undefined {
     board: text(44),
     runtime: text(60),
   };
+}
+
+/** States of a slot, by number: assembly/update/README.md. */
+export const SLOT_STATES = ["empty", "receiving", "stored", "trying", "confirmed", "retired"] as const;
+export type SlotState = (typeof SLOT_STATES)[number];
+
+/** What a device says of a slot. */
+export interface SlotInfo {
+  state: SlotState;
+  sectorBytes: number;
+  /** Room for a model and its trailer. */
+  bodyBytes: number;
+  /** Absent where the slot is empty. */
+  header?: SlotHeader;
+}
+
+/** What a device with slots says of them, and of the module that runs their models. */
+export interface SlotsInfo {
+  /** The slot whose model runs. */
+  active: number | undefined;
+  counter: number;
+  /** Bytes that its flash programs at once. */
+  unitBytes: number;
+  abiVersion: number;
+  /** Words of its header that a blob may have: host/blob/FORMAT.md, "Features". */
+  features: { ops: number; packings: number; posts: number; dtypes: number };
+  slots: SlotInfo[];
+}
+
+const NONE = 2 ** 32 - 1;
+const SLOTS_BYTES = 36;
+const SLOT_BYTES = 12 + 64;
+
+/** The payload of a reply to `slots`; undefined where it is none, or says of flash what no flash is. */
+export function decodeSlots(payload: Uint8Array): SlotsInfo | undefined {
+  if (payload.length < SLOTS_BYTES) return undefined;
+  const view = new DataView(payload.buffer, payload.byteOffset);
+  const word = (at: number) => view.getUint32(at, true);
+  const count = word(0);
+  if (!(count === 1 || count === 2) || payload.length < SLOTS_BYTES + count * SLOT_BYTES) return undefined;
+  const slots = Array.from({ length: count }, (_, i): SlotInfo | undefined => {
+    const at = SLOTS_BYTES + i * SLOT_BYTES;
+    const state = SLOT_STATES[word(at)];
+    const [sectorBytes, bodyBytes] = [word(at + 4), word(at + 8)];
+    if (!isSector(sectorBytes) || bodyBytes === 0 || bodyBytes % sectorBytes !== 0) return undefined;
+    const header = readSlotHeader(payload.subarray(at + 12, at + SLOT_BYTES));
+    return state && { state, sectorBytes, bodyBytes, ...(state !== "empty" && { header }) };
+  });
+  const active = decodeActive(word(4));
+  if (slots.includes(undefined) || !isUnit(word(12))) return undefined;
+  if (active !== undefined && slots[active]?.header === undefined) return undefined; // a model that runs has one
+  return {
+    active,
+    counter: word(8),
+    unitBytes: word(12),
+    abiVersion: word(16),
+    features: { ops: word(20), packings: word(24), posts: word(28), dtypes: word(32) },
+    slots: slots as SlotInfo[],
+  };
+}
+
+/** The slot that a word of a reply names; undefined: none. */
+export function decodeActive(word: number): number | undefined {
+  return word === NONE ? undefined : word;
 }
 
 /** The payload of a request: numbers, then bytes. */

@@ -27,17 +27,24 @@ export interface Image {
 export const LINK = ["-nostartfiles", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments", "-T", "link.ld"];
 export const SECTIONS = ["-ffunction-sections", "-fdata-sections", "-ffreestanding", "-g"];
 
+export interface BuildOptions {
+  /** For builds that tests break. */
+  defines?: readonly string[];
+  /** update.wasm, for a firmware with slots. */
+  update?: Uint8Array;
+}
+
 /**
- * The image of a board and a runtime, out of the cache, or compiled. `defines` are for builds that tests break. Throws EngineError, of kind
- * "missing" where there is no cross compiler.
+ * The image of a board and a runtime, out of the cache, or compiled. Throws EngineError, of kind "missing" where there is no cross compiler, and of a
+ * board without slots for a firmware with them.
  */
 export async function buildImage(
   board: Board,
   runtime: Runtime,
   module: Uint8Array,
-  defines: readonly string[] = [],
+  { defines = [], update }: BuildOptions = {},
 ): Promise<Image> {
-  const project = await boardProject(board, runtime, module);
+  const project = await boardProject(board, runtime, module, update);
   const { tools, packages, flags } = CORES[board.core];
   const gcc = `${tools}gcc`;
   const steps = compileSteps(project, [...flags, ...SECTIONS], defines);

@@ -1,3 +1,4 @@
+import { hex } from "../../base/printable.ts";
 import type { Board } from "../boards.ts";
 
 /**
@@ -48,8 +49,4 @@ SECTIONS {
   /DISCARD/ : { *(.ARM.exidx*) *(.ARM.extab*) *(.eh_frame*) *(.comment) *(.note*) *(.init*) *(.fini*) }
 }
 `;
-}
-
-export function hex(value: number): string {
-  return `0x${value.toString(16).padStart(8, "0")}`;
 }

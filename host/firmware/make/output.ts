@@ -28,66 +28,71 @@ const MODEL = "model.tern";
 /** The blob, as the linker takes it. */
 const BLOB_SOURCE = `/* The model, in its own part of flash: another one rebuilds no code. */\n.section .blob, "a"\n.incbin "${MODEL}"\n`;
 
+/** What a firmware has beside its module: a model in its flash; or update.wasm, and slots that models come to. */
+export type Content = { blob: Uint8Array; update?: undefined } | { update: Uint8Array; blob?: undefined };
+
 /**
- * A C project for a board with a model in its flash, and, where the cross compiler is there, its ELF, BIN and HEX. BIN and HEX need no compiler
- * where the code has been built before: they are that code and the blob.
+ * A C project for a board with a model in its flash, or with slots, and, where the cross compiler is there, its ELF, BIN and HEX. BIN and HEX need no
+ * compiler where the code has been built before: they are that code and the blob.
  */
 export async function makeFirmware(
   board: Board,
   runtime: Runtime,
   module: Uint8Array,
-  blob: Uint8Array,
+  { blob, update }: Content,
 ): Promise<Made> {
-  if (blob.length > board.blob.bytes) {
+  if (blob && blob.length > board.blob.bytes) {
     throw new EngineError(
       "memory",
       `the blob has ${blob.length} bytes, ${board.name} has room for ${board.blob.bytes}`,
     );
   }
-  const project = await boardProject(board, runtime, module);
+  const project = await boardProject(board, runtime, module, update);
   const { flags, tools, packages } = CORES[board.core];
   const steps = compileSteps(project, [...flags, ...SECTIONS]);
+  const blobObjects = blob ? ["blob.o"] : [];
   const link = [
     ...flags,
     ...LINK,
     ...steps.map(({ object }) => object),
-    "blob.o",
+    ...blobObjects,
     ...project.link,
     "-o",
     "firmware.elf",
   ];
-  const makefile = makefileOf(`${tools}gcc`, `${tools}objcopy`, flags, steps, link);
+  const makefile = makefileOf(`${tools}gcc`, `${tools}objcopy`, flags, steps, link, blobObjects);
   const files: Record<string, string | Uint8Array> = {
     ...project.files,
-    "blob.S": BLOB_SOURCE,
-    [MODEL]: blob,
+    ...(blob && { "blob.S": BLOB_SOURCE, [MODEL]: blob }),
     Makefile: makefile,
   };
   const made: Made = { files, byTheWay: [] };
   try {
-    const { code, objects } = await buildImage(board, runtime, module);
+    const { code, objects } = await buildImage(board, runtime, module, update ? { update } : {});
     const linked = await inTemporaryFolder(tmpdir(), async (folder) => {
-      await writeFile(join(folder, MODEL), blob);
-      await writeFile(join(folder, "blob.S"), BLOB_SOURCE);
+      if (blob) {
+        await writeFile(join(folder, MODEL), blob);
+        await writeFile(join(folder, "blob.S"), BLOB_SOURCE);
+      }
       await writeFile(join(folder, "link.ld"), project.files["link.ld"]!);
       for (const [name, path] of Object.entries(objects)) {
         await mkdir(dirname(join(folder, name)), { recursive: true });
         await copyFile(path, join(folder, name));
       }
-      await run(`${tools}gcc`, [...flags, "-c", "blob.S", "-o", "blob.o"], folder, packages);
+      if (blob) await run(`${tools}gcc`, [...flags, "-c", "blob.S", "-o", "blob.o"], folder, packages);
       await run(`${tools}gcc`, link, folder, packages);
-      const names = [...Object.keys(objects), "blob.o", "firmware.elf"];
+      const names = [...Object.keys(objects), ...blobObjects, "firmware.elf"];
       const contents = await Promise.all(names.map((name) => readFile(join(folder, name))));
       return names.map((name, i) => [name, new Uint8Array(contents[i]!)] as const);
     }).catch((error) => onlyMissing(error, made));
     const chunks: Chunk[] = [
       { address: board.flash.address, bytes: code },
-      { address: board.blob.address, bytes: blob },
+      ...(blob ? [{ address: board.blob.address, bytes: blob }] : []),
     ];
     Object.assign(files, Object.fromEntries(linked ?? []));
     files["firmware.hex"] = intelHex(chunks);
     files["firmware.bin"] = flatImage(chunks);
-    return linked ? { ...made, byTheWay: [...Object.keys(objects), "blob.o"], codeBytes: code.length } : made;
+    return linked ? { ...made, byTheWay: [...Object.keys(objects), ...blobObjects], codeBytes: code.length } : made;
   } catch (error) {
     onlyMissing(error, made);
     return made;
@@ -114,12 +119,24 @@ export async function makeLibrary(runtime: Runtime, module: Uint8Array, header?:
   return { files, byTheWay: [] };
 }
 
-function makefileOf(gcc: string, objcopy: string, flags: string[], steps: Step[], link: string[]): string {
-  const objects = steps.map(({ object }) => object);
+function makefileOf(
+  gcc: string,
+  objcopy: string,
+  flags: string[],
+  steps: Step[],
+  link: string[],
+  blobObjects: string[],
+): string {
+  const objects = [...steps.map(({ object }) => object), ...blobObjects];
+  const hasBlob = blobObjects.length > 0;
   const rules = steps.map(({ file, object, args }) => {
     return `${object}: ${file} $(HEADERS)\n\t${gcc} ${args.map(quoted).join(" ")}\n`;
   });
-  return `# Builds firmware.elf, firmware.bin and firmware.hex. Another model: replace ${MODEL}, then make; no code is compiled again.
+  const about = hasBlob
+    ? `Another model: replace ${MODEL}, then make; no code is compiled again.`
+    : "Models come to its slots: `npx littletern flash`.";
+  const blob = hasBlob ? `blob.o: blob.S ${MODEL}\n\t${gcc} ${flags.join(" ")} -c blob.S -o blob.o\n\n` : "";
+  return `# Builds firmware.elf, firmware.bin and firmware.hex. ${about}
 HEADERS = $(wildcard *.h)
 
 all: firmware.bin firmware.hex
@@ -130,15 +147,12 @@ firmware.bin: firmware.hex
 firmware.hex: firmware.elf
 \t${objcopy} -O ihex firmware.elf firmware.hex
 
-firmware.elf: ${objects.join(" ")} blob.o link.ld
+firmware.elf: ${objects.join(" ")} link.ld
 \t${gcc} ${link.join(" ")}
 
-blob.o: blob.S ${MODEL}
-\t${gcc} ${flags.join(" ")} -c blob.S -o blob.o
-
-${rules.join("\n")}
+${blob}${rules.join("\n")}
 clean:
-\trm -f ${objects.join(" ")} blob.o firmware.*
+\trm -f ${objects.join(" ")} firmware.*
 
 .PHONY: all clean
 `;

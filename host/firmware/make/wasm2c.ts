@@ -12,44 +12,82 @@ import { FIRMWARE } from "../folder.ts";
 /** The version of npm `wabt` whose output we know: `inject` depends on its text. */
 export const WABT = "1.0.39";
 
-/** The generated files, and the runtime's header by the name that they include it by. */
-const [C, H] = ["module_wasm2c.c", "module_wasm2c.h"];
+/** A kind of module that becomes C. */
+interface Kind {
+  /** What its functions' names begin with, behind w2c_. */
+  name: string;
+  /** Its files are <file>.c and <file>.h, which include wasm-rt.h. */
+  file: string;
+  /** What stands above its header. */
+  preamble(module: Uint8Array): string;
+}
+
+const ownBytes = (bytes: number, told: string) =>
+  `/* Bytes at the start of its memory that the module keeps for itself: ${told}. */\n#define TERN_OWN_BYTES ${bytes}u\n\n`;
+
+const TERN: Kind = {
+  name: "tern",
+  file: "module_wasm2c",
+  preamble: (module) => ownBytes(ownBytesOf(module), "its features(4)"),
+};
+
+/** Its functions of wasm-rt.h are its own, so that it stands beside a tern.wasm. */
+const UPDATE: Kind = {
+  name: "update",
+  file: "update_wasm2c",
+  preamble: () =>
+    `${ownBytes(512, "assembly/update/README.md")}#define wasm_rt_trap update_trap\n#define wasm_rt_allocate_memory update_allocate_memory\n\n`,
+};
 
 /** C of modules, by their hash: wasm2c takes a third of a second. */
 const translated = new Map<string, Promise<Record<string, string>>>();
 
-/** A module as C, by wabt's wasm2c, with our bounds checks in it. Throws EngineError, also for a wasm2c whose output is not what we know. */
+/** tern.wasm as C, by wabt's wasm2c, with our bounds checks in it. Throws EngineError, also for a wasm2c whose output is not what we know. */
 export function translate(module: Uint8Array): Promise<Record<string, string>> {
-  const hash = createHash("sha256").update(module).digest("hex");
-  const files = translated.get(hash) ?? runWasm2c(module);
+  return translateOnce(module, TERN);
+}
+
+/** update.wasm as C, likewise. */
+export function translateUpdate(module: Uint8Array): Promise<Record<string, string>> {
+  return translateOnce(module, UPDATE);
+}
+
+function translateOnce(module: Uint8Array, kind: Kind): Promise<Record<string, string>> {
+  const hash = createHash("sha256").update(kind.name).update(module).digest("hex");
+  const files = translated.get(hash) ?? runWasm2c(module, kind);
   translated.set(hash, files);
   return files;
 }
 
-async function runWasm2c(module: Uint8Array): Promise<Record<string, string>> {
+async function runWasm2c(module: Uint8Array, { name, file, preamble }: Kind): Promise<Record<string, string>> {
   const wasm2c = findWasm2c();
+  const [C, H] = [`${file}.c`, `${file}.h`];
   return inTemporaryFolder(tmpdir(), async (folder) => {
     await writeFile(join(folder, "module.wasm"), module);
-    const args = [wasm2c, "module.wasm", "-n", "tern", "-o", C];
+    const args = [wasm2c, "module.wasm", "-n", name, "-o", C];
     await promisify(execFile)(process.execPath, args, { cwd: folder }).catch((error: { stderr?: string }) => {
       throw new EngineError("compile", `wasm2c refuses the module: ${error.stderr?.trim() ?? error}`);
     });
-    const ownBytes = ownBytesOf(module);
+    const above = preamble(module);
     const [c, h, rt] = await Promise.all([
       readFile(join(folder, C), "utf8"),
       readFile(join(folder, H), "utf8"),
       readFile(join(FIRMWARE, "runtimes", "wasm2c", "wasm_rt.h"), "utf8"),
     ]);
-    const own = `/* Bytes at the start of its memory that the module keeps for itself: its features(4). */\n#define TERN_OWN_BYTES ${ownBytes}u\n\n`;
-    return { [C]: inject(c), [H]: own + h, "wasm-rt.h": rt };
+    return { [C]: inject(c, name), [H]: above + h, "wasm-rt.h": rt };
   });
 }
 
 /** features(4) of a module. */
 function ownBytesOf(module: Uint8Array): number {
+  return exportsOf(module).features!(4) >>> 0;
+}
+
+/** Functions of a tern.wasm, which can be asked what it is: it has no memory. */
+export function exportsOf(module: Uint8Array): Record<string, (...args: number[]) => number> {
   const imports = { board: { weights_read: () => 1 } };
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module as Uint8Array<ArrayBuffer>), imports);
-  return (exports.features as (word: number) => number)(4) >>> 0;
+  return exports as Record<string, (...args: number[]) => number>;
 }
 
 function findWasm2c(): string {
@@ -87,9 +125,9 @@ const OTHER_USES = [
  * Puts our accesses into generated C: those of wasm-rt.h, which say what they guarantee, in the place of wasm2c's. Throws EngineError where
  * memory is used in any other way than we know, be it by another wasm2c or by a module that grows or fills its memory.
  */
-export function inject(c: string): string {
-  const begin = c.indexOf("\nstatic u32 w2c_tern_"); // of what is made of the module
-  if (begin < 0) throw new EngineError("version", "wasm2c's output: found no function, expected w2c_tern_…");
+export function inject(c: string, name = "tern"): string {
+  const begin = c.search(new RegExp(`\\nstatic (u32|void) w2c_${name}_`)); // of what is made of the module
+  if (begin < 0) throw new EngineError("version", `wasm2c's output: found no function, expected w2c_${name}_…`);
   const body = c
     .slice(begin)
     .replace(ACCESS, (_, access, address, offset = "0", next) => `${access}_at(memory, ${address}, ${offset}u${next}`)

@@ -122,7 +122,7 @@ async function measureWith(task: Task, model: Model, { module, target }: Choice)
 /** Firmware by "board runtime build module"; what cannot be built fails again at once. */
 const imageOf = memoize((key: string): Promise<Image> => {
   const [board, runtime, build, module] = key.split(" ") as [string, string, Build, string];
-  return buildImage(readBoard(board), runtimeNamed(runtime), readBuilt(module), DEFINES[build]);
+  return buildImage(readBoard(board), runtimeNamed(runtime), readBuilt(module), { defines: DEFINES[build] });
 });
 
 function readBuilt(module: string): Uint8Array {
