@@ -8,8 +8,8 @@ import type { Checkpoint, ImportOptions } from "./checkpoint.ts";
 import { openNpy, openNpz } from "./npz/open.ts";
 import { importOnnx } from "./onnx/import.ts";
 import { openSafetensors } from "./safetensors/open.ts";
-import { openTorchStream, openTorchZip, PICKLE_FILE } from "./torch/open.ts";
 import { importTflite } from "./tflite/import.ts";
+import { openTorchStream, openTorchZip, PICKLE_FILE } from "./torch/open.ts";
 import type { WeightsFile } from "./weights_file.ts";
 import { openZip } from "./zip.ts";
 

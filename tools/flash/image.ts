@@ -1,3 +1,4 @@
+import { didYouMean } from "../../host/base/nearest.ts";
 import { hex } from "../../host/base/printable.ts";
 import { intelHex } from "../../host/firmware/hex.ts";
 import { checkSlot, roomOf, type Slot, type SlotImage, slotImage } from "../../host/flash/slot.ts";
@@ -5,7 +6,6 @@ import { checkUf2Region, UF2_FAMILIES, type Uf2Family, type Uf2FamilyName, write
 import { namingFiles, readSignedModel } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
 import { nameOf, outName, takeStdout } from "../files/stdio.ts";
-import { didYouMean } from "../../host/base/nearest.ts";
 import { checked, numberOption, UsageError } from "../options/usage.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount } from "../terminal/table.ts";
