@@ -148,7 +148,11 @@ async function startWithSlots({ board: name, runtime, module }: DeviceTarget, fl
 }
 
 /** The module of a device by what it says of itself, if it is one of ours. */
-export async function moduleOf({ runtime, module }: DeviceInfo): Promise<Uint8Array | undefined> {
+export async function moduleOf(info: DeviceInfo): Promise<Uint8Array | undefined> {
+  checkObject("info", info);
+  const { runtime, module } = info;
+  checkText("info.runtime", runtime);
+  checkObject("info.module", module);
   const names = Object.hasOwn(RUNTIMES, runtime) ? RUNTIMES[runtime]!.modules : [];
   for (const name of names) {
     const bytes = await readModule(name);

@@ -73,10 +73,10 @@ export const BUILDS = /** @type {const} */ ({
 export const COMMANDS = /** @type {const} */ ({
   "tern-cli": {
     variant: "scalar",
-    bytes: 14.5 * 1024,
+    bytes: 14 * 1024,
     holds: "a command for WASI: all ops, scalar kernels, weights packed for any",
   },
-  "tern-cli-simd": { variant: "simd", bytes: 15.5 * 1024, holds: "the same, SIMD128 kernels" },
+  "tern-cli-simd": { variant: "simd", bytes: 15 * 1024, holds: "the same, SIMD128 kernels" },
 });
 
 /** The module that keeps models in flash (assembly/update/README.md). */

@@ -103,6 +103,9 @@ const CALLS: Record<string, { call: unknown; args: unknown[] }> = {
   deviceModule: { call: node.deviceModule, args: [runtimeNamed("wasm2c"), blob, "core"] },
   buildModule: { call: node.buildModule, args: [blob, { variant: "scalar", weights: "resident" }] },
   readModule: { call: node.readModule, args: ["scalar"] },
+  parseTarget: { call: node.parseTarget, args: ["virt@board.flash"] },
+  openSlots: { call: node.openSlots, args: ["no such board"] },
+  moduleOf: { call: node.moduleOf, args: [{ runtime: "no such runtime", module: { bytes: 1, crc: 0 } }] },
   openOnDevice: { call: node.openOnDevice, args: ["no such board", { blob, maxRows: 1 }] },
 };
 
