@@ -253,9 +253,9 @@ describeBoards(
 );
 
 describe("firmware", () => {
-  it("takes no more flash on a Cortex-M4 than 22 KB with all ops, and 7 KB with what a ternary MLP needs", () => {
+  it("takes no more flash on a Cortex-M4 than 24 KB with all ops, and 7 KB with what a ternary MLP needs", () => {
     const { core, core_ternary } = readMeasured().netduinoplus2!.wasm2c!;
-    expect(core!.code).toBeLessThanOrEqual(22 * 1024);
+    expect(core!.code).toBeLessThanOrEqual(24 * 1024);
     expect(core_ternary!.code).toBeLessThanOrEqual(7 * 1024);
   });
 });
@@ -270,7 +270,7 @@ describe("tern fit", () => {
     expect(stdout).toMatch(/microbit {2}wasm2c .* fits, [\d,]+ bytes of RAM free/);
     const { boards } = JSON.parse(tern("fit", model, "--json").stdout);
     expect(boards).toHaveLength(boardNames().length);
-    for (const { instructions } of boards) expect(instructions).toBeGreaterThan(100_000); // cost.test.ts counts them
+    for (const { instructions } of boards) expect(instructions).toBeGreaterThan(50_000); // cost.test.ts counts them
   });
 
   it("tells what a larger module takes and saves", () => {

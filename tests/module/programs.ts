@@ -588,7 +588,16 @@ export const SMALL: Record<string, Program> = {
         post: planeOf([{ multiplier: 1n, second: 2n, offset: 0n, lo: 0, hi: 255, shift: 2 }]),
       },
       {
-        ...{ kind: "conv2d", inputs: [2], output: 3, window: SQUARE, groups: 2, pad: 0, dtype: "int8", packing: "tap8" },
+        ...{
+          kind: "conv2d",
+          inputs: [2],
+          output: 3,
+          window: SQUARE,
+          groups: 2,
+          pad: 0,
+          dtype: "int8",
+          packing: "tap8",
+        },
         weights: Int8Array.from({ length: 18 }, (_, i) => ((i * 37) % 256) - 128),
       },
       {

@@ -71,7 +71,9 @@ it.each([
   ["verify", ["verify", model, model]],
 ])("%s says that a blob is no checkpoint", (_, args) => {
   const { code, stdout, stderr } = tern(...args);
-  expect(stderr).toBe(`tern: ${model}: checkpoint: found a blob of Little Tern, converted already, expected ONNX or TensorFlow Lite\n`);
+  expect(stderr).toBe(
+    `tern: ${model}: checkpoint: found a blob of Little Tern, converted already, expected ONNX or TensorFlow Lite\n`,
+  );
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
 });
 

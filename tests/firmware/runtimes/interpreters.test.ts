@@ -6,6 +6,7 @@ import { writeBlob } from "../../../host/blob/write.ts";
 import { convert } from "../../../host/convert.ts";
 import { v8 } from "../../../host/engines/v8.ts";
 import { INTERPRETERS } from "../../../host/firmware/make/interpreters.ts";
+import { planeOf } from "../../../host/numbers/plane.ts";
 import type { Conv2dOp, DenseOp, WeightDtype, Window } from "../../../host/program.ts";
 import { moduleFeatures, planScratch } from "../../../host/run/backend.ts";
 import { type InputRows, loadReference } from "../../../host/run/session.ts";
@@ -214,6 +215,8 @@ function modelOfEverything(): Model {
       ["u8", 10],
       ["i8", 34],
       ["i8", [1, 2, 34]],
+      ["u8", [3, 2, 12]],
+      ["i8", [3, 2, 12]],
     ],
     [
       { kind: "quantize", inputs: [0], output: 1, post: thresholds({ base: -1, up: [0] }) },
@@ -240,8 +243,21 @@ function modelOfEverything(): Model {
       { kind: "avgpool", inputs: [2], output: 16, window: windowOf(4, 3), post: thresholds({ base: 0, up: [-3, 3] }) },
       { kind: "concat", inputs: [9, 10], output: 17 },
       { kind: "upsample", inputs: [17], output: 18, factorY: 1, factorX: 2 },
+      {
+        ...convolution(4, "int8", 1, thresholds({ base: 0, up: [-90, 0, 90] })),
+        ...{ output: 19, groups: 12, packing: "tap8" },
+      },
+      {
+        ...convolution(
+          4,
+          "ternary",
+          12,
+          planeOf([{ multiplier: 3n, second: 2n, offset: 9n, lo: -9, hi: 9, shift: 3 }]),
+        ),
+        ...{ inputs: [4, 19], output: 20 },
+      },
     ],
-    { outputs: [14, 15, 16, 18], maxRows: 1 },
+    { outputs: [14, 15, 16, 18, 20], maxRows: 1 },
   );
   return { blob: writeBlob(program), inputs: Float32Array.from({ length: 10 * 200 }, () => random.unit() - 0.5) };
 }
