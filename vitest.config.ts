@@ -1,12 +1,14 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests that change or measure their process, so that each file of them has one to itself. */
+/** Tests that change or measure their process, or one that inherits from it how much memory it had, so that each file of them has one to itself. */
 const ALONE = [
+  "tests/attacks/attacks.test.ts",
   "tests/base/package_root.test.ts",
   "tests/engines/wasmtime.test.ts",
   "tests/run/loads.test.ts",
   "tests/threads/thread.test.ts",
   "tests/tools/doctor.test.ts",
+  "tests/tools/input_bombs.test.ts",
   "tests/convert/hostile.test.ts",
 ];
 

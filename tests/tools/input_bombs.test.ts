@@ -53,6 +53,6 @@ describe("a small file that unpacks to a large one", () => {
     expect(stderr).toMatch(refusal);
     expect(code).toBe(1);
     expect(seconds).toBeLessThan(3);
-    expect(megabytes).toBeLessThan(450);
+    expect(megabytes).toBeLessThan(400);
   });
 });
