@@ -10,6 +10,8 @@ import { decodeModel } from "../../dist/host/checkpoint/onnx/proto.js";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 const PAGES = ["README.md", "docs/embedding.md", "docs/flash.md", "assembly/wasi/README.md", "docs/arch.md"];
+/** Pages whose commands speak of the reader's own files again, where these are: README.md has moved on to a folder of an example. */
+const OF_OWN_FILES = ["docs/arch.md"];
 
 /** Commands that do not run as they are printed: which, what runs in their place, if anything, and why. */
 const OTHERWISE = [
@@ -32,11 +34,12 @@ function blocksOf(page) {
 function scriptOf(tarball) {
   const lines = PAGES.flatMap((page) => [
     `echo; echo "── ${page}"`,
+    ...(OF_OWN_FILES.includes(page) ? ['cd "$own"'] : []),
     ...blocksOf(page)
       .flat()
       .map((line) => commandFor(line, tarball)),
   ]);
-  return ["set -euo pipefail", ...lines].join("\n");
+  return ["set -euo pipefail", "own=$PWD", ...lines].join("\n");
 }
 
 function commandFor(line, tarball) {
