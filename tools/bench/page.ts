@@ -25,7 +25,7 @@ export function formatPage(parts: Parts): string {
     ]),
     ...section("Devices", "devices", parts, [
       "Instructions of an inference, compiled by wasm2c, and interpreted on the Cortex-M4. MACs: multiply-accumulates; flash: of the blob; RAM: as",
-      "`tern fit` plans it for one row, compiled. Cortex-M3 and M7 are left out, since they execute nearly the same instructions as the M4.",
+      "`tern fit` plans it for one row, compiled. Left out are Cortex-M3 and M7, which execute nearly the same instructions as the M4, and the convolutions of the goals.",
       ...table(devices?.inferences, (rows) => formatDevices(rows, devices!.models)),
       "",
       "Firmware without a model, in bytes: its flash, its variables, the stack that it sets aside, and the most of it that was in use.",

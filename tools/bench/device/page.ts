@@ -7,6 +7,8 @@ const COMPILED = "wasm2c";
 const INTERPRETED_ON = "cortex-m4";
 /** Cores whose code is nearly that of the Cortex-M4: files alone have them. */
 const LEFT_OUT = ["cortex-m3", "cortex-m7"];
+/** Convolutions, by their kernels, which stand among the goals. */
+const IN_GOALS = /^\d+ × \d+/;
 
 /** A line for each goal; what is not met is bold. */
 export function formatDeviceGoals(rows: readonly DeviceGoalRow[]): string[] {
@@ -23,7 +25,8 @@ export function formatDeviceGoals(rows: readonly DeviceGoalRow[]): string[] {
 
 /** A line for each model: its bytes where it is compiled; its instructions compiled for every core, and interpreted on one. */
 export function formatDevices(inferences: readonly InferenceRow[], models: readonly ModelRow[]): string[] {
-  const shown = inferences.filter(({ runtime, core }) => {
+  const shown = inferences.filter(({ model, runtime, core }) => {
+    if (IN_GOALS.test(model)) return false;
     return runtime === COMPILED ? !LEFT_OUT.includes(core) : core === INTERPRETED_ON;
   });
   const placeOf = ({ core, runtime }: InferenceRow) => (runtime === COMPILED ? core : runtime);
