@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { UnsupportedError } from "../../host/base/errors.ts";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
-import type { GraphInput, Node } from "../../host/graph/graph.ts";
+import type { Graph, GraphInput, Node } from "../../host/graph/graph.ts";
 import { shapesOf } from "../../host/graph/shapes.ts";
 import { at, dequantize, quantize } from "../../host/numbers/quantizer.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
@@ -22,9 +23,14 @@ describe.each<[string, number, (seed: number) => Uint8Array]>([
 
   it("mean after import what they meant before", () => {
     let compared = 0;
+    let refused = 0; // an average of thresholds whose least value is no whole number of steps
     for (let seed = 0; seed < seeds; seed++) {
       const bytes = randomFile(seed);
-      const { graph } = readCheckpoint(bytes);
+      const graph = importedOrRefused(bytes);
+      if (!graph) {
+        refused++;
+        continue;
+      }
       const next = mulberry32(seed);
       const channels = graph.inputs[0]!.shape.reduce((product, size) => product * size, 1);
       const x = Array.from({ length: channels }, () => Math.fround(4 * next() - 2));
@@ -56,8 +62,18 @@ describe.each<[string, number, (seed: number) => Uint8Array]>([
       expect(graph.outputs.every((name) => truth.has(name))).toBe(true);
     }
     expect(compared).toBeGreaterThan((10 * seeds) / 2);
+    expect(refused).toBeLessThanOrEqual(seeds / 50);
   });
 });
+
+function importedOrRefused(bytes: Uint8Array): Graph | undefined {
+  try {
+    return readCheckpoint(bytes).graph;
+  } catch (error) {
+    if (error instanceof UnsupportedError) return undefined;
+    throw error;
+  }
+}
 
 /** Elements of [C, H, W] as those of [H, W, C]. */
 function channelsLast(data: number[], { height, width, channels }: Picture): number[] {
