@@ -241,12 +241,10 @@ describeModules("kernels", (engine, module) => {
           }
           expect(at.invoke(0, 1, rows)).toBe(0);
           const sums = arena + program.tensors[1]!.perRow * rows;
-          return Array.from({ length: rows }, (_, r) =>
-            at
-              .memory()
-              .slice(sums + r * rowStride(program.tensors[1]!))
-              .subarray(0, 4 * channels),
-          );
+          return Array.from({ length: rows }, (_, r) => {
+            const from = sums + r * rowStride(program.tensors[1]!);
+            return at.memory().slice(from, from + 4 * channels);
+          });
         };
         const dirty = padded(blob, headBytes, packing, inputs, channels);
         const [expected] = run(blob, 0, 1);
