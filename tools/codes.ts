@@ -43,7 +43,7 @@ const COMMAND_CODES: Entry[] = [
   [
     5,
     "the model failed on its trial, and the device has gone back to the one before",
-    "`npx littletern verify --self-test` runs the same golden pairs here; read what went wrong on the device",
+    "`npx littletern verify` runs the same golden pairs here; read what went wrong on the device",
   ],
   [6, "an update was stopped with Ctrl-C", "give the same command again: it goes on where it was"],
 ];
