@@ -20,6 +20,10 @@ export function parseJson(bytes: Uint8Array, fail: (message: string) => Error): 
   }
 }
 
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** Goes through a text that may be no JSON, and looks at nothing but depth and the names of objects. */
 function checkText(text: string, fail: (message: string) => Error): void {
   const open: (Set<string> | undefined)[] = []; // names of each object that is open; undefined: an array

@@ -29,6 +29,9 @@ export const FOLDED = { any: 1 << 23, perElement: 32 };
 /** The same for any file whatever: ten million weights; devices hold a tenth of that. */
 export const MAX_FOLDED = 1 << 27;
 
+/** Elements of a row of a tensor (FORMAT.md). */
+export const MAX_ELEMENTS = 2 ** 24;
+
 /** Elements that are read from a file of weights for one network, 8 bytes each here: more than MAX_FOLDED lets through an import. */
 export const MAX_WEIGHTS = 1 << 24;
 

@@ -1,7 +1,7 @@
 import { refuse } from "../base/arguments.ts";
 import { BlobError } from "../base/errors.ts";
 import { MAX_NODES } from "../base/limits.ts";
-import { FIXED_ROUNDINGS, MAX_SHIFT, MIN_SHIFT } from "../numbers/fixed_point.ts";
+import { FIXED_ROUNDINGS, isMultiplier, isShift, MAX_SHIFT, MIN_SHIFT } from "../numbers/fixed_point.ts";
 import { type FixedSoftmax, fixedSoftmaxProblem } from "../numbers/fixed_softmax.ts";
 import { at, codeRange, type Quantizer, quantize, zeroPoint } from "../numbers/quantizer.ts";
 import { ROUNDINGS } from "../numbers/round.ts";
@@ -267,15 +267,13 @@ function readStep(step: Reader, channels: number): Step {
         beta: vector("beta"),
       };
     }
-    case "rescale": {
-      const isIn = (least: number, most: number) => (x: number) => Number.isInteger(x) && x >= least && x <= most;
+    case "rescale":
       return {
         kind,
-        multiplier: vector("multiplier", isIn(0, 2 ** 31 - 1), "integers from 0 to 2^31 − 1"),
-        shift: vector("shift", isIn(MIN_SHIFT, MAX_SHIFT), `integers from ${MIN_SHIFT} to ${MAX_SHIFT}`),
+        multiplier: vector("multiplier", isMultiplier, "integers from 0 to 2^31 − 1"),
+        shift: vector("shift", isShift, `integers from ${MIN_SHIFT} to ${MAX_SHIFT}`),
         rounding: step.get("rounding").oneOf(FIXED_ROUNDINGS),
       };
-    }
     default:
       return { kind, by: vector("by") };
   }

@@ -119,8 +119,6 @@ export const PICTURES = 30;
 
 export const MAX_CHANNELS = 2 ** 20;
 export const MAX_ROWS = 2 ** 20;
-/** Elements of a row. */
-export const MAX_ELEMENTS = 2 ** 24;
 
 export function align16(bytes: number): number {
   return Math.ceil(bytes / 16) * 16;

@@ -2,6 +2,7 @@ import { checkBytes } from "../base/arguments.ts";
 import { crc32 } from "../base/crc32.ts";
 import { Cursor } from "../base/cursor.ts";
 import { BlobError } from "../base/errors.ts";
+import { MAX_ELEMENTS } from "../base/limits.ts";
 import {
   type ActivationDtype,
   isWeighted,
@@ -24,7 +25,6 @@ import {
   HEADER_BYTES,
   MAGIC,
   MAX_CHANNELS,
-  MAX_ELEMENTS,
   MAX_ROWS,
   OP,
   OP_BYTES,

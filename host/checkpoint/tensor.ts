@@ -79,15 +79,28 @@ function rowMajorStrides(dims: readonly number[]): number[] {
 /** result[i, j, …] = source[i · strides[0] + j · strides[1] + …]. */
 function gather(source: Float64Array, dims: readonly number[], strides: readonly number[]): Float64Array {
   const result = new Float64Array(elements(dims));
-  const index = new Array<number>(dims.length).fill(0);
-  for (let i = 0, from = 0; i < result.length; i++) {
+  walk(dims, strides, 0, (i, from) => {
     result[i] = source[from]!;
+  });
+  return result;
+}
+
+/** Calls `visit` for the elements of a tensor in row-major order: element [i, j, …] lies at first + i · strides[0] + j · strides[1] + …. */
+export function walk(
+  dims: readonly number[],
+  strides: readonly number[],
+  first: number,
+  visit: (index: number, at: number) => void,
+): void {
+  const count = elements(dims);
+  const place = new Array<number>(dims.length).fill(0);
+  for (let i = 0, at = first; i < count; i++) {
+    visit(i, at);
     for (let axis = dims.length - 1; axis >= 0; axis--) {
-      from += strides[axis]!;
-      if (++index[axis]! < dims[axis]!) break;
-      from -= strides[axis]! * dims[axis]!;
-      index[axis] = 0;
+      at += strides[axis]!;
+      if (++place[axis]! < dims[axis]!) break;
+      at -= strides[axis]! * dims[axis]!;
+      place[axis] = 0;
     }
   }
-  return result;
 }

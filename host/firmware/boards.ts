@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError, FlashError } from "../base/errors.ts";
+import { isObject } from "../base/json.ts";
 import { CORES, type CoreName } from "./cores.ts";
 import { FIRMWARE } from "./folder.ts";
 import { checkLayout, type Layout } from "./slots/layout.ts";
@@ -82,9 +83,7 @@ export function parseBoard(text: string, path: string): Board {
     return fail("the file", (error as Error).message, "JSON");
   }
   const object = (value: unknown, where: string): Record<string, unknown> =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : fail(where, value, "an object");
+    isObject(value) ? value : fail(where, value, "an object");
   const word = (value: unknown, where: string): string =>
     typeof value === "string" && /^[\w-]{1,31}$/.test(value)
       ? value

@@ -1,3 +1,5 @@
+import { ROUND } from "./round.ts";
+
 /**
  * A factor in fixed point, as TensorFlow Lite's kernels have one: multiplier / 2^31 · 2^shift. `double`: the product is rounded to an integer before
  * the shift rounds it again.
@@ -17,6 +19,14 @@ export type FixedRounding = (typeof FIXED_ROUNDINGS)[number];
 /** Shifts of a factor: below, it is 0; above, sums of several places would be lost in 32 bits. */
 export const MIN_SHIFT = -31;
 export const MAX_SHIFT = 14;
+
+/** Whether a number is a multiplier, or a shift, of a factor. */
+export const isMultiplier = (x: number) => isWithin(x, 0, 2 ** 31 - 1);
+export const isShift = (x: number) => isWithin(x, MIN_SHIFT, MAX_SHIFT);
+
+export function isWithin(x: number, least: number, most: number): boolean {
+  return Number.isInteger(x) && x >= least && x <= most;
+}
 
 /** The factor nearest to a real number above 0 (`QuantizeMultiplier` of tensorflow/lite/kernels/internal/quantization_util.cc); its shift may be above MAX_SHIFT. */
 export function fixedFactor(real: number, rounding: FixedRounding): FixedFactor {
@@ -48,5 +58,5 @@ export function roundedProduct(x: number, multiplier: number, bits: number): num
 
 /** x / 2^shift to the nearest integer, ties away from 0: gemmlowp's RoundingDivideByPOT. */
 export function shiftRounded(x: number, shift: number): number {
-  return Math.sign(x) * Math.floor(Math.abs(x) / 2 ** shift + 0.5) + 0; // + 0 turns −0 into 0
+  return ROUND.HALF_UP(x / 2 ** shift) + 0; // + 0 turns −0 into 0
 }

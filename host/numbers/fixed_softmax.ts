@@ -1,4 +1,4 @@
-import { fixedFactor, roundedProduct, shiftRounded } from "./fixed_point.ts";
+import { fixedFactor, isMultiplier, isWithin, roundedProduct, shiftRounded } from "./fixed_point.ts";
 
 /**
  * The softmax of 8-bit codes as TensorFlow Lite's reference kernel computes it, in gemmlowp's fixed point. A difference d of codes from the greatest becomes
@@ -31,12 +31,11 @@ export function fixedSoftmaxOf(scale: number, beta: number): FixedSoftmax {
 }
 
 export function fixedSoftmaxProblem({ multiplier, shift, leastDifference }: FixedSoftmax): string | undefined {
-  const isIn = (x: number, least: number, most: number) => Number.isInteger(x) && x >= least && x <= most;
-  if (!isIn(multiplier, 0, 2 ** 31 - 1)) return `a multiplier of 0 to 2^31 − 1, found ${multiplier}`;
-  if (!isIn(shift, 0, 31)) return `a shift of 0 to 31, found ${shift}`;
+  if (!isMultiplier(multiplier)) return `a multiplier of 0 to 2^31 − 1, found ${multiplier}`;
+  if (!isWithin(shift, 0, 31)) return `a shift of 0 to 31, found ${shift}`;
   // a difference stays within 32 bits when it is shifted
   const least = -((2 ** DIFFERENCE_BITS - 1) * 2 ** FRACTION_BITS) / 2 ** shift;
-  return isIn(leastDifference, least, 0) ? undefined : `differences of ${least} to 0, found ${leastDifference}`;
+  return isWithin(leastDifference, least, 0) ? undefined : `differences of ${least} to 0, found ${leastDifference}`;
 }
 
 /** Codes become probabilities, in place: multiples of 1/256 from 0 to 255/256. */

@@ -3,6 +3,7 @@ import { Gunzip, Unzlib } from "fflate";
 import { Cursor } from "../../host/base/cursor.ts";
 import { InputError } from "../../host/base/errors.ts";
 import { inflate } from "../../host/base/inflate.ts";
+import { hex } from "../../host/base/printable.ts";
 import { concat } from "./concat.ts";
 
 export const GZIP_MAGIC = [0x1f, 0x8b];
@@ -54,8 +55,4 @@ export function unzlib(chunks: Iterable<Uint8Array>, contentBytes: number, name:
 
 function failing(name: string): (message: string) => Error {
   return (message) => new InputError(`${name}: ${message}`);
-}
-
-function hex(crc: number): string {
-  return `0x${crc.toString(16).padStart(8, "0")}`;
 }

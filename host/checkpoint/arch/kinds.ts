@@ -1,4 +1,5 @@
 import { InputError } from "../../base/errors.ts";
+import { isObject } from "../../base/json.ts";
 import { didYouMean } from "../../base/nearest.ts";
 import { shorten, shown } from "../../base/printable.ts";
 
@@ -159,8 +160,4 @@ export function object<F extends Fields>(fields: F): Kind<Read<F>> {
       return Object.fromEntries(read);
     },
   };
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,13 +1,12 @@
 import { InputError } from "../../base/errors.ts";
-import { parseJson } from "../../base/json.ts";
+import { isObject, parseJson } from "../../base/json.ts";
 import { MAX_NODES, MAX_ROW_ELEMENTS } from "../../base/limits.ts";
 import { didYouMean } from "../../base/nearest.ts";
 import { shown } from "../../base/printable.ts";
-import { MAX_EXTENT } from "../onnx/conv.ts";
+import { MAX_EXTENT } from "../window.ts";
 import {
   either,
   FLAG,
-  isObject,
   type Kind,
   list,
   NAME,

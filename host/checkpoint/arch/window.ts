@@ -1,5 +1,6 @@
 import { InputError } from "../../base/errors.ts";
 import { type PaddedWindow, windowSize } from "../../graph/ops/window.ts";
+import { samePadding } from "../window.ts";
 import type { Step } from "./builder.ts";
 import type { Padding, Pair } from "./layers.ts";
 
@@ -29,7 +30,7 @@ export function windowOf(
   const [dilationY, dilationX] = pairOf(layer.dilation ?? 1);
   const padding = layer.padding ?? 0;
   const same = (size: number, kernel: number, stride: number, dilation: number) => {
-    const total = Math.max(0, (Math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size);
+    const total = samePadding(size, kernel, stride, dilation);
     return [Math.floor(total / 2), Math.ceil(total / 2)] as const;
   };
   let sides: number[];

@@ -4,6 +4,7 @@ import type { FreshName } from "../../graph/names.ts";
 import type { Weights } from "../../graph/ops/weights.ts";
 import { Refusal } from "../refusal.ts";
 import { elements, type Tensor } from "../tensor.ts";
+import type { Padding } from "../window.ts";
 import type { Pictured } from "./picture.ts";
 import { ATTRIBUTE_TYPE, type AttributeProto, type NodeProto, type TensorProto } from "./proto.ts";
 
@@ -30,16 +31,6 @@ export interface Data {
   /** Of an integer type: arithmetic wraps around and division truncates, until a Cast makes real numbers of it. */
   integer?: boolean;
 }
-
-/** Positions on each side of a picture. */
-export interface Padding {
-  top: number;
-  left: number;
-  bottom: number;
-  right: number;
-}
-
-export const NO_PADDING: Readonly<Padding> = { top: 0, left: 0, bottom: 0, right: 0 };
 
 /** Known now: read from the file or folded. */
 export interface Constant extends Tensor {

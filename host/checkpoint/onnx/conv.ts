@@ -3,14 +3,13 @@ import { type PaddedWindow, windowSize } from "../../graph/ops/window.ts";
 import type { Picture } from "../../shape.ts";
 import { Refusal } from "../refusal.ts";
 import { weightsOf } from "../weights.ts";
+import { isExtent, MAX_EXTENT, samePadding, widened } from "../window.ts";
 import {
   type Call,
   type Constant,
   constantOperand,
   type Data,
   dataOperand,
-  NO_PADDING,
-  type Padding,
   requireFinite,
   shapeText,
   type Value,
@@ -91,19 +90,6 @@ export function windowOf(call: Call, kernel: readonly number[], { axes, height, 
   };
 }
 
-/** Of kernels, strides, dilations and padding in one direction: what 16 bits hold, as blobs have them. No list of windows is vaster. */
-export const MAX_EXTENT = 0xffff;
-
-/** Whether a number from a file is a whole one that windows can have. */
-export function isExtent(size: number, least: number): boolean {
-  return Number.isInteger(size) && size >= least && size <= MAX_EXTENT;
-}
-
-/** What makes ⌈size / stride⌉ positions of `size`. */
-function samePadding(size: number, kernel: number, stride: number, dilation: number): number {
-  return Math.max(0, (Math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size);
-}
-
 /** Conv(X, W, B): W is (M, C / group, kernel). Zeros that a Pad put around X become padding. */
 export function conv(call: Call): Value {
   const { padded, ...x } = pictureOperand(call, 0);
@@ -131,21 +117,6 @@ export function conv(call: Call): Value {
   const pieces: Piece[] = [{ op: "conv2d", weights, window: widened(window, padded), groups }];
   if (call.inputs[2]) pieces.push({ op: "step", step: { kind: "add", by: biasOf(call, outputs) } });
   return emit(call, { ...x, ...sized(x, size) }, pieces);
-}
-
-/** The window, which begins and ends further outside. */
-export function widened(
-  window: PaddedWindow,
-  { top, left, bottom, right }: Readonly<Padding> = NO_PADDING,
-): PaddedWindow {
-  const { padTop, padLeft, padBottom, padRight } = window;
-  return {
-    ...window,
-    padTop: padTop + top,
-    padLeft: padLeft + left,
-    padBottom: padBottom + bottom,
-    padRight: padRight + right,
-  };
 }
 
 /** (M, C, kernel …) as (M, kernel … · C). */

@@ -1,19 +1,18 @@
 import type { Weights } from "../../graph/ops/weights.ts";
 import { dequantize, type Quantizer, quantize } from "../../numbers/quantizer.ts";
 import { Refusal } from "../refusal.ts";
+import { isExtent, MAX_EXTENT, NO_PADDING, type Padding, widened } from "../window.ts";
 import {
   axisOf,
   type Call,
   constantOperand,
   type Data,
   integers,
-  NO_PADDING,
-  type Padding,
   requireFinite,
   shapeText,
   type Value,
 } from "./call.ts";
-import { isExtent, MAX_EXTENT, pictureOperand, sized, widened } from "./conv.ts";
+import { pictureOperand, sized } from "./conv.ts";
 import { emit, vector } from "./emit.ts";
 
 /**

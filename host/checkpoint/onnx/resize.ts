@@ -1,11 +1,9 @@
 import { CheckpointError } from "../../base/errors.ts";
+import { MAX_ELEMENTS } from "../../base/limits.ts";
 import { Refusal } from "../refusal.ts";
 import { type Call, constantOperand, type Data, requireFinite, type Value } from "./call.ts";
 import { pictureOperand, sized } from "./conv.ts";
 import { emit } from "./emit.ts";
-
-/** Elements of a row of a tensor (FORMAT.md). */
-const MAX_ELEMENTS = 2 ** 24;
 
 /** Upsample(X, scales), and Resize(X, roi, scales, sizes): nearest neighbours of whole factors. Operator set 10 has Resize(X, scales). */
 export function resize(call: Call): Value {

@@ -1,6 +1,6 @@
 import { Cursor } from "../../base/cursor.ts";
 import { CheckpointError } from "../../base/errors.ts";
-import { parseJson } from "../../base/json.ts";
+import { isObject, parseJson } from "../../base/json.ts";
 import { shown } from "../../base/printable.ts";
 import { countOf, ELEMENT_TYPES, type ElementName, readElements } from "../elements.ts";
 import { MAX_TENSOR_AXES, type StoredTensor, type WeightsFile } from "../weights_file.ts";
@@ -84,10 +84,6 @@ function readEntry(name: string, entry: unknown) {
 
 function whereOf(name: string): string {
   return `tensor "${shown(name)}"`;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isCounts(value: unknown): value is number[] {

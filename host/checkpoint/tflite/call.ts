@@ -1,13 +1,12 @@
 import { CheckpointError } from "../../base/errors.ts";
+import { MAX_ELEMENTS } from "../../base/limits.ts";
 import type { Node } from "../../graph/graph.ts";
 import type { FreshName } from "../../graph/names.ts";
 import { elementCount, isSameShape, type Picture } from "../../shape.ts";
 import { Refusal } from "../refusal.ts";
+import type { Padding } from "../window.ts";
 import type { FileTensor } from "./model.ts";
 import type { Table } from "./table.ts";
-
-/** Elements of a row, of which a blob holds no more (FORMAT.md). */
-const MAX_ELEMENTS = 2 ** 24;
 
 /** What a tensor of the file is while its graph is made. */
 export type Value = Codes | Real | Constant | { kind: "broken" };
@@ -38,13 +37,6 @@ interface Data {
 export interface Constant {
   kind: "constant";
   tensor: FileTensor;
-}
-
-export interface Padding {
-  top: number;
-  bottom: number;
-  left: number;
-  right: number;
 }
 
 /** An operator with its operands at hand. */

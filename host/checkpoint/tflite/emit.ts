@@ -2,6 +2,7 @@ import type { Node } from "../../graph/graph.ts";
 import type { FixedFactor } from "../../numbers/fixed_point.ts";
 import { MAX_SHIFT } from "../../numbers/fixed_point.ts";
 import type { IntQuantizer } from "../../numbers/quantizer.ts";
+import { ROUND } from "../../numbers/round.ts";
 import type { Step } from "../../numbers/step.ts";
 import type { Picture } from "../../shape.ts";
 import { Refusal } from "../refusal.ts";
@@ -50,7 +51,7 @@ export function emitCodes(
   const { channels } = picture;
   const clamp = ACTIVATIONS[activation];
   if (!clamp) throw new Refusal(`its fused activation is number ${activation}`, "NONE, RELU, RELU6 or RELU_N1_TO_1");
-  const code = (x: number) => zero + roundAway(Math.fround(x / scale)); // CalculateActivationRangeQuantized
+  const code = (x: number) => zero + ROUND.HALF_UP(Math.fround(x / scale)); // CalculateActivationRangeQuantized
   const [min, max] = [Math.max(MIN_CODE, code(clamp.min)), Math.min(MAX_CODE, code(clamp.max))];
   if (min > max)
     throw new Refusal(
@@ -100,9 +101,4 @@ export function checkSums(bounds: Float64Array, factors: readonly FixedFactor[])
     const why = `output channel ${m} sums to ±${bound}, which times 2^${shift} leaves 32 bits`;
     throw new Refusal(why, "scales of input and weights whose product is below that of the output, or fewer inputs");
   }
-}
-
-/** Ties away from 0. */
-function roundAway(x: number): number {
-  return Math.sign(x) * Math.floor(Math.abs(x) + 0.5);
 }

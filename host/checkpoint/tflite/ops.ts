@@ -5,6 +5,7 @@ import type { FixedRounding } from "../../numbers/fixed_point.ts";
 import { fixedSoftmaxOf, fixedSoftmaxProblem, MAX_CLASSES } from "../../numbers/fixed_softmax.ts";
 import { elementCount, isSameShape, positionCount, shapeText } from "../../shape.ts";
 import { Refusal } from "../refusal.ts";
+import { isExtent } from "../window.ts";
 import {
   type Call,
   type Codes,
@@ -19,6 +20,7 @@ import {
 } from "./call.ts";
 import { checkSums, dequantizeNode, emitCodes, emitQuantize, emitRescale, emitStep } from "./emit.ts";
 import { biasOperand, type Filter, factorOf, factorsOf, filterOperand, finishLayer, weightsOf } from "./layer.ts";
+import type { Table } from "./table.ts";
 import { windowOf } from "./window.ts";
 
 /** How often the reference kernels of ai-edge-litert 2.3.0 round a product in fixed point, by operator. */
@@ -51,19 +53,7 @@ function conv2d(call: Call): Codes {
   const input = codesOperand(call, 0, true);
   const filter = filterOperand(call, 4, 0);
   const [outputs, kernelHeight, kernelWidth, own] = filter.tensor.shape as [number, number, number, number];
-  const window = windowOf(
-    {
-      kernelHeight,
-      kernelWidth,
-      padding: options.number(0, "i8"),
-      strideX: options.number(1, "i32"),
-      strideY: options.number(2, "i32"),
-      dilationX: options.number(4, "i32", 1),
-      dilationY: options.number(5, "i32", 1),
-    },
-    input.picture,
-    input.padding,
-  );
+  const window = kernelWindow(options, 4, [kernelHeight, kernelWidth], input);
   const { channels } = input.picture;
   const groups = channels / own;
   if (!Number.isInteger(groups) || outputs % groups !== 0) {
@@ -88,22 +78,30 @@ function depthwise(call: Call): Codes {
       `weights "${filter.tensor.name}": [${filter.tensor.shape}], expected [1, height, width, a multiple of ${channels}]`,
     );
   }
-  const window = windowOf(
-    {
-      kernelHeight,
-      kernelWidth,
-      padding: options.number(0, "i8"),
-      strideX: options.number(1, "i32"),
-      strideY: options.number(2, "i32"),
-      dilationX: options.number(5, "i32", 1),
-      dilationY: options.number(6, "i32", 1),
-    },
-    input.picture,
-    input.padding,
-  );
+  const window = kernelWindow(options, 5, [kernelHeight, kernelWidth], input);
   const taps = kernelHeight * kernelWidth;
   const codes = Int32Array.from(filter.codes, (_, i) => filter.codes[(i % taps) * outputs + Math.floor(i / taps)]!);
   return convolution(call, input, filter, { codes, window, groups: channels, activation: options.number(4, "i8") });
+}
+
+/** The window of a kernel, by options of which those of dilation begin at a field. */
+function kernelWindow(
+  options: Table,
+  dilation: number,
+  [kernelHeight, kernelWidth]: readonly [number, number],
+  { picture, padding }: Codes,
+): PaddedWindow {
+  const sizes = {
+    ...{ kernelHeight, kernelWidth, ...stepsOf(options) },
+    dilationX: options.number(dilation, "i32", 1),
+    dilationY: options.number(dilation + 1, "i32", 1),
+  };
+  return windowOf(sizes, picture, padding);
+}
+
+/** What the options of every window begin with. */
+function stepsOf(options: Table) {
+  return { padding: options.number(0, "i8"), strideX: options.number(1, "i32"), strideY: options.number(2, "i32") };
 }
 
 /** `codes` are the filter's, (outputs, kernel height, kernel width, channels of a group). */
@@ -157,16 +155,8 @@ function fullyConnected(call: Call): Codes {
 
 function poolWindow(call: Call, input: Codes): { window: PaddedWindow; activation: number } {
   const options = optionsOf(call, 5);
-  const window = windowOf(
-    {
-      padding: options.number(0, "i8"),
-      strideX: options.number(1, "i32"),
-      strideY: options.number(2, "i32"),
-      kernelWidth: options.number(3, "i32"),
-      kernelHeight: options.number(4, "i32"),
-    },
-    input.picture,
-  );
+  const kernel = { kernelWidth: options.number(3, "i32"), kernelHeight: options.number(4, "i32") };
+  const window = windowOf({ ...stepsOf(options), ...kernel }, input.picture);
   const problem = poolProblem(window, input.picture);
   if (problem) throw new Refusal(problem, "a window of which every position sees some of the input");
   return { window, activation: options.number(5, "i8") };
@@ -258,7 +248,7 @@ function pad(call: Call): Codes {
   const input = plainOperand(call, 0, true);
   const paddings = integersOf(call, 1, "paddings");
   const [top, bottom, left, right] = paddings.slice(2, 6) as [number, number, number, number];
-  const isPlain = paddings.length === 8 && paddings.every((size) => size >= 0 && size < 2 ** 16);
+  const isPlain = paddings.length === 8 && paddings.every((size) => isExtent(size, 0));
   if (!isPlain || [0, 1, 6, 7].some((i) => paddings[i] !== 0)) {
     throw new Refusal(`its paddings are [${paddings.slice(0, 16)}]`, "[0, 0, top, bottom, left, right, 0, 0]");
   }

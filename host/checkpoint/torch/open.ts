@@ -2,6 +2,7 @@ import { Cursor } from "../../base/cursor.ts";
 import { CheckpointError } from "../../base/errors.ts";
 import { shown } from "../../base/printable.ts";
 import { checkCount, countOf, ELEMENT_TYPES, readElements } from "../elements.ts";
+import { walk } from "../tensor.ts";
 import type { StoredTensor, WeightsFile } from "../weights_file.ts";
 import type { ZipEntry } from "../zip.ts";
 import { type Pickled, type Storage, TorchTensor, unpickle } from "./pickle.ts";
@@ -178,16 +179,9 @@ function isRowMajor(dims: readonly number[], strides: readonly number[]): boolea
 /** The elements of a tensor with other strides, in row-major order. */
 function gathered(bytes: Uint8Array, size: number, count: number, { offset, dims, strides }: TorchTensor): Uint8Array {
   const result = new Uint8Array(count * size);
-  const index = new Array<number>(dims.length).fill(0);
-  for (let i = 0, from = offset; i < count; i++) {
+  walk(dims, strides, offset, (i, from) => {
     for (let byte = 0; byte < size; byte++) result[i * size + byte] = bytes[from * size + byte]!;
-    for (let axis = dims.length - 1; axis >= 0; axis--) {
-      from += strides[axis]!;
-      if (++index[axis]! < dims[axis]!) break;
-      from -= strides[axis]! * dims[axis]!;
-      index[axis] = 0;
-    }
-  }
+  });
   return result;
 }
 

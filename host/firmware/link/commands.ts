@@ -1,4 +1,5 @@
 import { EngineError, type EngineFailure } from "../../base/errors.ts";
+import { hex } from "../../base/printable.ts";
 import { encodeStatement, type SlotHeader } from "../slots/header.ts";
 import {
   COMMAND,
@@ -223,7 +224,6 @@ function activeOf([slot]: number[]): number | undefined {
 
 function failed(command: Command, { status, payload }: Frame): StatusError {
   const word = (index: number) => new DataView(payload.buffer, payload.byteOffset).getUint32(4 * index, true);
-  const hex = (value: number) => `0x${value.toString(16).padStart(8, "0")}`;
   const { outOfMemory, fault, trap, badFrame } = DEVICE_STATUS;
   const isTrap = status === fault || (status >= trap && status < badFrame);
   const kind: EngineFailure = status === outOfMemory ? "memory" : isTrap ? "trap" : "status";

@@ -1,4 +1,12 @@
-import { type FixedFactor, MAX_SHIFT, MIN_SHIFT, multiplyFixed } from "../../numbers/fixed_point.ts";
+import {
+  type FixedFactor,
+  isMultiplier,
+  isShift,
+  isWithin,
+  MAX_SHIFT,
+  MIN_SHIFT,
+  multiplyFixed,
+} from "../../numbers/fixed_point.ts";
 import { alike, zip } from "../../numbers/quantizer.ts";
 import { type Codes, type Form, isOneScale, REAL, scalar } from "../form.ts";
 import type { NodeBase } from "../node.ts";
@@ -22,9 +30,8 @@ export interface Rescale {
 }
 
 function rescaleProblem({ rescale }: AddNode): string | undefined {
-  const isIn = (x: number, least: number, most: number) => Number.isInteger(x) && x >= least && x <= most;
   const fits = ({ left, factor: { multiplier, shift } }: Rescale) =>
-    isIn(left, 0, 20) && isIn(multiplier, 0, 2 ** 31 - 1) && isIn(shift, MIN_SHIFT, MAX_SHIFT);
+    isWithin(left, 0, 20) && isMultiplier(multiplier) && isShift(shift);
   const bad = rescale?.find((each) => !fits(each));
   if (!bad) return undefined;
   const { left, factor } = bad;

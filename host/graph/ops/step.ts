@@ -1,4 +1,4 @@
-import { MAX_SHIFT, MIN_SHIFT } from "../../numbers/fixed_point.ts";
+import { isMultiplier, isShift, MAX_SHIFT, MIN_SHIFT } from "../../numbers/fixed_point.ts";
 import { at } from "../../numbers/quantizer.ts";
 import { applyStep, constants, type Step } from "../../numbers/step.ts";
 import { type Codes, type Form, REAL, realNumber, scalar } from "../form.ts";
@@ -23,11 +23,9 @@ export const stepMeaning: OpMeaning<StepNode> = {
       if (problem) return problem;
     }
     if (step.kind !== "rescale") return undefined;
-    const isIn = (least: number, most: number) => (x: number) => Number.isInteger(x) && x >= least && x <= most;
-    const [ofMultiplier, ofShift] = [isIn(0, 2 ** 31 - 1), isIn(MIN_SHIFT, MAX_SHIFT)];
     return (
-      vectorProblem("multiplier of rescale", step.multiplier, channels, ofMultiplier, "0 to 2^31 − 1") ??
-      vectorProblem("shift of rescale", step.shift, channels, ofShift, `${MIN_SHIFT} to ${MAX_SHIFT}`)
+      vectorProblem("multiplier of rescale", step.multiplier, channels, isMultiplier, "0 to 2^31 − 1") ??
+      vectorProblem("shift of rescale", step.shift, channels, isShift, `${MIN_SHIFT} to ${MAX_SHIFT}`)
     );
   },
 
