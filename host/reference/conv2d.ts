@@ -15,18 +15,20 @@ export function conv2d(
   to: Picture,
 ): void {
   const [inputs, outputs] = [from!.channels / groups, to.channels / groups];
+  const elements = input!;
   for (let y = 0; y < to.height; y++) {
     for (let x = 0; x < to.width; x++) {
       const taps = tapsOf(window, from!, y, x);
       for (let m = 0; m < to.channels; m++) {
         const first = Math.floor(m / outputs) * inputs;
         let acc = 0;
-        taps.forEach((position, tap) => {
+        let weight = m * taps.length * inputs;
+        for (const position of taps) {
+          const at = position * from!.channels + first;
           for (let c = 0; c < inputs; c++) {
-            const element = position < 0 ? pad : input![position * from!.channels + first + c]!;
-            acc = (acc + weights[(m * taps.length + tap) * inputs + c]! * element) | 0;
+            acc = (acc + weights[weight++]! * (position < 0 ? pad : elements[at + c]!)) | 0;
           }
-        });
+        }
         const i = (y * to.width + x) * to.channels + m;
         output[i] = post ? code(post, m, acc, other?.[i]) : acc;
       }
