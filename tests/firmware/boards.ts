@@ -47,6 +47,9 @@ export const ALL = process.env.TERN_DEVICES === "all";
  */
 const SHARE: Record<string, string> = { microbit: "wasm2c", netduinoplus2: "wasm3", sifive_e: "wasm2c" };
 
+/** The boards that suites run on, if they name no others. */
+export const CHOSEN = ALL ? boardNames() : Object.keys(SHARE);
+
 /**
  * `suite` once per board and runtime: on the boards of a share with its runtimes, or all with all. `only` these boards, with `runtimes`, where a suite
  * needs no more. Where a compiler or the emulator is absent, it is skipped aloud, or fails where TERN_REQUIRE_ALL=1.
@@ -54,7 +57,7 @@ const SHARE: Record<string, string> = { microbit: "wasm2c", netduinoplus2: "wasm
 export function describeBoards(
   title: string,
   suite: (board: Board, runtime: string) => void,
-  only: string[] = ALL ? boardNames() : Object.keys(SHARE),
+  only: string[] = CHOSEN,
   runtimes?: string[],
 ): void {
   const isChosen = ({ board, runtime }: (typeof BOARDS)[number]) =>

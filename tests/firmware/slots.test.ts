@@ -122,31 +122,34 @@ describeBoards(
       device.close();
     }, 60_000);
 
-    it.skipIf(board.qemu!.pflash)("takes a model over a serial port", { timeout: 60_000 }, async () => {
-      const { system, machine } = board.qemu!;
-      const args = [
-        ...["-machine", machine, "-nodefaults", "-display", "none", "-kernel", image.elf],
-        ...["-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor"],
-        ...["-chardev", "pty,id=uart", "-serial", "chardev:uart", ...keepFlash(board, fresh())],
-      ];
-      const qemu = spawn(`qemu-system-${system}`, args);
-      try {
-        let said = "";
-        const hear = (text: Buffer) => {
-          said += text;
-        };
-        qemu.stdout.on("data", hear);
-        qemu.stderr.on("data", hear);
-        while (!/\/dev\/\S+/.test(said)) await setTimeout(10);
-        const device = await openSlots(said.match(/\/dev\/\S+/)![0]);
-        qemu.stdin.write("\n"); // as emulator.ts has it
-        expect(await bring(device, digits)).toMatchObject({ sent: digits.length, pairs: 2 });
-        expect((await device.info()).blob.bytes).toBe(digits.length);
-        device.close();
-      } finally {
-        qemu.kill("SIGKILL");
-      }
-    });
+    // not where QEMU reads code from pflash, which the arguments here do not write
+    if (!board.qemu!.pflash) {
+      it("takes a model over a serial port", { timeout: 60_000 }, async () => {
+        const { system, machine } = board.qemu!;
+        const args = [
+          ...["-machine", machine, "-nodefaults", "-display", "none", "-kernel", image.elf],
+          ...["-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor"],
+          ...["-chardev", "pty,id=uart", "-serial", "chardev:uart", ...keepFlash(board, fresh())],
+        ];
+        const qemu = spawn(`qemu-system-${system}`, args);
+        try {
+          let said = "";
+          const hear = (text: Buffer) => {
+            said += text;
+          };
+          qemu.stdout.on("data", hear);
+          qemu.stderr.on("data", hear);
+          while (!/\/dev\/\S+/.test(said)) await setTimeout(10);
+          const device = await openSlots(said.match(/\/dev\/\S+/)![0]);
+          qemu.stdin.write("\n"); // as emulator.ts has it
+          expect(await bring(device, digits)).toMatchObject({ sent: digits.length, pairs: 2 });
+          expect((await device.info()).blob.bytes).toBe(digits.length);
+          device.close();
+        } finally {
+          qemu.kill("SIGKILL");
+        }
+      });
+    }
 
     it("proves every request", async () => {
       const device = await start(fresh());
