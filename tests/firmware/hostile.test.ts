@@ -104,7 +104,7 @@ describeBoards("hostile blobs", (board, runtime) => {
 function suite(board: Board, runtime: string, program: Program): void {
   // Of so many mutants one is tried: a blob takes a millisecond, with interpreters, which translate the module when they open it, up to twenty.
   const isQuick = runtime === "wasm2c";
-  const step = ALL ? (isQuick ? 1 : 5) : isQuick ? 61 : 331;
+  const step = ALL ? (isQuick ? 1 : 5) : isQuick ? 151 : 701;
   const share = <T>(all: T[]): T[] => all.filter((_, i) => i % step === 0);
   const target = targetOf(withGoldenPairs(program));
   const { blob } = target;

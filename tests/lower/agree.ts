@@ -1,4 +1,3 @@
-import { expect } from "vitest";
 import { evaluate } from "../../host/graph/evaluate.ts";
 import type { Graph } from "../../host/graph/graph.ts";
 import { type Lowered, type LowerOptions, lower } from "../../host/lower/lower.ts";
@@ -6,6 +5,7 @@ import { realOf } from "../../host/numbers/unit.ts";
 import { type Elements, runReference } from "../../host/reference/model.ts";
 import { inputCodes, scores } from "../../host/run/describe.ts";
 import { elementCount } from "../../host/shape.ts";
+import { expectSame } from "../module/agree.ts";
 
 export const OPTIONS: LowerOptions = {
   modelId: 1n,
@@ -33,17 +33,21 @@ export function expectAgreement(graph: Graph, elements: Elements, options: Parti
   description.tensors.forEach((described, t) => {
     if (!described) return;
     const { channels } = program.tensors[t]!;
-    const codes = Array.from(
+    const codes = Float64Array.from(
       tensors[t]!,
       (e, i) => e + described.offset[described.offset.length === 1 ? 0 : i % channels]!,
     );
-    expect(codes, `${graph.name}, tensor ${t}: ${described.value}`).toEqual(Array.from(traced.get(described.value)!));
+    expectSame(codes, traced.get(described.value)!, `${graph.name}, tensor ${t}: ${described.value}`);
   });
   program.outputs.forEach((t, i) => {
     const found = scores(description.outputs[i]!, program.tensors[t]!, tensors[t]!);
-    expect(new Uint32Array(found.buffer), `${graph.name}, output ${i}`).toEqual(new Uint32Array(expected[i]!.buffer));
+    expectSame(bitsOf(found), bitsOf(expected[i]!), `${graph.name}, output ${i}`);
   });
   const codes = description.inputs[0]!.codes;
-  expect(inputCodes(description, 0, program.tensors[codes]!, x)).toEqual(tensors[codes]);
+  expectSame(inputCodes(description, 0, program.tensors[codes]!, x), tensors[codes]!, `${graph.name}, inputs`);
   return lowered;
+}
+
+function bitsOf(scores: Float32Array): Uint32Array {
+  return new Uint32Array(scores.buffer, scores.byteOffset, scores.length);
 }

@@ -10,7 +10,7 @@ import { invoke } from "../../host/reference/model.ts";
 import { elementCount, positionBytes, positionCount, rowStride } from "../../host/shape.ts";
 import { ALL_SEEDS } from "../seeds.ts";
 import { describeModules, packingsOf } from "../variants.ts";
-import { expectSame, WAYS } from "./agree.ts";
+import { expectIs, expectSame, WAYS } from "./agree.ts";
 import { type Machine, machine } from "./machine.ts";
 import {
   anyWeights,
@@ -59,13 +59,13 @@ function attack(
   memory.set(image, BLOB_AT);
   const scratch = at.plan(BLOB_AT, image.length, rows);
   if (scratch < 0) {
-    expect(at.open(BLOB_AT, image.length, behind, MEMORY - behind, rows)).toBe(-scratch);
-    expect(STATUS[at.invoke(0, opCount, rows)]).toBe("NotOpen");
+    expectIs(at.open(BLOB_AT, image.length, behind, MEMORY - behind, rows), -scratch);
+    expectIs(STATUS[at.invoke(0, opCount, rows)], "NotOpen");
     return STATUS[-scratch]!;
   }
   const workBytes = u32(HEADER.arenaFixed) + u32(HEADER.arenaPerRow) * rows + scratch;
   if (workBytes > MEMORY - behind - 512) {
-    expect(STATUS[at.open(BLOB_AT, image.length, behind, MEMORY - behind, rows)]).toBe("BadMemory");
+    expectIs(STATUS[at.open(BLOB_AT, image.length, behind, MEMORY - behind, rows)], "BadMemory");
     return "BadMemory";
   }
 
@@ -79,18 +79,24 @@ function attack(
     memory.set(image, BLOB_AT);
     memory.set(PATTERN.subarray(0, workBytes), work);
     const before = memory.slice();
-    if (workBytes > 0) expect(STATUS[at.open(BLOB_AT, image.length, work, workBytes - 1, rows)]).toBe("BadMemory");
+    if (workBytes > 0) expectIs(STATUS[at.open(BLOB_AT, image.length, work, workBytes - 1, rows)], "BadMemory");
     const status = STATUS[at.open(BLOB_AT, image.length, work, workBytes, rows)];
     const runs: Status[] = [];
     for (let op = 0; op < opCount; op++) runs.push(step(op));
-    expect(Buffer.compare(memory.subarray(0, work), before.subarray(0, work)), "bytes before the work area").toBe(0);
+    expectIs(Buffer.compare(memory.subarray(0, work), before.subarray(0, work)), 0, "bytes before the work area");
     const end = work + workBytes;
-    expect(Buffer.compare(memory.subarray(end), before.subarray(end)), "bytes behind the work area").toBe(0);
+    expectIs(Buffer.compare(memory.subarray(end), before.subarray(end)), 0, "bytes behind the work area");
     if (status !== "Ok") {
-      expect(runs.every((run) => run === "NotOpen")).toBe(true);
+      expectIs(
+        runs.every((run) => run === "NotOpen"),
+        true,
+      );
       return status!;
     }
-    expect(runs.every((run) => run === "Ok" || run === "ReadFailed")).toBe(true);
+    expectIs(
+      runs.every((run) => run === "Ok" || run === "ReadFailed"),
+      true,
+    );
     expectPorts(view);
     results.push(memory.slice(work, end - scratch));
 
@@ -107,7 +113,7 @@ function attack(
     }
   }
   for (const result of results)
-    expect(Buffer.compare(result, results[0]!), "what surrounds it makes no difference").toBe(0);
+    expectIs(Buffer.compare(result, results[0]!), 0, "what surrounds it makes no difference");
   return "Ok";
 }
 
@@ -117,9 +123,10 @@ function expectPorts(view: DataView): void {
     view.getUint16(at, true),
   ) as [number, number, number];
   const counts = [view.getUint8(HEADER.inputCount), view.getUint8(HEADER.outputCount)] as const;
-  expect(Math.min(...counts), "inputs, and outputs").toBeGreaterThan(0);
+  expectIs(Math.min(...counts) > 0, true, "inputs, and outputs");
   const ports = HEADER_BYTES + parts * PART_BYTES + tensors * TENSOR_BYTES + ops * OP_BYTES;
-  for (let i = 0; i < counts[0] + counts[1]; i++) expect(view.getUint16(ports + 2 * i, true)).toBeLessThan(tensors);
+  for (let i = 0; i < counts[0] + counts[1]; i++)
+    expectIs(view.getUint16(ports + 2 * i, true) < tensors, true, "a port that is a tensor");
 }
 
 /** What the reference takes as the elements of a tensor; a float by its bits, so NaNs too. */

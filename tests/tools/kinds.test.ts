@@ -6,7 +6,7 @@ import { makeKeys } from "../../host/flash/signature.ts";
 import { readModel } from "../../tools/files/models.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { projectFiles, readBytes } from "../house/project_files.ts";
-import { DIGITS, digitsBlob, LABELS, scratch, smallCheckpoint, TEN, tern } from "./tern.ts";
+import { DIGITS, digitsBlob, LABELS, scratch, smallCheckpoint, TEN, ternHere } from "./tern.ts";
 
 const { path, put } = scratch();
 const blob = await digitsBlob();
@@ -43,8 +43,8 @@ const onModel = (file: string): [string, string[]][] => [
   ["flash", ["flash", file, "--to", `bin:${out}`, ...SLOT]],
 ];
 
-it.each(onModel(onnx))("%s says that a checkpoint is no blob, and what to do", (_, args) => {
-  const { code, stdout, stderr } = tern(...args);
+it.each(onModel(onnx))("%s says that a checkpoint is no blob, and what to do", async (_, args) => {
+  const { code, stdout, stderr } = await ternHere(...args);
   expect(stderr).toBe(
     `tern: ${onnx}: is an ONNX file, expected a blob of Little Tern; convert it first: npx littletern convert ${onnx} -o model.tern\n`,
   );
@@ -60,8 +60,8 @@ it.each(Object.entries(FILES).filter(([, file]) => file !== onnx && file !== mod
   },
 );
 
-it.each(onModel(damaged))("%s names a damaged blob", (_, args) => {
-  const { code, stderr } = tern(...args);
+it.each(onModel(damaged))("%s names a damaged blob", async (_, args) => {
+  const { code, stderr } = await ternHere(...args);
   expect(stderr).toMatch(`tern: ${damaged}: blob, byte `);
   expect(code).toBe(1);
 });
@@ -69,25 +69,28 @@ it.each(onModel(damaged))("%s names a damaged blob", (_, args) => {
 it.each([
   ["convert", ["convert", model, "-o", out]],
   ["verify", ["verify", model, model]],
-])("%s says that a blob is no checkpoint", (_, args) => {
-  const { code, stdout, stderr } = tern(...args);
+])("%s says that a blob is no checkpoint", async (_, args) => {
+  const { code, stdout, stderr } = await ternHere(...args);
   expect(stderr).toBe(
     `tern: ${model}: checkpoint: found a blob of Little Tern, converted already, expected ONNX or TensorFlow Lite\n`,
   );
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
 });
 
-it("names a checkpoint that cannot be converted", () => {
+it("names a checkpoint that cannot be converted", async () => {
   const file = put("sigmoid.onnx", smallCheckpoint("sigmoid"));
-  expect(tern("convert", file, "-o", out).stderr).toMatch(`tern: ${file}: 1 node cannot be converted:\n`);
-  expect(tern("verify", model, file).stderr).toMatch(`tern: ${file}: 1 node cannot be converted:\n`);
+  expect((await ternHere("convert", file, "-o", out)).stderr).toMatch(`tern: ${file}: 1 node cannot be converted:\n`);
+  expect((await ternHere("verify", model, file)).stderr).toMatch(`tern: ${file}: 1 node cannot be converted:\n`);
 });
 
-it.each(["an ONNX file", "a blob of Little Tern", "JSON text"] as const)("names %s in place of samples", (kind) => {
-  const { code, stderr } = tern("run", model, FILES[kind]);
-  expect(stderr).toContain(`tern: ${FILES[kind]}: is ${kind}, expected a .npy, idx or PNG file`);
-  expect(code).toBe(1);
-});
+it.each(["an ONNX file", "a blob of Little Tern", "JSON text"] as const)(
+  "names %s in place of samples",
+  async (kind) => {
+    const { code, stderr } = await ternHere("run", model, FILES[kind]);
+    expect(stderr).toContain(`tern: ${FILES[kind]}: is ${kind}, expected a .npy, idx or PNG file`);
+    expect(code).toBe(1);
+  },
+);
 
 describe("fileKind", () => {
   it("tells every ONNX file of the project by its first bytes", () => {

@@ -22,6 +22,9 @@ async function expectSame(...args: string[]) {
   return expected;
 }
 
+/** Every worker compiles the modules of an engine: one engine shows how threads share the work. */
+const VERIFY = ["verify", "--engine", "v8"];
+
 /** Drawings of digits, 256 bytes each. */
 const images = (rows: number, data = new Uint8Array(rows * 256)) =>
   writeNpy({ shape: [rows, 16, 16], dtype: "u8", data });
@@ -40,13 +43,14 @@ describe("any number of workers finds the same", () => {
     const { code, stdout } = await expectSame("verify", model, DIGITS, "--inputs", IMAGES, "--limit", "400");
     expect(code).toBe(0);
     expect(stdout).toMatch(/^400 samples, 59,200 numbers compared/m);
-    expect((await expectSame("verify", model, DIGITS, "--limit", "130")).code).toBe(0);
+    expect((await expectSame(...VERIFY, model, DIGITS, "--limit", "130")).code).toBe(0);
   });
 
   it("tern verify of a blob that differs", async () => {
+    const forged = put("forged.tern", await forgedDigits());
     const { code, stdout } = await expectSame(
-      "verify",
-      put("forged.tern", await forgedDigits()),
+      ...VERIFY,
+      forged,
       DIGITS,
       "--inputs",
       IMAGES,
@@ -71,14 +75,8 @@ describe("any number of workers finds the same", () => {
     const op = program.ops[0]!;
     if (op.kind !== "dense") throw new Error("not dense");
     op.weights.subarray(0, 256).fill(1); // no matter where the picture is black
-    const { code, stdout } = await expectSame(
-      "verify",
-      put("late.tern", writeBlob(program)),
-      DIGITS,
-      "--inputs",
-      inputs,
-      "--json",
-    );
+    const late = put("late.tern", writeBlob(program));
+    const { code, stdout } = await expectSame(...VERIFY, late, DIGITS, "--inputs", inputs, "--json");
     expect(code).toBe(1);
     for (const difference of JSON.parse(stdout).differences)
       expect(difference).toMatchObject({ sample: 500, channel: 0 });
@@ -116,7 +114,7 @@ describe("any number of workers ends with the same error", () => {
 
   it("a file that is cut behind the limit: it is read to its end to know that it is whole", async () => {
     const inputs = put("cut.npy", whole.subarray(0, -1));
-    const { code, stdout, stderr } = await expectSame("verify", model, DIGITS, "--inputs", inputs, "--limit", "100");
+    const { code, stdout, stderr } = await expectSame(...VERIFY, model, DIGITS, "--inputs", inputs, "--limit", "100");
     expect(stderr).toContain(truncated);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   });
