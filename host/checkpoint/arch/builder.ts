@@ -4,7 +4,7 @@ import { didYouMean } from "../../base/nearest.ts";
 import { shown } from "../../base/printable.ts";
 import { freshNames } from "../../graph/names.ts";
 import { findGrid } from "../grid.ts";
-import { type AttributeValue, floatTensor, node } from "../onnx/build.ts";
+import { type AttributeValue, floatTensor, int64Tensor, node } from "../onnx/build.ts";
 import { DATA_TYPE, type Draft, type NodeProto, type TensorProto } from "../onnx/proto.ts";
 import { elements } from "../tensor.ts";
 import type { StoredTensor, WeightsFile } from "../weights_file.ts";
@@ -139,6 +139,16 @@ export class Builder {
 
   number(value: number): string {
     return this.constant(`number ${value}`, `${value}`, () => ({ dims: [], data: [value] }));
+  }
+
+  /** A vector of whole numbers. */
+  whole(values: readonly number[]): string {
+    const key = `whole ${values}`;
+    return this.#once(key, () => {
+      const name = this.#fresh(key);
+      this.constants.push(int64Tensor(name, [values.length], values));
+      return name;
+    });
   }
 
   /** A tensor of one number per channel, before `rank` axes more. */

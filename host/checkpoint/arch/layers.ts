@@ -157,6 +157,11 @@ const LAYERS = {
     ...COMMON,
     order: optional(oneOf("chw", "hwc"), "Order of the vector's elements; that of the input's layout if not said"),
   },
+  shortcut: {
+    ...COMMON,
+    stride: optional(PAIR, "Every so many rows and columns are kept; 1 if not said"),
+    channels: needed(EXTENT, "Channels of the result: those of the input, and as many zeros before as behind them"),
+  },
   add: { ...COMMON, with: needed(NAME, "The layer whose result is added") },
   argmax: COMMON,
 };

@@ -172,6 +172,26 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
     return emit("Flatten", [x.value], flat, { axis: 1n });
   },
 
+  shortcut(to, step, layer) {
+    const { input, emit, path } = step;
+    const [channels, height, width] = pictureOf(step);
+    const [strideY, strideX] = pairOf(layer.stride ?? 1);
+    const zeros = (layer.channels - channels) / 2;
+    if (!Number.isInteger(zeros) || zeros < 0) {
+      throw new InputError(
+        `${path}.channels: found ${layer.channels}, expected those of its input, ${channels}, and an even number more`,
+      );
+    }
+    // every so many positions, as a pool of single ones keeps them
+    const attributes = { kernel_shape: [1n, 1n], strides: [BigInt(strideY), BigInt(strideX)] };
+    const size = [Math.ceil(height / strideY), Math.ceil(width / strideX)];
+    const more = zeros > 0 ? "more" : undefined;
+    const kept = emit("MaxPool", [input.value], [channels, ...size], attributes, more);
+    if (zeros === 0) return kept;
+    const pads = to.whole([0, zeros, 0, 0, 0, zeros, 0, 0]);
+    return emit("Pad", [kept.value, pads], [layer.channels, ...size]);
+  },
+
   add(to, step, layer) {
     const { input, emit, where } = step;
     const other = to.resultOf(layer.with, `${step.path}.with`);

@@ -10,39 +10,10 @@ import { verify } from "../../../host/verify.ts";
 import { DIGITS, IMAGES } from "../../digits.ts";
 import { seedCount } from "../../seeds.ts";
 import { f32, writeSafetensors } from "../safetensors_file.ts";
-import { compute, type Given } from "./definition.ts";
+import { compute } from "./definition.ts";
+import { fileOf, numbers, tensorsOf } from "./tensors.ts";
 
 const ROWS = 5;
-
-/** Random numbers of some 24 bits around 0, as f32 holds them. */
-function numbers(seed: number, count: number): number[] {
-  const next = mulberry32(seed);
-  return Array.from({ length: count }, () => Math.fround(next() * 2 - 1));
-}
-
-/** Tensors of these shapes: variances and scales above 0, codes whole. */
-function tensorsOf(shapes: Record<string, number[]>): Record<string, Given> {
-  return Object.fromEntries(
-    Object.entries(shapes).map(([name, shape], i) => {
-      const data = numbers(
-        i + 1,
-        shape.reduce((a, b) => a * b, 1),
-      );
-      const isAbove = /var|inv|scale/.test(name);
-      const made = name.includes("codes")
-        ? data.map((e) => Math.round(e * 7))
-        : isAbove
-          ? data.map((e) => Math.fround(Math.abs(e) + 0.25))
-          : data;
-      return [name, { shape, data: made }];
-    }),
-  );
-}
-
-const fileOf = (tensors: Record<string, Given>) =>
-  writeSafetensors(
-    Object.fromEntries(Object.entries(tensors).map(([name, { shape, data }]) => [name, f32(shape, data)])),
-  );
 
 const CODES = { bits: 4, signed: true, scale: 0.125 };
 const vector = (size: number) => ({ shape: [size], quantizer: CODES });
@@ -249,6 +220,17 @@ const NETWORKS: Record<string, [arch: object, shapes: Record<string, number[]>]>
       layers: [{ op: "avgpool", kernel: "global" }, { op: "quantize", ...CODES }, { op: "flatten" }, dense()],
     },
     { "fc.weight": [4, 6] },
+  ],
+  "a shortcut to more channels": [
+    {
+      input: picture(2, 5, 4),
+      layers: [{ op: "shortcut", stride: [2, 3], channels: 6 }, { op: "flatten" }, dense()],
+    },
+    { "fc.weight": [4, 36] },
+  ],
+  "a shortcut that keeps the channels": [
+    { input: picture(2, 5, 4), layers: [{ op: "shortcut", stride: 2, channels: 2 }, { op: "flatten" }, dense()] },
+    { "fc.weight": [4, 12] },
   ],
   "flatten, channels last": [
     { input: picture(2, 3, 4), layers: [{ op: "maxpool", kernel: 1 }, { op: "flatten", order: "hwc" }, dense()] },

@@ -149,6 +149,16 @@ function run(
         return seen.reduce((a, b) => a + b, 0) / (layer.counts_padding ? kh * kw : seen.length);
       });
     }
+    case "shortcut": {
+      const [sy, sx] = pair(layer.stride ?? 1);
+      const zeros = (layer.channels - c) / 2;
+      return picture(
+        layer.channels,
+        Math.ceil(h / sy),
+        Math.ceil(w / sx),
+        (z, i, j) => x[z - zeros]?.[i * sy]?.[j * sx] ?? 0,
+      );
+    }
     case "flatten": {
       const order = layer.order ?? layout;
       const flat =
