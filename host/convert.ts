@@ -20,7 +20,9 @@ import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/ind
 import { type RamBudget, withinRam } from "./cost/ram.ts";
 import { INPUT_DTYPES, type InputOptions } from "./lower/input.ts";
 import { lower } from "./lower/lower.ts";
-import type { Program } from "./program.ts";
+import type { Description, Program } from "./program.ts";
+import { type Calibration, calibrate, compare } from "./quantize/calibrate.ts";
+import { rangesText } from "./quantize/ranges.ts";
 import { type WeightsReport, weightsReport } from "./report.ts";
 import { classCount } from "./run/describe.ts";
 import { goldenPairs } from "./run/self_test.ts";
@@ -49,6 +51,11 @@ export interface ConvertOptions {
   classes?: string[];
   /** What the weights are packed for (`TARGETS`); "any" if not given. */
   target?: Target;
+  /**
+   * Samples that make an int8 network of a float one: weights symmetric, one scale per output channel, activations over the ranges that occur. Its inputs take real
+   * numbers unless `input` says otherwise.
+   */
+  calibration?: Calibration;
   /** RAM that the model may take on a device: it chooses between fast and small forms of convolutions. Those of the target if not given. */
   ram?: RamBudget;
   /** Operations that one row of the model may take (work.ts). */
@@ -80,11 +87,14 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
   checkCount("modelVersion", options.modelVersion, 2 ** 32 - 1);
   checkCount("maxRows", maxRows, MAX_ROWS);
 
-  const choices = {
+  const choices: Description["converter"]["choices"] = {
     ...(inputQuantizer && { inputQuantizer }),
     ...(argmax && { argmax }),
     ...(arch !== undefined && { arch: hex(await sha256(new TextEncoder().encode(arch))) }),
   };
+  const { calibration } = options;
+  const float = calibration && readCheckpoint(bytes, { ...importOptions(choices), floats: "keep" }, arch);
+  if (float) choices.ranges = rangesText(calibrate(float.graph, calibration));
   const checkpoint = readCheckpoint(bytes, importOptions(choices), arch);
   const { program, notes } = lower(checkpoint.graph, {
     modelId: (await sha256(new TextEncoder().encode(name))).getBigUint64(0, true),
@@ -92,7 +102,8 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     name,
     source: { format: checkpoint.format, file, bytes: bytes.length, sha256: hex(await sha256(bytes)) },
     converter: { version: VERSION, choices },
-    ...(input && { input }),
+    // without a declaration a network takes what its samples are: real numbers
+    ...((input ?? float) && { input: input ?? { dtype: "f32" } }),
     ...(maxRows !== undefined && { maxRows }),
     ...(classes && { classes }),
   });
@@ -107,13 +118,14 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     gathered === 0
       ? []
       : [`${gathered} of the convolutions are gathered to take less RAM, at up to twice the instructions`];
+  const int8 = float ? [`of the int8 network: ${compare(float.graph, checkpoint.graph, calibration)}`] : [];
   const weights = weightsReport(complete, checkpoint.graph);
   return {
     blob: writeBlob(complete),
     program: complete,
     checkpoint,
     weights,
-    notes: [...checkpoint.notes, ...notes, ...given],
+    notes: [...checkpoint.notes, ...notes, ...int8, ...given],
   };
 }
 
@@ -123,9 +135,20 @@ function checkOptions(options: ConvertOptions): void {
   for (const name of ["file", "name", "inputQuantizer", "arch", "target"] as const)
     checkOptional(name, options[name], "string");
   checkOptional("argmax", options.argmax, "boolean");
+  if (options.calibration !== undefined) checkCalibration(options.calibration);
   if (options.ram !== undefined) checkRam(options.ram);
   if (options.input !== undefined) checkInput(options.input);
   if (options.classes !== undefined) checkList("classes", options.classes, checkText);
+}
+
+function checkCalibration(calibration: unknown): void {
+  checkObject("calibration", calibration);
+  checkList("calibration.inputs", calibration.inputs, (name, each) => {
+    if (!(each instanceof Float32Array)) refuse(name, each, "a Float32Array");
+  });
+  const { percentile } = calibration;
+  if (percentile === undefined || (typeof percentile === "number" && percentile > 50 && percentile <= 100)) return;
+  refuse("calibration.percentile", percentile, "a number above 50 and up to 100");
 }
 
 function checkRam(ram: unknown): void {

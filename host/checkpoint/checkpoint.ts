@@ -1,12 +1,15 @@
 import type { Graph } from "../graph/graph.ts";
 import { freshNames, valueNames } from "../graph/names.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
+import type { Range } from "../quantize/ranges.ts";
 
 export interface ImportOptions {
   /** Quantizer of the input, for checkpoints that have none before their first layer. */
   inputQuantizer?: Quantizer;
   /** Whether outputs become the index of their greatest number. */
   argmax?: boolean;
+  /** What becomes of a float network, which is refused if not given: it stays one (`isFloat` of its graph), or it has int8 codes over these ranges (quantize/int8.ts). */
+  floats?: "keep" | readonly Range[];
 }
 
 export interface Checkpoint {

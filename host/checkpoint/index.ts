@@ -3,6 +3,7 @@ import { BLOB, fileKind, NPY, ONNX, PICKLE, SAFETENSORS, TFLITE, ZIP } from "../
 import { shown } from "../base/printable.ts";
 import { parseQuantizer } from "../numbers/quantizer_text.ts";
 import type { Description } from "../program.ts";
+import { parseRanges } from "../quantize/ranges.ts";
 import { importArch } from "./arch.ts";
 import type { Checkpoint, ImportOptions } from "./checkpoint.ts";
 import { openNpy, openNpz } from "./npz/open.ts";
@@ -90,10 +91,11 @@ export function openWeights(bytes: Uint8Array): WeightsFile {
   throw new CheckpointError(`checkpoint: found ${kind}, expected ${Object.keys(WEIGHTS).join(", ")}`);
 }
 
-/** Options as a blob's description keeps them, by which the checkpoint can be read again. Throws InputError for a bad quantizer. */
-export function importOptions({ inputQuantizer, argmax }: Description["converter"]["choices"]): ImportOptions {
+/** Options as a blob's description keeps them, by which the checkpoint can be read again. Throws InputError for a bad quantizer or ranges. */
+export function importOptions({ inputQuantizer, argmax, ranges }: Description["converter"]["choices"]): ImportOptions {
   return {
     ...(inputQuantizer && { inputQuantizer: parseQuantizer(String(inputQuantizer)) }),
+    ...(ranges !== undefined && { floats: parseRanges(String(ranges)) }),
     ...(argmax && { argmax: true }),
   };
 }

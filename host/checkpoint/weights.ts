@@ -10,13 +10,20 @@ const CODE_MAX = 127;
 /** Share of zeros above which a person should look at a tensor. */
 const MANY_ZEROS = 0.6;
 
-/** Weights of a dense layer from a constant of shape (M, K), and what is worth saying about them. */
-export function weightsOf(constant: Constant): { weights: Weights; notes: string[] } {
+/**
+ * Weights of a layer from a constant of shape (M, K), and what is worth saying about them. Floats on no grid stay floats where `keepsFloats`, and are refused
+ * otherwise.
+ */
+export function weightsOf(constant: Constant, keepsFloats: boolean): { weights: Weights; notes: string[] } {
   const [outputs, inputs] = constant.dims as [number, number];
   const { name } = constant;
-  const { codes, scale, found, bits, note } = constant.grid
-    ? quantized(constant.grid, inputs, name)
-    : bare(constant.data, outputs, name);
+  const coded = constant.grid ? quantized(constant.grid, inputs, name) : bare(constant.data, outputs, name);
+  if (!coded) {
+    if (!keepsFloats) throw new Refusal(FLOAT(name), QUANTIZED);
+    const scale = Float64Array.of(1);
+    return { weights: { name, outputs, inputs, codes: constant.data, scale, found: "float" }, notes: [] };
+  }
+  const { codes, scale, found, bits, note } = coded;
   const outside = codes.findIndex((code) => !(code >= CODE_MIN && code <= CODE_MAX));
   if (outside >= 0) {
     throw new Refusal(
@@ -54,15 +61,18 @@ function quantized(grid: NonNullable<Constant["grid"]>, inputs: number, name: st
   return { codes: grid.codes, scale, found: grid.found, bits: grid.bits };
 }
 
+const FLOAT = (name: string) =>
+  `its weights "${name}" are float numbers without a quantizer, and no integers of 8 bits times a scale per output channel`;
+
+/** What makes integers of a float network, for all readers. */
+export const MAKE_INT8 = "--weights int8 --calibrate samples.npy, which makes an int8 network of a float one";
+
+const QUANTIZED = `a Quant or BipolarQuant node between the weights and this node (in Brevitas: a quantized layer), or ${MAKE_INT8}`;
+
 /** Float weights that lie on a grid need no quantizer: nothing is lost. */
-function bare(data: Float64Array, outputs: number, name: string): Coded {
+function bare(data: Float64Array, outputs: number, name: string): Coded | undefined {
   const grid = findGrid(data, outputs);
-  if (!grid) {
-    throw new Refusal(
-      `its weights "${name}" are float numbers without a quantizer, and no integers of 8 bits times a scale per output channel`,
-      "a Quant or BipolarQuant node between the weights and this node (in Brevitas: a quantized layer)",
-    );
-  }
+  if (!grid) return undefined;
   const { codes, scale, perTensor } = grid;
   const binary = codes.every((code) => Math.abs(code) === 1);
   const bits = binary ? 1 : grid.bits;

@@ -7,7 +7,7 @@ import { unsupportedIn } from "./supported.ts";
 
 /**
  * Checks that a graph means something: every value defined once and before use, every constant of the right length, every
- * dense node fed with codes of one scale. Throws GraphError, or UnsupportedError with all that `supported.ts` finds.
+ * dense node fed with codes of one scale, but in a float graph. Throws GraphError, or UnsupportedError with all that `supported.ts` finds.
  */
 export function checkGraph(graph: Graph): void {
   const fail = (where: string, message: string): never => {
@@ -47,6 +47,7 @@ export function checkGraph(graph: Graph): void {
     if (!shapes.has(output)) fail(`output "${output}"`, "no node defines it");
   }
 
+  if (graph.isFloat) return;
   const reasons = unsupportedIn(graph);
   if (reasons.length > 0) throw new UnsupportedError(reasons);
 }

@@ -24,6 +24,8 @@ export interface Graph {
   nodes: Node[];
   /** Names of values. */
   outputs: string[];
+  /** A network of floats: its weights, and what its layers read, may be real numbers. `evaluate` computes it; lowering wants it quantized first (quantize/int8.ts). */
+  isFloat?: true;
 }
 
 export interface GraphInput {

@@ -1,4 +1,4 @@
-import { UnsupportedError } from "../base/errors.ts";
+import { GraphError, UnsupportedError } from "../base/errors.ts";
 import { APPLIED, MAX_PORTS } from "../base/limits.ts";
 import { checkGraph } from "../graph/check.ts";
 import type { Form } from "../graph/form.ts";
@@ -47,6 +47,7 @@ export interface Lowered {
  */
 export function lower(graph: Graph, options: LowerOptions): Lowered {
   checkGraph(graph);
+  if (graph.isFloat) throw new GraphError(graph.name, "graph", "is of floats, expected one that `toInt8` has made");
   checkPorts(graph);
   const form = forms(graph);
   const shapes = shapesOf(graph);

@@ -73,6 +73,7 @@ const CALLS: Record<string, { call: unknown; args: unknown[] }> = {
         target: "any",
         inputQuantizer: undefined,
         input: undefined,
+        calibration: undefined,
       },
     ],
   },

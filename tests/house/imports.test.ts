@@ -9,10 +9,11 @@ const FLOORS: RegExp[] = [
   /^host\/base\//,
   /^host\/numbers\//,
   /^host\/(program|shape|window|lifetimes)\.ts$/,
-  /^host\/graph\/(ops\/\w+|graph|node|form|forms|element|check|supported|origin|carry|commute|names|live|shapes)\.ts$/, // the language of importer, evaluator and lowering
+  /^host\/graph\/(ops\/\w+|graph|node|form|forms|element|check|supported|origin|carry|commute|names|live|shapes|insert)\.ts$/, // the language of importer, evaluator and lowering
+  /^host\/quantize\/(int8|ranges)\.ts$/, // what a checkpoint becomes; what finds the ranges evaluates it
   /^host\/engines\/engine\.ts$/,
   /^host\/(checkpoint|graph|lower|blob|reference|engines|firmware)\//,
-  /^host\/flash\//,
+  /^host\/(flash|quantize)\//,
   /^host\/run\//,
   /^host\/cost\//,
   /^host\/(report|convert|verify|build)\.ts$/,

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { writeNpy } from "../../tools/inputs/npy.ts";
 import { f32, writeSafetensors } from "../checkpoint/safetensors_file.ts";
 import { DIGITS, digitsBlob, scratch, smallCheckpoint, ternHere } from "./tern.ts";
 
@@ -84,6 +85,79 @@ describe("tern convert", () => {
     });
     const { stderr } = await ternHere("arch", DIGITS, "-o", path("none.json"));
     expect(stderr).toContain("digits.onnx: checkpoint: found an ONNX file, expected a safetensors file, a NumPy array");
+  });
+
+  describe("a network of floats", () => {
+    const FLOATS = put(
+      "floats.safetensors",
+      writeSafetensors({ "fc.weight": f32([2, 3], [0.1, -0.37, 1.9, 0.77, 0.2, -1.3]) }),
+    );
+    const arch = put("floats.json", '{ "input": { "shape": [3] }, "layers": [{ "op": "dense", "name": "fc" }] }');
+    const reals = put(
+      "reals.npy",
+      writeNpy({ shape: [4, 3], dtype: "f32", data: Float32Array.from({ length: 12 }, (_, i) => i / 12 - 0.5) }),
+    );
+    const bytes = put(
+      "bytes.npy",
+      writeNpy({ shape: [4, 3], dtype: "u8", data: Uint8Array.from({ length: 12 }, (_, i) => i * 21) }),
+    );
+    const out = path("floats.tern");
+    const convert = (...words: string[]) => ternHere("convert", FLOATS, "--arch", arch, "-o", out, ...words);
+    const inputOf = async () => (await ternHere("inspect", out)).stdout.match(/^input .*$/m)![0];
+
+    it("becomes int8 by samples, takes what they are, and is proven without them", async () => {
+      const { code, stdout, stderr } = await convert("--weights", "int8", "--calibrate", reals);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toContain("fc.weight, 2 × 3: floats, 8 bits → int8");
+      expect(stdout).toMatch(/note: of the int8 network: 4 of 4 samples keep their greatest output, /);
+      expect(await inputOf()).toContain("f32, real numbers");
+      expect(await ternHere("verify", out, FLOATS, "--arch", arch)).toMatchObject({ code: 0, stderr: "" });
+
+      const unit = ["--input-scale", "1/255", "--mean", "0.5"];
+      expect(await convert("--weights", "int8", "--calibrate", bytes, "--percentile", "99.9", ...unit)).toMatchObject({
+        code: 0,
+      });
+      expect(await inputOf()).toContain("u8, x = e / 255 − 0.5");
+      expect(await ternHere("verify", out, FLOATS, "--arch", arch)).toMatchObject({ code: 0, stderr: "" });
+    });
+
+    it.each<[string[], number, string]>([
+      [[], 1, 'its weights "fc.weight" are float. Instead: a quantizer for them in the arch'],
+      [["--weights", "int8"], 2, "expected --weights int8 and --calibrate together"],
+      [["--calibrate", reals], 2, "expected --weights int8 and --calibrate together"],
+      [["--percentile", "99"], 2, "--percentile is of what --calibrate finds"],
+      [
+        ["--weights", "int8", "--calibrate", reals, "--percentile", "5"],
+        2,
+        '--percentile "5", expected a number above 50 and up to 100',
+      ],
+      [["--weights", "int4", "--calibrate", reals], 2, '--weights "int4", expected one of int8'],
+      [
+        ["--weights", "int8", "--calibrate", bytes],
+        1,
+        "bytes.npy: elements are u8, expected f32 (real numbers), or --input-scale",
+      ],
+      [["--weights", "int8", "--calibrate", path("none.npy")], 1, "none.npy"],
+      [["--weights", "int8", "--calibrate", FLOATS], 1, "floats.safetensors: is a safetensors file, expected a .npy"],
+    ])("with %j is refused", async (words, code, message) => {
+      expect(await convert(...words)).toMatchObject({ code, stdout: "", stderr: expect.stringContaining(message) });
+    });
+
+    it("is no place to write the samples over", async () => {
+      const { code, stderr } = await ternHere(
+        "convert",
+        FLOATS,
+        "--arch",
+        arch,
+        "-o",
+        reals,
+        "--weights",
+        "int8",
+        "--calibrate",
+        reals,
+      );
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("--out is the calibration itself") });
+    });
   });
 
   it.each([[["--mean", "-0.1"]], [["--mean=-0.1"]], [["--mean", "-.1"]]])(

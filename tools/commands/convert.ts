@@ -1,11 +1,14 @@
 import { defineCommand } from "citty";
 import { shown } from "../../host/base/printable.ts";
 import { MAX_ROWS } from "../../host/blob/layout.ts";
+import { readCheckpoint } from "../../host/checkpoint/index.ts";
 import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
+import type { GraphInput } from "../../host/graph/graph.ts";
 import {
   type Conversion,
   type ConvertOptions,
   convert,
+  InputError,
   type Inspection,
   inspect,
   type Target,
@@ -19,11 +22,12 @@ import { readFile } from "../files/files.ts";
 import { namingFiles, readArchFile } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
 import { nameOf, outName, STDIO, takeStdout } from "../files/stdio.ts";
+import { readCalibration } from "../inputs/calibration.ts";
 import { ARCH_ARG } from "../options/arch.ts";
 import { JSON_ARG } from "../options/json.ts";
 import { WORK_ARG, workOption } from "../options/sessions.ts";
 import { TARGET_ARG } from "../options/targets.ts";
-import { checked, countOption } from "../options/usage.ts";
+import { checked, countOption, UsageError } from "../options/usage.ts";
 import { printResult } from "../terminal/print.ts";
 import { showWork } from "../terminal/progress.ts";
 import { formatCount, formatShare, plural } from "../terminal/table.ts";
@@ -62,6 +66,7 @@ const FOUND: Record<Conversion["weights"][number]["found"], string> = {
   "on-grid": "on the grid",
   integers: "integers times a scale",
   bare: "bare floats on a grid",
+  float: "floats",
 };
 
 /** Per weight tensor: what it was, what it became, and what its layer does with the sums. */
@@ -99,6 +104,9 @@ interface Args {
   classes?: string;
   for: Target;
   ram?: string;
+  weights?: "int8";
+  calibrate?: string;
+  percentile?: string;
   "limit-work"?: string;
 }
 
@@ -124,6 +132,44 @@ function ramOption({ ram, for: target }: Args): ConvertOptions["ram"] {
   const runtime = runtimeNamed(target.endsWith(":wasm3") ? "wasm3" : "wasm2c");
   const moduleOf = async (blob: Uint8Array) => (await deviceModule(runtime, blob)).module;
   return { bytes, moduleOf, engine: v8, runtimeBytes: runtime.extraBytes };
+}
+
+/** Samples that are looked at: more change ranges little, and each is computed by the evaluator. */
+const CALIBRATION_ROWS = 256;
+
+/** The options with what the samples of `--calibrate` are to the network of a file, and its input of their type; as they are where that is not asked for. */
+async function withCalibration(
+  checkpoint: string,
+  options: ConvertOptions,
+  { weights, calibrate, percentile }: Args,
+): Promise<ConvertOptions> {
+  if ((weights === undefined) !== (calibrate === undefined)) {
+    throw new UsageError("expected --weights int8 and --calibrate together");
+  }
+  const share = percentile === undefined ? undefined : Number(percentile);
+  if (share !== undefined && !(share > 50 && share <= 100)) {
+    throw new UsageError(`--percentile "${percentile}", expected a number above 50 and up to 100`);
+  }
+  if (calibrate === undefined) {
+    if (share !== undefined) throw new UsageError("--percentile is of what --calibrate finds");
+    return options;
+  }
+  const bytes = await readFile(checkpoint);
+  const { graph } = await namingFiles({ checkpoint }, async () => {
+    return readCheckpoint(bytes, { floats: "keep" }, options.arch);
+  });
+  const [input, ...more] = graph.inputs as [GraphInput, ...GraphInput[]];
+  if (more.length > 0) {
+    throw new InputError(`the network has ${graph.inputs.length} inputs, expected 1: a file holds samples for one`);
+  }
+  const { dtype: declared, ...unit } = options.input ?? {};
+  const { dtype, numbers } = readCalibration(calibrate, input, unit, CALIBRATION_ROWS);
+  const own = INPUT_DTYPES.find((each) => each === dtype);
+  return {
+    ...options,
+    input: { ...unit, ...((declared ?? own) && { dtype: declared ?? own }) },
+    calibration: { inputs: [numbers], ...(share !== undefined && { percentile: share }) },
+  };
 }
 
 function inputOption({ input, "input-scale": scale, mean, std }: Args): ConvertOptions["input"] {
@@ -179,14 +225,30 @@ export default defineCommand({
       description:
         "RAM that the model may take on a device, as fit counts it: convolutions are in fast forms where they fit",
     },
+    weights: {
+      type: "enum",
+      options: ["int8"],
+      description: "Make an int8 network of a float one, with --calibrate",
+    },
+    calibrate: {
+      type: "string",
+      valueHint: "file",
+      description: `Samples, of which ${CALIBRATION_ROWS} show the range of every activation`,
+    },
+    percentile: {
+      type: "string",
+      valueHint: "P",
+      description: "Share of the numbers that a range holds, else 100",
+    },
     ...WORK_ARG,
     ...JSON_ARG,
   },
   async run({ args }) {
     const arch = args.arch === undefined ? undefined : await readArchFile(args.arch);
-    const options = { ...optionsOf(args), ...(arch !== undefined && { arch }) };
+    const described = { ...optionsOf(args), ...(arch !== undefined && { arch }) };
     takeStdout(args.out);
-    checkOutputs([args.out], { checkpoint: args.checkpoint, arch: args.arch });
+    checkOutputs([args.out], { checkpoint: args.checkpoint, arch: args.arch, calibration: args.calibrate });
+    const options = await withCalibration(args.checkpoint, described, args);
     const converted = await showWork(`Converting ${nameOf(args.checkpoint)}`, () => {
       return convertFile(args.checkpoint, args.out, options);
     });

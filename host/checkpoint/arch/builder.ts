@@ -7,6 +7,7 @@ import { findGrid } from "../grid.ts";
 import { type AttributeValue, floatTensor, int64Tensor, node } from "../onnx/build.ts";
 import { DATA_TYPE, type Draft, type NodeProto, type TensorProto } from "../onnx/proto.ts";
 import { elements } from "../tensor.ts";
+import { MAKE_INT8 } from "../weights.ts";
 import type { StoredTensor, WeightsFile } from "../weights_file.ts";
 import type { Arch, Factor, Layer, LayerOp } from "./layers.ts";
 import { bitsOf, measuredScale, type WholeQuantizer, wholeQuantizer } from "./quantize.ts";
@@ -249,7 +250,7 @@ function floatWeights({ name: node, op }: Layer, name: string, { dims }: StoredT
     op,
     shape: `[${dims.join(", ")}]`,
     why: `its weights "${shown(name)}" are float`,
-    instead: 'a quantizer for them in the arch: "weights": "ternary" (or "binary", 2, 3, 4, 8)',
+    instead: `a quantizer for them in the arch: "weights": "ternary" (or "binary", 2, 3, 4, 8), or ${MAKE_INT8}`,
   };
 }
 

@@ -11,9 +11,9 @@ const OPSET = 13;
 /**
  * A network described by hand as a QONNX model, with the tensors of a file as its constants. What it means, and what of it can be
  * converted, is the importer's to say. Throws InputError where the description does not fit itself, CheckpointError where it does not
- * fit the file, and UnsupportedError with all weights that would need a quantizer.
+ * fit the file, and UnsupportedError with all weights that would need a quantizer, unless it `keepsFloats`.
  */
-export function translate(arch: Arch, file: WeightsFile): { model: Uint8Array; notes: string[] } {
+export function translate(arch: Arch, file: WeightsFile, keepsFloats: boolean): { model: Uint8Array; notes: string[] } {
   const { name = "network", input, layers } = arch;
   const to = new Builder(arch, file);
   let last = addInput(to, arch);
@@ -23,7 +23,7 @@ export function translate(arch: Arch, file: WeightsFile): { model: Uint8Array; n
     last = addLayer(to, to.step(layer.name, layer.op, path, from), layer);
     to.results.set(layer.name, last);
   }
-  if (to.floats.length > 0) throw new UnsupportedError(to.floats);
+  if (to.floats.length > 0 && !keepsFloats) throw new UnsupportedError(to.floats);
   const graph = {
     name,
     node: to.nodes,

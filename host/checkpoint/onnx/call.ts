@@ -78,6 +78,8 @@ export interface Sink {
   makers: Map<string, Node>;
   notes: string[];
   fresh: FreshName;
+  /** Whether float weights without a quantizer stay what they are. */
+  keepsFloats: boolean;
   /** Takes a graph input, which nothing reads yet, as a picture. */
   takeAsPicture(input: string, row: number[], picture: Pictured): boolean;
   /** Counts elements that are about to be made or looked at, and channels of nodes, against one limit (limits.ts). */

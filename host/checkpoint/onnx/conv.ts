@@ -112,7 +112,7 @@ export function conv(call: Call): Value {
       `Conv "${call.name}": a kernel of ${kernel.join(" × ")} does not fit ${shapeText(x.dims)}`,
     );
   }
-  const { weights, notes } = weightsOf(tapByTap(call, constant));
+  const { weights, notes } = weightsOf(tapByTap(call, constant), call.sink.keepsFloats);
   call.sink.notes.push(...notes);
   const pieces: Piece[] = [{ op: "conv2d", weights, window: widened(window, padded), groups }];
   if (call.inputs[2]) pieces.push({ op: "step", step: { kind: "add", by: biasOf(call, outputs) } });

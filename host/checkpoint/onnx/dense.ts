@@ -68,7 +68,7 @@ function dense(
   if (elements(rowShape(x.dims)) !== inputs) {
     throw new Refusal("a row holds several vectors", "a Flatten or Reshape to one vector per sample before it");
   }
-  const { weights, notes } = weightsOf(picture ? inOrderOf(call, oriented, picture) : oriented);
+  const { weights, notes } = weightsOf(picture ? inOrderOf(call, oriented, picture) : oriented, call.sink.keepsFloats);
   call.sink.notes.push(...notes);
   const dims = x.dims.with(-1, outputs);
   const steps = after({ ...vector, dims }).map((step): Piece => ({ op: "step", step }));

@@ -3,10 +3,11 @@ import { FOLDED, MAX_FOLDED, MAX_NODES, MAX_ROW_ELEMENTS } from "../../base/limi
 import { carryOffsets } from "../../graph/carry.ts";
 import { commute } from "../../graph/commute.ts";
 import type { Graph, GraphInput, Node } from "../../graph/graph.ts";
-import { freshNames, valueNames } from "../../graph/names.ts";
-import { inputPicture } from "../../graph/shapes.ts";
+import { insertQuantizers } from "../../graph/insert.ts";
+import { freshNames } from "../../graph/names.ts";
 import { missingQuantizers, unsupportedIn } from "../../graph/supported.ts";
 import type { Quantizer } from "../../numbers/quantizer.ts";
+import { quantizedValues, toInt8 } from "../../quantize/int8.ts";
 import { type Checkpoint, endInArgmax, type ImportOptions } from "../checkpoint.ts";
 import { Refusal } from "../refusal.ts";
 import { elements } from "../tensor.ts";
@@ -35,8 +36,33 @@ const MIN_OPSET = 7;
  * reasons, for what this version cannot convert.
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint {
+  const { floats } = options;
   const model = decodeModel(bytes);
-  const { graph: walked, reasons, notes } = walk(model);
+  const { graph: walked, reasons, notes } = walk(model, floats !== undefined);
+  const producer = [model.producer_name, model.producer_version].filter(Boolean).join(" ");
+  if (floats === "keep") {
+    // whatever ranges are found, what stands in the way of the int8 network stands there now
+    settled(
+      toInt8(
+        walked,
+        quantizedValues(walked).map(() => [0, 1]),
+      ),
+      reasons,
+      options,
+    );
+    return { graph: { ...walked, isFloat: true }, notes, producer };
+  }
+  const { graph, notes: made } = settled(floats ? toInt8(walked, floats) : walked, reasons, options);
+  return { graph, notes: [...notes, ...made], producer };
+}
+
+/** A graph as lowering takes it. Throws UnsupportedError with all reasons, those found before included. */
+function settled(
+  walked: Graph,
+  reasons: readonly Unsupported[],
+  options: ImportOptions,
+): { graph: Graph; notes: string[] } {
+  const notes: string[] = [];
   const { graph: read, notes: moved } = commute(walked);
   notes.push(...moved);
   if (options.inputQuantizer) notes.push(...quantizeInputs(read, options.inputQuantizer, reasons.length > 0));
@@ -45,11 +71,11 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Chec
   if (options.argmax) endInArgmax(graph);
   const all = [...reasons, ...unsupportedIn(graph)];
   if (all.length > 0) throw new UnsupportedError(all);
-  return { graph, notes, producer: [model.producer_name, model.producer_version].filter(Boolean).join(" ") };
+  return { graph, notes };
 }
 
 /** Goes through the nodes in the order of the file: data become graph nodes, constants and shapes are folded. */
-function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
+function walk(model: ModelProto, keepsFloats: boolean): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
   const file = model.graph;
   if (!file) throw new CheckpointError("model: no graph, expected an ONNX file with one");
   const opset = opsetOf(model);
@@ -63,6 +89,7 @@ function walk(model: ModelProto): { graph: Graph; reasons: Unsupported[]; notes:
     makers: new Map(),
     notes: [],
     fresh: freshNames(names),
+    keepsFloats,
     takeAsPicture(name, row, { axes }) {
       const input = inputs.find((each) => each.name === name);
       const isFree = input && !sink.nodes.some((node) => node.inputs.includes(name));
@@ -429,21 +456,7 @@ function quantizeInputs(graph: Graph, quantizer: Quantizer, partial: boolean): s
       "an input quantizer was declared, but the checkpoint already has a quantizer after each input",
     );
   }
-  const fresh = freshNames(valueNames(graph));
-  const quantized = new Map(places.map(({ value }) => [value, fresh(`${value}_quantized`)]));
-  const rename = (value: string): string => quantized.get(value) ?? value;
-  const quantizeNode = (input: string, channels: number): Node[] => {
-    const output = quantized.get(input);
-    return output ? [{ op: "quantize", name: output, inputs: [input], output, channels, quantizer }] : [];
-  };
-  graph.nodes = [
-    ...graph.inputs.flatMap((input) => quantizeNode(input.name, inputPicture(input).channels)),
-    ...graph.nodes.flatMap((node) => [
-      { ...node, inputs: node.inputs.map(rename) },
-      ...quantizeNode(node.output, node.channels),
-    ]),
-  ];
-  graph.outputs = graph.outputs.map(rename);
+  Object.assign(graph, insertQuantizers(graph, new Map(places.map(({ value }) => [value, quantizer]))));
   return places.flatMap(({ value, behind }) =>
     behind ? [`the declared quantizer stands behind "${behind.name}", so its scale is that of "${value}"`] : [],
   );

@@ -63,7 +63,7 @@ export function pad(call: Call): Value {
 
 /**
  * Codes and the zeros around them in a picture of their own, with `before` and `after` channels of zeros: a convolution by the unit matrix keeps each number, pads
- * with zeros, and their quantizer makes the same codes of it.
+ * with zeros, and their quantizer makes the same codes of it. Numbers of a float network have no quantizer yet.
  */
 export function settle(
   call: Call,
@@ -74,13 +74,13 @@ export function settle(
   const { padded, ...plain } = x;
   const picture = x.picture!;
   const quantizer = quantizerOf(call, x.value);
-  if (!quantizer) {
+  if (!quantizer && !call.sink.keepsFloats) {
     throw new Refusal(
       "it reads what a Pad made of no codes",
       "a quantizer right before the Pad, or a Conv right behind it",
     );
   }
-  if (dequantize(quantizer, quantize(quantizer, 0, 0), 0) !== 0 || quantizer.scale.length > 1) {
+  if (quantizer && (dequantize(quantizer, quantize(quantizer, 0, 0), 0) !== 0 || quantizer.scale.length > 1)) {
     throw new Refusal(
       "a Pad fills up codes of which none is 0, or of several scales",
       "a quantizer of one scale with a code for 0",
@@ -98,10 +98,10 @@ export function settle(
   const window = { kernelHeight: 1, kernelWidth: 1, strideY: 1, strideX: 1, dilationY: 1, dilationX: 1 };
   const none = { padTop: 0, padLeft: 0, padBottom: 0, padRight: 0 };
   const size = { ...sized({ ...plain, picture }, { ...picture, channels: outputs }) };
-  const own: Quantizer = quantizer.kind === "int" ? { ...quantizer, rounding: "ROUND" } : quantizer;
+  const own: Quantizer | undefined = quantizer?.kind === "int" ? { ...quantizer, rounding: "ROUND" } : quantizer;
   return emit({ ...call, output }, { ...plain, ...size }, [
     { op: "conv2d", weights, window: widened({ ...window, ...none }, padded), groups },
-    { op: "quantize", quantizer: own },
+    ...(own ? [{ op: "quantize", quantizer: own } as const] : []),
   ]);
 }
 

@@ -1,6 +1,6 @@
 import type { Picture } from "../../shape.ts";
 import { insideTaps } from "../../window.ts";
-import { type Codes, REAL } from "../form.ts";
+import { type Form, REAL } from "../form.ts";
 import type { NodeBase } from "../node.ts";
 import type { OpMeaning, Value } from "./meaning.ts";
 import { scaleSums } from "./weights.ts";
@@ -24,7 +24,7 @@ export const avgpoolMeaning: OpMeaning<AvgpoolNode> = {
 
   evaluate(node, [input], output) {
     sumTaps(node, input!, output);
-    return scaleSums(output.numbers, output.channels, averageScale(node, input!, input!.form as Codes));
+    return scaleSums(output.numbers, output.channels, averageScale(node, input!, input!.form));
   },
 };
 
@@ -55,7 +55,8 @@ export function divisorOf(
 }
 
 /** Real value of an accumulator's unit, of length 1 or one entry per channel: activation scale by divisor. */
-export function averageScale(node: AvgpoolNode, input: Picture, { scale }: Codes): Float64Array {
+export function averageScale(node: AvgpoolNode, input: Picture, form: Form): Float64Array {
   const divisor = divisorOf(node, input)!;
+  const scale = form.kind === "real" ? Float64Array.of(1) : form.scale;
   return scale.map((unit) => unit / divisor);
 }

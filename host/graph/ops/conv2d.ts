@@ -1,5 +1,5 @@
 import { tapsOf } from "../../window.ts";
-import { type Codes, REAL } from "../form.ts";
+import { REAL } from "../form.ts";
 import type { OpMeaning, Value } from "./meaning.ts";
 import { accumulatorScale, scaleSums, type WeightedNode, weightsProblem } from "./weights.ts";
 import { type PaddedWindow, paddedWindowProblem, windowSize } from "./window.ts";
@@ -33,14 +33,14 @@ export const conv2dMeaning: OpMeaning<Conv2dNode> = {
 
   evaluate(node, [input], output) {
     sumProducts(node, input!, output);
-    return scaleSums(output.numbers, output.channels, accumulatorScale(node, input!.form as Codes));
+    return scaleSums(output.numbers, output.channels, accumulatorScale(node, input!.form));
   },
 };
 
 /** Accumulators: Σ weights[m, tap, c] · e[tap, c], exact below 2^53; the code of real 0, outside the input, is 0. */
 function sumProducts({ window, groups, weights }: Conv2dNode, input: Value, output: Value): void {
   const { outputs: M, inputs: K } = weights;
-  const w = Float64Array.from(weights.codes);
+  const [w, { numbers, channels }] = [Float64Array.from(weights.codes), input];
   const [size, positions] = [input.height * input.width, output.height * output.width];
   const [own, span] = [input.channels / groups, M / groups];
   for (let p = 0; p < positions; p++) {
@@ -49,10 +49,11 @@ function sumProducts({ window, groups, weights }: Conv2dNode, input: Value, outp
       for (let m = 0; m < M; m++) {
         const first = Math.floor(m / span) * own;
         let sum = 0;
-        for (const [tap, position] of taps.entries()) {
-          if (position < 0) continue;
-          const at = (row * size + position) * input.channels + first;
-          for (let c = 0; c < own; c++) sum += w[m * K + tap * own + c]! * input.numbers[at + c]!;
+        for (let tap = 0; tap < taps.length; tap++) {
+          if (taps[tap]! < 0) continue;
+          const at = (row * size + taps[tap]!) * channels + first;
+          const weight = m * K + tap * own;
+          for (let c = 0; c < own; c++) sum += w[weight + c]! * numbers[at + c]!;
         }
         output.numbers[(row * positions + p) * M + m] = sum;
       }

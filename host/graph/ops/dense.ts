@@ -1,5 +1,5 @@
 import { elementCount } from "../../shape.ts";
-import { type Codes, REAL } from "../form.ts";
+import { REAL } from "../form.ts";
 import type { OpMeaning, Value } from "./meaning.ts";
 import { accumulatorScale, scaleSums, type WeightedNode, weightsProblem } from "./weights.ts";
 
@@ -21,7 +21,7 @@ export const denseMeaning: OpMeaning<DenseNode> = {
 
   evaluate(node, [input], { numbers, channels }) {
     sumProducts(node, input!, numbers);
-    return scaleSums(numbers, channels, accumulatorScale(node, input!.form as Codes));
+    return scaleSums(numbers, channels, accumulatorScale(node, input!.form));
   },
 };
 

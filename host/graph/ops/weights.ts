@@ -1,5 +1,5 @@
 import { at } from "../../numbers/quantizer.ts";
-import { type Codes, scalar } from "../form.ts";
+import { type Form, scalar } from "../form.ts";
 import type { NodeBase } from "../node.ts";
 import { vectorProblem } from "./meaning.ts";
 
@@ -10,15 +10,15 @@ export interface Weights {
   /** Output channels M, and weights of each, K. */
   outputs: number;
   inputs: number;
-  /** (M, K), row-major, zero point already subtracted. */
-  codes: Int32Array;
+  /** (M, K), row-major, zero point already subtracted; the weights themselves where `found` is "float". */
+  codes: Int32Array | Float64Array;
   /** Length 1 or M. */
   scale: Float64Array;
   /**
    * What the checkpoint held: float weights behind a quantizer that changes them, or that leaves them as they are; integers
-   * times a scale; or bare floats without a quantizer, whose grid was found (checkpoint/grid.ts).
+   * times a scale; bare floats without a quantizer, whose grid was found (checkpoint/grid.ts); or floats on no grid, of a scale of 1, which only a float graph has.
    */
-  found: "latent" | "on-grid" | "integers" | "bare";
+  found: "latent" | "on-grid" | "integers" | "bare" | "float";
   /** Bits that the checkpoint declares or, where it does not, that its codes need. */
   bits?: number;
 }
@@ -36,9 +36,9 @@ export function weightsProblem({ name, outputs, inputs, codes, scale }: Weights,
   return vectorProblem(`scale of weights "${name}"`, scale, outputs, Number.isFinite, "finite numbers");
 }
 
-/** Real value of an accumulator's unit: activation scale times weight scale, of length 1 or M. */
-export function accumulatorScale({ weights }: Pick<WeightedNode, "weights">, input: Codes): Float64Array {
-  const activation = scalar(input.scale)!;
+/** Real value of an accumulator's unit: activation scale, which is 1 of real numbers, times weight scale; of length 1 or M. */
+export function accumulatorScale({ weights }: Pick<WeightedNode, "weights">, input: Form): Float64Array {
+  const activation = input.kind === "real" ? 1 : scalar(input.scale)!;
   return weights.scale.map((weight) => activation * weight);
 }
 
