@@ -272,6 +272,16 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     { nodes: [node("QuantizeLinear", ["x", "features"], "y")] },
   ],
   [
+    "that of FLOAT",
+    { nodes: [node("QuantizeLinear", ["x", "half"], "y", { precision: BigInt(DATA_TYPE.FLOAT16) })] },
+    { nodes: [node("QuantizeLinear", ["x", "half"], "y", { precision: BigInt(DATA_TYPE.FLOAT) })] },
+  ],
+  [
+    "integers of at most 8 bits",
+    { nodes: [node("QuantizeLinear", ["x", "half"], "y", { output_dtype: BigInt(DATA_TYPE.FLOAT) })] },
+    { nodes: [node("QuantizeLinear", ["x", "half"], "y", { output_dtype: BigInt(DATA_TYPE.INT4) })] },
+  ],
+  [
     "one number, or one per channel",
     { nodes: [node("QuantizeLinear", ["x", "square"], "y")] },
     { nodes: [node("QuantizeLinear", ["x", "features"], "y")] },

@@ -33,10 +33,7 @@ export function arithmetic(call: Call, right: Arithmetic, left: Arithmetic | und
 /** Data of an integer type: what wraps around or truncates there is another function than that of real numbers. */
 function refuseIntegers(...operands: (Data | Constant)[]): void {
   if (!operands.some((each) => each.kind === "data" && each.integer)) return;
-  throw new Refusal(
-    "it computes in the input's integer type, which wraps around and truncates",
-    "a Cast to FLOAT before it",
-  );
+  throw new Refusal("it computes in an integer type, which wraps around and truncates", "a Cast to FLOAT before it");
 }
 
 export function negate(call: Call): Value {
@@ -73,7 +70,7 @@ export function extremum(call: Call, kind: "min" | "max"): Value {
 function joined(
   { name, opType, sink }: Call,
   op: "add" | "maximum",
-  { quantized: _, ...a }: Data,
+  { stored: _, ...a }: Data,
   b: Data,
   output: string,
 ): Data {
@@ -86,5 +83,5 @@ function joined(
   const node: Node = { op, name, inputs: [a.value, b.value], output, channels };
   sink.nodes.push(node);
   sink.makers.set(output, node);
-  return { ...a, value: output };
+  return { ...a, value: output, single: op === "maximum" && a.single === true && b.single === true };
 }

@@ -21,23 +21,15 @@ import {
 } from "./call.ts";
 import { conv } from "./conv.ts";
 import { gemm, matMul } from "./dense.ts";
-import { apply, constant, emit, type Piece, spread, vector } from "./emit.ts";
+import { apply, constant, emit, spread, vector } from "./emit.ts";
 import { FOLDED, foldUnary } from "./fold.ts";
+import { dequantizeLinear, picked, quantizeLinear } from "./linear.ts";
 import { multiThreshold } from "./multithreshold.ts";
 import { pad } from "./pad.ts";
 import { concatOp, constantOfShape, constantOp, gather, shapeOp, slice } from "./parts.ts";
 import { averagePool, globalAveragePool, globalMaxPool, maxPool, reduceMax, reduceMean } from "./pool.ts";
 import { DATA_TYPE } from "./proto.ts";
-import {
-  bipolarQuantizer,
-  dequantizeConstant,
-  intQuantizer,
-  linearCodes,
-  linearOperands,
-  linearQuantizer,
-  quantizeConstant,
-  SIGN,
-} from "./quant.ts";
+import { bipolarQuantizer, intQuantizer, quantizeConstant, SIGN } from "./quant.ts";
 import { resize } from "./resize.ts";
 import { flatten, reshape, squeeze, transposeOp, unsqueeze } from "./shapes.ts";
 import { trunc } from "./trunc.ts";
@@ -61,9 +53,9 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Gemm: gemm,
   Conv: conv,
 
-  MaxPool: maxPool,
+  MaxPool: picked(maxPool),
   AveragePool: averagePool,
-  GlobalMaxPool: globalMaxPool,
+  GlobalMaxPool: picked(globalMaxPool),
   GlobalAveragePool: globalAveragePool,
 
   Add: (call) => arithmetic(call, "add", "add"),
@@ -79,13 +71,13 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Relu: (call) => apply(call, operand(call, 0), [{ kind: "relu" }]),
   ...FOLDED,
   ReduceMean: reduceMean,
-  ReduceMax: reduceMax,
+  ReduceMax: picked(reduceMax),
   Clip: clip,
   HardTanh: hardTanh,
   BatchNormalization: batchNormalization,
 
-  Resize: resize,
-  Upsample: resize,
+  Resize: picked(resize),
+  Upsample: picked(resize),
 
   Reshape: reshape,
   Flatten: flatten,
@@ -97,7 +89,7 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Shape: shapeOp,
   ConstantOfShape: constantOfShape,
   Gather: gather,
-  Slice: slice,
+  Slice: picked(slice),
   Pad: pad,
   Concat: concatOp,
 
@@ -118,46 +110,6 @@ function quant(call: Call, read: (call: Call, toVector: (c: Constant) => Float64
   requireFinite(call, x);
   call.sink.spend(3 * x.data.length);
   return quantizeConstant(x, quantizer);
-}
-
-/** Gives integers; a DequantizeLinear that undoes it gives the quantizer's own value. */
-function quantizeLinear(call: Call): Value {
-  const x = operand(call, 0);
-  const quantizer = linearQuantizer(call, (constant) => spread(call, constant, x));
-  if (x.kind === "constant") {
-    requireFinite(call, x);
-    call.sink.spend(5 * x.data.length);
-    return linearCodes(x, quantizer);
-  }
-  const { scale, zero } = quantizer;
-  const steps: Step[] = [{ kind: "div", by: scale }, ...offset("add", zero)];
-  const pieces: Piece[] = [{ op: "quantize", quantizer }, ...steps.map((step): Piece => ({ op: "step", step }))];
-  const integers = emit(call, x, pieces);
-  const value = call.sink.nodes.at(-pieces.length)!.output;
-  return { ...integers, quantized: { value, scale, zero } };
-}
-
-function dequantizeLinear(call: Call): Value {
-  const x = operand(call, 0);
-  const { scale, zero } = linearOperands(call, (constant) => spread(call, constant, x));
-  if (x.kind === "constant") {
-    requireFinite(call, x);
-    call.sink.spend(3 * x.data.length);
-    return dequantizeConstant(x, scale, zero);
-  }
-  const { quantized, ...integers } = x;
-  if (quantized && sameVector(quantized.scale, scale) && sameVector(quantized.zero, zero)) {
-    return { ...integers, value: quantized.value };
-  }
-  return apply(call, integers, [...offset("sub", zero), { kind: "mul", by: scale }]);
-}
-
-function offset(kind: "add" | "sub", by: Float64Array): Step[] {
-  return by.every((x) => x === 0) ? [] : [{ kind, by }];
-}
-
-function sameVector(a: Float64Array, b: Float64Array): boolean {
-  return a.length === b.length && a.every((x, i) => x === b[i]);
 }
 
 function sign(call: Call): Value {

@@ -4,7 +4,7 @@ import { DATA_TYPE, decodeModel, type NodeProto, type TensorProto } from "../../
 export interface NdArray {
   dims: number[];
   data: number[];
-  /** Of constants of the file. */
+  /** Of constants of the file, and of integers. */
   type?: number;
 }
 
@@ -88,26 +88,12 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
       const mean = a.data.reduce((sum, x) => sum + x, 0) / a.data.length; // the generator asks for that of all
       return { dims: int("keepdims", 1) ? a.dims.map(() => 1) : [], data: [mean] };
     }
-    case "QuantizeLinear": {
-      const zero = inputs[2]!;
-      const [least, most] = zero.type === DATA_TYPE.INT8 ? [-128, 127] : [0, 255];
-      return binary(
-        binary(a, b, (x, s) => halfEven(x / s)),
-        zero,
-        (x, z) => Math.min(Math.max(x + z, least), most),
-      );
-    }
-    case "DequantizeLinear": {
-      const axis = (int("axis", 1) + a.dims.length) % a.dims.length;
-      const along = (v: NdArray): NdArray => {
-        return v.data.length === 1 ? v : { dims: a.dims.map((size, i) => (i === axis ? size : 1)), data: v.data };
-      };
-      return binary(
-        binary(a, along(inputs[2]!), (q, z) => q - z),
-        along(b),
-        (q, s) => q * s,
-      );
-    }
+    case "QuantizeLinear":
+      return quantizeLinear(a, b, inputs[2], int("axis", 1));
+    case "DequantizeLinear":
+      return dequantizeLinear(a, b, inputs[2], int("axis", 1));
+    case "Pad":
+      return padded(a, b.data, inputs[2]?.data[0] ?? 0);
     case "HardTanh":
       return unary((x) => Math.min(Math.max(x, float("min_val", -1)), float("max_val", 1)));
     case "Clip": {
@@ -126,7 +112,7 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
       return { dims: a.dims, data };
     }
     case "Flatten":
-      return { dims: [1, a.data.length], data: a.data };
+      return { ...a, dims: [1, a.data.length] };
     case "Reshape": {
       const known = b.data.reduce((product, size) => product * Math.max(size, 1), 1);
       const dims = b.data.map((size, axis) => (size === 0 ? a.dims[axis]! : size < 0 ? a.data.length / known : size));
@@ -204,6 +190,53 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
     default:
       throw new Error(`the definition has no ${node.op_type}`);
   }
+}
+
+/** Least and greatest integer of a type. */
+const RANGES: Record<number, [least: number, most: number]> = {
+  [DATA_TYPE.INT8]: [-128, 127],
+  [DATA_TYPE.UINT8]: [0, 255],
+  [DATA_TYPE.INT4]: [-8, 7],
+  [DATA_TYPE.UINT4]: [0, 15],
+  [DATA_TYPE.INT2]: [-2, 1],
+  [DATA_TYPE.UINT2]: [0, 3],
+};
+
+/** saturate(round(x / scale) + zero), the quotient in f32, as ONNX has it. */
+function quantizeLinear(x: NdArray, scale: NdArray, zero: NdArray | undefined, axis: number): NdArray {
+  const type = zero?.type ?? DATA_TYPE.UINT8;
+  const [least, most] = RANGES[type]!;
+  const rounded = binary(x, along(x, scale, axis), (y, s) => halfEven(Math.fround(Math.fround(y) / s)));
+  const result = binary(rounded, along(x, zero ?? scalar(0), axis), (q, z) => Math.min(Math.max(q + z, least), most));
+  return { ...result, type };
+}
+
+function dequantizeLinear(x: NdArray, scale: NdArray, zero: NdArray | undefined, axis: number): NdArray {
+  const codes = binary(x, along(x, zero ?? scalar(0), axis), (q, z) => q - z);
+  return binary(codes, along(x, scale, axis), (e, s) => e * s);
+}
+
+/** A vector as it broadcasts along an axis of `x`. */
+function along({ dims }: NdArray, vector: NdArray, axis: number): NdArray {
+  if (vector.data.length === 1) return scalar(vector.data[0]!);
+  return { dims: dims.map((size, i) => (i === (axis + dims.length) % dims.length ? size : 1)), data: vector.data };
+}
+
+/** ONNX `Pad` of constants. */
+function padded({ dims, data, type }: NdArray, pads: readonly number[], value: number): NdArray {
+  const whole = dims.map((size, axis) => size + pads[axis]! + pads[dims.length + axis]!);
+  const found = Array.from({ length: whole.reduce((a, b) => a * b, 1) }, (_, i) => {
+    let [from, stride, rest] = [0, 1, i];
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      const at = (rest % whole[axis]!) - pads[axis]!;
+      rest = Math.floor(rest / whole[axis]!);
+      if (at < 0 || at >= dims[axis]!) return value;
+      from += at * stride;
+      stride *= dims[axis]!;
+    }
+    return data[from]!;
+  });
+  return { dims: whole, data: found, ...(type !== undefined && { type }) };
 }
 
 /** Lines and columns repeated as often as whole factors of [N, C, H, W] say. */
@@ -390,16 +423,22 @@ function scalar(x: number): NdArray {
   return { dims: [], data: [x] };
 }
 
-/** The generator writes FLOAT, INT64, INT8 and UINT8. */
+/** Tests write FLOAT and integers, those below a byte the first in the lowest bits. */
 function fromProto({ dims, data_type: type, raw_data }: TensorProto): NdArray {
   const view = new DataView(raw_data!.slice().buffer);
-  const read: Record<number, [bytes: number, at: (i: number) => number]> = {
-    [DATA_TYPE.FLOAT]: [4, (i) => view.getFloat32(i, true)],
-    [DATA_TYPE.INT64]: [8, (i) => Number(view.getBigInt64(i, true))],
-    [DATA_TYPE.INT8]: [1, (i) => view.getInt8(i)],
-    [DATA_TYPE.UINT8]: [1, (i) => view.getUint8(i)],
+  const field = (i: number, bits: number) => (view.getUint8((i * bits) >> 3) >> ((i * bits) & 7)) & (2 ** bits - 1);
+  const signed = (x: number, bits: number) => (x << (32 - bits)) >> (32 - bits);
+  const read: Record<number, (i: number) => number> = {
+    [DATA_TYPE.FLOAT]: (i) => view.getFloat32(4 * i, true),
+    [DATA_TYPE.INT64]: (i) => Number(view.getBigInt64(8 * i, true)),
+    [DATA_TYPE.INT32]: (i) => view.getInt32(4 * i, true),
+    [DATA_TYPE.INT8]: (i) => view.getInt8(i),
+    [DATA_TYPE.UINT8]: (i) => view.getUint8(i),
+    [DATA_TYPE.INT4]: (i) => signed(field(i, 4), 4),
+    [DATA_TYPE.UINT4]: (i) => field(i, 4),
+    [DATA_TYPE.INT2]: (i) => signed(field(i, 2), 2),
+    [DATA_TYPE.UINT2]: (i) => field(i, 2),
   };
-  const [bytes, at] = read[type!]!;
-  const data = Array.from({ length: view.byteLength / bytes }, (_, i) => at(i * bytes));
-  return { dims, data, type: type! };
+  const count = dims.reduce((product, size) => product * size, 1);
+  return { dims, data: Array.from({ length: count }, (_, i) => read[type!]!(i)), type: type! };
 }
