@@ -21,7 +21,7 @@ import {
   type Value,
 } from "./call.ts";
 import { integersOf, prepared } from "./linear.ts";
-import { OPS } from "./ops.ts";
+import { MICROSOFT, OPS } from "./ops.ts";
 import { pictureOf } from "./picture.ts";
 import {
   DATA_TYPE,
@@ -180,9 +180,16 @@ function refuseSparse(name: string, reasons: Unsupported[]): Value {
   return { kind: "broken" };
 }
 
+/** The ops of a domain. */
+function tableOf(domain: string): typeof OPS | undefined {
+  if (domain === "com.microsoft") return MICROSOFT;
+  return DOMAINS.includes(domain) ? OPS : undefined;
+}
+
 /** What a node's first output is; broken, without a reason of its own, where an operand is. */
 function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlySet<string>): Value {
-  const op = DOMAINS.includes(domain) && Object.hasOwn(OPS, call.opType) ? OPS[call.opType] : undefined;
+  const ops = tableOf(domain);
+  const op = ops && Object.hasOwn(ops, call.opType) ? ops[call.opType] : undefined;
   if (!op) throw new Refusal(`no such op here${domain ? ` (domain "${domain}")` : ""}`, advice(call.opType, domain));
   const extra = output.slice(1).find((name) => name && read.has(name));
   if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
@@ -201,14 +208,14 @@ function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlyS
 
 /** Ops that know of zeros around a picture: a Conv or a MaxPool takes them as its padding; behind the others zeros stay zeros, or they refuse. Any other reads them in a picture of their own. */
 const TAKE_PADDING: ReadonlySet<string> = new Set(
-  "Conv MaxPool Pad Quant IntQuant BipolarQuant QuantizeLinear DequantizeLinear Sign Relu Mul Div Identity Dropout Cast".split(
+  "Conv QLinearConv ConvInteger MaxPool Pad Quant IntQuant BipolarQuant QuantizeLinear DequantizeLinear Sign Relu Mul Div Identity Dropout Cast".split(
     " ",
   ),
 );
 
 /** Ops that take integers as codes of a quantizer: those that dequantize them, and those that pick some. Any other gets them as numbers. */
 const TAKE_CODES: ReadonlySet<string> = new Set(
-  "DequantizeLinear Reshape Flatten Squeeze Unsqueeze Transpose Identity Dropout Shape MaxPool GlobalMaxPool ReduceMax Slice Resize Upsample Pad Concat".split(
+  "DequantizeLinear Reshape Flatten Squeeze Unsqueeze Transpose Identity Dropout Shape MaxPool GlobalMaxPool ReduceMax Slice Resize Upsample Pad Concat QLinearConv QLinearMatMul ConvInteger MatMulInteger QGemm QLinearAdd QLinearAveragePool QLinearGlobalAveragePool QLinearConcat".split(
     " ",
   ),
 );
@@ -265,6 +272,10 @@ const OF_PICTURES: ReadonlySet<string> = new Set([
   "GlobalAveragePool",
   "Resize",
   "Upsample",
+  "QLinearConv",
+  "ConvInteger",
+  "QLinearAveragePool",
+  "QLinearGlobalAveragePool",
 ]);
 
 /** Takes inputs as pictures: channels first, unless a Transpose right behind one says that they are last. */
@@ -397,15 +408,21 @@ function shapeOf(call: Call, info: ValueInfoProto | undefined): string {
 const HARDWARE = "finn.custom_op.fpgadataflow";
 
 const INSTEAD: Record<string, string> = {
+  DynamicQuantizeLinear:
+    "quantize_static of onnxruntime.quantization, with inputs to calibrate: scales that the file holds",
   ConvTranspose: "Resize and Conv",
   LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
+  QLinearSoftmax:
+    "Softmax of real numbers at the end: op_types_to_quantize of onnxruntime.quantization without Softmax",
   Sigmoid: "HardTanh, Clip or Relu",
   Tanh: "HardTanh, Clip or Relu",
 };
 
 function advice(opType: string, domain: string): string {
-  if (domain.startsWith(HARDWARE)) return "the file from before FINN made hardware layers of its nodes";
   if (Object.hasOwn(INSTEAD, opType)) return INSTEAD[opType]!;
+  if (domain === "com.microsoft")
+    return `quant_format=QuantFormat.QDQ of onnxruntime.quantization, or one of ${Object.keys(MICROSOFT).join(", ")}`;
+  if (domain.startsWith(HARDWARE)) return "the file from before FINN made hardware layers of its nodes";
   return "what a network of layers needs: MatMul, Gemm, Conv, Quant, BipolarQuant, QuantizeLinear, DequantizeLinear, Sign, BatchNormalization, Relu, Clip, arithmetic with constants";
 }
 

@@ -84,15 +84,6 @@ export function realOf(call: Call, x: Data, { scale, zero }: Quantization): Data
   return emit(call, real, [...difference.map(pieceOf), { op: "quantize", quantizer }, pieceOf(product)]);
 }
 
-/** The same as codes of scale 1. */
-export function codesOf(call: Call, x: Data, quantization: Quantization): Data {
-  const { quantized, integer: _, ...codes } = x;
-  if (quantized && sameQuantization(quantized, quantization)) return codes;
-  const real = realOf({ ...call, output: call.sink.fresh(`${x.value}_real`) }, x, quantization);
-  const output = call.sink.fresh(`${x.value}_codes`);
-  return emit({ ...call, output }, real, [pieceOf({ kind: "div", by: quantization.scale })]);
-}
-
 /** Integers as they are, for ops that do not know of codes. */
 export function integersOf(call: Pick<Call, "name" | "sink">, x: Data): Data {
   const { quantized, ...codes } = x;

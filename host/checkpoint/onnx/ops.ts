@@ -29,6 +29,17 @@ import { pad } from "./pad.ts";
 import { concatOp, constantOfShape, constantOp, gather, shapeOp, slice } from "./parts.ts";
 import { averagePool, globalAveragePool, globalMaxPool, maxPool, reduceMax, reduceMean } from "./pool.ts";
 import { DATA_TYPE } from "./proto.ts";
+import {
+  convInteger,
+  matMulInteger,
+  qGemm,
+  qLinearAdd,
+  qLinearAveragePool,
+  qLinearConcat,
+  qLinearConv,
+  qLinearGlobalAveragePool,
+  qLinearMatMul,
+} from "./qlinear.ts";
 import { bipolarQuantizer, intQuantizer, quantizeConstant, SIGN } from "./quant.ts";
 import { resize } from "./resize.ts";
 import { flatten, reshape, squeeze, transposeOp, unsqueeze } from "./shapes.ts";
@@ -52,6 +63,10 @@ export const OPS: Record<string, (call: Call) => Value> = {
   MatMul: matMul,
   Gemm: gemm,
   Conv: conv,
+  QLinearMatMul: qLinearMatMul,
+  QLinearConv: qLinearConv,
+  MatMulInteger: matMulInteger,
+  ConvInteger: convInteger,
 
   MaxPool: picked(maxPool),
   AveragePool: averagePool,
@@ -99,6 +114,17 @@ export const OPS: Record<string, (call: Call) => Value> = {
 
   Softmax: softmax,
   ArgMax: argMax,
+};
+
+/** Operators of onnxruntime, domain "com.microsoft": https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md. */
+export const MICROSOFT: Record<string, (call: Call) => Value> = {
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+  QGemm: qGemm,
+  QLinearAdd: qLinearAdd,
+  QLinearAveragePool: qLinearAveragePool,
+  QLinearGlobalAveragePool: qLinearGlobalAveragePool,
+  QLinearConcat: qLinearConcat,
 };
 
 // Quantizers

@@ -10,9 +10,15 @@ export interface NdArray {
 
 /**
  * All values of an ONNX file for one input, batch of one, by plain loops in float64 over the file's own nodes: what the
- * importer is judged by. Shares nothing with it but the decoder, and knows the ops of `random_graph.ts`.
+ * importer is judged by. Shares nothing with it but the decoder, and knows the ops of `random_graph.ts` and `quantized.ts`. What `given` has of
+ * integers is taken from there by the nodes behind; `see` is told the numbers of which a node makes integers, in steps of their scale, before they are rounded.
  */
-export function evaluateOnnx(file: Uint8Array, x: number[]): Map<string, NdArray> {
+export function evaluateOnnx(
+  file: Uint8Array,
+  x: number[],
+  given: ReadonlyMap<string, number[]> = new Map(),
+  see: (value: string, steps: NdArray) => void = () => {},
+): Map<string, NdArray> {
   const model = decodeModel(file);
   const { node: nodes, initializer, input } = model.graph!;
   const values = new Map<string, NdArray>(initializer.map((tensor) => [tensor.name!, fromProto(tensor)]));
@@ -20,12 +26,17 @@ export function evaluateOnnx(file: Uint8Array, x: number[]): Map<string, NdArray
   values.set(input[0]!.name!, { dims: [1, ...shape], data: x });
   for (const node of nodes) {
     const operands = node.input.map((name) => values.get(name));
-    values.set(node.output[0]!, evaluateNode(node, operands as NdArray[]));
+    const [output] = node.output as [string];
+    const result = evaluateNode(node, operands as NdArray[], (steps) => see(output, steps));
+    values.set(output, given.has(output) ? { ...result, data: given.get(output)! } : result);
   }
   return values;
 }
 
-function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
+/** The operands of an operator of integers. */
+type Eight = [NdArray, NdArray, NdArray, NdArray, NdArray, NdArray, NdArray, NdArray];
+
+function evaluateNode(node: NodeProto, inputs: NdArray[], see: (steps: NdArray) => void): NdArray {
   const [a, b] = inputs as [NdArray, NdArray];
   const named = (name: string) => node.attribute.find((attribute) => attribute.name === name);
   const int = (name: string, otherwise: number): number => named(name)?.i ?? otherwise;
@@ -89,11 +100,62 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
       return { dims: int("keepdims", 1) ? a.dims.map(() => 1) : [], data: [mean] };
     }
     case "QuantizeLinear":
-      return quantizeLinear(a, b, inputs[2], int("axis", 1));
+      return quantizeLinear(a, b, inputs[2], int("axis", 1), see);
     case "DequantizeLinear":
       return dequantizeLinear(a, b, inputs[2], int("axis", 1));
     case "Pad":
       return padded(a, b.data, inputs[2]?.data[0] ?? 0);
+    case "QLinearConv": {
+      const [x, xs, xz, w, ws, wz, ys, yz] = inputs as Eight;
+      const sums = convolution(node, codesOf(x, xz), codesOf(w, wz), inputs[8]);
+      return saturated(inSteps(sums, xs, ws, ys), yz, see);
+    }
+    case "ConvInteger":
+      return convolution(node, codesOf(a, inputs[2]), codesOf(b, inputs[3]), undefined);
+    case "MatMulInteger":
+      return product(codesOf(a, inputs[2]), codesOf(b, inputs[3], 1), false);
+    case "QLinearMatMul": {
+      const [x, xs, xz, w, ws, wz, ys, yz] = inputs as Eight;
+      return saturated(inSteps(product(codesOf(x, xz), codesOf(w, wz, 1), false), xs, ws, ys), yz, see);
+    }
+    case "QGemm": {
+      const [x, xs, xz, w, ws, wz, bias, ys, yz] = inputs as [
+        NdArray,
+        NdArray,
+        NdArray,
+        NdArray,
+        NdArray,
+        NdArray,
+        NdArray?,
+        NdArray?,
+        NdArray?,
+      ];
+      const isTransposed = int("transB", 0) === 1;
+      const sums = product(codesOf(x, xz), codesOf(w, wz, isTransposed ? 0 : 1), isTransposed);
+      const whole = bias ? binary(sums, bias, (sum, c) => sum + c) : sums;
+      const steps = inSteps(whole, xs, ws, ys ?? scalar(1), float("alpha", 1));
+      return ys ? saturated(steps, yz, see) : steps;
+    }
+    case "QLinearAdd": {
+      const [x, xs, xz, y, ys, yz, zs, zz] = inputs as Eight;
+      const sum = binary(times(codesOf(x, xz), xs.data[0]!), times(codesOf(y, yz), ys.data[0]!), (p, q) => p + q);
+      return saturated({ ...sum, data: sum.data.map((each) => each / zs.data[0]!) }, zz, see);
+    }
+    case "QLinearAveragePool":
+    case "QLinearGlobalAveragePool": {
+      const [x, xs, xz, ys, yz] = inputs as [NdArray, NdArray, NdArray, NdArray, NdArray];
+      const op_type = node.op_type.slice("QLinear".length);
+      const mean = evaluateNode({ ...node, op_type }, [codesOf(x, xz)], see);
+      return saturated({ ...mean, data: mean.data.map((m) => (m * xs.data[0]!) / ys.data[0]!) }, yz, see);
+    }
+    case "QLinearConcat": {
+      const [ys, yz, ...operands] = inputs as [NdArray, NdArray, ...NdArray[]];
+      const parts = Array.from({ length: operands.length / 3 }, (_, i) => {
+        const [x, xs, xz] = operands.slice(3 * i, 3 * i + 3) as [NdArray, NdArray, NdArray];
+        return times(codesOf(x, xz), xs.data[0]!);
+      });
+      return quantizeLinear(evaluateNode({ ...node, op_type: "Concat" }, parts, see), ys, yz, 1, see);
+    }
     case "HardTanh":
       return unary((x) => Math.min(Math.max(x, float("min_val", -1)), float("max_val", 1)));
     case "Clip": {
@@ -203,12 +265,43 @@ const RANGES: Record<number, [least: number, most: number]> = {
 };
 
 /** saturate(round(x / scale) + zero), the quotient in f32, as ONNX has it. */
-function quantizeLinear(x: NdArray, scale: NdArray, zero: NdArray | undefined, axis: number): NdArray {
+function quantizeLinear(
+  x: NdArray,
+  scale: NdArray,
+  zero: NdArray | undefined,
+  axis: number,
+  see: (steps: NdArray) => void,
+): NdArray {
   const type = zero?.type ?? DATA_TYPE.UINT8;
   const [least, most] = RANGES[type]!;
+  see(binary(x, along(x, scale, axis), (y, s) => y / s));
   const rounded = binary(x, along(x, scale, axis), (y, s) => halfEven(Math.fround(Math.fround(y) / s)));
   const result = binary(rounded, along(x, zero ?? scalar(0), axis), (q, z) => Math.min(Math.max(q + z, least), most));
   return { ...result, type };
+}
+
+/** Exact sums of integers, or of real numbers, in steps of a result's scale: saturate(round(steps) + zero). */
+function saturated(steps: NdArray, zero: NdArray | undefined, see: (steps: NdArray) => void): NdArray {
+  const type = zero?.type ?? DATA_TYPE.UINT8;
+  const [least, most] = RANGES[type]!;
+  see(steps);
+  const data = steps.data.map((x) => Math.min(Math.max(halfEven(x) + (zero?.data[0] ?? 0), least), most));
+  return { dims: steps.dims, data, type };
+}
+
+/** Differences from a zero point: one, or one for each entry of an axis. */
+function codesOf(x: NdArray, zero: NdArray | undefined, axis = 0): NdArray {
+  return binary(x, along(x, zero ?? scalar(0), axis), (q, z) => q - z);
+}
+
+function times(x: NdArray, ...factors: number[]): NdArray {
+  return { ...x, data: x.data.map((y) => factors.reduce((a, b) => a * b, y)) };
+}
+
+/** Sums (1, M, …) of integers, times x scale · w scale / y scale. */
+function inSteps(sums: NdArray, x: NdArray, w: NdArray, y: NdArray, alpha = 1): NdArray {
+  const factors = along(sums, { ...w, data: w.data.map((s) => (alpha * (x.data[0]! * s)) / y.data[0]!) }, 1);
+  return binary(sums, factors, (sum, factor) => sum * factor);
 }
 
 function dequantizeLinear(x: NdArray, scale: NdArray, zero: NdArray | undefined, axis: number): NdArray {
