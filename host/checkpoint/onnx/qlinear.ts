@@ -83,19 +83,20 @@ export function qLinearAdd(call: Call): Value {
   return linearCodes(sum, target);
 }
 
-/** (X, x_scale, x_zero_point, y_scale, y_zero_point) */
+/** (X, x_scale, x_zero_point, y_scale, y_zero_point): onnxruntime adds the zero point before it rounds, which tells at ties. */
 export function qLinearAveragePool(call: Call): Value {
-  return pooled(call, averagePool);
+  const { roundsFirst: _, ...target } = targetAt(call, 3);
+  return quantizedTo(call, meanOf(call, averagePool), target);
 }
 
-/** The same over all positions. */
+/** The same over all positions, where it adds the zero point to the rounded number, as everywhere else. */
 export function qLinearGlobalAveragePool(call: Call): Value {
-  return pooled(call, globalAveragePool);
+  return quantizedTo(call, meanOf(call, globalAveragePool), targetAt(call, 3));
 }
 
-function pooled(call: Call, pool: (call: Call) => Value): Value {
+function meanOf(call: Call, pool: (call: Call) => Value): Data {
   if (call.attributes.int("channels_last")) throw new Refusal("channels_last is set", "channels_last = 0");
-  return quantizedTo(call, pool(callOf(call, "mean", [operandAt(call, 0).real])) as Data, targetAt(call, 3));
+  return pool(callOf(call, "mean", [operandAt(call, 0).real])) as Data;
 }
 
 /** (Y_scale, Y_zero_point, then a tensor, its scale and its zero point each) */

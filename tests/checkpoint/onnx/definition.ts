@@ -10,14 +10,14 @@ export interface NdArray {
 
 /**
  * All values of an ONNX file for one input, batch of one, by plain loops in float64 over the file's own nodes: what the
- * importer is judged by. Shares nothing with it but the decoder, and knows the ops of `random_graph.ts` and `quantized.ts`. What `given` has of
- * integers is taken from there by the nodes behind; `see` is told the numbers of which a node makes integers, in steps of their scale, before they are rounded.
+ * importer is judged by. Shares nothing with it but the decoder, and knows the ops of `random_graph.ts` and `quantized.ts`. What `given` has is
+ * taken from there by the nodes behind; `see` is told what each node makes itself and, where it quantizes, that in steps of the scale before they are rounded.
  */
 export function evaluateOnnx(
   file: Uint8Array,
   x: number[],
   given: ReadonlyMap<string, number[]> = new Map(),
-  see: (value: string, steps: NdArray) => void = () => {},
+  see: (value: string, own: NdArray, steps: NdArray | undefined) => void = () => {},
 ): Map<string, NdArray> {
   const model = decodeModel(file);
   const { node: nodes, initializer, input } = model.graph!;
@@ -27,7 +27,11 @@ export function evaluateOnnx(
   for (const node of nodes) {
     const operands = node.input.map((name) => values.get(name));
     const [output] = node.output as [string];
-    const result = evaluateNode(node, operands as NdArray[], (steps) => see(output, steps));
+    let steps: NdArray | undefined;
+    const result = evaluateNode(node, operands as NdArray[], (seen) => {
+      steps = seen;
+    });
+    see(output, result, steps);
     values.set(output, given.has(output) ? { ...result, data: given.get(output)! } : result);
   }
   return values;
@@ -146,7 +150,8 @@ function evaluateNode(node: NodeProto, inputs: NdArray[], see: (steps: NdArray) 
       const [x, xs, xz, ys, yz] = inputs as [NdArray, NdArray, NdArray, NdArray, NdArray];
       const op_type = node.op_type.slice("QLinear".length);
       const mean = evaluateNode({ ...node, op_type }, [codesOf(x, xz)], see);
-      return saturated({ ...mean, data: mean.data.map((m) => (m * xs.data[0]!) / ys.data[0]!) }, yz, see);
+      const inSteps = { ...mean, data: mean.data.map((m) => (m * xs.data[0]!) / ys.data[0]!) };
+      return saturated(inSteps, yz, see, op_type === "AveragePool");
     }
     case "QLinearConcat": {
       const [ys, yz, ...operands] = inputs as [NdArray, NdArray, ...NdArray[]];
@@ -280,12 +285,19 @@ function quantizeLinear(
   return { ...result, type };
 }
 
-/** Exact sums of integers, or of real numbers, in steps of a result's scale: saturate(round(steps) + zero). */
-function saturated(steps: NdArray, zero: NdArray | undefined, see: (steps: NdArray) => void): NdArray {
+/** Exact sums of integers, or of real numbers, in steps of a result's scale: saturate(round(steps) + zero), or the zero point added before. */
+function saturated(
+  steps: NdArray,
+  zero: NdArray | undefined,
+  see: (steps: NdArray) => void,
+  roundsSum = false,
+): NdArray {
   const type = zero?.type ?? DATA_TYPE.UINT8;
   const [least, most] = RANGES[type]!;
   see(steps);
-  const data = steps.data.map((x) => Math.min(Math.max(halfEven(x) + (zero?.data[0] ?? 0), least), most));
+  const z = zero?.data[0] ?? 0;
+  const rounded = (x: number) => (roundsSum ? halfEven(x + z) : halfEven(x) + z) + 0; // turns −0 into 0
+  const data = steps.data.map((x) => Math.min(Math.max(rounded(x), least), most));
   return { dims: steps.dims, data, type };
 }
 
