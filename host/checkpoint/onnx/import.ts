@@ -413,7 +413,7 @@ const INSTEAD: Record<string, string> = {
   ConvTranspose: "Resize and Conv",
   LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
   QLinearSoftmax:
-    "Softmax of real numbers at the end: op_types_to_quantize of onnxruntime.quantization without Softmax",
+    "Softmax of real numbers, or QuantizeLinear behind it: op_types_to_quantize of onnxruntime.quantization without Softmax, or QuantFormat.QDQ",
   Sigmoid: "HardTanh, Clip or Relu",
   Tanh: "HardTanh, Clip or Relu",
 };

@@ -1,3 +1,4 @@
+import type { SoftmaxNode } from "../../graph/ops/softmax.ts";
 import type { IntQuantizer, Quantizer } from "../../numbers/quantizer.ts";
 import type { Step } from "../../numbers/step.ts";
 import { type Call, type Data, operand, type Quantized, requireFinite, type Value } from "./call.ts";
@@ -19,7 +20,17 @@ export function quantizeLinear(call: Call): Value {
     call.sink.spend(5 * x.data.length);
     return linearCodes(x, quantizer);
   }
-  return quantizedTo(call, x, quantizer);
+  const maker = call.sink.makers.get(x.value);
+  return maker?.op === "softmax" && !maker.quantizer
+    ? roundedSoftmax(call, x, maker, quantizer)
+    : quantizedTo(call, x, quantizer);
+}
+
+/** A softmax serves outputs alone, so what rounds its numbers is its own. */
+function roundedSoftmax(call: Call, x: Data, { inputs }: SoftmaxNode, { single: _, ...quantizer }: IntQuantizer): Data {
+  const output = call.sink.fresh(`${call.output}_quantized`);
+  const scores: Data = { ...x, value: inputs[0]! };
+  return integersFrom(call, emit({ ...call, output }, scores, [{ op: "softmax", quantizer }]), quantizer);
 }
 
 export function dequantizeLinear(call: Call): Value {

@@ -252,7 +252,7 @@ function argMax(call: Call): Value {
   }
   const dims = (call.attributes.int("keepdims") ?? 1) ? x.dims.with(axis, 1) : x.dims.toSpliced(axis, 1);
   const before = call.sink.makers.get(x.value);
-  if (before?.op !== "softmax") return emit(call, x, [{ op: "argmax" }], dims);
+  if (before?.op !== "softmax" || before.quantizer) return emit(call, x, [{ op: "argmax" }], dims);
   call.sink.notes.push(`ArgMax "${call.name}" reads what Softmax "${before.name}" reads: softmax keeps the order`);
   return emit(call, { ...x, value: before.inputs[0]! }, [{ op: "argmax" }], dims);
 }

@@ -51,6 +51,7 @@ export function randomQuantizedOnnx(seed: number): QuantizedFile {
   for (let layers = random.int(2, 5); layers > 0; layers--) x = file.layer(x);
   x = file.flat(x);
   for (let layers = random.int(1, 2); layers > 0; layers--) x = file.dense(x, random.int(2, 12));
+  if (!isExact && random.chance(0.2)) x = file.softmax(x);
   file.nodes.push(node("DequantizeLinear", [x.name, ...x.of], "y"));
   const graph = {
     name: `quantized ${seed}`,
@@ -217,6 +218,12 @@ class Writer {
     return this.ofIntegers()
       ? this.integers("Pad", [x.name, pads, x.of[1]], shape, x)
       : this.around("Pad", [this.real(x), pads], shape, x);
+  }
+
+  /** Probabilities in steps of 1/256, at the end. */
+  softmax(x: Integers): Integers {
+    const to = this.quantization(2 ** -8);
+    return this.around("Softmax", [this.real(x)], x.shape, to, { axis: 1n });
   }
 
   /** A vector of a picture: its elements, or the mean of each channel. */
