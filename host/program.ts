@@ -302,6 +302,8 @@ export interface OutputDescription {
   scale: number[];
   steps: Step[];
   softmax: boolean | FixedSoftmax;
+  /** What rounds the numbers of the softmax to those of its codes. */
+  quantizer?: Quantizer;
   classes?: string[];
 }
 

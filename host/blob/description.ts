@@ -200,6 +200,8 @@ function readOutput(output: Reader, tensor: Tensor, maker: Op | undefined, progr
   const kind = isIndex ? "index" : dtype in CODES ? "codes" : "scores";
   const count = isIndex ? program.tensors[maker.inputs[0]!]!.channels : channels;
   const classes = output.get("classes");
+  const softmax = readSoftmax(output.get("softmax"));
+  const rounding = output.get("quantizer");
   return {
     name: output.get("name").text(),
     shape: output.get("shape").shape(elementCount(tensor)),
@@ -207,7 +209,11 @@ function readOutput(output: Reader, tensor: Tensor, maker: Op | undefined, progr
     offset: output.get("offset").numbers(channels),
     scale: output.get("scale").numbers(channels),
     steps: readSteps(output.get("steps"), channels),
-    softmax: readSoftmax(output.get("softmax")),
+    softmax,
+    ...(rounding.value !== undefined && {
+      quantizer:
+        softmax === true ? readQuantizer(rounding, channels) : rounding.refuse("none without a softmax in float64"),
+    }),
     ...(classes.value !== undefined && {
       classes: classes.list(count === 1 && !isIndex ? 2 : count, (name) => name.text()),
     }),

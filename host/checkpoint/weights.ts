@@ -28,7 +28,7 @@ export function weightsOf(constant: Constant, keepsFloats: boolean): { weights: 
   if (outside >= 0) {
     throw new Refusal(
       `weight code ${codes[outside]} at index ${outside} of "${name}" is outside ${CODE_MIN}…${CODE_MAX}`,
-      "weights of at most 8 bits, whose codes minus zero point fit int8",
+      "weights of at most 8 bits, whose codes minus zero point fit int8 (in onnxruntime.quantization: weight_type=QuantType.QInt8)",
     );
   }
 

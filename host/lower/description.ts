@@ -81,6 +81,7 @@ export function describeOutput(
     scale: compact(baseForm.kind === "codes" ? baseForm.scale : unit(plan.definer(base) as SumNode)),
     steps: steps.map(({ step }) => step),
     softmax: (end.op === "softmax" && end.fixed) || softmax,
+    ...(end.op === "softmax" && end.quantizer && { quantizer: end.quantizer }),
     ...labels,
   };
   return { value, output };

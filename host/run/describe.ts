@@ -27,7 +27,7 @@ export function scores(
   }
   if (found instanceof Float64Array) {
     for (let first = 0; first < found.length; first += channels) {
-      softmax(found.subarray(first, first + channels), fixed);
+      softmax(found.subarray(first, first + channels), fixed, output.quantizer);
     }
   }
   for (let i = 0; i < found.length; i++) {

@@ -92,6 +92,7 @@ it("is what it should be, to begin with", () => {
 
 describe("a field is refused that", () => {
   const step = (kind: string, by: unknown) => [{ by, kind }];
+  const rounding = { bits: 8, kind: "int", narrow: false, rounding: "ROUND", scale: [0.1], signed: true, zero: [0] };
   const norm = { beta: [0], epsilon: 0, gamma: [1], kind: "batchnorm", mean: [0], variance: [1] };
   it.each<[string, string, unknown, string]>([
     ["is no text", "name", 7, "description.name: expected text"],
@@ -139,6 +140,8 @@ describe("a field is refused that", () => {
     ["has too few classes", "outputs.0.classes", ["no"], "a list of 2"],
     ["has classes that are no text", "outputs.1.classes", ["no", 1], "classes[1]: expected text"],
     ["is no flag", "outputs.0.softmax", 1, "true or false"],
+    ["rounds to no codes", "outputs.0.quantizer", { ...rounding, bits: 0 }, "1 to 32"],
+    ["rounds an index", "outputs.1.quantizer", rounding, "none without a softmax"],
     ["is weights of no layer", "ops.0.weights", "w", "not canonical"],
     ["no reader knows", "surplus", 1, "not canonical"],
   ])("%s", (_, path, value, why) => {

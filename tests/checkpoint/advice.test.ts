@@ -19,6 +19,7 @@ import {
   type TensorProto,
 } from "../../host/checkpoint/onnx/proto.ts";
 import { type ConvertOptions, convert } from "../../host/convert.ts";
+import { integerTensor } from "./onnx/integers.ts";
 
 // Every refusal gives an advice. Here each one is followed, and what comes of it converts.
 
@@ -79,11 +80,16 @@ const CONSTANTS: Draft<TensorProto>[] = [
   int64Tensor("zeros", [2], [0, 0]),
   int64Tensor("nine", [9], [-1, 3, 1, 1, 1, 1, 1, 1, 1]),
   byteTensor("int8", "INT8", [], [3]),
+  byteTensor("codes", "INT8", [3, 2], [1, -2, 3, -4, 5, -6]),
+  integerTensor("bias", "INT32", [2], [100, -100]),
+  integerTensor("vast", "INT32", [2], [2 ** 31 - 1, 0]),
+  integerTensor("one_bias", "INT32", [1], [1]),
   { name: "int16", dims: [], data_type: DATA_TYPE.INT16, int32_data: [3] },
   { name: "int32", dims: [], data_type: DATA_TYPE.INT32, int32_data: [3] },
   { name: "training", dims: [], data_type: DATA_TYPE.BOOL, int32_data: [1] },
 ];
 
+const MICROSOFT = "com.microsoft";
 type Attributes = Record<string, AttributeValue>;
 const quant = (x: string, y: string, scale = "half", zero = "f0", bits = "f4", more: Attributes = {}) =>
   node("Quant", [x, scale, zero, bits], y, { signed: 1n, narrow: 0n, rounding_mode: "ROUND", ...more }, QONNX);
@@ -104,10 +110,21 @@ const one = (opType: string, inputs: string[], attributes: Attributes = {}): Dra
 ];
 const bias = ["q", "f1", "f0", "f0", "f1"];
 
+/** Integers of the input, and operators that read them. */
+const integers = node("QuantizeLinear", ["x", "half", "int8"], "i");
+const product = (scale: string) =>
+  node("QLinearMatMul", ["i", "half", "int8", "codes", scale, "", "half", "int8"], "y");
+const gemmed = (bias: string) =>
+  node("QGemm", ["i", "half", "int8", "codes", "half", "", bias, "half", "int8"], "y", {}, MICROSOFT);
+const globalMean = (more: Attributes) => [
+  integers,
+  node("QLinearGlobalAveragePool", ["i", "half", "int8", "half", "int8"], "y", more, MICROSOFT),
+];
+
 function bytes({ nodes, shape = ["N", 3], type }: Case): Uint8Array {
   const input = [valueInfo("x", shape, type)];
   const graph = { name: "g", node: nodes, initializer: CONSTANTS, input, output: [valueInfo("y", [])] };
-  return encodeModel(model(graph, { "": 13, [QONNX]: 1 }, { name: "tests", version: "1" }));
+  return encodeModel(model(graph, { "": 13, [QONNX]: 1, [MICROSOFT]: 1 }, { name: "tests", version: "1" }));
 }
 
 const CASES: [instead: string, refused: Case, followed: Case][] = [
@@ -272,10 +289,37 @@ const CASES: [instead: string, refused: Case, followed: Case][] = [
     { nodes: [node("QuantizeLinear", ["x", "features"], "y")] },
   ],
   [
+    "that of FLOAT",
+    { nodes: [node("QuantizeLinear", ["x", "half"], "y", { precision: BigInt(DATA_TYPE.FLOAT16) })] },
+    { nodes: [node("QuantizeLinear", ["x", "half"], "y", { precision: BigInt(DATA_TYPE.FLOAT) })] },
+  ],
+  [
+    "integers of at most 8 bits",
+    { nodes: [node("QuantizeLinear", ["x", "half"], "y", { output_dtype: BigInt(DATA_TYPE.FLOAT) })] },
+    { nodes: [node("QuantizeLinear", ["x", "half"], "y", { output_dtype: BigInt(DATA_TYPE.INT4) })] },
+  ],
+  [
     "one number, or one per channel",
     { nodes: [node("QuantizeLinear", ["x", "square"], "y")] },
     { nodes: [node("QuantizeLinear", ["x", "features"], "y")] },
   ],
+  // qlinear.ts
+  [
+    "channels_last = 0",
+    { nodes: [...globalMean({ channels_last: 1n })], shape: ["N", 2, 2, 3] },
+    { nodes: [...globalMean({ channels_last: 0n })], shape: ["N", 2, 2, 3] },
+  ],
+  [
+    "one, or one for each output channel",
+    { nodes: [integers, product("features")] },
+    { nodes: [integers, product("pair")] },
+  ],
+  [
+    "one number for each output channel",
+    { nodes: [integers, gemmed("one_bias")] },
+    { nodes: [integers, gemmed("bias")] },
+  ],
+  ["fewer inputs, or a smaller bias", { nodes: [integers, gemmed("vast")] }, { nodes: [integers, gemmed("bias")] }],
   // weights.ts
   [
     "weights of at most 8 bits, whose codes minus zero point fit int8",

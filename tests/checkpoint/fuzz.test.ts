@@ -3,11 +3,13 @@ import { expect, it } from "vitest";
 import { TernError } from "../../host/base/errors.ts";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
 import { attribute, floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
-import { OPS } from "../../host/checkpoint/onnx/ops.ts";
-import { type AttributeProto, decodeModel, encodeModel } from "../../host/checkpoint/onnx/proto.ts";
+import { MICROSOFT, OPS } from "../../host/checkpoint/onnx/ops.ts";
+import { type AttributeProto, DATA_TYPE, decodeModel, encodeModel } from "../../host/checkpoint/onnx/proto.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { randomOnnx } from "../random_graph.ts";
 import { seedCount } from "../seeds.ts";
+import { hostile } from "./hostile.ts";
+import { randomQuantizedOnnx } from "./onnx/quantized.ts";
 
 const FILES = seedCount(2000);
 
@@ -86,26 +88,32 @@ it("random bytes are survived, alone and spliced into random graphs", () => {
   );
 });
 
+hostile("quantized ONNX", randomQuantizedOnnx(1).bytes, (bytes) => readCheckpoint(bytes));
+
 it("well-formed files that make no sense are survived", () => {
   const SIZES = [0, 1, -1, 2, 3, 9, 2 ** 20, 2 ** 31, 2 ** 40, 2 ** 53, 2 ** 63];
-  const OPERATORS = Object.keys(OPS);
+  const OPERATORS = [...Object.keys(OPS), ...Object.keys(MICROSOFT)];
+  const FILES_OF = [() => SMALL, (seed: number) => randomQuantizedOnnx(seed).bytes, randomOnnx, randomOnnx];
   for (let seed = 0; seed < FILES; seed++) {
     const next = mulberry32(seed);
     const pick = <T>(choices: readonly T[]): T => choices[Math.floor(next() * choices.length)]!;
-    const file = decodeModel(seed % 4 === 0 ? SMALL : randomOnnx(seed % 40));
+    const file = decodeModel(FILES_OF[seed % 4]!(seed % 40));
     const { node: nodes, initializer, input } = file.graph!;
     const values = [...nodes.flatMap((n) => n.output), ...initializer.map((t) => t.name!), "x", ""];
     for (let edits = 1 + Math.floor(next() * 3); edits > 0; edits--) {
       const n = pick(nodes);
       const edit = pick([
         () => (n.op_type = pick(OPERATORS)),
+        () => (n.domain = pick(["", "com.microsoft"])),
+        () => Object.assign(pick(initializer) ?? {}, { data_type: pick(Object.values(DATA_TYPE)) }),
+        () => initializer.length > 0 && pick(initializer).raw_data?.fill(pick([0, 1, 0x7f, 0x80, 0xff])),
         () => (n.input[Math.floor(next() * 4)] = pick(values)),
         () => (n.input = [...n.input, pick(values)]),
         () => n.input.pop(),
         () => (n.attribute = pick(nodes).attribute),
         () =>
           n.attribute.push({
-            ...attribute(pick(["axis", "axes", "perm", "to"]), BigInt(pick(SIZES))),
+            ...attribute(pick(["axis", "axes", "perm", "to", "output_dtype", "block_size"]), BigInt(pick(SIZES))),
           } as AttributeProto),
         () => n.attribute.push({ ...attribute(pick(["axes", "perm"]), [BigInt(pick(SIZES)), 0n]) } as AttributeProto),
         () => initializer.length > 0 && pick(initializer).dims.splice(0, 1, pick(SIZES)),

@@ -524,7 +524,8 @@ describe("QuantizeLinear", () => {
     expect(graph.nodes).toHaveLength(1);
     const { quantizer } = graph.nodes[0] as QuantizeNode;
     const plain = { ...quantizer, scale: [...quantizer.scale], zero: [...(quantizer as IntQuantizer).zero] };
-    expect(plain).toEqual({ kind: "int", scale: [0.5], bits: 8, narrow: false, rounding: "ROUND", ...expected });
+    const usual = { kind: "int", scale: [0.5], bits: 8, narrow: false, rounding: "ROUND", single: true };
+    expect(plain).toEqual({ ...usual, ...expected });
   });
 
   it("serves a layer whatever its zero point, and through a reshape", () => {

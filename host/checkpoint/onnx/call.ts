@@ -24,12 +24,23 @@ export interface Data {
   batch: number | undefined;
   /** Where a row is a picture: how. */
   picture?: Pictured;
-  /** Set for what QuantizeLinear gives, while only the shape changes: value / scale + zero. */
-  quantized?: { value: string; scale: Float64Array; zero: Float64Array };
+  /** Set for integers q that a quantizer made, as long as they are only picked: the graph's value is their codes e = q − zero, of scale 1. */
+  quantized?: Quantized;
+  /** The type of the network's own input, of 8 bits at most, as long as only its shape changes. */
+  stored?: IntegerType;
+  /** Each number is the f32 that ONNX's own rounding makes of it, whatever the order of sums: an input, codes times a scale, and what is made of one such number. */
+  single?: boolean;
   /** Positions of zeros around the picture that the graph's value has: a Pad's, until a Conv takes them as its padding. */
   padded?: Padding;
   /** Of an integer type: arithmetic wraps around and division truncates, until a Cast makes real numbers of it. */
   integer?: boolean;
+}
+
+export interface Quantized {
+  /** The graph's value of the real numbers e · scale. */
+  real: string;
+  scale: Float64Array;
+  zero: Float64Array;
 }
 
 /** Known now: read from the file or folded. */

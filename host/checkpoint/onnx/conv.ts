@@ -99,17 +99,19 @@ export function conv(call: Call): Value {
   const groups = call.attributes.int("group") ?? 1;
   if (!(inputs * groups === x.picture.channels && groups >= 1 && outputs % groups === 0 && constant.data.length > 0)) {
     const what = `weights of shape ${shapeText(constant.dims)} in ${groups} groups`;
-    throw new CheckpointError(`Conv "${call.name}": ${shapeText(x.dims)} by ${what}`);
+    throw new CheckpointError(`${call.opType} "${call.name}": ${shapeText(x.dims)} by ${what}`);
   }
   const shape = call.attributes.ints("kernel_shape");
   if (shape && `${shape}` !== `${kernel}`) {
-    throw new CheckpointError(`Conv "${call.name}": kernel_shape [${shape}] of weights ${shapeText(constant.dims)}`);
+    throw new CheckpointError(
+      `${call.opType} "${call.name}": kernel_shape [${shape}] of weights ${shapeText(constant.dims)}`,
+    );
   }
   const window = windowOf(call, kernel, x.picture);
   const size = { ...windowSize(window, x.picture), channels: outputs };
   if (size.height < 1 || size.width < 1) {
     throw new CheckpointError(
-      `Conv "${call.name}": a kernel of ${kernel.join(" × ")} does not fit ${shapeText(x.dims)}`,
+      `${call.opType} "${call.name}": a kernel of ${kernel.join(" × ")} does not fit ${shapeText(x.dims)}`,
     );
   }
   const { weights, notes } = weightsOf(tapByTap(call, constant), call.sink.keepsFloats);

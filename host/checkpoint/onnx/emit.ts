@@ -26,7 +26,13 @@ type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, 
 export type Piece = DistributiveOmit<Node, "name" | "inputs" | "output" | "channels">;
 
 /** Adds graph nodes, one reading the other, for one ONNX node; the last defines the ONNX node's output. */
-export function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly Piece[], dims = x.dims): Data {
+export function emit(
+  call: Pick<Call, "name" | "output" | "sink">,
+  data: Data,
+  pieces: readonly Piece[],
+  dims = data.dims,
+): Data {
+  const { quantized: _, stored: __, ...x } = data;
   const { name, output: last, sink } = call;
   const result: Data = { ...x, dims };
   if (x.padded && !pieces.every((piece) => keepsZero(piece, channelsOf(x)))) {
@@ -45,9 +51,14 @@ export function emit(call: Call, { quantized: _, ...x }: Data, pieces: readonly 
     sink.nodes.push(node);
     sink.makers.set(output, node);
     result.value = output;
+    if (SUMS.has(piece.op)) result.single = false;
+    else if (piece.op === "quantize") result.single = true;
   }
   return result;
 }
+
+/** Ops whose results in f32 depend on the order of their sums. */
+const SUMS: ReadonlySet<Piece["op"]> = new Set(["dense", "conv2d", "avgpool", "add"]);
 
 /** Whether a piece makes 0 of 0, in every channel. */
 function keepsZero(piece: Piece, channels: number): boolean {

@@ -11,9 +11,18 @@ import { quantizedValues, toInt8 } from "../../quantize/int8.ts";
 import { type Checkpoint, endInArgmax, type ImportOptions } from "../checkpoint.ts";
 import { Refusal } from "../refusal.ts";
 import { elements } from "../tensor.ts";
-import { attributesOf, type Call, type Data, MAX_AXES, type Sink, shapeText, type Value } from "./call.ts";
-import { OPS } from "./ops.ts";
-import { settle } from "./pad.ts";
+import {
+  attributesOf,
+  type Call,
+  type Data,
+  type IntegerType,
+  MAX_AXES,
+  type Sink,
+  shapeText,
+  type Value,
+} from "./call.ts";
+import { integersOf, prepared } from "./linear.ts";
+import { MICROSOFT, OPS } from "./ops.ts";
 import { pictureOf } from "./picture.ts";
 import {
   DATA_TYPE,
@@ -25,7 +34,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from "./proto.ts";
-import { readTensor } from "./tensor.ts";
+import { integerType, readTensor } from "./tensor.ts";
 
 /** ONNX's own operators and QONNX's quantizers, under all names that exporters have used. */
 const DOMAINS = ["", "ai.onnx", "onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"];
@@ -105,8 +114,9 @@ function walk(model: ModelProto, keepsFloats: boolean): { graph: Graph; reasons:
 
   const initializers = new Map(file.initializer.map((tensor) => [tensor.name ?? "", tensor]));
   const inputs = readInputs(file, initializers, read);
-  for (const { name, dims, batch, integers } of inputs) {
-    values.set(name, { kind: "data", value: name, dims, batch, ...(integers && { integer: true }) });
+  for (const { name, dims, batch, integers, stored } of inputs) {
+    const type = { ...(integers ? { integer: true } : { single: true }), ...(stored && { stored }) };
+    values.set(name, { kind: "data", value: name, dims, batch, ...type });
   }
   if (live.some(({ node }) => OF_PICTURES.has(node.op_type ?? ""))) takePictures(inputs, values, live);
 
@@ -167,7 +177,10 @@ function walk(model: ModelProto, keepsFloats: boolean): { graph: Graph; reasons:
   for (const { name = "" } of file.input) {
     if (!values.has(name) && !initializers.has(name)) sink.notes.push(`input "${name}" is not used`);
   }
-  const outputs = file.output.map(({ name = "" }) => ({ name, value: lookUp(name, "the graph") }));
+  const outputs = file.output.map(({ name = "" }) => {
+    const value = lookUp(name, "the graph");
+    return { name, value: value.kind === "data" ? integersOf({ name, sink }, value) : value };
+  });
   if (inputs.length === 0) throw new CheckpointError("model.graph: no output depends on an input");
   const graph = finish(file.name ?? "", inputs, sink.nodes, outputs);
   return { graph, reasons, notes: sink.notes };
@@ -194,15 +207,23 @@ function refuseSparse(name: string, reasons: Unsupported[]): Value {
   return { kind: "broken" };
 }
 
+/** The ops of a domain. */
+function tableOf(domain: string): typeof OPS | undefined {
+  if (domain === "com.microsoft") return MICROSOFT;
+  return DOMAINS.includes(domain) ? OPS : undefined;
+}
+
 /** What a node's first output is; broken, without a reason of its own, where an operand is. */
 function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlySet<string>): Value {
-  const op = DOMAINS.includes(domain) && Object.hasOwn(OPS, call.opType) ? OPS[call.opType] : undefined;
+  const ops = tableOf(domain);
+  const op = ops && Object.hasOwn(ops, call.opType) ? ops[call.opType] : undefined;
   if (!op) throw new Refusal(`no such op here${domain ? ` (domain "${domain}")` : ""}`, advice(call.opType, domain));
   const extra = output.slice(1).find((name) => name && read.has(name));
   if (extra !== undefined) throw new Refusal(`its second output "${extra}" is used`, "only the first output");
   if (call.inputs.some((value) => value?.kind === "broken")) return { kind: "broken" };
+  const [takesPadding, takesCodes] = [TAKE_PADDING.has(call.opType), TAKE_CODES.has(call.opType)];
   const inputs = call.inputs.map((value) =>
-    value?.kind === "data" && value.padded && !TAKE_PADDING.has(call.opType) ? settle(call, value) : value,
+    value?.kind === "data" ? prepared(call, value, takesPadding, takesCodes) : value,
   );
   const result = op({ ...call, inputs });
   if (result.kind !== "broken" && result.dims.length > MAX_AXES) {
@@ -214,7 +235,14 @@ function convert(call: Call, { domain = "", output }: NodeProto, read: ReadonlyS
 
 /** Ops that know of zeros around a picture: a Conv or a MaxPool takes them as its padding; behind the others zeros stay zeros, or they refuse. Any other reads them in a picture of their own. */
 const TAKE_PADDING: ReadonlySet<string> = new Set(
-  "Conv MaxPool Pad Quant IntQuant BipolarQuant QuantizeLinear DequantizeLinear Sign Relu Mul Div Identity Dropout Cast".split(
+  "Conv QLinearConv ConvInteger MaxPool Pad Quant IntQuant BipolarQuant QuantizeLinear DequantizeLinear Sign Relu Mul Div Identity Dropout Cast".split(
+    " ",
+  ),
+);
+
+/** Ops that take integers as codes of a quantizer: those that dequantize them, and those that pick some. Any other gets them as numbers. */
+const TAKE_CODES: ReadonlySet<string> = new Set(
+  "DequantizeLinear Reshape Flatten Squeeze Unsqueeze Transpose Identity Dropout Shape MaxPool GlobalMaxPool ReduceMax Slice Resize Upsample Pad Concat QLinearConv QLinearMatMul ConvInteger MatMulInteger QGemm QLinearAdd QLinearAveragePool QLinearGlobalAveragePool QLinearConcat".split(
     " ",
   ),
 );
@@ -271,6 +299,10 @@ const OF_PICTURES: ReadonlySet<string> = new Set([
   "GlobalAveragePool",
   "Resize",
   "Upsample",
+  "QLinearConv",
+  "ConvInteger",
+  "QLinearAveragePool",
+  "QLinearGlobalAveragePool",
 ]);
 
 /** Takes inputs as pictures: channels first, unless a Transpose right behind one says that they are last. */
@@ -307,6 +339,7 @@ const INTEGERS: Record<number, NonNullable<GraphInput["integers"]>> = {
   [DATA_TYPE.UINT2]: "u8",
   [DATA_TYPE.INT2]: "i8",
 };
+
 function pushTo(lists: Map<string, number[]>, name: string, index: number): void {
   const list = lists.get(name);
   if (list) list.push(index);
@@ -316,6 +349,8 @@ function pushTo(lists: Map<string, number[]>, name: string, index: number): void
 interface FileInput extends GraphInput {
   dims: number[];
   batch: number | undefined;
+  /** Set for integers of at most 8 bits, which may be codes. */
+  stored?: IntegerType;
 }
 
 /** Inputs of the network that are read. Old files list their constants as inputs too. */
@@ -347,11 +382,14 @@ function readInputs(
         `${where}: shape [${sizes.map((size) => size ?? "?")}], expected fixed sizes after the batch and at most ${MAX_ROW_ELEMENTS} elements`,
       );
     }
-    const integers = INTEGERS[type?.tensor_type?.elem_type ?? DATA_TYPE.FLOAT];
+    const elementType = type?.tensor_type?.elem_type ?? DATA_TYPE.FLOAT;
+    const integers = INTEGERS[elementType];
+    const stored = integerType(elementType);
     inputs.push({
       name,
       shape,
       ...(integers && { integers }),
+      ...(stored && stored.bits <= 8 && { stored }),
       dims: batchless ? shape : [Number.NaN, ...shape],
       batch: batch && batch > 0 ? batch : undefined,
     });
@@ -397,15 +435,21 @@ function shapeOf(call: Call, info: ValueInfoProto | undefined): string {
 const HARDWARE = "finn.custom_op.fpgadataflow";
 
 const INSTEAD: Record<string, string> = {
+  DynamicQuantizeLinear:
+    "quantize_static of onnxruntime.quantization, with inputs to calibrate: scales that the file holds",
   ConvTranspose: "Resize and Conv",
   LogSoftmax: "Softmax, or the scores before it: ArgMax of them is the same",
+  QLinearSoftmax:
+    "Softmax of real numbers, or QuantizeLinear behind it: op_types_to_quantize of onnxruntime.quantization without Softmax, or QuantFormat.QDQ",
   Sigmoid: "HardTanh, Clip or Relu",
   Tanh: "HardTanh, Clip or Relu",
 };
 
 function advice(opType: string, domain: string): string {
-  if (domain.startsWith(HARDWARE)) return "the file from before FINN made hardware layers of its nodes";
   if (Object.hasOwn(INSTEAD, opType)) return INSTEAD[opType]!;
+  if (domain === "com.microsoft")
+    return `quant_format=QuantFormat.QDQ of onnxruntime.quantization, or one of ${Object.keys(MICROSOFT).join(", ")}`;
+  if (domain.startsWith(HARDWARE)) return "the file from before FINN made hardware layers of its nodes";
   return "what a network of layers needs: MatMul, Gemm, Conv, Quant, BipolarQuant, QuantizeLinear, DequantizeLinear, Sign, BatchNormalization, Relu, Clip, arithmetic with constants";
 }
 

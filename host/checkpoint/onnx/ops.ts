@@ -1,9 +1,9 @@
 import { CheckpointError } from "../../base/errors.ts";
-import type { Node } from "../../graph/graph.ts";
 import type { Quantizer } from "../../numbers/quantizer.ts";
 import type { Step } from "../../numbers/step.ts";
 import { Refusal } from "../refusal.ts";
 import { elements } from "../tensor.ts";
+import { arithmetic, extremum, negate } from "./arithmetic.ts";
 import {
   axisOf,
   type Call,
@@ -21,23 +21,26 @@ import {
 } from "./call.ts";
 import { conv } from "./conv.ts";
 import { gemm, matMul } from "./dense.ts";
-import { apply, constant, emit, enlarge, type Piece, spread, vector } from "./emit.ts";
+import { apply, constant, emit, spread, vector } from "./emit.ts";
 import { FOLDED, foldUnary } from "./fold.ts";
+import { dequantizeLinear, picked, quantizeLinear } from "./linear.ts";
 import { multiThreshold } from "./multithreshold.ts";
 import { pad } from "./pad.ts";
 import { concatOp, constantOfShape, constantOp, gather, shapeOp, slice } from "./parts.ts";
 import { averagePool, globalAveragePool, globalMaxPool, maxPool, reduceMax, reduceMean } from "./pool.ts";
 import { DATA_TYPE } from "./proto.ts";
 import {
-  bipolarQuantizer,
-  dequantizeConstant,
-  intQuantizer,
-  linearCodes,
-  linearOperands,
-  linearQuantizer,
-  quantizeConstant,
-  SIGN,
-} from "./quant.ts";
+  convInteger,
+  matMulInteger,
+  qGemm,
+  qLinearAdd,
+  qLinearAveragePool,
+  qLinearConcat,
+  qLinearConv,
+  qLinearGlobalAveragePool,
+  qLinearMatMul,
+} from "./qlinear.ts";
+import { bipolarQuantizer, intQuantizer, quantizeConstant, SIGN } from "./quant.ts";
 import { resize } from "./resize.ts";
 import { flatten, reshape, squeeze, transposeOp, unsqueeze } from "./shapes.ts";
 import { trunc } from "./trunc.ts";
@@ -60,10 +63,14 @@ export const OPS: Record<string, (call: Call) => Value> = {
   MatMul: matMul,
   Gemm: gemm,
   Conv: conv,
+  QLinearMatMul: qLinearMatMul,
+  QLinearConv: qLinearConv,
+  MatMulInteger: matMulInteger,
+  ConvInteger: convInteger,
 
-  MaxPool: maxPool,
+  MaxPool: picked(maxPool),
   AveragePool: averagePool,
-  GlobalMaxPool: globalMaxPool,
+  GlobalMaxPool: picked(globalMaxPool),
   GlobalAveragePool: globalAveragePool,
 
   Add: (call) => arithmetic(call, "add", "add"),
@@ -79,13 +86,13 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Relu: (call) => apply(call, operand(call, 0), [{ kind: "relu" }]),
   ...FOLDED,
   ReduceMean: reduceMean,
-  ReduceMax: reduceMax,
+  ReduceMax: picked(reduceMax),
   Clip: clip,
   HardTanh: hardTanh,
   BatchNormalization: batchNormalization,
 
-  Resize: resize,
-  Upsample: resize,
+  Resize: picked(resize),
+  Upsample: picked(resize),
 
   Reshape: reshape,
   Flatten: flatten,
@@ -97,7 +104,7 @@ export const OPS: Record<string, (call: Call) => Value> = {
   Shape: shapeOp,
   ConstantOfShape: constantOfShape,
   Gather: gather,
-  Slice: slice,
+  Slice: picked(slice),
   Pad: pad,
   Concat: concatOp,
 
@@ -107,6 +114,17 @@ export const OPS: Record<string, (call: Call) => Value> = {
 
   Softmax: softmax,
   ArgMax: argMax,
+};
+
+/** Operators of onnxruntime, domain "com.microsoft": https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md. */
+export const MICROSOFT: Record<string, (call: Call) => Value> = {
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+  QGemm: qGemm,
+  QLinearAdd: qLinearAdd,
+  QLinearAveragePool: qLinearAveragePool,
+  QLinearGlobalAveragePool: qLinearGlobalAveragePool,
+  QLinearConcat: qLinearConcat,
 };
 
 // Quantizers
@@ -120,134 +138,12 @@ function quant(call: Call, read: (call: Call, toVector: (c: Constant) => Float64
   return quantizeConstant(x, quantizer);
 }
 
-/** Gives integers; a DequantizeLinear that undoes it gives the quantizer's own value. */
-function quantizeLinear(call: Call): Value {
-  const x = operand(call, 0);
-  const quantizer = linearQuantizer(call, (constant) => spread(call, constant, x));
-  if (x.kind === "constant") {
-    requireFinite(call, x);
-    call.sink.spend(5 * x.data.length);
-    return linearCodes(x, quantizer);
-  }
-  const { scale, zero } = quantizer;
-  const steps: Step[] = [{ kind: "div", by: scale }, ...offset("add", zero)];
-  const pieces: Piece[] = [{ op: "quantize", quantizer }, ...steps.map((step): Piece => ({ op: "step", step }))];
-  const integers = emit(call, x, pieces);
-  const value = call.sink.nodes.at(-pieces.length)!.output;
-  return { ...integers, quantized: { value, scale, zero } };
-}
-
-function dequantizeLinear(call: Call): Value {
-  const x = operand(call, 0);
-  const { scale, zero } = linearOperands(call, (constant) => spread(call, constant, x));
-  if (x.kind === "constant") {
-    requireFinite(call, x);
-    call.sink.spend(3 * x.data.length);
-    return dequantizeConstant(x, scale, zero);
-  }
-  const { quantized, ...integers } = x;
-  if (quantized && sameVector(quantized.scale, scale) && sameVector(quantized.zero, zero)) {
-    return { ...integers, value: quantized.value };
-  }
-  return apply(call, integers, [...offset("sub", zero), { kind: "mul", by: scale }]);
-}
-
-function offset(kind: "add" | "sub", by: Float64Array): Step[] {
-  return by.every((x) => x === 0) ? [] : [{ kind, by }];
-}
-
-function sameVector(a: Float64Array, b: Float64Array): boolean {
-  return a.length === b.length && a.every((x, i) => x === b[i]);
-}
-
 function sign(call: Call): Value {
   const x = operand(call, 0);
   return x.kind === "data" ? emit(call, x, [{ op: "quantize", quantizer: SIGN }]) : foldUnary(call, Math.sign);
 }
 
 // Per-element functions
-
-type Arithmetic = "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "pow";
-
-/** `right`: the step where the constant is the right operand; `left`: where it is the left one. */
-function arithmetic(call: Call, right: Arithmetic, left: Arithmetic | undefined): Value {
-  const [a, b] = [operand(call, 0), operand(call, 1)];
-  refuseIntegers(a, b);
-  if (a.kind === "constant" && b.kind === "constant") {
-    const swap = right === "mul" && (b.grid !== undefined || b.data.length > a.data.length); // s · W as W · s keeps the grid
-    const [x, y] = swap ? [b, a] : [a, b];
-    const whole = enlarge(call, x, y.dims);
-    const result = apply(call, whole, [{ kind: right, by: spread(call, y, whole) }]);
-    if (right === "div" && a.integer && b.integer) return { ...result, data: result.data.map(Math.trunc) };
-    return { ...result, integer: a.integer && b.integer };
-  }
-  if (b.kind === "constant") return apply(call, a, [{ kind: right, by: spread(call, b, a) }]);
-  if (a.kind === "constant") {
-    if (!left) throw new Refusal("its exponent is data", "a constant exponent");
-    return apply(call, b, [{ kind: left, by: spread(call, a, b) }]);
-  }
-  if (right === "add") return joined(call, "add", a, b, call.output);
-  throw new Refusal("both operands are data", "one data operand and a constant, or Add");
-}
-
-/** Data of an integer type: what wraps around or truncates there is another function than that of real numbers. */
-function refuseIntegers(...operands: (Data | Constant)[]): void {
-  if (!operands.some((each) => each.kind === "data" && each.integer)) return;
-  throw new Refusal(
-    "it computes in the input's integer type, which wraps around and truncates",
-    "a Cast to FLOAT before it",
-  );
-}
-
-function negate(call: Call): Value {
-  const x = operand(call, 0);
-  refuseIntegers(x);
-  return apply(call, x, [{ kind: "mul", by: vector(-1) }]);
-}
-
-/** Of data and constants; several data operands only have a maximum. */
-function extremum(call: Call, kind: "min" | "max"): Value {
-  const operands = call.inputs.map((_, i) => operand(call, i));
-  if (operands.length === 0) throw new CheckpointError(`${call.opType} "${call.name}": no inputs`);
-  const [first, ...others] = operands.filter((x) => x.kind === "data");
-  const constants = operands.filter((x) => x.kind === "constant");
-  if (first === undefined) {
-    const whole = constants.reduce((x, other) => enlarge(call, x, other.dims));
-    return apply(call, whole, stepsOf(constants.slice(1), whole));
-  }
-  if (others.length > 0 && kind === "min") {
-    throw new Refusal("several operands are data", "one data operand and constants, or Max instead of Min");
-  }
-  const greatest = others.reduce((a, b, i) => {
-    const isLast = i === others.length - 1 && constants.length === 0;
-    return joined(call, "maximum", a, b, isLast ? call.output : call.sink.fresh(`${call.output}_${i}`));
-  }, first);
-  return apply(call, greatest, stepsOf(constants, greatest));
-
-  function stepsOf(bounds: readonly Constant[], x: Data | Constant): Step[] {
-    return bounds.map((bound): Step => ({ kind, by: spread(call, bound, x) }));
-  }
-}
-
-/** Adds the sum or the maximum of two data operands, as the value `output`. */
-function joined(
-  { name, opType, sink }: Call,
-  op: "add" | "maximum",
-  { quantized: _, ...a }: Data,
-  b: Data,
-  output: string,
-): Data {
-  if (shapeText(a.dims) !== shapeText(b.dims) || `${a.picture?.axes}` !== `${b.picture?.axes}`) {
-    throw new Refusal(`its operands have shapes ${shapeText(a.dims)} and ${shapeText(b.dims)}`, "equal shapes");
-  }
-  if (a.integer !== b.integer) throw new CheckpointError(`${opType} "${name}": operands of different types`);
-  const channels = channelsOf(a);
-  sink.spend(channels);
-  const node: Node = { op, name, inputs: [a.value, b.value], output, channels };
-  sink.nodes.push(node);
-  sink.makers.set(output, node);
-  return { ...a, value: output };
-}
 
 /** Bounds are attributes before operator set 11, inputs since; each may be absent. */
 function clip(call: Call): Value {
@@ -356,7 +252,7 @@ function argMax(call: Call): Value {
   }
   const dims = (call.attributes.int("keepdims") ?? 1) ? x.dims.with(axis, 1) : x.dims.toSpliced(axis, 1);
   const before = call.sink.makers.get(x.value);
-  if (before?.op !== "softmax") return emit(call, x, [{ op: "argmax" }], dims);
+  if (before?.op !== "softmax" || before.quantizer) return emit(call, x, [{ op: "argmax" }], dims);
   call.sink.notes.push(`ArgMax "${call.name}" reads what Softmax "${before.name}" reads: softmax keeps the order`);
   return emit(call, { ...x, value: before.inputs[0]! }, [{ op: "argmax" }], dims);
 }

@@ -1,5 +1,7 @@
+import { keepsCodes } from "../../graph/carry.ts";
 import type { Weights } from "../../graph/ops/weights.ts";
 import { dequantize, type Quantizer, quantize } from "../../numbers/quantizer.ts";
+import { applySteps, type Step } from "../../numbers/step.ts";
 import { Refusal } from "../refusal.ts";
 import { isExtent, MAX_EXTENT, NO_PADDING, type Padding, widened } from "../window.ts";
 import {
@@ -26,7 +28,11 @@ export function pad(call: Call): Value {
   const value = call.inputs[2] ? constantOperand(call, 2, "value") : undefined;
   if (value) requireFinite(call, value);
   const filled = value?.data[0] ?? call.attributes.float("value") ?? 0;
-  if (filled !== 0) throw new Refusal(`it pads with ${filled}`, "a Pad with zeros");
+  const zero = x.quantized?.zero ?? vector(0);
+  if (zero.some((z) => z !== filled)) {
+    const instead = x.quantized ? `a Pad with its zero point ${zero[0]}` : "a Pad with zeros";
+    throw new Refusal(`it pads with ${filled}`, instead);
+  }
   const rank = x.dims.length;
   const axes = integers(call, "axes", 3) ?? x.dims.map((_, axis) => axis);
   const pads = (call.inputs[1] ? [...constantOperand(call, 1, "pads").data] : call.attributes.ints("pads")) ?? [];
@@ -58,7 +64,13 @@ export function pad(call: Call): Value {
     right: added.right + right,
   };
   const result = { ...x, ...sized(x, grown), padded };
-  return channelsOfZeros.some((count) => count > 0) ? settle(call, result, channelsOfZeros, call.output) : result;
+  if (!channelsOfZeros.some((count) => count > 0)) return result;
+  const { quantized, integer: _, ...codes } = result;
+  if (!quantized) return settle(call, result, channelsOfZeros, call.output);
+  const [settled, real] = [result.value, quantized.real].map((value) =>
+    settle(call, { ...codes, value }, channelsOfZeros),
+  ) as [Data, Data];
+  return { ...settled, integer: true, quantized: { ...quantized, real: real.value } };
 }
 
 /**
@@ -105,10 +117,16 @@ export function settle(
   ]);
 }
 
-/** The quantizer of a value's codes, perhaps behind ReLUs and pools that pick some. */
-function quantizerOf({ sink: { makers } }: Call, value: string): Quantizer | undefined {
-  let node = makers.get(value);
-  while (node?.op === "maxpool" || (node?.op === "step" && node.step.kind === "relu"))
-    node = makers.get(node.inputs[0]!);
-  return node?.op === "quantize" ? node.quantizer : undefined;
+/** The quantizer of a value's codes, perhaps behind ReLUs, pools that pick some, and factors of their scale. */
+export function quantizerOf({ sink }: Call, value: string): Quantizer | undefined {
+  const factors: Step[] = [];
+  let node = sink.makers.get(value);
+  while (node?.op === "maxpool" || (node?.op === "step" && keepsCodes(node))) {
+    sink.spend(1);
+    if (node.op === "step" && node.step.kind !== "relu") factors.unshift(node.step);
+    node = sink.makers.get(node.inputs[0]!);
+  }
+  if (node?.op !== "quantize" || factors.length === 0) return node?.op === "quantize" ? node.quantizer : undefined;
+  sink.spend(factors.length * node.quantizer.scale.length);
+  return { ...node.quantizer, scale: node.quantizer.scale.map((unit) => applySteps(factors, unit, 0)) };
 }

@@ -16,6 +16,7 @@ import {
   type Value,
 } from "./call.ts";
 import { constant, vector } from "./emit.ts";
+import { integersOf, sameQuantization } from "./linear.ts";
 import { everyNth } from "./pool.ts";
 import { readTensor } from "./tensor.ts";
 
@@ -148,8 +149,18 @@ function concatData(call: Call, data: readonly Data[], axis: number): Data {
     throw new CheckpointError(`Concat "${call.name}": operands of different types`);
   }
   const { name, sink, output } = call;
-  const { quantized: _, ...joined } = joinedAll(data, output);
-  return joined;
+  const { quantized } = first;
+  const isAlike = data.every((x) => x.quantized && quantized && sameQuantization(x.quantized, quantized));
+  if (!isAlike || !quantized) {
+    const { stored: _, ...joined } = joinedAll(
+      data.map((x) => integersOf(call, x)),
+      output,
+    );
+    return { ...joined, single: data.every((x) => x.single === true) };
+  }
+  const reals = data.map((x): Data => ({ ...x, value: x.quantized!.real }));
+  const real = joinedAll(reals, sink.fresh(`${output}_quantized`)).value;
+  return { ...joinedAll(data, sink.fresh(`${output}_codes`)), quantized: { ...quantized, real } };
 
   function joinedAll(parts: readonly Data[], output: string): Data {
     if (parts.length === 1) return parts[0]!;

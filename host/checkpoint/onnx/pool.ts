@@ -1,12 +1,13 @@
 import { CheckpointError } from "../../base/errors.ts";
-import type { Node } from "../../graph/graph.ts";
 import { type PaddedWindow, windowSize } from "../../graph/ops/window.ts";
+import { codeRange } from "../../numbers/quantizer.ts";
 import { Refusal } from "../refusal.ts";
 import { isExtent, MAX_EXTENT, type Padding, widened } from "../window.ts";
 import { axisOf, type Call, type Data, integers, operand, shapeText, type Value } from "./call.ts";
 import { pictureOperand, sized, windowOf } from "./conv.ts";
 import { emit, type Piece } from "./emit.ts";
 import { FOLDED } from "./fold.ts";
+import { quantizerOf } from "./pad.ts";
 import type { Pictured } from "./picture.ts";
 
 type PoolPiece = Extract<Piece, { op: "maxpool" | "avgpool" }>;
@@ -14,7 +15,7 @@ type PoolPiece = Extract<Piece, { op: "maxpool" | "avgpool" }>;
 /** MaxPool(X): padding does not count. Nor do zeros that a Pad put around numbers of which none is below 0, as long as a window sees one of those. */
 export function maxPool(call: Call): Value {
   const { padded, ...x } = pictureOperand(call, 0);
-  if (padded && !isNeverNegative(call.sink.makers.get(x.value))) {
+  if (padded && !isNeverNegative(call, x.value)) {
     throw new Refusal(
       "zeros that a Pad made may be the greatest",
       "a Relu or an unsigned quantizer before the Pad, or padding of the pool's own",
@@ -23,11 +24,13 @@ export function maxPool(call: Call): Value {
   return pooled(call, x, { op: "maxpool", window: windowOfPool(call, x).window }, padded);
 }
 
-function isNeverNegative(node: Node | undefined): boolean {
-  if (node?.op === "step") return node.step.kind === "relu";
-  if (node?.op !== "quantize" || node.quantizer.kind === "bipolar") return false;
-  const { signed, zero, scale } = node.quantizer;
-  return !signed && zero.every((z) => z === 0) && scale.every((unit) => unit > 0);
+function isNeverNegative(call: Call, value: string): boolean {
+  const node = call.sink.makers.get(value);
+  if (node?.op === "step" && node.step.kind === "relu") return true;
+  const quantizer = quantizerOf(call, value);
+  if (quantizer?.kind !== "int") return false;
+  const { min } = codeRange(quantizer);
+  return quantizer.zero.every((zero) => zero <= min) && quantizer.scale.every((unit) => unit > 0);
 }
 
 /** AveragePool(X). */

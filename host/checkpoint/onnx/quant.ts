@@ -23,6 +23,8 @@ import {
   scalar,
   shapeText,
 } from "./call.ts";
+import { DATA_TYPE } from "./proto.ts";
+import { integerType } from "./tensor.ts";
 
 /** Codes of an activation are stored in one byte, but elements need not reach all, and a narrower quantizer may follow: lowering decides. */
 export const MAX_ACTIVATION_BITS = 16;
@@ -97,24 +99,54 @@ export const SIGN: Quantizer = {
   rounding: "UP",
 };
 
-/** `QuantizeLinear(x, y_scale, y_zero_point)`: rounds half to even, then adds the zero point and saturates. */
+/** `QuantizeLinear(x, y_scale, y_zero_point)`: divides in f32, if x is one, rounds half to even, then adds the zero point and saturates. */
 export function linearQuantizer(call: Call, toVector: ToVector): IntQuantizer {
-  const { scale, zero, stored } = linearOperands(call, toVector);
-  const { bits, signed } = stored ?? { bits: 8, signed: false }; // uint8 where no zero point tells
-  const most = call.inputs[0]?.kind === "constant" ? MAX_CONSTANT_BITS : MAX_ACTIVATION_BITS;
+  const { scale, zero, stored = declaredType(call) } = linearOperands(call, toVector);
+  const x = operand(call, 0);
+  const most = x.kind === "constant" ? MAX_CONSTANT_BITS : MAX_ACTIVATION_BITS;
+  const { bits } = stored;
   if (bits > most) throw new Refusal(`${bits} bits`, `zero points of at most ${most} bits`);
+  const quantizer = quantizerTo(stored, scale, zero);
+  return (x.kind === "constant" || x.single) && isSingle(call) ? { ...quantizer, single: true } : quantizer;
+}
+
+/** The quantizer to integers of a type. */
+export function quantizerTo({ bits, signed }: IntegerType, scale: Float64Array, zero: Float64Array): IntQuantizer {
   const quantizer: IntQuantizer = { kind: "int", scale, zero, bits, signed, narrow: false, rounding: "ROUND" };
   return zero.every((z) => z === 0) ? quantizer : { ...quantizer, roundsFirst: true };
 }
 
-/** Scale and zero point of QuantizeLinear and DequantizeLinear: one, or one per entry of an axis. */
+/** Whether QuantizeLinear divides in f32: its `precision` is the type of its scale, if it does not tell. */
+function isSingle(call: Call): boolean {
+  const precision = call.attributes.int("precision") ?? 0;
+  if (precision === DATA_TYPE.DOUBLE) return false;
+  if (precision === 0 || precision === DATA_TYPE.FLOAT) return true;
+  throw new Refusal(`its precision is type ${precision}`, "that of FLOAT");
+}
+
+/** The type that an attribute declares where no zero point tells; uint8 without it. */
+function declaredType(call: Call): IntegerType {
+  const declared = call.attributes.int("output_dtype") || DATA_TYPE.UINT8;
+  const type = integerType(declared);
+  if (type) return type;
+  throw new Refusal(`it gives type ${declared}`, "integers of at most 8 bits");
+}
+
+/** Scale and zero point of QuantizeLinear and DequantizeLinear, one, or one per entry of an axis; and the type of the zero point. */
 export function linearOperands(
   call: Call,
   toVector: ToVector,
 ): { scale: Float64Array; zero: Float64Array; stored: IntegerType | undefined } {
-  if (call.attributes.int("block_size")) throw new Refusal("its scale changes within an axis", "a scale per channel");
+  if (call.attributes.int("block_size")) {
+    const why = "its scale changes within an axis, from block to block";
+    throw new Refusal(why, "a scale per channel, or one per tensor");
+  }
   const zeroOperand = call.inputs[2] && constantOperand(call, 2, "zero point");
-  if (zeroOperand) requireFinite(call, zeroOperand);
+  if (zeroOperand && !zeroOperand.stored) {
+    throw new CheckpointError(
+      `${call.opType} "${call.name}": zero point "${zeroOperand.name}" is no integer of a type, expected one of the codes' type`,
+    );
+  }
   const onAxis: ToVector = (constant) => toVector(alongAxis(call, constant));
   return {
     scale: scaleOf(call, onAxis),

@@ -1,7 +1,7 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { bfloatToNumber, halfToNumber } from "../elements.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Constant, MAX_AXES } from "./call.ts";
+import { type Constant, type IntegerType, MAX_AXES } from "./call.ts";
 import { DATA_LOCATION, DATA_TYPE, type TensorProto } from "./proto.ts";
 
 interface ElementType {
@@ -64,6 +64,12 @@ function integer(name: string, bits: ElementType["bits"], raw: ElementType["raw"
   return { name, bits, integer: true, raw, list: "int32_data" };
 }
 
+/** Bits and sign of an integer type; undefined for other types. */
+export function integerType(type: number): IntegerType | undefined {
+  const { name, bits, integer } = ELEMENT_TYPES[type] ?? { integer: false };
+  return integer && name !== undefined ? { bits, signed: name.startsWith("INT") } : undefined;
+}
+
 /** A constant of the file: finite, and of an integer type or not. */
 export function readTensor(proto: TensorProto, name: string): Tensor & Pick<Constant, "integer" | "stored"> {
   const where = `tensor "${name}"`;
@@ -81,8 +87,8 @@ export function readTensor(proto: TensorProto, name: string): Tensor & Pick<Cons
   const data = proto.raw_data ? readRaw(proto.raw_data, type, count, where) : readList(proto, type, count, where);
   const bad = data.findIndex((x) => !Number.isFinite(x));
   if (bad >= 0) throw new CheckpointError(`${where}: element ${bad} is ${data[bad]}, expected a finite number`);
-  const { integer, bits } = type;
-  return { dims: proto.dims, data, integer, ...(integer && { stored: { bits, signed: type.name.startsWith("INT") } }) };
+  const stored = integerType(proto.data_type ?? 0);
+  return { dims: proto.dims, data, integer: type.integer, ...(stored && { stored }) };
 }
 
 /** Number of elements. Each factor and the product stay below 2^53, so nothing is lost. */

@@ -18,14 +18,7 @@ export const quantizeMeaning: OpMeaning<QuantizeNode> = {
   inputs: 1,
   shape: (_, [input]) => input!,
 
-  problem({ quantizer, channels }) {
-    const usable = (s: number) => Number.isFinite(s) && s !== 0;
-    const scale = vectorProblem("scale", quantizer.scale, channels, usable, "finite numbers other than 0");
-    if (scale || quantizer.kind === "bipolar") return scale;
-    const { bits, zero } = quantizer;
-    if (!(Number.isInteger(bits) && bits >= 1 && bits <= MAX_BITS)) return `${bits} bits, expected 1 to ${MAX_BITS}`;
-    return vectorProblem("zero point", zero, channels, Number.isSafeInteger, "integers");
-  },
+  problem: ({ quantizer, channels }) => quantizerProblem(quantizer, channels),
 
   form: ({ quantizer }) => quantizedForm(quantizer),
 
@@ -37,6 +30,16 @@ export const quantizeMeaning: OpMeaning<QuantizeNode> = {
     return output.numbers;
   },
 };
+
+/** What is wrong with the constants of a quantizer of so many channels. */
+export function quantizerProblem(quantizer: Quantizer, channels: number): string | undefined {
+  const usable = (s: number) => Number.isFinite(s) && s !== 0;
+  const scale = vectorProblem("scale", quantizer.scale, channels, usable, "finite numbers other than 0");
+  if (scale || quantizer.kind === "bipolar") return scale;
+  const { bits, zero } = quantizer;
+  if (!(Number.isInteger(bits) && bits >= 1 && bits <= MAX_BITS)) return `${bits} bits, expected 1 to ${MAX_BITS}`;
+  return vectorProblem("zero point", zero, channels, Number.isSafeInteger, "integers");
+}
 
 /** The form of a quantizer's codes. */
 export function quantizedForm(quantizer: Quantizer): Form {

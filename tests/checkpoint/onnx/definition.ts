@@ -4,15 +4,21 @@ import { DATA_TYPE, decodeModel, type NodeProto, type TensorProto } from "../../
 export interface NdArray {
   dims: number[];
   data: number[];
-  /** Of constants of the file. */
+  /** Of constants of the file, and of integers. */
   type?: number;
 }
 
 /**
  * All values of an ONNX file for one input, batch of one, by plain loops in float64 over the file's own nodes: what the
- * importer is judged by. Shares nothing with it but the decoder, and knows the ops of `random_graph.ts`.
+ * importer is judged by. Shares nothing with it but the decoder, and knows the ops of `random_graph.ts` and `quantized.ts`. What `given` has is
+ * taken from there by the nodes behind; `see` is told what each node makes itself and, where it quantizes, that in steps of the scale before they are rounded.
  */
-export function evaluateOnnx(file: Uint8Array, x: number[]): Map<string, NdArray> {
+export function evaluateOnnx(
+  file: Uint8Array,
+  x: number[],
+  given: ReadonlyMap<string, number[]> = new Map(),
+  see: (value: string, own: NdArray, steps: NdArray | undefined) => void = () => {},
+): Map<string, NdArray> {
   const model = decodeModel(file);
   const { node: nodes, initializer, input } = model.graph!;
   const values = new Map<string, NdArray>(initializer.map((tensor) => [tensor.name!, fromProto(tensor)]));
@@ -20,12 +26,21 @@ export function evaluateOnnx(file: Uint8Array, x: number[]): Map<string, NdArray
   values.set(input[0]!.name!, { dims: [1, ...shape], data: x });
   for (const node of nodes) {
     const operands = node.input.map((name) => values.get(name));
-    values.set(node.output[0]!, evaluateNode(node, operands as NdArray[]));
+    const [output] = node.output as [string];
+    let steps: NdArray | undefined;
+    const result = evaluateNode(node, operands as NdArray[], (seen) => {
+      steps = seen;
+    });
+    see(output, result, steps);
+    values.set(output, given.has(output) ? { ...result, data: given.get(output)! } : result);
   }
   return values;
 }
 
-function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
+/** The operands of an operator of integers. */
+type Eight = [NdArray, NdArray, NdArray, NdArray, NdArray, NdArray, NdArray, NdArray];
+
+function evaluateNode(node: NodeProto, inputs: NdArray[], see: (steps: NdArray) => void): NdArray {
   const [a, b] = inputs as [NdArray, NdArray];
   const named = (name: string) => node.attribute.find((attribute) => attribute.name === name);
   const int = (name: string, otherwise: number): number => named(name)?.i ?? otherwise;
@@ -88,25 +103,63 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
       const mean = a.data.reduce((sum, x) => sum + x, 0) / a.data.length; // the generator asks for that of all
       return { dims: int("keepdims", 1) ? a.dims.map(() => 1) : [], data: [mean] };
     }
-    case "QuantizeLinear": {
-      const zero = inputs[2]!;
-      const [least, most] = zero.type === DATA_TYPE.INT8 ? [-128, 127] : [0, 255];
-      return binary(
-        binary(a, b, (x, s) => halfEven(x / s)),
-        zero,
-        (x, z) => Math.min(Math.max(x + z, least), most),
-      );
+    case "QuantizeLinear":
+      return quantizeLinear(a, b, inputs[2], int("axis", 1), see);
+    case "DequantizeLinear":
+      return dequantizeLinear(a, b, inputs[2], int("axis", 1));
+    case "Pad":
+      return padded(a, b.data, inputs[2]?.data[0] ?? 0);
+    case "QLinearConv": {
+      const [x, xs, xz, w, ws, wz, ys, yz] = inputs as Eight;
+      const sums = convolution(node, codesOf(x, xz), codesOf(w, wz), inputs[8]);
+      return saturated(inSteps(sums, xs, ws, ys), yz, see);
     }
-    case "DequantizeLinear": {
-      const axis = (int("axis", 1) + a.dims.length) % a.dims.length;
-      const along = (v: NdArray): NdArray => {
-        return v.data.length === 1 ? v : { dims: a.dims.map((size, i) => (i === axis ? size : 1)), data: v.data };
-      };
-      return binary(
-        binary(a, along(inputs[2]!), (q, z) => q - z),
-        along(b),
-        (q, s) => q * s,
-      );
+    case "ConvInteger":
+      return convolution(node, codesOf(a, inputs[2]), codesOf(b, inputs[3]), undefined);
+    case "MatMulInteger":
+      return product(codesOf(a, inputs[2]), codesOf(b, inputs[3], 1), false);
+    case "QLinearMatMul": {
+      const [x, xs, xz, w, ws, wz, ys, yz] = inputs as Eight;
+      return saturated(inSteps(product(codesOf(x, xz), codesOf(w, wz, 1), false), xs, ws, ys), yz, see);
+    }
+    case "QGemm": {
+      const [x, xs, xz, w, ws, wz, bias, ys, yz] = inputs as [
+        NdArray,
+        NdArray,
+        NdArray,
+        NdArray,
+        NdArray,
+        NdArray,
+        NdArray?,
+        NdArray?,
+        NdArray?,
+      ];
+      const isTransposed = int("transB", 0) === 1;
+      const sums = product(codesOf(x, xz), codesOf(w, wz, isTransposed ? 0 : 1), isTransposed);
+      const whole = bias ? binary(sums, bias, (sum, c) => sum + c) : sums;
+      const steps = inSteps(whole, xs, ws, ys ?? scalar(1), float("alpha", 1));
+      return ys ? saturated(steps, yz, see) : steps;
+    }
+    case "QLinearAdd": {
+      const [x, xs, xz, y, ys, yz, zs, zz] = inputs as Eight;
+      const sum = binary(times(codesOf(x, xz), xs.data[0]!), times(codesOf(y, yz), ys.data[0]!), (p, q) => p + q);
+      return saturated({ ...sum, data: sum.data.map((each) => each / zs.data[0]!) }, zz, see);
+    }
+    case "QLinearAveragePool":
+    case "QLinearGlobalAveragePool": {
+      const [x, xs, xz, ys, yz] = inputs as [NdArray, NdArray, NdArray, NdArray, NdArray];
+      const op_type = node.op_type.slice("QLinear".length);
+      const mean = evaluateNode({ ...node, op_type }, [codesOf(x, xz)], see);
+      const inSteps = { ...mean, data: mean.data.map((m) => (m * xs.data[0]!) / ys.data[0]!) };
+      return saturated(inSteps, yz, see, op_type === "AveragePool");
+    }
+    case "QLinearConcat": {
+      const [ys, yz, ...operands] = inputs as [NdArray, NdArray, ...NdArray[]];
+      const parts = Array.from({ length: operands.length / 3 }, (_, i) => {
+        const [x, xs, xz] = operands.slice(3 * i, 3 * i + 3) as [NdArray, NdArray, NdArray];
+        return times(codesOf(x, xz), xs.data[0]!);
+      });
+      return quantizeLinear(evaluateNode({ ...node, op_type: "Concat" }, parts, see), ys, yz, 1, see);
     }
     case "HardTanh":
       return unary((x) => Math.min(Math.max(x, float("min_val", -1)), float("max_val", 1)));
@@ -126,7 +179,7 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
       return { dims: a.dims, data };
     }
     case "Flatten":
-      return { dims: [1, a.data.length], data: a.data };
+      return { ...a, dims: [1, a.data.length] };
     case "Reshape": {
       const known = b.data.reduce((product, size) => product * Math.max(size, 1), 1);
       const dims = b.data.map((size, axis) => (size === 0 ? a.dims[axis]! : size < 0 ? a.data.length / known : size));
@@ -204,6 +257,91 @@ function evaluateNode(node: NodeProto, inputs: NdArray[]): NdArray {
     default:
       throw new Error(`the definition has no ${node.op_type}`);
   }
+}
+
+/** Least and greatest integer of a type. */
+const RANGES: Record<number, [least: number, most: number]> = {
+  [DATA_TYPE.INT8]: [-128, 127],
+  [DATA_TYPE.UINT8]: [0, 255],
+  [DATA_TYPE.INT4]: [-8, 7],
+  [DATA_TYPE.UINT4]: [0, 15],
+  [DATA_TYPE.INT2]: [-2, 1],
+  [DATA_TYPE.UINT2]: [0, 3],
+};
+
+/** saturate(round(x / scale) + zero), the quotient in f32, as ONNX has it. */
+function quantizeLinear(
+  x: NdArray,
+  scale: NdArray,
+  zero: NdArray | undefined,
+  axis: number,
+  see: (steps: NdArray) => void,
+): NdArray {
+  const type = zero?.type ?? DATA_TYPE.UINT8;
+  const [least, most] = RANGES[type]!;
+  see(binary(x, along(x, scale, axis), (y, s) => y / s));
+  const rounded = binary(x, along(x, scale, axis), (y, s) => halfEven(Math.fround(Math.fround(y) / s)));
+  const result = binary(rounded, along(x, zero ?? scalar(0), axis), (q, z) => Math.min(Math.max(q + z, least), most));
+  return { ...result, type };
+}
+
+/** Exact sums of integers, or of real numbers, in steps of a result's scale: saturate(round(steps) + zero), or the zero point added before. */
+function saturated(
+  steps: NdArray,
+  zero: NdArray | undefined,
+  see: (steps: NdArray) => void,
+  roundsSum = false,
+): NdArray {
+  const type = zero?.type ?? DATA_TYPE.UINT8;
+  const [least, most] = RANGES[type]!;
+  see(steps);
+  const z = zero?.data[0] ?? 0;
+  const rounded = (x: number) => (roundsSum ? halfEven(x + z) : halfEven(x) + z) + 0; // turns −0 into 0
+  const data = steps.data.map((x) => Math.min(Math.max(rounded(x), least), most));
+  return { dims: steps.dims, data, type };
+}
+
+/** Differences from a zero point: one, or one for each entry of an axis. */
+function codesOf(x: NdArray, zero: NdArray | undefined, axis = 0): NdArray {
+  return binary(x, along(x, zero ?? scalar(0), axis), (q, z) => q - z);
+}
+
+function times(x: NdArray, ...factors: number[]): NdArray {
+  return { ...x, data: x.data.map((y) => factors.reduce((a, b) => a * b, y)) };
+}
+
+/** Sums (1, M, …) of integers, times x scale · w scale / y scale. */
+function inSteps(sums: NdArray, x: NdArray, w: NdArray, y: NdArray, alpha = 1): NdArray {
+  const factors = along(sums, { ...w, data: w.data.map((s) => (alpha * (x.data[0]! * s)) / y.data[0]!) }, 1);
+  return binary(sums, factors, (sum, factor) => sum * factor);
+}
+
+function dequantizeLinear(x: NdArray, scale: NdArray, zero: NdArray | undefined, axis: number): NdArray {
+  const codes = binary(x, along(x, zero ?? scalar(0), axis), (q, z) => q - z);
+  return binary(codes, along(x, scale, axis), (e, s) => e * s);
+}
+
+/** A vector as it broadcasts along an axis of `x`. */
+function along({ dims }: NdArray, vector: NdArray, axis: number): NdArray {
+  if (vector.data.length === 1) return scalar(vector.data[0]!);
+  return { dims: dims.map((size, i) => (i === (axis + dims.length) % dims.length ? size : 1)), data: vector.data };
+}
+
+/** ONNX `Pad` of constants. */
+function padded({ dims, data, type }: NdArray, pads: readonly number[], value: number): NdArray {
+  const whole = dims.map((size, axis) => size + pads[axis]! + pads[dims.length + axis]!);
+  const found = Array.from({ length: whole.reduce((a, b) => a * b, 1) }, (_, i) => {
+    let [from, stride, rest] = [0, 1, i];
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      const at = (rest % whole[axis]!) - pads[axis]!;
+      rest = Math.floor(rest / whole[axis]!);
+      if (at < 0 || at >= dims[axis]!) return value;
+      from += at * stride;
+      stride *= dims[axis]!;
+    }
+    return data[from]!;
+  });
+  return { dims: whole, data: found, ...(type !== undefined && { type }) };
 }
 
 /** Lines and columns repeated as often as whole factors of [N, C, H, W] say. */
@@ -390,16 +528,22 @@ function scalar(x: number): NdArray {
   return { dims: [], data: [x] };
 }
 
-/** The generator writes FLOAT, INT64, INT8 and UINT8. */
+/** Tests write FLOAT and integers, those below a byte the first in the lowest bits. */
 function fromProto({ dims, data_type: type, raw_data }: TensorProto): NdArray {
   const view = new DataView(raw_data!.slice().buffer);
-  const read: Record<number, [bytes: number, at: (i: number) => number]> = {
-    [DATA_TYPE.FLOAT]: [4, (i) => view.getFloat32(i, true)],
-    [DATA_TYPE.INT64]: [8, (i) => Number(view.getBigInt64(i, true))],
-    [DATA_TYPE.INT8]: [1, (i) => view.getInt8(i)],
-    [DATA_TYPE.UINT8]: [1, (i) => view.getUint8(i)],
+  const field = (i: number, bits: number) => (view.getUint8((i * bits) >> 3) >> ((i * bits) & 7)) & (2 ** bits - 1);
+  const signed = (x: number, bits: number) => (x << (32 - bits)) >> (32 - bits);
+  const read: Record<number, (i: number) => number> = {
+    [DATA_TYPE.FLOAT]: (i) => view.getFloat32(4 * i, true),
+    [DATA_TYPE.INT64]: (i) => Number(view.getBigInt64(8 * i, true)),
+    [DATA_TYPE.INT32]: (i) => view.getInt32(4 * i, true),
+    [DATA_TYPE.INT8]: (i) => view.getInt8(i),
+    [DATA_TYPE.UINT8]: (i) => view.getUint8(i),
+    [DATA_TYPE.INT4]: (i) => signed(field(i, 4), 4),
+    [DATA_TYPE.UINT4]: (i) => field(i, 4),
+    [DATA_TYPE.INT2]: (i) => signed(field(i, 2), 2),
+    [DATA_TYPE.UINT2]: (i) => field(i, 2),
   };
-  const [bytes, at] = read[type!]!;
-  const data = Array.from({ length: view.byteLength / bytes }, (_, i) => at(i * bytes));
-  return { dims, data, type: type! };
+  const count = dims.reduce((product, size) => product * size, 1);
+  return { dims, data: Array.from({ length: count }, (_, i) => read[type!]!(i)), type: type! };
 }
