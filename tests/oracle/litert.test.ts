@@ -14,7 +14,7 @@ import { DATA } from "../data.ts";
 import { Random } from "../graph/random.ts";
 import { MODULE } from "../sessions.ts";
 import { describeUnless } from "../skip.ts";
-import { interpreted, missing } from "./litert.ts";
+import { type Case, interpreted, missing } from "./litert.ts";
 
 const NETS = 200;
 const ROWS = 4;
@@ -35,12 +35,14 @@ const FILES: [file: string, rows: number][] = [
 function shown(file: Uint8Array, numbers: Float32Array): Uint8Array {
   const { tensors, outputs } = readModel(file);
   const { type, scale, zero } = tensors[outputs[0]!]!;
-  const found = type === "INT8" ? Int8Array.from(numbers, (x) => Math.round(x / scale[0]!) + zero[0]!) : numbers;
+  const code = (x: number) => Math.round(x / scale[0]!) + zero[0]!;
+  const found =
+    type === "INT8" ? Int8Array.from(numbers, code) : type === "UINT8" ? Uint8Array.from(numbers, code) : numbers;
   return new Uint8Array(found.buffer);
 }
 
 /** What the graph of a file computes. */
-function evaluated(file: Uint8Array, rows: Int8Array | Float32Array): Uint8Array {
+function evaluated(file: Uint8Array, rows: Case["rows"]): Uint8Array {
   const { graph } = readCheckpoint(file);
   const [input] = graph.inputs as [(typeof graph.inputs)[number]];
   const real = input.codes ? realOf(input.codes.unit, 1) : (x: number) => x;

@@ -15,7 +15,7 @@ export const missing: string | undefined = existsSync(join(PACKAGES, "ai_edge_li
 /** A file, and rows of its input. */
 export interface Case {
   file: Uint8Array;
-  rows: Int8Array | Float32Array;
+  rows: Int8Array | Uint8Array | Float32Array;
 }
 
 /** The bytes of the outputs that the reference kernels of TensorFlow Lite compute, for each case row by row. Throws where one is not taken. */

@@ -12,10 +12,8 @@ import type { Table } from "./table.ts";
 export type Value = Codes | Real | Constant | { kind: "broken" };
 
 /** Codes e = q − zero of the network's data. In the graph their scale is 1, so that all of it is integers; `scale` is the file's. */
-export interface Codes extends Data {
+export interface Codes extends Data, Quantization {
   kind: "codes";
-  scale: number;
-  zero: number;
   /** Zeros that a PAD put around the picture, which only a convolution can take. */
   padding?: Padding;
 }
@@ -38,6 +36,22 @@ export interface Constant {
   kind: "constant";
   tensor: FileTensor;
 }
+
+/** What a tensor's codes q stand for: the real numbers (q − zero) · scale. */
+export interface Quantization {
+  type: CodeType;
+  scale: number;
+  zero: number;
+}
+
+export type CodeType = "INT8" | "UINT8";
+
+/** Least and greatest code of each type. */
+export const CODES: Record<CodeType, readonly [min: number, max: number]> = { INT8: [-128, 127], UINT8: [0, 255] };
+
+/** What a refusal of floats advises. */
+export const QUANTIZED =
+  "a file whose weights and activations are int8: full integer quantization with a representative data set";
 
 /** An operator with its operands at hand. */
 export interface Call {
@@ -83,7 +97,7 @@ export function rowOf({ shape }: FileTensor): number[] {
 export function codesOperand(call: Call, index: number, picture: boolean): Codes {
   const value = call.inputs[index];
   if (value?.kind === "real") {
-    throw new Refusal("its input is of floats", "a file that is quantized to int8, activations and weights");
+    throw new Refusal("its input is of floats", QUANTIZED);
   }
   if (value?.kind !== "codes")
     throw new Refusal(`operand ${index} is a constant`, "one that depends on the network's input");
@@ -109,25 +123,23 @@ export function constantOperand(call: Call, index: number, what: string): FileTe
   return value.tensor;
 }
 
-/** Scale and zero point of a tensor of int8 codes, one for all of it. */
-export function quantizationOf(tensor: FileTensor): { scale: number; zero: number } {
+/** Scale and zero point of a tensor of codes, one for all of it. */
+export function quantizationOf(tensor: FileTensor): Quantization {
   const { type, scale, zero, name } = tensor;
-  if (type !== "INT8") {
-    const why = type === "FLOAT32" ? "of floats" : `of ${type}`;
-    throw new Refusal(`"${name}" is ${why}`, "a file that is quantized to int8, activations and weights");
+  if (type !== "INT8" && type !== "UINT8") {
+    throw new Refusal(`"${name}" is ${type === "FLOAT32" ? "of floats" : `of ${type}`}`, QUANTIZED);
   }
   const [s, z = 0] = [scale[0], zero[0]];
   if (scale.length !== 1 || s === undefined || !(s > 0 && Number.isFinite(s))) {
     const found = scale.length === 1 ? `the scale ${s}` : `${scale.length} scales`;
     throw new Refusal(`"${name}" has ${found}`, "one scale above 0 for all of its codes");
   }
-  if (zero.length > 1 || !(z >= -128 && z <= 127)) {
-    throw new Refusal(
-      `"${name}" has ${zero.length > 1 ? `${zero.length} zero points` : `zero point ${z}`}`,
-      "one of −128 to 127",
-    );
+  const [min, max] = CODES[type];
+  if (zero.length > 1 || !(z >= min && z <= max)) {
+    const found = zero.length > 1 ? `${zero.length} zero points` : `zero point ${z}`;
+    throw new Refusal(`"${name}" has ${found}`, `one of ${min} to ${max}`);
   }
-  return { scale: s, zero: z };
+  return { type, scale: s, zero: z };
 }
 
 /** The result of an operator: codes of the output tensor, which has as many elements as the graph's value. */

@@ -5,7 +5,7 @@ import { freshNames } from "../../graph/names.ts";
 import { unsupportedIn } from "../../graph/supported.ts";
 import { type Checkpoint, endInArgmax, type ImportOptions } from "../checkpoint.ts";
 import { Refusal } from "../refusal.ts";
-import { type Call, pictureOf, quantizationOf, rowOf, type Value } from "./call.ts";
+import { CODES, type Call, type Codes, pictureOf, quantizationOf, rowOf, type Value } from "./call.ts";
 import { dequantizeNode, emitQuantize } from "./emit.ts";
 import { type FileTensor, type Model, type Operator, readModel } from "./model.ts";
 import { OPS } from "./ops.ts";
@@ -140,6 +140,11 @@ function convert(operator: Operator, call: Call): Value {
   if (odd?.kind === "constant") {
     throw new Refusal(`its operand "${odd.tensor.name}" is ${odd.tensor.odd}`, "constants as they are");
   }
+  const { type } = call.output;
+  const other = call.inputs.find((value): value is Codes => value?.kind === "codes" && value.type !== type);
+  if (other && Object.hasOwn(CODES, type) && operator.name !== "QUANTIZE") {
+    throw new CheckpointError(`${operator.name} "${call.name}" makes ${type} of ${other.type}, expected one type`);
+  }
   return op(call);
 }
 
@@ -158,13 +163,14 @@ function makeInput(
   }
   const input: GraphInput = { name, shape: row, ...(row.length > 1 && { layout: "hwc" }) };
   if (tensor.type === "FLOAT32") return { input, value: { kind: "real", value: name, row, picture } };
-  const { scale, zero } = quantizationOf(tensor);
+  const quantization = quantizationOf(tensor);
+  const { type, scale, zero } = quantization;
   const value = fresh(`${name}_codes`);
-  emitQuantize({ name, fresh, emit }, name, picture.channels, value, { scale, zero });
+  emitQuantize({ name, fresh, emit }, name, picture.channels, value, quantization);
   const unit = { multiply: [scale], divide: [1], mean: [Math.fround(zero * scale)], std: [1] };
   return {
-    input: { ...input, codes: { dtype: "i8", unit } },
-    value: { kind: "codes", value, row, picture, scale, zero },
+    input: { ...input, codes: { dtype: type === "INT8" ? "i8" : "u8", unit } },
+    value: { kind: "codes", value, row, picture, ...quantization },
   };
 }
 

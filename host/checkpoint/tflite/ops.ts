@@ -7,6 +7,7 @@ import { elementCount, isSameShape, positionCount, shapeText } from "../../shape
 import { Refusal } from "../refusal.ts";
 import { isExtent } from "../window.ts";
 import {
+  CODES,
   type Call,
   type Codes,
   codesOperand,
@@ -14,6 +15,7 @@ import {
   constantOperand,
   optionsOf,
   plainOperand,
+  type Quantization,
   quantizationOf,
   rowOf,
   type Value,
@@ -51,7 +53,7 @@ export const OPS: Record<string, (call: Call) => Value> = {
 function conv2d(call: Call): Codes {
   const options = optionsOf(call, 1);
   const input = codesOperand(call, 0, true);
-  const filter = filterOperand(call, 4, 0);
+  const filter = filterOperand(call, input, 4, 0);
   const [outputs, kernelHeight, kernelWidth, own] = filter.tensor.shape as [number, number, number, number];
   const window = kernelWindow(options, 4, [kernelHeight, kernelWidth], input);
   const { channels } = input.picture;
@@ -70,7 +72,7 @@ function conv2d(call: Call): Codes {
 function depthwise(call: Call): Codes {
   const options = optionsOf(call, 2);
   const input = codesOperand(call, 0, true);
-  const filter = filterOperand(call, 4, 3);
+  const filter = filterOperand(call, input, 4, 3);
   const [one, kernelHeight, kernelWidth, outputs] = filter.tensor.shape as [number, number, number, number];
   const { channels } = input.picture;
   if (one !== 1 || outputs % channels !== 0) {
@@ -121,7 +123,8 @@ function convolution(
   const weights = weightsOf(filter, codes);
   const picture = { ...windowSize(window, input.picture), channels: outputs };
   const bias = biasOperand(call, outputs);
-  const factors = factorsOf(call, input, filter, picture, ROUNDING.convolution);
+  const single = input.type === "UINT8"; // its kernels have one factor for all channels
+  const factors = factorsOf(call, input, filter, picture, { rounding: ROUNDING.convolution, single });
   const sums = fresh(`${name}_sums`);
   emit({ op: "conv2d", name, inputs: [input.value], output: sums, channels: outputs, window, groups, weights });
   return finishLayer(call, sums, picture, { input, weights, bias, factors, activation });
@@ -131,7 +134,7 @@ function convolution(
 function fullyConnected(call: Call): Codes {
   const options = optionsOf(call, 8);
   const input = plainOperand(call, 0, false);
-  const filter = filterOperand(call, 2, 0);
+  const filter = filterOperand(call, input, 2, 0);
   const [outputs, inputs] = filter.tensor.shape as [number, number];
   if (options.number(1, "i8") !== 0) throw new Refusal("its weights are shuffled", "weights in the default format");
   if (elementCount(input.picture) !== inputs) {
@@ -141,13 +144,8 @@ function fullyConnected(call: Call): Codes {
   const weights = weightsOf(filter, Int32Array.from(filter.codes));
   const picture = { height: 1, width: 1, channels: outputs };
   const bias = biasOperand(call, outputs);
-  const { scale } = codesResult(call, picture);
-  const { scale: weightScale } = filter.tensor;
-  // one scale for all: its product with the input's is rounded to f32 (GetQuantizedConvolutionMultipler)
-  const factors =
-    weightScale.length === 1
-      ? [factorOf(Math.fround(input.scale * weightScale[0]!) / scale, ROUNDING.fullyConnected)]
-      : factorsOf(call, input, filter, picture, ROUNDING.fullyConnected);
+  const single = filter.tensor.scale.length === 1;
+  const factors = factorsOf(call, input, filter, picture, { rounding: ROUNDING.fullyConnected, single });
   const sums = call.fresh(`${call.name}_sums`);
   call.emit({ op: "dense", name: call.name, inputs: [input.value], output: sums, channels: outputs, weights });
   return finishLayer(call, sums, picture, { input, weights, bias, factors, activation: options.number(0, "i8") });
@@ -296,18 +294,20 @@ function softmax(call: Call): Value {
     throw new Refusal(`it is computed over [${row}]`, "over all elements of a row");
   }
   if (picture.channels > MAX_CLASSES) throw new Refusal(`it has ${picture.channels} classes`, `at most ${MAX_CLASSES}`);
-  const { scale, zero } = quantizationOf(output);
-  if (scale !== 1 / 256 || zero !== -128) {
-    throw new Refusal(
-      `its codes have scale ${scale} and zero point ${zero}`,
-      "1/256 and −128, which is what its kernel makes",
-    );
-  }
+  checkProbabilities(quantizationOf(output));
   const fixed = fixedSoftmaxOf(input.scale, optionsOf(call, 9).number(0, "f32"));
   const problem = fixedSoftmaxProblem(fixed);
   if (problem) throw new Refusal(`its constants in fixed point are not ${problem}`, "a scale and a beta above 0");
   emit({ op: "softmax", name, inputs: [input.value], output: call.value, channels: picture.channels, fixed });
   return { kind: "real", value: call.value, row, picture };
+}
+
+/** Refuses codes of probabilities that a kernel of such makes for another scale than theirs. */
+function checkProbabilities({ type, scale, zero }: Quantization): void {
+  const [min] = CODES[type];
+  if (scale === 1 / 256 && zero === min) return;
+  const expected = `1/256 and ${min}, which is what its kernel makes`;
+  throw new Refusal(`its codes have scale ${scale} and zero point ${zero}`, expected);
 }
 
 /** Of floats, as an input is; or of codes, which get another scale. */

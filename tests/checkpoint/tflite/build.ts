@@ -10,12 +10,14 @@ export interface Net {
   outputs: number[];
 }
 
+type Data = Int8Array | Uint8Array | Int32Array;
+
 export interface NetTensor {
   name: string;
   shape: number[];
   /** INT8 if not given. */
   type?: string;
-  data?: Int8Array | Int32Array;
+  data?: Data;
   scale?: number[];
   zero?: number[];
   axis?: number;
@@ -45,7 +47,7 @@ export const OPTIONS: Record<string, [type: number, fields: string]> = {
 /** The bytes of a file. */
 export function encode({ tensors, operators, inputs, outputs }: Net): Uint8Array {
   const ints = (numbers: readonly number[]) => vector(Int32Array.from(numbers));
-  const bytesOf = (data: Int8Array | Int32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const bytesOf = (data: Data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const codes = operators.map(({ op }) => OPERATORS.indexOf(op));
   const buffers: Flat[] = [{ table: [] }];
   const tensorTables = tensors.map(({ name, shape, type = "INT8", data, scale, zero, axis = 0 }): Flat => {

@@ -40,6 +40,12 @@ it("the small file imports", () => {
   expect(graph.outputs).toEqual(["p"]);
 });
 
+it("the small file of uint8 imports, and takes its codes", () => {
+  const { graph } = readCheckpoint(changed(toUint8));
+  expect(graph.nodes.map(({ op }) => op).join(" ")).toBe("quantize step dense step step quantize softmax");
+  expect(graph.inputs[0]!.codes!.dtype).toBe("u8");
+});
+
 it("truncation at every byte is survived", () => {
   const bytes = encode(SMALL);
   for (let size = 0; size < bytes.length; size++) survives(bytes.subarray(0, size), `${size} bytes`);
@@ -71,6 +77,14 @@ it("10,000 files with some other bytes are survived, each within a second", () =
   expect(imported).toBeGreaterThan(100);
   expect(slowest).toBeLessThan(1000);
 });
+
+/** Makes all of the small file uint8, its weights 126 to 131 around 128. */
+function toUint8({ tensors }: Net): true {
+  for (const tensor of tensors) if (tensor.type !== "INT32") tensor.type = "UINT8";
+  Object.assign(tensors[1]!, { data: Uint8Array.of(130, 126, 131, 129), zero: [128] });
+  tensors[4]!.zero = [0];
+  return true;
+}
 
 /** The small file with changes. */
 function changed(change: (net: Net) => void): Uint8Array {
@@ -133,6 +147,11 @@ describe("what is refused says where and why", () => {
       changed((net) => net.operators.unshift({ ...net.operators[0]! })),
       '"y", which is made already',
     ],
+    [
+      "codes of two types",
+      changed((net) => Object.assign(net.tensors[4]!, { type: "UINT8", zero: [0] })),
+      'SOFTMAX "p" makes UINT8 of INT8, expected one type',
+    ],
     ["an output of no input", changed((net) => (net.outputs = [1])), 'output "w" does not depend on an input'],
   ])("%s", (_, bytes, message) => {
     expect(() => readCheckpoint(bytes)).toThrow(CheckpointError);
@@ -143,9 +162,24 @@ describe("what is refused says where and why", () => {
     [
       "floats",
       (net) => Object.assign(net.tensors[0]!, { type: "FLOAT32" }),
-      "its input is of floats. Instead: a file that is quantized to int8",
+      "its input is of floats. Instead: a file whose weights and activations are int8: full integer quantization",
     ],
-    ["uint8", (net) => Object.assign(net.tensors[0]!, { type: "UINT8" }), '"x" is of UINT8'],
+    [
+      "uint8 beside weights of int8",
+      (net) => Object.assign(net.tensors[0]!, { type: "UINT8" }) && Object.assign(net.tensors[3]!, { type: "UINT8" }),
+      'its weights "w" are INT8',
+    ],
+    [
+      "weights of uint8 far from their zero point",
+      (net) => toUint8(net) && (net.tensors[1]!.zero = [1]),
+      'its weights "w" have code 130, which is 129 from the zero point',
+    ],
+    [
+      "two zero points of uint8",
+      (net) => toUint8(net) && (net.tensors[1]!.zero = [1, 2]),
+      'its weights "w" have 1 scales and zero points 1, 2',
+    ],
+    ["a zero point beyond uint8", (net) => toUint8(net) && (net.tensors[0]!.zero = [-1]), '"x" has zero point -1'],
     ["int16", (net) => Object.assign(net.tensors[3]!, { type: "INT16" }), '"y" is of INT16'],
     ["float weights", (net) => Object.assign(net.tensors[1]!, { type: "FLOAT32" }), 'its weights "w" are floats'],
     ["weights around another code", (net) => (net.tensors[1]!.zero = [1]), 'weights "w" have zero point 1'],

@@ -4,32 +4,42 @@ import type { Net, NetOperator, NetTensor } from "./build.ts";
 /** Sizes of a picture [1, height, width, channels], and the tensor that is one. */
 type Picture = { index: number; height: number; width: number; channels: number };
 
-/** A random int8 net of convolutions, pools, sums and joins of pictures and, at its end, perhaps a dense layer and a softmax. */
+/** A random net of int8 or uint8: of convolutions, pools, sums and joins of pictures and, at its end, perhaps a dense layer and a softmax. */
 export function randomNet(seed: number): Net {
   const random = new Random(seed);
   const net: Net = { tensors: [], operators: [], inputs: [0], outputs: [] };
   const scale = () => Math.fround(random.chance(0.2) ? 2 ** random.int(-6, 0) : 0.005 + random.unit() / 10);
-  const zero = () => random.pick([-128, 0, 127, random.int(-128, 127)]);
+  const type = random.chance(0.2) ? "UINT8" : "INT8";
+  const [min, max] = type === "UINT8" ? [0, 255] : [-128, 127];
+  const zero = () => random.pick([min, min + 128, max, random.int(min, max)]);
   const tensor = (shape: number[], more: Partial<NetTensor> = {}): number =>
-    net.tensors.push({ name: `t${net.tensors.length}`, shape, scale: [scale()], zero: [zero()], ...more }) - 1;
+    net.tensors.push({ name: `t${net.tensors.length}`, shape, type, scale: [scale()], zero: [zero()], ...more }) - 1;
   const operator = (op: string, inputs: number[], output: number, options?: NetOperator["options"]): number => {
     net.operators.push({ op, inputs, outputs: [output], ...(options && { options }) });
     return output;
   };
   const activation = () => random.pick([0, 0, 1, 2, 3]);
-  const constant = (shape: number[], length = shape.reduce((a, b) => a * b, 1)) =>
-    Int8Array.from({ length }, () => random.int(-127, 127));
+  /** Weights of so many around a zero point. */
+  const constant = (length: number, middle: number) =>
+    type === "UINT8"
+      ? Uint8Array.from({ length }, () => random.int(Math.max(0, middle - 128), Math.min(255, middle + 127)))
+      : Int8Array.from({ length }, () => random.int(-127, 127));
 
   /** Weights, whose scales bring sums of K products to codes of the output, and a bias. */
   const filter = (input: number, output: number, shape: number[], axis: number, K: number): number[] => {
     const outputs = shape[axis]!;
     const of = (index: number) => net.tensors[index]!.scale![0]!;
     const usual = ((40 / (74 * 60 * Math.sqrt(K))) * of(output)) / of(input);
-    const scales = Array.from({ length: random.chance(0.7) ? outputs : 1 }, () =>
+    const scales = Array.from({ length: type === "INT8" && random.chance(0.7) ? outputs : 1 }, () =>
       Math.fround(usual * (0.3 + random.unit())),
     );
     const zeros = scales.map(() => 0);
-    const weights = tensor(shape, { data: constant(shape), scale: scales, zero: zeros, axis });
+    const middle = type === "UINT8" ? random.int(64, 192) : 0;
+    const data8 = constant(
+      shape.reduce((a, b) => a * b, 1),
+      middle,
+    );
+    const weights = tensor(shape, { data: data8, scale: scales, zero: zeros.map(() => middle), axis });
     if (shape.length === 2 && random.chance(0.2)) return [input, weights, -1]; // kernels of convolutions want one
     const data = Int32Array.from({ length: outputs }, () => random.int(-4000, 4000));
     const products = scales.map((each) => Math.fround(each * of(input)));
@@ -132,7 +142,7 @@ export function randomNet(seed: number): Net {
     last = tensor([1, classes]);
     operator("FULLY_CONNECTED", filter(flat, last, [classes, count], 0, count), last, { activation: activation() });
     if (random.chance(0.3)) {
-      const scores = tensor([1, classes], { scale: [1 / 256], zero: [-128] });
+      const scores = tensor([1, classes], { scale: [1 / 256], zero: [min] });
       last = operator("SOFTMAX", [last], scores, { beta: random.pick([1, 0.5]) });
     }
   }
@@ -141,10 +151,11 @@ export function randomNet(seed: number): Net {
 }
 
 /** Random codes for rows of a net's input. */
-export function randomRows(net: Net, rows: number, seed: number): Int8Array {
+export function randomRows(net: Net, rows: number, seed: number): Int8Array | Uint8Array {
   const random = new Random(seed);
-  const size = net.tensors[net.inputs[0]!]!.shape.reduce((a, b) => a * b, 1);
-  return Int8Array.from({ length: rows * size }, () =>
-    random.pick([-128, 127, random.int(-128, 127), random.int(-128, 127)]),
-  );
+  const { shape, type } = net.tensors[net.inputs[0]!]!;
+  const length = rows * shape.reduce((a, b) => a * b, 1);
+  const [min, max] = type === "UINT8" ? [0, 255] : [-128, 127];
+  const code = () => random.pick([min, max, random.int(min, max), random.int(min, max)]);
+  return type === "UINT8" ? Uint8Array.from({ length }, code) : Int8Array.from({ length }, code);
 }

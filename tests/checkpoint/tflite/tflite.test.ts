@@ -9,7 +9,7 @@ import { interpret } from "./interpreter.ts";
 import { randomNet, randomRows } from "./random.ts";
 
 /** What the graph of a file computes of rows of codes: every value of codes by its name, and the first output. */
-function evaluated(net: Net, rows: Int8Array, count: number) {
+function evaluated(net: Net, rows: Int8Array | Uint8Array, count: number) {
   const { graph } = readCheckpoint(encode(net));
   const real = realOf(graph.inputs[0]!.codes!.unit, 1);
   const seen = new Map<string, Float64Array>();
