@@ -9,7 +9,7 @@ import { evaluate } from "../../host/graph/evaluate.ts";
 import { realOf } from "../../host/numbers/unit.ts";
 import { load } from "../../host/run/session.ts";
 import { encode } from "../checkpoint/tflite/build.ts";
-import { randomNet, randomRows } from "../checkpoint/tflite/random.ts";
+import { positionsFirst, randomNet, randomRows } from "../checkpoint/tflite/random.ts";
 import { DATA } from "../data.ts";
 import { Random } from "../graph/random.ts";
 import { MODULE } from "../sessions.ts";
@@ -47,7 +47,8 @@ function evaluated(file: Uint8Array, rows: Case["rows"]): Uint8Array {
   const [input] = graph.inputs as [(typeof graph.inputs)[number]];
   const real = input.codes ? realOf(input.codes.unit, 1) : (x: number) => x;
   const size = input.shape.reduce((a, b) => a * b, 1);
-  return shown(file, evaluate(graph, [Float32Array.from(rows, (x) => real(x, 0))], rows.length / size)[0]!);
+  const numbers = Float32Array.from(rows, (x) => real(x, 0));
+  return shown(file, evaluate(graph, [positionsFirst(input, numbers)], rows.length / size)[0]!);
 }
 
 describeUnless(missing, "TensorFlow Lite's interpreter computes what the evaluator does", () => {
@@ -59,6 +60,33 @@ describeUnless(missing, "TensorFlow Lite's interpreter computes what the evaluat
     const expected = interpreted(cases);
     for (const [seed, { file, rows }] of cases.entries()) {
       expect(evaluated(file, rows), `seed ${seed}`).toEqual(new Uint8Array(expected[seed]!));
+    }
+  });
+});
+
+describeUnless(missing, "functions of single codes", () => {
+  it.each(["LOGISTIC", "TANH", "RELU6"])("%s, of every code, at 200 scales", (op) => {
+    const random = new Random(0);
+    const cases = Array.from({ length: 200 }, (_, i) => {
+      const type = i % 4 === 0 ? "UINT8" : "INT8";
+      const min = type === "UINT8" ? 0 : -128;
+      const codes = Array.from({ length: 256 }, (_, code) => min + code);
+      const rows = type === "UINT8" ? Uint8Array.from(codes) : Int8Array.from(codes);
+      const scales = () => [random.chance(0.2) ? 2 ** random.int(-9, 1) : Math.fround(0.002 + random.unit() ** 3)];
+      const tensor = (name: string, scale: number[]) => ({
+        name,
+        shape: [1, 256],
+        type,
+        scale,
+        zero: [random.int(min, min + 255)],
+      });
+      const tensors = [tensor("x", scales()), tensor("y", op === "LOGISTIC" ? [1 / 256] : scales())];
+      const net = { tensors, operators: [{ op, inputs: [0], outputs: [1] }], inputs: [0], outputs: [1] };
+      return { file: encode(net), rows };
+    });
+    const expected = interpreted(cases);
+    for (const [i, { file, rows }] of cases.entries()) {
+      expect(evaluated(file, rows), `file ${i}`).toEqual(new Uint8Array(expected[i]!));
     }
   });
 });

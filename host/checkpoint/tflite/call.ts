@@ -28,8 +28,10 @@ interface Data {
   value: string;
   /** Sizes as the file has them, without the batch. */
   row: number[];
-  /** The shape of the graph's value: it has the elements in the same order, whatever `row` is. */
+  /** The shape of the graph's value: it has as many elements, whatever `row` is. */
   picture: Picture;
+  /** Of each element of the row, which of the value's it is, where a TRANSPOSE moved some; left out, they are in the same order. */
+  order?: Int32Array | undefined;
 }
 
 export interface Constant {
@@ -75,6 +77,17 @@ export function optionsOf(call: Call, type: number): Table {
   throw new CheckpointError(`operator "${name}": options of type ${options?.type ?? 0}, expected ${type}`);
 }
 
+/** Sizes of data as the file has them, the batch first. */
+export function shapeOf({ row }: Codes | Real): number[] {
+  return [1, ...row];
+}
+
+/** An axis of so many, of which negative ones count from the last. */
+export function axisOf({ name }: Call, axis: number, axes: number): number {
+  if (axis >= -axes && axis < axes) return axis < 0 ? axis + axes : axis;
+  throw new CheckpointError(`operator "${name}": axis ${axis}, expected ${-axes} to ${axes - 1}`);
+}
+
 /** The picture that a row of these sizes is: height, width and channels, of which the first may be left out. */
 export function pictureOf(row: readonly number[]): Picture {
   if (row.length < 1 || row.length > 3) {
@@ -101,11 +114,14 @@ export function codesOperand(call: Call, index: number, picture: boolean): Codes
   }
   if (value?.kind !== "codes")
     throw new Refusal(`operand ${index} is a constant`, "one that depends on the network's input");
-  if (picture && !isSameShape(value.picture, pictureOf(value.row))) {
+  if (picture && value.order) {
     throw new Refusal(
-      "a RESHAPE before it moves elements between the axes of a picture",
-      "a RESHAPE to a vector alone",
+      "a TRANSPOSE before it moves elements",
+      "a TRANSPOSE right behind an input or before FULLY_CONNECTED",
     );
+  }
+  if (picture && !isSameShape(value.picture, pictureOf(value.row))) {
+    throw new Refusal("what is before it moves elements between the axes of a picture", "a RESHAPE to a vector alone");
   }
   return value;
 }
@@ -140,6 +156,24 @@ export function quantizationOf(tensor: FileTensor): Quantization {
     throw new Refusal(`"${name}" has ${found}`, `one of ${min} to ${max}`);
   }
   return { type, scale: s, zero: z };
+}
+
+/** The int32 constants of an operand. */
+export function integersOf(call: Call, index: number, what: string): number[] {
+  const { name, type, data } = constantOperand(call, index, what);
+  if (type !== "INT32" || data.length % 4 !== 0 || data.length > 4 * 16) {
+    throw new Refusal(`its ${what} "${name}" are ${data.length} bytes of ${type}`, "a few numbers of INT32");
+  }
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  return Array.from({ length: data.length / 4 }, (_, i) => view.getInt32(4 * i, true));
+}
+
+/** Ops that move codes alone leave their scale as it is. */
+export function sameQuantization(call: Call, input: Codes): void {
+  const { scale, zero } = quantizationOf(call.output);
+  if (scale === input.scale && zero === input.zero) return;
+  const why = `its codes get scale ${scale} and zero point ${zero}, and its input has ${input.scale} and ${input.zero}`;
+  throw new Refusal(why, "the same of both, or a QUANTIZE between");
 }
 
 /** The result of an operator: codes of the output tensor, which has as many elements as the graph's value. */

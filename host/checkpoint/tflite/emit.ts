@@ -1,6 +1,5 @@
 import type { Node } from "../../graph/graph.ts";
-import type { FixedFactor } from "../../numbers/fixed_point.ts";
-import { MAX_SHIFT } from "../../numbers/fixed_point.ts";
+import { type FixedFactor, type FixedRounding, MAX_SHIFT } from "../../numbers/fixed_point.ts";
 import type { IntQuantizer } from "../../numbers/quantizer.ts";
 import { ROUND } from "../../numbers/round.ts";
 import type { Step } from "../../numbers/step.ts";
@@ -8,6 +7,15 @@ import type { Picture } from "../../shape.ts";
 import { Refusal } from "../refusal.ts";
 import { shortest } from "../weights.ts";
 import { type Call, CODES, type Codes, codesResult, type Quantization } from "./call.ts";
+
+/** How often the reference kernels of ai-edge-litert 2.3.0 round a product in fixed point, by operator. */
+export const ROUNDING = {
+  convolution: "double",
+  fullyConnected: "single",
+  add: "double",
+  requantize: "double",
+  mean: "double",
+} as const satisfies Record<string, FixedRounding>;
 
 /** Adds a step that makes `input` another value, of so many channels. Returns its name. */
 export function emitStep(call: Call, input: string, channels: number, step: Step): string {
@@ -97,6 +105,6 @@ export function checkSums(bounds: Float64Array, factors: readonly FixedFactor[])
     const fits = shift <= MAX_SHIFT && bound * 2 ** Math.max(shift, 0) < 2 ** 31 - 1;
     if (fits) continue;
     const why = `output channel ${m} sums to ±${bound}, which times 2^${shift} leaves 32 bits`;
-    throw new Refusal(why, "scales of input and weights whose product is below that of the output, or fewer inputs");
+    throw new Refusal(why, "an output scale that is not so far below that of the sums, or fewer inputs");
   }
 }

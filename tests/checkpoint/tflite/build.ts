@@ -27,8 +27,8 @@ export interface NetOperator {
   op: string;
   inputs: number[];
   outputs: number[];
-  /** By the names of OPTIONS; 0 where left out. */
-  options?: Record<string, number>;
+  /** By the names of OPTIONS; 0 where left out, and no vector. */
+  options?: Record<string, number | number[]>;
 }
 
 /** Options of each operator: their number in the union, and their fields in the order of the schema. */
@@ -42,6 +42,11 @@ export const OPTIONS: Record<string, [type: number, fields: string]> = {
   SOFTMAX: [9, "beta"],
   CONCATENATION: [10, "axis activation"],
   ADD: [11, "activation"],
+  MEAN: [27, "keepDims"],
+  SQUEEZE: [30, "axes"],
+  STRIDED_SLICE: [32, "beginMask endMask ellipsisMask newAxisMask shrinkMask offset"],
+  SHAPE: [55, "type"],
+  PACK: [59, "count axis"],
 };
 
 /** The bytes of a file. */
@@ -59,9 +64,12 @@ export function encode({ tensors, operators, inputs, outputs }: Net): Uint8Array
   });
   const operatorTables = operators.map(({ op, inputs, outputs, options = {} }, i): Flat => {
     const [type, fields] = OPTIONS[op] ?? [];
-    const values = fields
-      ?.split(" ")
-      .map((field) => (field === "beta" ? bitsOf(options[field] ?? 1) : (options[field] ?? 0)));
+    const fieldOf = (field: string) => {
+      const value = options[field];
+      if (Array.isArray(value)) return ints(value);
+      return field === "beta" ? bitsOf(value ?? 1) : (value ?? (field === "axes" ? undefined : 0));
+    };
+    const values = fields?.split(" ").map(fieldOf);
     return { table: [i, ints(inputs), ints(outputs), type, values && { table: values }] };
   });
   const graph: Flat = {

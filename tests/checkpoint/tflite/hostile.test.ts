@@ -3,7 +3,7 @@ import { CheckpointError, TernError, UnsupportedError } from "../../../host/base
 import { readCheckpoint } from "../../../host/checkpoint/index.ts";
 import { encodeFlatbuffer, type Flat } from "../../../tools/bench/flatbuffer.ts";
 import { Random } from "../../graph/random.ts";
-import { encode, type Net } from "./build.ts";
+import { encode, type Net, type NetOperator, type NetTensor } from "./build.ts";
 import { randomNet } from "./random.ts";
 
 /** Two inputs → dense → softmax, with everything that a file of a dense layer has. */
@@ -78,12 +78,12 @@ it("10,000 files with some other bytes are survived, each within a second", () =
   expect(slowest).toBeLessThan(1000);
 });
 
-/** Makes all of the small file uint8, its weights 126 to 131 around 128. */
-function toUint8({ tensors }: Net): true {
+/** Makes all of the small file uint8, its weights 126 to 131 around 128, with a change of one tensor. */
+function toUint8({ tensors }: Net, index = 0, change: Partial<NetTensor> = {}): void {
   for (const tensor of tensors) if (tensor.type !== "INT32") tensor.type = "UINT8";
   Object.assign(tensors[1]!, { data: Uint8Array.of(130, 126, 131, 129), zero: [128] });
   tensors[4]!.zero = [0];
-  return true;
+  Object.assign(tensors[index]!, change);
 }
 
 /** The small file with changes. */
@@ -171,15 +171,15 @@ describe("what is refused says where and why", () => {
     ],
     [
       "weights of uint8 far from their zero point",
-      (net) => toUint8(net) && (net.tensors[1]!.zero = [1]),
+      (net) => toUint8(net, 1, { zero: [1] }),
       'its weights "w" have code 130, which is 129 from the zero point',
     ],
     [
       "two zero points of uint8",
-      (net) => toUint8(net) && (net.tensors[1]!.zero = [1, 2]),
+      (net) => toUint8(net, 1, { zero: [1, 2] }),
       'its weights "w" have 1 scales and zero points 1, 2',
     ],
-    ["a zero point beyond uint8", (net) => toUint8(net) && (net.tensors[0]!.zero = [-1]), '"x" has zero point -1'],
+    ["a zero point beyond uint8", (net) => toUint8(net, 0, { zero: [-1] }), '"x" has zero point -1'],
     ["int16", (net) => Object.assign(net.tensors[3]!, { type: "INT16" }), '"y" is of INT16'],
     ["float weights", (net) => Object.assign(net.tensors[1]!, { type: "FLOAT32" }), 'its weights "w" are floats'],
     ["weights around another code", (net) => (net.tensors[1]!.zero = [1]), 'weights "w" have zero point 1'],
@@ -220,11 +220,96 @@ describe("what is refused says where and why", () => {
     expect(() => readCheckpoint(bytes)).toThrow(message);
   });
 
+  /** One operator on a picture [1, 2, 4, 3] of codes, with a result of this shape, and constants as its other operands. */
+  const one = (
+    op: string,
+    shape: number[],
+    constants: number[][] = [],
+    options?: NetOperator["options"],
+  ): Uint8Array => {
+    const data = { scale: [0.5], zero: [0] };
+    const operands = constants.map((numbers, i): NetTensor => {
+      return { name: `c${i}`, shape: [numbers.length], type: "INT32", data: Int32Array.from(numbers) };
+    });
+    return encode({
+      tensors: [{ name: "x", shape: [1, 2, 4, 3], ...data }, { name: "y", shape, ...data }, ...operands],
+      operators: [{ op, inputs: [0, ...operands.map((_, i) => 2 + i)], outputs: [1], ...(options && { options }) }],
+      inputs: [0],
+      outputs: [1],
+    });
+  };
+  const cut = (begin: number[], end: number[], strides: number[], options = {}, shape = [1, 2, 4, 3]) =>
+    one("STRIDED_SLICE", shape, [begin, end, strides], options);
+  const [all, ones] = [
+    [1, 2, 4, 3],
+    [1, 1, 1, 1],
+  ];
+
+  it.each<[string, Uint8Array, string]>([
+    ["a squeeze of an axis of more", one("SQUEEZE", [1, 4, 3], [], { axes: [1] }), "axis 1 of [1,2,4,3] has size 2"],
+    ["a squeeze of no axis", one("SQUEEZE", [1, 4, 3], [], { axes: [9] }), "axis 9, expected -4 to 3"],
+    ["a new axis too far", one("EXPAND_DIMS", [1, 2, 4, 3, 1], [[6]]), "axis 6, expected -5 to 4"],
+    ["two new axes", one("EXPAND_DIMS", [1, 2, 4, 3, 1], [[1, 2]]), "names 2 axes, expected 1"],
+    ["an axis that is moved twice", one("TRANSPOSE", all, [[0, 1, 1, 3]]), "permutation [0,1,1,3] of 4 axes"],
+    ["too few axes", one("TRANSPOSE", all, [[0, 1]]), "permutation [0,1] of 4 axes"],
+    ["a shape of other elements", one("RESHAPE", [1, 5], [[1, 5]]), "shape [1,5] of 24 elements"],
+    ["a cut of nothing", cut([0, 0, 2, 0], [1, 2, 2, 3], ones), "it takes nothing of axis 2, of size 4"],
+    ["cuts of too many axes", cut([0, 0, 0, 0, 0], [1, 2, 4, 3, 1], [1, 1, 1, 1, 1]), "5 begins, 5 ends and 5 strides"],
+    ["cuts that do not match", cut([0], [1, 2], [1]), "1 begins, 2 ends and 1 strides of 4 axes"],
+    ["a mean of no axis", one("MEAN", [1, 1, 1, 3], [[7]]), "axis 7, expected -4 to 3"],
+    [
+      "a mean of another size",
+      one("MEAN", [1, 1, 1, 9], [[1, 2]]),
+      "its result has 9 elements by its shape, expected 3",
+    ],
+  ])("%s", (_, bytes, message) => {
+    expect(() => readCheckpoint(bytes)).toThrow(CheckpointError);
+    expect(() => readCheckpoint(bytes)).toThrow(message);
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ["a squeeze of the batch", one("SQUEEZE", [2, 4, 3]), "its result is of shape [2, 4, 3]"],
+    ["a batch of lines", one("TRANSPOSE", [2, 1, 4, 3], [[1, 0, 2, 3]]), "its result is of shape [2, 1, 4, 3]"],
+    ["elements in another order as output", one("TRANSPOSE", [1, 3, 2, 4], [[0, 3, 1, 2]]), 'output "y"'],
+    ["a part of the channels", cut([0, 0, 0, 1], all, ones, {}, [1, 2, 4, 2]), "2 from 1 by 1 of [1,2,4,3]"],
+    ["every other channel", cut([0, 0, 0, 0], all, [1, 1, 1, 2], {}, [1, 2, 4, 2]), "2 from 0 by 2 of [1,2,4,3]"],
+    ["lines from the second on", cut([0, 1, 0, 0], all, ones, {}, [1, 1, 4, 3]), "1 from 1 by 1, 4 from 0 by 1"],
+    ["lines but the last", cut([0, 0, 0, 0], [1, 1, 4, 3], ones, {}, [1, 1, 4, 3]), "1 from 0 by 1, 4 from 0 by 1"],
+    ["one line", cut([0, 0, 0, 0], all, ones, { shrinkMask: 2 }, [1, 4, 3]), "1 from 0 by 1, 4 from 0 by 1"],
+    ["lines backwards", cut([0, 1, 0, 0], [1, -3, 4, 3], [1, -1, 1, 1]), "its stride of axis 1 is -1"],
+    ["an ellipsis", cut([0, 0], [1, 1], [1, 1], { ellipsisMask: 1 }), "it has an ellipsis"],
+    ["a new axis", cut([0, 0], [1, 1], [1, 1], { newAxisMask: 2 }), "it has an ellipsis, a new axis"],
+    ["ends behind begins", cut([0, 0], [1, 1], [1, 1], { offset: 1 }), "or ends relative to begins"],
+    ["a mean over channels", one("MEAN", [1, 2, 4, 1], [[3]]), "it is taken over the axes [3] of [1,2,4,3]"],
+    ["a mean over the batch", one("MEAN", all, [[0]]), "it is taken over the axes [0] of [1,2,4,3]"],
+    ["a sigmoid of other codes", one("LOGISTIC", all), "its codes have scale 0.5. Instead: 1/256"],
+    ["numbers of a shape as output", one("SHAPE", [4]), 'SHAPE "y" [4]: it makes numbers of INT8. Instead: INT32'],
+    ["data in a vector", one("PACK", [1, 1, 2, 4, 3], [], { count: 1 }), "its operands are no constants"],
+  ])("%s", (_, bytes, message) => {
+    expect(() => readCheckpoint(bytes)).toThrow(UnsupportedError);
+    expect(() => readCheckpoint(bytes)).toThrow(message);
+  });
+
+  it("a picture whose elements a TRANSPOSE moves, before a convolution", () => {
+    const tensors: NetTensor[] = [
+      { name: "x", shape: [1, 2, 2, 1], scale: [0.5], zero: [0] },
+      { name: "t", shape: [1, 2, 2, 1], scale: [0.5], zero: [0] },
+      { name: "r", shape: [1, 2, 2, 1], scale: [0.5], zero: [0] },
+      { name: "p", shape: [4], type: "INT32", data: Int32Array.of(0, 2, 1, 3) },
+    ];
+    const operators = [
+      { op: "TRANSPOSE", inputs: [0, 3], outputs: [1] },
+      { op: "MAX_POOL_2D", inputs: [1], outputs: [2], options: { strideX: 1, strideY: 1, width: 1, height: 1 } },
+    ];
+    const bytes = encode({ tensors, operators, inputs: [0], outputs: [2] });
+    expect(() => readCheckpoint(bytes)).toThrow('MAX_POOL_2D "r" [1, 2, 2, 1]: a TRANSPOSE before it moves elements');
+  });
+
   it("all operators at once", () => {
     const bytes = changed(({ operators }) => {
       operators[1]!.op = "ELU";
-      operators[0]!.op = "TANH";
+      operators[0]!.op = "COS";
     });
-    expect(() => readCheckpoint(bytes)).toThrow(/TANH "y"/);
+    expect(() => readCheckpoint(bytes)).toThrow(/COS "y"/);
   });
 });

@@ -1,4 +1,4 @@
-import type { Net, NetOperator, NetTensor } from "./build.ts";
+import type { Net, NetTensor } from "./build.ts";
 
 /** Codes of int8 or uint8. */
 type Codes = Int16Array;
@@ -14,15 +14,22 @@ export function interpret(net: Net, input: ArrayLike<number>): Map<number, Codes
     if (!run) continue;
     const operands = operator.inputs.map((i) => ({ ...net.tensors[i]!, codes: values.get(i) ?? new Int16Array() }));
     const output = net.tensors[operator.outputs[0]!]!;
-    values.set(operator.outputs[0]!, run(operator.options ?? {}, operands as [Operand, Operand, Operand], output));
+    values.set(
+      operator.outputs[0]!,
+      run((operator.options ?? {}) as Options, operands as [Operand, Operand, Operand, Operand], output),
+    );
   }
   return values;
 }
 
 type Operand = NetTensor & { codes: Codes };
-type Options = NonNullable<NetOperator["options"]>;
+/** No kernel here has options that are vectors. */
+type Options = Record<string, number>;
 
-const OPS: Record<string, (options: Options, operands: [Operand, Operand, Operand], output: NetTensor) => Codes> = {
+const OPS: Record<
+  string,
+  (options: Options, operands: [Operand, Operand, Operand, Operand], output: NetTensor) => Codes
+> = {
   CONV_2D: (options, operands, output) => convolve(options, operands, output, false),
   DEPTHWISE_CONV_2D: (options, operands, output) => convolve(options, operands, output, true),
 
@@ -31,7 +38,8 @@ const OPS: Record<string, (options: Options, operands: [Operand, Operand, Operan
     const perChannel = weights.scale!.length > 1;
     return Int16Array.from({ length: M }, (_, m) => {
       let sum = BigInt((bias?.data as Int32Array | undefined)?.[m] ?? 0);
-      for (let k = 0; k < K; k++) sum += BigInt(input.codes[k]! - input.zero![0]!) * BigInt(weights.data![m * K + k]! - weights.zero![0]!);
+      for (let k = 0; k < K; k++)
+        sum += BigInt(input.codes[k]! - input.zero![0]!) * BigInt(weights.data![m * K + k]! - weights.zero![0]!);
       const scale = perChannel
         ? f32(input.scale![0]!) * f32(weights.scale![m]!)
         : f32(f32(input.scale![0]!) * f32(weights.scale![0]!));
@@ -79,6 +87,60 @@ const OPS: Record<string, (options: Options, operands: [Operand, Operand, Operan
   },
 
   RESHAPE: (_, [input]) => input.codes,
+  SQUEEZE: (_, [input]) => input.codes,
+  EXPAND_DIMS: (_, [input]) => input.codes,
+
+  TRANSPOSE(_, [input, permutation], output) {
+    const to = Array.from(permutation.data!);
+    return Int16Array.from(input.codes, (_, i) => {
+      const at = indicesOf(i, output.shape);
+      return input.codes[
+        indexOf(
+          input.shape.map((_, axis) => at[to.indexOf(axis)]!),
+          input.shape,
+        )
+      ]!;
+    });
+  },
+
+  STRIDED_SLICE({ shrinkMask = 0 }, [input, begin, , strides], output) {
+    if (shrinkMask !== 0) return input.codes; // of a shape
+    const length = output.shape.reduce((a, b) => a * b, 1);
+    return Int16Array.from({ length }, (_, i) => {
+      const at = indicesOf(i, output.shape).map((at, axis) => begin.data![axis]! + at * strides!.data![axis]!);
+      return input.codes[indexOf(at, input.shape)]!;
+    });
+  },
+
+  MEAN(_, [input, axes], output) {
+    const [, height, width, channels] = input.shape as [number, number, number, number];
+    const over = Array.from(axes.data!, (axis) => (axis < 0 ? axis + 4 : axis));
+    const [lines, columns] = [over.includes(1) ? height : 1, over.includes(2) ? width : 1];
+    const count = BigInt(lines * columns);
+    let [multiplier, shift] = quantizeMultiplier(f32(input.scale![0]!) / f32(output.scale![0]!));
+    let bits = BigInt(count.toString(2).length - 1);
+    if (bits > 31n + shift) bits = 31n + shift;
+    [multiplier, shift] = [(multiplier << bits) / count, shift - bits];
+    const [left, right] = shift > 0n ? [shift, 0n] : [0n, -shift];
+    const outWidth = width / columns;
+    return Int16Array.from({ length: (height / lines) * outWidth * channels }, (_, i) => {
+      const [oy, ox] = [Math.floor(i / channels / outWidth), Math.floor(i / channels) % outWidth];
+      let sum = 0n;
+      for (let y = 0; y < lines; y++) {
+        for (let x = 0; x < columns; x++) {
+          sum += BigInt(input.codes[((oy + y) * width + ox + x) * channels + (i % channels)]! - input.zero![0]!);
+        }
+      }
+      return finish(roundingDivideByPot(saturatingRoundingDoublingHighMul(sum << left, multiplier), right), output, 0);
+    });
+  },
+
+  RELU: (_, [input], output) => relu(input, output, 1),
+  RELU_N1_TO_1: (_, [input], output) => relu(input, output, 2),
+  RELU6: (_, [input], output) => relu(input, output, 3),
+
+  LOGISTIC: (_, [input], output) => table(input, output, (x) => f32(1 / f32(1 + f32(Math.exp(-x))))),
+  TANH: (_, [input], output) => table(input, output, (x) => f32(Math.tanh(x))),
 
   QUANTIZE(_, [input], output) {
     const scale = f32(input.scale![0]!) / f32(output.scale![0]!);
@@ -86,9 +148,31 @@ const OPS: Record<string, (options: Options, operands: [Operand, Operand, Operan
   },
 };
 
+/** Indices along the axes of a shape of the element that so many are before, and the reverse. */
+function indicesOf(i: number, shape: readonly number[]): number[] {
+  return shape.map((size, axis) => Math.floor(i / shape.slice(axis + 1).reduce((a, b) => a * b, 1)) % size);
+}
+
+function indexOf(indices: readonly number[], shape: readonly number[]): number {
+  return indices.reduce((i, at, axis) => i * shape[axis]! + at, 0);
+}
+
+function relu(input: Operand, output: NetTensor, activation: number): Codes {
+  const scale = f32(f32(input.scale![0]!) / f32(output.scale![0]!));
+  return input.codes.map((q) => finish(twiceRounded(BigInt(q - input.zero![0]!), scale), output, activation));
+}
+
+function table(input: Operand, output: NetTensor, f: (x: number) => number): Codes {
+  const inverse = f32(1 / f32(output.scale![0]!));
+  return input.codes.map((q) => {
+    const rescaled = f32(f(f32(f32(input.scale![0]!) * (q - input.zero![0]!))) * inverse);
+    return clamp(Math.sign(rescaled) * Math.floor(Math.abs(rescaled) + 0.5) + output.zero![0]!, output, 0);
+  });
+}
+
 function convolve(
   options: Options,
-  [input, filter, bias]: [Operand, Operand, Operand],
+  [input, filter, bias]: [Operand, Operand, Operand, Operand],
   output: NetTensor,
   depthwise: boolean,
 ) {
@@ -114,7 +198,9 @@ function convolve(
           const weight = depthwise
             ? filter.data![(ky * kernelWidth + kx) * outputs + m]!
             : filter.data![((m * kernelHeight + ky) * kernelWidth + kx) * own + c]!;
-          sum += BigInt(input.codes[(y * width + x) * channels + from]! - input.zero![0]!) * BigInt(weight - filter.zero![0]!);
+          sum +=
+            BigInt(input.codes[(y * width + x) * channels + from]! - input.zero![0]!) *
+            BigInt(weight - filter.zero![0]!);
         }
       }
     }

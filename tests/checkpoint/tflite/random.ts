@@ -1,3 +1,4 @@
+import type { GraphInput } from "../../../host/graph/graph.ts";
 import { Random } from "../../graph/random.ts";
 import type { Net, NetOperator, NetTensor } from "./build.ts";
 
@@ -91,6 +92,11 @@ export function randomNet(seed: number): Net {
     const index = tensor([1, sizes.height, sizes.width, sizes.channels], { scale: scale!, zero: zero! });
     return { ...sizes, index };
   };
+  const int32 = (shape: number[], ...numbers: number[]): number => {
+    const data = numbers.length > 0 && { data: Int32Array.from(numbers) };
+    return tensor(shape, { type: "INT32", scale: [], zero: [], ...data });
+  };
+  const integers = (...numbers: number[]): number => int32([numbers.length], ...numbers);
   const LAYERS: ((from: Picture) => Picture)[] = [
     convolution,
     convolution,
@@ -117,8 +123,42 @@ export function randomNet(seed: number): Net {
     },
     (from) => {
       const index = tensor([1, from.height, from.width, from.channels]);
-      operator("QUANTIZE", [from.index], index);
+      operator(random.pick(["QUANTIZE", "RELU", "RELU6", "RELU_N1_TO_1", "TANH"]), [from.index], index);
       return { ...from, index };
+    },
+    (from) => {
+      const shape = [1, from.height, from.width, from.channels];
+      const index = tensor(shape, { scale: [1 / 256], zero: [random.chance(0.5) ? min : zero()] });
+      operator("LOGISTIC", [from.index], index);
+      return { ...from, index };
+    },
+    (from) => {
+      const axes = random.pick([[1, 2], [-2, -3], [1], [2]]);
+      const height = axes.includes(1) || axes.includes(-3) ? 1 : from.height;
+      const width = axes.includes(2) || axes.includes(-2) ? 1 : from.width;
+      const index = tensor([1, height, width, from.channels]);
+      operator("MEAN", [from.index, integers(...axes)], index, { keepDims: 1 });
+      return { ...from, height, width, index };
+    },
+    (from) => {
+      const { index: wide } = alike(from, from);
+      net.tensors[wide]!.shape.splice(1, 0, 1);
+      operator("EXPAND_DIMS", [from.index, integers(random.pick([1, -4]))], wide);
+      const to = alike(from, from);
+      operator("SQUEEZE", [wide], to.index, { axes: [random.pick([1, -4])] });
+      return to;
+    },
+    (from) => {
+      const [strideY, strideX] = [random.int(1, 3), random.int(1, 3)];
+      const height = Math.ceil(from.height / strideY);
+      const to = alike(from, { ...from, height, width: Math.ceil(from.width / strideX) });
+      const ends = random.pick([
+        [1, from.height, from.width, from.channels],
+        [9, 9, 9, 99],
+      ]);
+      const operands = [integers(0, 0, 0, 0), integers(...ends), integers(1, strideY, strideX, 1)];
+      operator("STRIDED_SLICE", [from.index, ...operands], to.index, { beginMask: random.int(0, 15) });
+      return to;
     },
     (from) => {
       const to = alike(from, { ...from, height: from.height + 2, width: from.width + 2 });
@@ -128,16 +168,43 @@ export function randomNet(seed: number): Net {
     },
   ];
 
+  /** The shape [batch, count] as files compute it that take any batch. */
+  const batchAnd = (count: number): number => {
+    const sizes = operator("SHAPE", [picture.index], int32([4]), { type: 2 });
+    const cut = [integers(0), integers(1), integers(1)];
+    const batch = operator("STRIDED_SLICE", [sizes, ...cut], int32([]), { shrinkMask: 1 });
+    return operator("PACK", [batch, int32([], count)], int32([2]), { count: 2, axis: 0 });
+  };
+
   let picture: Picture = { index: 0, height: random.int(2, 6), width: random.int(2, 6), channels: random.int(1, 3) };
-  tensor([1, picture.height, picture.width, picture.channels]);
+  if (random.chance(0.15)) {
+    tensor([1, picture.channels, picture.height, picture.width]);
+    const to = alike(picture, picture);
+    operator("TRANSPOSE", [0, integers(0, 2, 3, 1)], to.index);
+    picture = to;
+  } else tensor([1, picture.height, picture.width, picture.channels]);
   for (let layers = random.int(1, 4); layers > 0; layers--) picture = random.pick(LAYERS)(picture);
   let last = picture.index;
   if (random.chance(0.6)) {
     const count = picture.height * picture.width * picture.channels;
+    if (random.chance(0.3)) {
+      const permutation = random.pick([
+        [0, 3, 1, 2],
+        [0, 2, 1, 3],
+        [0, 3, 2, 1],
+      ]);
+      const { index } = alike(picture, picture);
+      const { shape } = net.tensors[index]!;
+      net.tensors[index]!.shape = permutation.map((axis) => shape[axis]!);
+      picture = { ...picture, index: operator("TRANSPOSE", [picture.index, integers(...permutation)], index) };
+    }
     const { index: flat } = alike(picture, picture);
     net.tensors[flat]!.shape = [1, count];
-    const shape = tensor([2], { type: "INT32", data: Int32Array.of(random.pick([-1, 1]), count) });
-    operator("RESHAPE", [picture.index, shape], flat);
+    operator(
+      "RESHAPE",
+      [picture.index, random.chance(0.7) ? integers(random.pick([-1, 1]), count) : batchAnd(count)],
+      flat,
+    );
     const classes = random.int(1, 6);
     last = tensor([1, classes]);
     operator("FULLY_CONNECTED", filter(flat, last, [classes, count], 0, count), last, { activation: activation() });
@@ -158,4 +225,15 @@ export function randomRows(net: Net, rows: number, seed: number): Int8Array | Ui
   const [min, max] = type === "UINT8" ? [0, 255] : [-128, 127];
   const code = () => random.pick([min, max, random.int(min, max), random.int(min, max)]);
   return type === "UINT8" ? Uint8Array.from({ length }, code) : Int8Array.from({ length }, code);
+}
+
+/** Rows of a file in the order in which a graph takes them: the channels of each position together. */
+export function positionsFirst({ shape, layout }: GraphInput, rows: Float32Array): Float32Array {
+  if (layout !== "chw") return rows;
+  const [channels, ...sizes] = shape as [number, ...number[]];
+  const positions = sizes.reduce((a, b) => a * b, 1);
+  return rows.map((_, i) => {
+    const [position, c] = [Math.floor(i / channels), i % channels];
+    return rows[(Math.floor(position / positions) * channels + c) * positions + (position % positions)]!;
+  });
 }

@@ -6,16 +6,18 @@ import { expectAgreement } from "../../lower/agree.ts";
 import { seedCount } from "../../seeds.ts";
 import { encode, type Net } from "./build.ts";
 import { interpret } from "./interpreter.ts";
-import { randomNet, randomRows } from "./random.ts";
+import { positionsFirst, randomNet, randomRows } from "./random.ts";
 
 /** What the graph of a file computes of rows of codes: every value of codes by its name, and the first output. */
 function evaluated(net: Net, rows: Int8Array | Uint8Array, count: number) {
   const { graph } = readCheckpoint(encode(net));
   const real = realOf(graph.inputs[0]!.codes!.unit, 1);
   const seen = new Map<string, Float64Array>();
-  const [output] = evaluate(graph, [Float32Array.from(rows, (e) => real(e, 0))], count, (value, codes) =>
-    seen.set(value, codes),
+  const numbers = positionsFirst(
+    graph.inputs[0]!,
+    Float32Array.from(rows, (e) => real(e, 0)),
   );
+  const [output] = evaluate(graph, [numbers], count, (value, codes) => seen.set(value, codes));
   return { graph, seen, output: output! };
 }
 
