@@ -84,8 +84,18 @@ function checkBytes(name: string, shape: readonly number[], data: Uint8Array, by
 
 /** (outputs, inputs) of a graph's layer, of scale 1. */
 export function weightsOf({ tensor, axis, bits }: Filter, codes: Int32Array): Weights {
-  const [scale, outputs] = [Float64Array.of(1), tensor.shape[axis]!];
-  return { name: tensor.name, outputs, inputs: codes.length / outputs, codes, scale, found: "integers", bits };
+  const { name, shape, scale } = tensor;
+  const outputs = shape[axis]!;
+  const sizes = { outputs, inputs: codes.length / outputs };
+  return {
+    name,
+    ...sizes,
+    codes,
+    scale: Float64Array.of(1),
+    fileScale: Float64Array.from(scale),
+    found: "integers",
+    bits,
+  };
 }
 
 /** The int32 constants of operand 2, one for each output channel; 0 where it is left out. */
