@@ -117,7 +117,7 @@ export function codesOperand(call: Call, index: number, picture: boolean): Codes
   if (picture && value.order) {
     throw new Refusal(
       "a TRANSPOSE before it moves elements",
-      "a TRANSPOSE right behind an input or before FULLY_CONNECTED",
+      "one by [0, 2, 3, 1] right behind an input, or one before FULLY_CONNECTED",
     );
   }
   if (picture && !isSameShape(value.picture, pictureOf(value.row))) {

@@ -59,11 +59,6 @@ export function emitCodes(
   if (!clamp) throw new Refusal(`its fused activation is number ${activation}`, "NONE, RELU, RELU6 or RELU_N1_TO_1");
   const code = (x: number) => zero + ROUND.HALF_UP(Math.fround(x / scale)); // CalculateActivationRangeQuantized
   const [min, max] = [Math.max(least, code(clamp.min)), Math.min(greatest, code(clamp.max))];
-  if (min > max)
-    throw new Refusal(
-      `its activation ${clamp.name} leaves no code of scale ${scale} and zero point ${zero}`,
-      "a scale for which it does",
-    );
   let value = input;
   if (min > least) value = emitStep(call, value, channels, { kind: "max", by: Float64Array.of(min - zero) });
   if (max < greatest) value = emitStep(call, value, channels, { kind: "min", by: Float64Array.of(max - zero) });

@@ -21,6 +21,7 @@ export interface NetTensor {
   scale?: number[];
   zero?: number[];
   axis?: number;
+  isVariable?: boolean;
 }
 
 export interface NetOperator {
@@ -55,12 +56,14 @@ export function encode({ tensors, operators, inputs, outputs }: Net): Uint8Array
   const bytesOf = (data: Data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const codes = operators.map(({ op }) => OPERATORS.indexOf(op));
   const buffers: Flat[] = [{ table: [] }];
-  const tensorTables = tensors.map(({ name, shape, type = "INT8", data, scale, zero, axis = 0 }): Flat => {
+  const tensorTables = tensors.map(({ name, shape, type = "INT8", data, scale, zero, axis = 0, isVariable }): Flat => {
     const buffer = data ? buffers.push({ table: [vector(bytesOf(data))] }) - 1 : 0;
     const zeros = zero && vector(BigInt64Array.from(zero, BigInt));
     const scales = scale && vector(Float32Array.from(scale));
     const quantization: Flat = { table: [undefined, undefined, scales, zeros, undefined, undefined, axis] };
-    return { table: [ints(shape), TENSOR_TYPES.indexOf(type), buffer, text(name), quantization] };
+    return {
+      table: [ints(shape), TENSOR_TYPES.indexOf(type), buffer, text(name), quantization, isVariable ? 1 : undefined],
+    };
   });
   const operatorTables = operators.map(({ op, inputs, outputs, options = {} }, i): Flat => {
     const [type, fields] = OPTIONS[op] ?? [];

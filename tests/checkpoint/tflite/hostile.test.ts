@@ -4,24 +4,8 @@ import { readCheckpoint } from "../../../host/checkpoint/index.ts";
 import { encodeFlatbuffer, type Flat } from "../../../tools/bench/flatbuffer.ts";
 import { Random } from "../../graph/random.ts";
 import { encode, type Net, type NetOperator, type NetTensor } from "./build.ts";
+import { type Change, changed, DENSE, toUint8 } from "./nets.ts";
 import { randomNet } from "./random.ts";
-
-/** Two inputs → dense → softmax, with everything that a file of a dense layer has. */
-const SMALL: Net = {
-  tensors: [
-    { name: "x", shape: [1, 2], scale: [0.5], zero: [3] },
-    { name: "w", shape: [2, 2], data: Int8Array.of(1, -2, 3, -4), scale: [0.25], zero: [0] },
-    { name: "b", shape: [2], type: "INT32", data: Int32Array.of(5, -6), scale: [0.125], zero: [0] },
-    { name: "y", shape: [1, 2], scale: [0.1], zero: [0] },
-    { name: "p", shape: [1, 2], scale: [1 / 256], zero: [-128] },
-  ],
-  operators: [
-    { op: "FULLY_CONNECTED", inputs: [0, 1, 2], outputs: [3], options: { activation: 1 } },
-    { op: "SOFTMAX", inputs: [3], outputs: [4] },
-  ],
-  inputs: [0],
-  outputs: [4],
-};
 
 /** A file either imports or is refused with a typed error. */
 function survives(bytes: Uint8Array, what: string): boolean {
@@ -35,24 +19,24 @@ function survives(bytes: Uint8Array, what: string): boolean {
 }
 
 it("the small file imports", () => {
-  const { graph } = readCheckpoint(encode(SMALL));
+  const { graph } = readCheckpoint(encode(DENSE));
   expect(graph.nodes.map(({ op }) => op).join(" ")).toBe("quantize step dense step step step quantize softmax");
   expect(graph.outputs).toEqual(["p"]);
 });
 
 it("the small file of uint8 imports, and takes its codes", () => {
-  const { graph } = readCheckpoint(changed(toUint8));
+  const { graph } = readCheckpoint(small(toUint8));
   expect(graph.nodes.map(({ op }) => op).join(" ")).toBe("quantize step dense step step quantize softmax");
   expect(graph.inputs[0]!.codes!.dtype).toBe("u8");
 });
 
 it("truncation at every byte is survived", () => {
-  const bytes = encode(SMALL);
+  const bytes = encode(DENSE);
   for (let size = 0; size < bytes.length; size++) survives(bytes.subarray(0, size), `${size} bytes`);
 });
 
 it("a flipped bit in every byte is survived", () => {
-  const bytes = encode(SMALL);
+  const bytes = encode(DENSE);
   for (let at = 0; at < bytes.length; at++) {
     const flipped = bytes.slice();
     flipped[at]! ^= 1 << (at % 8);
@@ -78,20 +62,8 @@ it("10,000 files with some other bytes are survived, each within a second", () =
   expect(slowest).toBeLessThan(1000);
 });
 
-/** Makes all of the small file uint8, its weights 126 to 131 around 128, with a change of one tensor. */
-function toUint8({ tensors }: Net, index = 0, change: Partial<NetTensor> = {}): void {
-  for (const tensor of tensors) if (tensor.type !== "INT32") tensor.type = "UINT8";
-  Object.assign(tensors[1]!, { data: Uint8Array.of(130, 126, 131, 129), zero: [128] });
-  tensors[4]!.zero = [0];
-  Object.assign(tensors[index]!, change);
-}
-
 /** The small file with changes. */
-function changed(change: (net: Net) => void): Uint8Array {
-  const net = structuredClone(SMALL);
-  change(net);
-  return encode(net);
-}
+const small = (change: Change) => encode(changed(DENSE, change));
 
 /** Many dense layers, one behind the other, of the same weights. */
 function shared(layers: number, size: number): Uint8Array {
@@ -120,39 +92,35 @@ describe("what is refused says where and why", () => {
     ["weights of a thousand layers", shared(1000, 128), "its layers read more than"],
     [
       "a tensor that is not there",
-      changed((net) => net.operators[0]!.inputs.splice(1, 1, 9)),
+      small((net) => net.operators[0]!.inputs.splice(1, 1, 9)),
       "tensor 9, expected -1 to 4",
     ],
-    ["an output that is not there", changed((net) => net.outputs.splice(0, 1, -1)), "tensor -1, expected 0 to 4"],
-    [
-      "too few weights",
-      changed((net) => (net.tensors[1]!.data = Int8Array.of(1))),
-      '"w": 1 bytes, expected 4 of [2, 2]',
-    ],
+    ["an output that is not there", small((net) => net.outputs.splice(0, 1, -1)), "tensor -1, expected 0 to 4"],
+    ["too few weights", small((net) => (net.tensors[1]!.data = Int8Array.of(1))), '"w": 1 bytes, expected 4 of [2, 2]'],
     [
       "too few biases",
-      changed((net) => (net.tensors[2]!.data = Int32Array.of(1))),
+      small((net) => (net.tensors[2]!.data = Int32Array.of(1))),
       'bias "b": 4 bytes, expected 2 numbers',
     ],
-    ["a huge shape", changed((net) => (net.tensors[1]!.shape = [2 ** 30, 2 ** 30])), '"w": 4 bytes, expected'],
-    ["a negative size", changed((net) => (net.tensors[0]!.shape = [1, -2])), "size -2, expected 0 or more"],
+    ["a huge shape", small((net) => (net.tensors[1]!.shape = [2 ** 30, 2 ** 30])), '"w": 4 bytes, expected'],
+    ["a negative size", small((net) => (net.tensors[0]!.shape = [1, -2])), "size -2, expected 0 or more"],
     [
       "a result of another size",
-      changed((net) => (net.tensors[3]!.shape = [1, 3])),
+      small((net) => (net.tensors[3]!.shape = [1, 3])),
       "its result has 3 elements by its shape, expected 2",
     ],
-    ["a cycle", changed((net) => (net.operators[0]!.inputs = [3, 1, 2])), '"y", which nothing before it makes'],
+    ["a cycle", small((net) => (net.operators[0]!.inputs = [3, 1, 2])), '"y", which nothing before it makes'],
     [
       "a result made twice",
-      changed((net) => net.operators.unshift({ ...net.operators[0]! })),
+      small((net) => net.operators.unshift({ ...net.operators[0]! })),
       '"y", which is made already',
     ],
     [
       "codes of two types",
-      changed((net) => Object.assign(net.tensors[4]!, { type: "UINT8", zero: [0] })),
+      small((net) => Object.assign(net.tensors[4]!, { type: "UINT8", zero: [0] })),
       'SOFTMAX "p" makes UINT8 of INT8, expected one type',
     ],
-    ["an output of no input", changed((net) => (net.outputs = [1])), 'output "w" does not depend on an input'],
+    ["an output of no input", small((net) => (net.outputs = [1])), 'output "w" does not depend on an input'],
   ])("%s", (_, bytes, message) => {
     expect(() => readCheckpoint(bytes)).toThrow(CheckpointError);
     expect(() => readCheckpoint(bytes)).toThrow(message);
@@ -215,7 +183,7 @@ describe("what is refused says where and why", () => {
     ["an operator", (net) => (net.operators[1]!.op = "LSTM"), 'LSTM "p" [1, 2]: no such operator here'],
     ["an operator of one's own", (net) => (net.operators[1]!.op = "CUSTOM"), 'CUSTOM  "p"'],
   ])("%s", (_, change, message) => {
-    const bytes = changed(change);
+    const bytes = small(change);
     expect(() => readCheckpoint(bytes)).toThrow(UnsupportedError);
     expect(() => readCheckpoint(bytes)).toThrow(message);
   });
@@ -306,7 +274,7 @@ describe("what is refused says where and why", () => {
   });
 
   it("all operators at once", () => {
-    const bytes = changed(({ operators }) => {
+    const bytes = small(({ operators }) => {
       operators[1]!.op = "ELU";
       operators[0]!.op = "COS";
     });
