@@ -1,12 +1,15 @@
 import type { Graph } from "../graph/graph.ts";
 import { freshNames, valueNames } from "../graph/names.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
+import type { Kernels } from "./tflite/kernels.ts";
 
 export interface ImportOptions {
   /** Quantizer of the input, for checkpoints that have none before their first layer. */
   inputQuantizer?: Quantizer;
   /** Whether outputs become the index of their greatest number. */
   argmax?: boolean;
+  /** Whose kernels a TensorFlow Lite file is computed as; LiteRT's if not given. */
+  kernels?: Kernels;
 }
 
 export interface Checkpoint {

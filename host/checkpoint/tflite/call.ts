@@ -5,6 +5,7 @@ import type { FreshName } from "../../graph/names.ts";
 import { elementCount, isSameShape, type Picture } from "../../shape.ts";
 import { Refusal } from "../refusal.ts";
 import type { Padding } from "../window.ts";
+import type { Kernels } from "./kernels.ts";
 import type { FileTensor } from "./model.ts";
 import type { Table } from "./table.ts";
 
@@ -65,6 +66,7 @@ export interface Call {
   /** Name of the graph's value that holds the result. */
   value: string;
   fresh: FreshName;
+  kernels: Kernels;
   emit(node: Node): void;
   /** Counts weights that are read: those of one tensor may serve many operators. */
   spend(weights: number): void;

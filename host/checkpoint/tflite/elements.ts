@@ -1,7 +1,17 @@
 import { ROUND } from "../../numbers/round.ts";
 import { Refusal } from "../refusal.ts";
-import { type Call, CODES, type Codes, codesResult, plainOperand, type Real, type Value } from "./call.ts";
-import { checkSums, dequantizeNode, emitCodes, emitQuantize, emitRescale, emitStep, ROUNDING } from "./emit.ts";
+import {
+  type Call,
+  CODES,
+  type Codes,
+  codesResult,
+  plainOperand,
+  type Real,
+  sameQuantization,
+  type Value,
+} from "./call.ts";
+import { checkSums, dequantizeNode, emitCodes, emitQuantize, emitRescale, emitStep } from "./emit.ts";
+import { ROUNDING } from "./kernels.ts";
 import { factorOf } from "./layer.ts";
 
 // Operators that make each element of the result of one of the operand's.
@@ -25,7 +35,7 @@ export function quantize(call: Call): Codes {
 
 /** Codes times a factor, clamped by an activation. */
 function requantized(call: Call, input: Codes, factor: number, activation: number): Codes {
-  const factors = [factorOf(factor, ROUNDING.requantize)];
+  const factors = [factorOf(factor, ROUNDING[call.kernels].requantize)];
   checkSums(Float64Array.of(255), factors);
   const scaled = emitRescale(call, input.value, input.picture.channels, factors);
   return sameElements(emitCodes(call, scaled, input.picture, activation, "ROUND"), input);
@@ -39,11 +49,15 @@ export function dequantize(call: Call): Value {
   return { ...input, kind: "real", value: call.value };
 }
 
+/** The number of an activation. */
+const RELU6 = 3;
+
 /** An activation by its number (emit.ts), standing alone: the quotient of the scales is rounded to f32 (`ReluPrepare`). */
 export function relu(activation: number): (call: Call) => Codes {
   return (call) => {
     const input = plainOperand(call, 0, false);
     const { scale } = codesResult(call, input.picture);
+    if (call.kernels === "tflm" && activation === RELU6) sameQuantization(call, input); // its kernel only clamps
     return requantized(call, input, Math.fround(input.scale / scale), activation);
   };
 }

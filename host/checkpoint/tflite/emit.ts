@@ -1,5 +1,5 @@
 import type { Node } from "../../graph/graph.ts";
-import { type FixedFactor, type FixedRounding, MAX_SHIFT } from "../../numbers/fixed_point.ts";
+import { type FixedFactor, MAX_SHIFT } from "../../numbers/fixed_point.ts";
 import type { IntQuantizer } from "../../numbers/quantizer.ts";
 import { ROUND } from "../../numbers/round.ts";
 import type { Step } from "../../numbers/step.ts";
@@ -7,15 +7,6 @@ import type { Picture } from "../../shape.ts";
 import { Refusal } from "../refusal.ts";
 import { shortest } from "../weights.ts";
 import { type Call, CODES, type Codes, codesResult, type Quantization } from "./call.ts";
-
-/** How often the reference kernels of ai-edge-litert 2.3.0 round a product in fixed point, by operator. */
-export const ROUNDING = {
-  convolution: "double",
-  fullyConnected: "single",
-  add: "double",
-  requantize: "double",
-  mean: "double",
-} as const satisfies Record<string, FixedRounding>;
 
 /** Adds a step that makes `input` another value, of so many channels. Returns its name. */
 export function emitStep(call: Call, input: string, channels: number, step: Step): string {

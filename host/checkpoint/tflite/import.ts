@@ -7,6 +7,7 @@ import { type Checkpoint, endInArgmax, type ImportOptions } from "../checkpoint.
 import { Refusal } from "../refusal.ts";
 import { type Call, CODES, type Codes, pictureOf, quantizationOf, rowOf, type Value } from "./call.ts";
 import { dequantizeNode, emitQuantize } from "./emit.ts";
+import type { Kernels } from "./kernels.ts";
 import { type FileTensor, type Model, type Operator, readModel } from "./model.ts";
 import { transposed } from "./moves.ts";
 import { OPS } from "./ops.ts";
@@ -22,7 +23,7 @@ export function importTflite(bytes: Uint8Array, options: ImportOptions = {}): Ch
       "an input quantizer was declared, but a TensorFlow Lite file says itself how its input is quantized",
     );
   }
-  const { graph, reasons, notes } = walk(model, weightBudget(bytes.length));
+  const { graph, reasons, notes } = walk(model, options.kernels ?? "litert", weightBudget(bytes.length));
   if (options.argmax) endInArgmax(graph);
   const all = reasons.length > 0 ? reasons : unsupportedIn(graph);
   if (all.length > 0) throw new UnsupportedError(all);
@@ -40,7 +41,11 @@ function weightBudget(fileBytes: number): Call["spend"] {
   };
 }
 
-function walk(model: Model, spend: Call["spend"]): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
+function walk(
+  model: Model,
+  kernels: Kernels,
+  spend: Call["spend"],
+): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
   const { tensors, operators } = model;
   const live = liveOperators(model);
   const names = uniqueNames(tensors);
@@ -87,6 +92,7 @@ function walk(model: Model, spend: Call["spend"]): { graph: Graph; reasons: Unsu
       options: operator.options,
       value: isOutput.has(output!) ? fresh(`${name}_codes`) : name,
       fresh,
+      kernels,
       emit,
       spend,
     };
@@ -146,12 +152,24 @@ function convert(operator: Operator, call: Call): Value {
   if (odd?.kind === "constant") {
     throw new Refusal(`its operand "${odd.tensor.name}" is ${odd.tensor.odd}`, "constants as they are");
   }
+  checkKernels(operator, call);
   const { type } = call.output;
   const other = call.inputs.find((value): value is Codes => value?.kind === "codes" && value.type !== type);
   if (other && Object.hasOwn(CODES, type) && operator.name !== "QUANTIZE") {
     throw new CheckpointError(`${operator.name} "${call.name}" makes ${type} of ${other.type}, expected one type`);
   }
   return op(call);
+}
+
+/** What tflite-micro computes in another way than LiteRT, or not at all. */
+const TFLM_LACKS: ReadonlySet<string> = new Set(["RELU_N1_TO_1", "LOGISTIC", "TANH"]);
+
+function checkKernels({ name }: Operator, call: Call): void {
+  if (call.kernels === "litert") return;
+  const isUnsigned =
+    call.output.type === "UINT8" || call.inputs.some((value) => value?.kind === "codes" && value.type === "UINT8");
+  const what = isUnsigned ? "codes of uint8" : TFLM_LACKS.has(name) ? name : undefined;
+  if (what) throw new Refusal(`tflite-micro's kernels for ${what} are not known here`, "--kernels litert");
 }
 
 /** An input as a graph has it, and what an operator reads of it. */
@@ -209,7 +227,9 @@ function areChannelsFirst(model: Model, readers: Readers, index: number): boolea
 
 /** Whether a permutation is [0, 2, 3, 1], in int32. */
 function isLast(permutation: FileTensor | undefined): boolean {
-  return permutation?.type === "INT32" && String(permutation.data) === "0,0,0,0,2,0,0,0,3,0,0,0,1,0,0,0";
+  const bytes = [0, 2, 3, 1].flatMap((axis) => [axis, 0, 0, 0]);
+  const { type, data } = permutation ?? {};
+  return type === "INT32" && data?.length === bytes.length && bytes.every((byte, i) => data[i] === byte);
 }
 
 /** Channels, height and width: the picture that they are, and where its elements are. */

@@ -20,7 +20,8 @@ import {
 } from "./call.ts";
 import { pack, shape } from "./constants.ts";
 import { dequantize, logistic, quantize, relu, tanh } from "./elements.ts";
-import { checkSums, emitCodes, emitRescale, ROUNDING } from "./emit.ts";
+import { checkSums, emitCodes, emitRescale } from "./emit.ts";
+import { ROUNDING } from "./kernels.ts";
 import { biasOperand, type Filter, factorOf, factorsOf, filterOperand, finishLayer, weightsOf } from "./layer.ts";
 import { expandDims, reshape, squeeze, stridedSlice, transpose } from "./moves.ts";
 import { averagePool, maxPool, mean } from "./pools.ts";
@@ -125,7 +126,7 @@ function convolution(
   const picture = { ...windowSize(window, input.picture), channels: outputs };
   const bias = biasOperand(call, outputs);
   const single = input.type === "UINT8"; // its kernels have one factor for all channels
-  const factors = factorsOf(call, input, filter, picture, { rounding: ROUNDING.convolution, single });
+  const factors = factorsOf(call, input, filter, picture, { rounding: ROUNDING[call.kernels].convolution, single });
   const sums = fresh(`${name}_sums`);
   emit({ op: "conv2d", name, inputs: [input.value], output: sums, channels: outputs, window, groups, weights });
   return finishLayer(call, sums, picture, { input, weights, bias, factors, activation });
@@ -146,7 +147,7 @@ function fullyConnected(call: Call): Codes {
   const picture = { height: 1, width: 1, channels: outputs };
   const bias = biasOperand(call, outputs);
   const single = filter.tensor.scale.length === 1;
-  const factors = factorsOf(call, input, filter, picture, { rounding: ROUNDING.fullyConnected, single });
+  const factors = factorsOf(call, input, filter, picture, { rounding: ROUNDING[call.kernels].fullyConnected, single });
   const sums = call.fresh(`${call.name}_sums`);
   call.emit({ op: "dense", name: call.name, inputs: [input.value], output: sums, channels: outputs, weights });
   return finishLayer(call, sums, picture, { input, weights, bias, factors, activation: options.number(0, "i8") });
@@ -174,12 +175,12 @@ function add(call: Call): Codes {
   const { scale } = codesResult(call, a.picture);
   const left = 20;
   const twice = 2 * Math.max(a.scale, b.scale);
-  const rescale = (operand: Codes) => ({ left, factor: factorOf(operand.scale / twice, ROUNDING.add) });
+  const rescale = (operand: Codes) => ({ left, factor: factorOf(operand.scale / twice, ROUNDING[call.kernels].add) });
   const sums = fresh(`${name}_sums`);
   const { channels } = a.picture;
   const inputs = [a.value, b.value];
   emit({ op: "add", name, inputs, output: sums, channels, rescale: [rescale(a), rescale(b)] });
-  const factors = [factorOf(twice / (2 ** left * scale), ROUNDING.add)];
+  const factors = [factorOf(twice / (2 ** left * scale), ROUNDING[call.kernels].add)];
   checkSums(Float64Array.of(2 * 255 * 2 ** (left - 1)), factors);
   const scaled = emitRescale(call, sums, channels, factors);
   return emitCodes(call, scaled, a.picture, options.number(0, "i8"), "ROUND");

@@ -13,7 +13,8 @@ import {
   sameQuantization,
   shapeOf,
 } from "./call.ts";
-import { checkSums, emitCodes, emitRescale, emitStep, ROUNDING } from "./emit.ts";
+import { checkSums, emitCodes, emitRescale, emitStep } from "./emit.ts";
+import { ROUNDING } from "./kernels.ts";
 import { stepsOf, VALID, windowOf } from "./window.ts";
 
 function poolWindow(call: Call, input: Codes): { window: PaddedWindow; activation: number } {
@@ -68,7 +69,7 @@ export function mean(call: Call): Codes {
   const picture = { ...windowSize(window, input.picture), channels };
   const { scale } = codesResult(call, picture);
   const count = kernelHeight * kernelWidth;
-  const factors = [meanFactor(input.scale / scale, count, ROUNDING.mean)];
+  const factors = [meanFactor(input.scale / scale, count, ROUNDING[call.kernels].mean)];
   checkSums(Float64Array.of(255 * count), factors);
   const sums = emitSums(call, input, window, count);
   const scaled = emitRescale(call, sums, channels, factors);

@@ -344,16 +344,37 @@ const CASES: Case[] = [
   ],
 ];
 
+/** The same of tflite-micro's kernels. */
+const OF_TFLM: Case[] = [
+  ...["LOGISTIC", "TANH", "RELU_N1_TO_1"].map((op): Case => {
+    const net = picture([[op, "x", { ...made("y", 1, 2, 4, 3), scale: [1 / 256] }]]);
+    return ["--kernels litert", net, net];
+  }),
+  ["--kernels litert", changed(DENSE, toUint8), changed(DENSE, toUint8)],
+  [
+    "the same of both, or a QUANTIZE between",
+    picture([["RELU6", "x", { ...made("y", 1, 2, 4, 3), scale: [0.25] }]]),
+    picture([
+      ["QUANTIZE", "x", { ...made("q", 1, 2, 4, 3), scale: [0.25] }],
+      ["RELU6", "q", { ...made("y", 1, 2, 4, 3), scale: [0.25] }],
+    ]),
+  ],
+];
+
 describe("advice", () => {
   const seen: string[] = [];
 
-  it.each(CASES)("%s", async (instead, refused, followed) => {
-    const error = await convert(encode(refused)).catch((reason: unknown) => reason);
+  const all = [
+    ...CASES.map((each) => [...each, "litert"] as const),
+    ...OF_TFLM.map((each) => [...each, "tflm"] as const),
+  ];
+  it.each(all)("%s", async (instead, refused, followed, kernels) => {
+    const error = await convert(encode(refused), { kernels }).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UnsupportedError);
     const advised = (error as UnsupportedError).reasons.map((reason) => reason.instead);
     seen.push(...advised);
     expect(advised.join("\n")).toContain(instead);
-    await convert(encode(followed));
+    await convert(encode(followed), { kernels: instead === "--kernels litert" ? "litert" : kernels });
   });
 
   afterAll(() => {

@@ -1,13 +1,14 @@
+import type { Kernels } from "../../../host/checkpoint/tflite/kernels.ts";
 import type { Net, NetTensor } from "./build.ts";
 
 /** Codes of int8 or uint8. */
 type Codes = Int16Array;
 
 /**
- * What TensorFlow Lite's reference kernels compute, in their own order and arithmetic: loops over codes, and int32 and int64 by BigInt. Every tensor of
+ * What TensorFlow Lite's reference kernels compute, or those of tflite-micro, in their own order and arithmetic: loops over codes, and int32 and int64 by BigInt. Every tensor of
  * the net for one row of its input, by index. SOFTMAX, whose fixed point has tests of its own, is left out.
  */
-export function interpret(net: Net, input: ArrayLike<number>): Map<number, Codes> {
+export function interpret(net: Net, input: ArrayLike<number>, kernels: Kernels = "litert"): Map<number, Codes> {
   const values = new Map<number, Codes>([[net.inputs[0]!, Int16Array.from(input)]]);
   for (const operator of net.operators) {
     const run = OPS[operator.op];
@@ -16,7 +17,7 @@ export function interpret(net: Net, input: ArrayLike<number>): Map<number, Codes
     const output = net.tensors[operator.outputs[0]!]!;
     values.set(
       operator.outputs[0]!,
-      run((operator.options ?? {}) as Options, operands as [Operand, Operand, Operand, Operand], output),
+      run((operator.options ?? {}) as Options, operands as [Operand, Operand, Operand, Operand], output, kernels),
     );
   }
   return values;
@@ -28,12 +29,13 @@ type Options = Record<string, number>;
 
 const OPS: Record<
   string,
-  (options: Options, operands: [Operand, Operand, Operand, Operand], output: NetTensor) => Codes
+  (options: Options, operands: [Operand, Operand, Operand, Operand], output: NetTensor, kernels: Kernels) => Codes
 > = {
   CONV_2D: (options, operands, output) => convolve(options, operands, output, false),
   DEPTHWISE_CONV_2D: (options, operands, output) => convolve(options, operands, output, true),
 
-  FULLY_CONNECTED({ activation = 0 }, [input, weights, bias], output) {
+  FULLY_CONNECTED({ activation = 0 }, [input, weights, bias], output, kernels) {
+    const rounded = kernels === "tflm" ? twiceRounded : once;
     const [M, K] = weights.shape as [number, number];
     const perChannel = weights.scale!.length > 1;
     return Int16Array.from({ length: M }, (_, m) => {
@@ -43,7 +45,7 @@ const OPS: Record<
       const scale = perChannel
         ? f32(input.scale![0]!) * f32(weights.scale![m]!)
         : f32(f32(input.scale![0]!) * f32(weights.scale![0]!));
-      return finish(once(sum, scale / f32(output.scale![0]!)), output, activation);
+      return finish(rounded(sum, scale / f32(output.scale![0]!)), output, activation);
     });
   },
 
