@@ -217,6 +217,12 @@ export function randomNet(seed: number): Net {
   return net;
 }
 
+/** Whether `--kernels tflm` takes a net; its RELU6 would have to keep the scale. */
+export function isOfTflm({ tensors, operators }: Net): boolean {
+  const lacks = new Set(["RELU_N1_TO_1", "RELU6", "LOGISTIC", "TANH"]);
+  return tensors[0]!.type === "INT8" && !operators.some(({ op }) => lacks.has(op));
+}
+
 /** Random codes for rows of a net's input. */
 export function randomRows(net: Net, rows: number, seed: number): Int8Array | Uint8Array {
   const random = new Random(seed);

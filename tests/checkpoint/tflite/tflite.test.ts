@@ -8,7 +8,7 @@ import { expectAgreement } from "../../lower/agree.ts";
 import { seedCount } from "../../seeds.ts";
 import { encode, type Net } from "./build.ts";
 import { interpret } from "./interpreter.ts";
-import { positionsFirst, randomNet, randomRows } from "./random.ts";
+import { isOfTflm, positionsFirst, randomNet, randomRows } from "./random.ts";
 
 /** What the graph of a file computes of rows of codes: every value of codes by its name, and the first output. Files come as Node reads them. */
 function evaluated(net: Net, rows: Int8Array | Uint8Array, count: number, kernels: Kernels) {
@@ -21,12 +21,6 @@ function evaluated(net: Net, rows: Int8Array | Uint8Array, count: number, kernel
   );
   const [output] = evaluate(graph, [numbers], count, (value, codes) => seen.set(value, codes));
   return { graph, seen, output: output! };
-}
-
-/** Whether tflite-micro computes a net as it is known here; its RELU6 keeps the scale. */
-function isOfTflm({ tensors, operators }: Net): boolean {
-  const lacks = new Set(["RELU_N1_TO_1", "RELU6", "LOGISTIC", "TANH"]);
-  return tensors[0]!.type === "INT8" && !operators.some(({ op }) => lacks.has(op));
 }
 
 describe(`random files of ${seedCount(1000)} seeds`, () => {
