@@ -17,6 +17,7 @@ import { repackFor } from "./blob/repack.ts";
 import type { Target } from "./blob/targets.ts";
 import { writeBlob } from "./blob/write.ts";
 import { type Checkpoint, importOptions, readCheckpoint } from "./checkpoint/index.ts";
+import { KERNELS, type Kernels } from "./checkpoint/tflite/kernels.ts";
 import { type RamBudget, withinRam } from "./cost/ram.ts";
 import { INPUT_DTYPES, type InputOptions } from "./lower/input.ts";
 import { lower } from "./lower/lower.ts";
@@ -45,6 +46,8 @@ export interface ConvertOptions {
   arch?: string;
   /** Whether outputs are the index of their greatest score, instead of the scores. */
   argmax?: boolean;
+  /** Whose kernels a TensorFlow Lite file is computed as: "litert", the default, or "tflm". The blob keeps it. */
+  kernels?: Kernels;
   /** Rows that one invocation may have; 64 if not given. */
   maxRows?: number;
   /** Names of the classes, one for each. */
@@ -83,13 +86,14 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
   checkOptions(options);
   const file = options.file?.split(/[\\/]/).at(-1) ?? "";
   const name = options.name ?? (file.replace(/\.[^.]*$/, "") || "model");
-  const { inputQuantizer, argmax, arch, input, maxRows, classes } = options;
+  const { inputQuantizer, argmax, kernels, arch, input, maxRows, classes } = options;
   checkCount("modelVersion", options.modelVersion, 2 ** 32 - 1);
   checkCount("maxRows", maxRows, MAX_ROWS);
 
   const choices: Description["converter"]["choices"] = {
     ...(inputQuantizer && { inputQuantizer }),
     ...(argmax && { argmax }),
+    ...(kernels !== undefined && { kernels }),
     ...(arch !== undefined && { arch: hex(await sha256(new TextEncoder().encode(arch))) }),
   };
   const { calibration } = options;
@@ -136,6 +140,7 @@ function checkOptions(options: ConvertOptions): void {
     checkOptional(name, options[name], "string");
   checkOptional("argmax", options.argmax, "boolean");
   if (options.calibration !== undefined) checkCalibration(options.calibration);
+  if (options.kernels !== undefined) checkOneOf("kernels", options.kernels, KERNELS);
   if (options.ram !== undefined) checkRam(options.ram);
   if (options.input !== undefined) checkInput(options.input);
   if (options.classes !== undefined) checkList("classes", options.classes, checkText);

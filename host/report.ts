@@ -18,7 +18,7 @@ export interface WeightsReport {
   /** Share of zero and of negative weights, 0 … 1. */
   zeros: number;
   negatives: number;
-  /** Least and greatest scale; weight = code · scale. */
+  /** Least and greatest scale as the checkpoint has it; weight = code · scale. */
   scale: { min: number; max: number; perChannel: boolean };
   /** Bytes in the blob, parameters of the channels included. */
   bytes: number;
@@ -30,7 +30,8 @@ export function weightsReport(program: Program, graph: Graph): WeightsReport[] {
   return program.ops.flatMap((op, i) => {
     const node = nodes.get(program.description?.ops[i]?.node ?? "");
     if (!isWeighted(op) || !node) return [];
-    const { codes, scale, outputs, inputs, found, bits } = node.weights;
+    const { codes, outputs, inputs, found, bits, fileScale } = node.weights;
+    const scale = fileScale ?? node.weights.scale;
     const share = (test: (code: number) => boolean) => codes.filter(test).length / codes.length;
     const { tiles, tileBytes } = tilingOf(program, op);
     return {

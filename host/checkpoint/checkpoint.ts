@@ -2,6 +2,7 @@ import type { Graph } from "../graph/graph.ts";
 import { freshNames, valueNames } from "../graph/names.ts";
 import type { Quantizer } from "../numbers/quantizer.ts";
 import type { Range } from "../quantize/ranges.ts";
+import type { Kernels } from "./tflite/kernels.ts";
 
 export interface ImportOptions {
   /** Quantizer of the input, for checkpoints that have none before their first layer. */
@@ -10,6 +11,8 @@ export interface ImportOptions {
   argmax?: boolean;
   /** What becomes of a float network, which is refused if not given: it stays one (`isFloat` of its graph), or it has int8 codes over these ranges (quantize/int8.ts). */
   floats?: "keep" | readonly Range[];
+  /** Whose kernels a TensorFlow Lite file is computed as; LiteRT's if not given. */
+  kernels?: Kernels;
 }
 
 export interface Checkpoint {

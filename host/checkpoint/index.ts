@@ -1,4 +1,4 @@
-import { CheckpointError } from "../base/errors.ts";
+import { CheckpointError, InputError } from "../base/errors.ts";
 import { BLOB, fileKind, NPY, ONNX, PICKLE, SAFETENSORS, TFLITE, ZIP } from "../base/file_kind.ts";
 import { shown } from "../base/printable.ts";
 import { parseQuantizer } from "../numbers/quantizer_text.ts";
@@ -10,6 +10,7 @@ import { openNpy, openNpz } from "./npz/open.ts";
 import { importOnnx } from "./onnx/import.ts";
 import { openSafetensors } from "./safetensors/open.ts";
 import { importTflite } from "./tflite/import.ts";
+import { KERNELS, type Kernels } from "./tflite/kernels.ts";
 import { openTorchStream, openTorchZip, PICKLE_FILE } from "./torch/open.ts";
 import type { WeightsFile } from "./weights_file.ts";
 import { openZip } from "./zip.ts";
@@ -60,6 +61,9 @@ export function readCheckpoint(
   arch?: string,
 ): Checkpoint & { format: Format | WeightsFile["format"] } {
   const kind = fileKind(bytes) ?? ONNX;
+  if (options.kernels && kind !== TFLITE) {
+    throw new CheckpointError(`checkpoint: found ${kind}, whose meaning is its own, beside kernels of TensorFlow Lite`);
+  }
   const [open, read] = [WEIGHTS[kind], GRAPHS[kind]];
   if (open && arch !== undefined) {
     const file = open(bytes);
@@ -91,11 +95,23 @@ export function openWeights(bytes: Uint8Array): WeightsFile {
   throw new CheckpointError(`checkpoint: found ${kind}, expected ${Object.keys(WEIGHTS).join(", ")}`);
 }
 
-/** Options as a blob's description keeps them, by which the checkpoint can be read again. Throws InputError for a bad quantizer or ranges. */
-export function importOptions({ inputQuantizer, argmax, ranges }: Description["converter"]["choices"]): ImportOptions {
+/** Options as a blob's description keeps them, by which the checkpoint can be read again. Throws InputError for a bad quantizer, ranges or kernels. */
+export function importOptions({
+  inputQuantizer,
+  argmax,
+  ranges,
+  kernels,
+}: Description["converter"]["choices"]): ImportOptions {
   return {
     ...(inputQuantizer && { inputQuantizer: parseQuantizer(String(inputQuantizer)) }),
     ...(ranges !== undefined && { floats: parseRanges(String(ranges)) }),
     ...(argmax && { argmax: true }),
+    ...(kernels !== undefined && { kernels: kernelsNamed(String(kernels)) }),
   };
+}
+
+function kernelsNamed(name: string): Kernels {
+  const kernels = KERNELS.find((each) => each === name);
+  if (kernels) return kernels;
+  throw new InputError(`kernels "${shown(name)}", expected ${KERNELS.join(" or ")}`);
 }

@@ -38,7 +38,7 @@ export interface GraphInput {
   /** Integers that the checkpoint declares its numbers to be, by what holds them all; undefined for real numbers. */
   integers?: "u8" | "i8" | "i16" | "wide";
   /** Codes that the checkpoint's own input holds, and what one of them stands for; the value itself is those real numbers. */
-  codes?: { dtype: "i8"; unit: Unit };
+  codes?: { dtype: "i8" | "u8"; unit: Unit };
 }
 
 export type Node =

@@ -98,7 +98,8 @@ export function unitText({ multiply, divide, mean, std }: Unit, e: string): stri
   const by = (sign: string, vector: number[], neutral: number) =>
     vector.every((x) => x === neutral) ? "" : ` ${sign} ${listText(vector)}`;
   const scaled = e + by("·", multiply, 1) + by("/", divide, 1);
-  const shifted = by("−", mean, 0);
+  const isBelow = mean.length === 1 && mean[0]! < 0;
+  const shifted = isBelow ? ` + ${-mean[0]!}` : by("−", mean, 0);
   const divided = by("/", std, 1);
   return shifted && divided ? `(${scaled}${shifted})${divided}` : scaled + shifted + divided;
 }

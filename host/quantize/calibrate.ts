@@ -21,9 +21,14 @@ const COMPARED_ROWS = 64;
 /** Numbers of a value that a percentile is taken of, evenly from all. */
 const MAX_SAMPLED = 2 ** 17;
 
-/** The range of every value that becomes codes (`quantizedValues`). Throws InputError for samples that are none. */
+/** The range of every value that becomes codes (`quantizedValues`). Throws InputError for samples that are none, and for a network that has all its quantizers. */
 export function calibrate(graph: Graph, calibration: Calibration): Range[] {
   const values = quantizedValues(graph);
+  if (values.length === 0) {
+    throw new InputError(
+      "calibration: the network has its own quantizers wherever it needs one, expected one of floats",
+    );
+  }
   const rows = rowsOf(graph, calibration);
   const kept = values.map(() => new Sampled(rows, calibration.percentile ?? 100));
   for (const batch of batches(calibration.inputs, rows)) {

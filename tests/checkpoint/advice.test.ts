@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { UnsupportedError } from "../../host/base/errors.ts";
 import {
@@ -20,6 +18,7 @@ import {
 } from "../../host/checkpoint/onnx/proto.ts";
 import { type ConvertOptions, convert } from "../../host/convert.ts";
 import { integerTensor } from "./onnx/integers.ts";
+import { refusalsIn } from "./refusals.ts";
 
 // Every refusal gives an advice. Here each one is followed, and what comes of it converts.
 
@@ -663,26 +662,9 @@ describe("advice", () => {
   });
 
   afterAll(() => {
-    const missing = refusals().filter((pattern) => !seen.some((instead) => pattern.test(instead)));
+    const missing = refusalsIn((name) => !name.startsWith("tflite")).filter(
+      (pattern) => !seen.some((instead) => pattern.test(instead)),
+    );
     expect(missing.map(String)).toEqual([]);
   });
 });
-
-/** Second arguments of all refusals that ONNX files meet, in the importer's sources; what is computed matches anything. */
-function refusals(): RegExp[] {
-  const folder = join(import.meta.dirname, "../../host/checkpoint");
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => {
-    return name.endsWith(".ts") && !name.startsWith("tflite");
-  });
-  const source = files.map((name) => readFileSync(join(folder, name), "utf8"));
-  const found = [
-    ...source
-      .join("\n")
-      .matchAll(/new Refusal\(\s*(?:`[^`]*`|"(?:[^"\\]|\\.)*")\s*,\s*(?:`([^`]*)`|"((?:[^"\\]|\\.)*)")/g),
-  ];
-  expect(found.length).toBeGreaterThan(30);
-  return found.map(([, template, text]) => {
-    const parts = (template ?? text)!.split(/\$\{[^}]*\}/);
-    return new RegExp(`^${parts.map((part) => part.replace(/[.*+?^$()[\]{}|\\]/g, "\\$&")).join(".*")}$`);
-  });
-}

@@ -181,7 +181,7 @@ it("every command says what elements stand for", async () => {
 
   const declared = ["--input-scale", "1/255", "--mean=-0.1", "--std", "0.5"];
   const said = (await ternHere("convert", DIGITS, "-o", model, ...declared)).stdout;
-  expect(said).toContain("\ninput    pixels [1, 16, 16]: u8, x = (e / 255 − (-0.1)) / 0.5 (declared)\n");
+  expect(said).toContain("\ninput    pixels [1, 16, 16]: u8, x = (e / 255 + 0.1) / 0.5 (declared)\n");
 });
 
 describeWith([TFC, MNIST_IMAGES, MNIST_LABELS], "TFC_1W1A reads 92.96 % of MNIST", () => {

@@ -2,6 +2,7 @@ import { defineCommand } from "citty";
 import { shown } from "../../host/base/printable.ts";
 import { MAX_ROWS } from "../../host/blob/layout.ts";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
+import { KERNELS, type Kernels } from "../../host/checkpoint/tflite/kernels.ts";
 import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import type { GraphInput } from "../../host/graph/graph.ts";
 import {
@@ -100,6 +101,7 @@ interface Args {
   std?: string;
   "input-quant"?: string;
   argmax?: boolean;
+  kernels?: Kernels;
   "max-rows"?: string;
   classes?: string;
   for: Target;
@@ -117,6 +119,7 @@ function optionsOf(args: Args): ConvertOptions {
     input: inputOption(args),
     inputQuantizer: quantizerOption(args["input-quant"]),
     argmax: args.argmax,
+    kernels: args.kernels,
     maxRows: countOption("max-rows", args["max-rows"], MAX_ROWS),
     classes: args.classes?.split(",").map((name) => name.trim()),
     target: args.for,
@@ -195,7 +198,7 @@ export default defineCommand({
     checkpoint: {
       type: "positional",
       required: true,
-      description: "ONNX file with QONNX's quantizers, int8 TensorFlow Lite file, or weights and --arch",
+      description: "ONNX file with QONNX's quantizers, int8 or uint8 TensorFlow Lite file, or weights and --arch",
     },
     out: { type: "string", alias: "o", required: true, valueHint: "model.tern", description: "Blob to write" },
     ...ARCH_ARG,
@@ -216,6 +219,12 @@ export default defineCommand({
       description: `Quantizer: ${QUANTIZER_FORM}`,
     },
     argmax: { type: "boolean", description: "Give the index of the greatest score" },
+    kernels: {
+      type: "enum",
+      options: [...KERNELS],
+      description:
+        "Whose arithmetic a TensorFlow Lite file has, else litert: ai-edge-litert's reference kernels; tflm: tflite-micro's",
+    },
     "max-rows": { type: "string", valueHint: "N", description: "Rows that may run at once, else 64" },
     classes: { type: "string", valueHint: "a,b,c", description: "Names of the classes" },
     for: { ...TARGET_ARG, default: "any" as const },

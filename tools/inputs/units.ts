@@ -27,7 +27,7 @@ export function inputText({ tensors, inputs, description }: Program, index: numb
  * What the elements of a file are to the only input of a model. Real numbers are what the checkpoint takes. Pixels, in PNG and idx files, are
  * what the blob says that they stand for. Integers of a .npy file are elements where the input has their dtype; else they are the numbers
  * that they are, where that is no other than to be elements, or where the input takes real numbers, unless a unit was declared for
- * its pixels. Throws InputError for everything else, which could only be guessed.
+ * its pixels. Throws InputError for everything else, which could only be guessed: of pixels for int8 elements, say, which of those is black.
  */
 export function conversionOf(
   kind: InputStream["kind"],
@@ -63,8 +63,15 @@ export function conversionOf(
     return { meaning: `${found} numbers as they are`, dtype: "f32", convert: (part) => toReal(part, path) };
   }
   const expected = described ? `${dtype} (x = ${unitText(described.unit, "e")}) or f32 (real numbers)` : dtype;
-  throw new InputError(`${path}: ${isPixels ? "pixels are u8" : `elements are ${found}`}, expected ${expected}`);
+  const pixels = dtype === "i8" && found === "u8" ? `. ${TAKE_PIXELS}` : "";
+  throw new InputError(
+    `${path}: ${isPixels ? "pixels are u8" : `elements are ${found}`}, expected ${expected}${pixels}`,
+  );
 }
+
+/** How a model of int8 comes to take pictures: no file says which pixel a code stands for. */
+const TAKE_PIXELS =
+  "For pixels p, convert with --input u8 and what one stands for, x = (p · scale − mean) / std: --input-scale, --mean, --std";
 
 /** Integers as f32, each of which must be one. */
 function toReal(part: ArrayLike<number>, path: string): Float32Array {

@@ -1,16 +1,12 @@
 import type { Node } from "../../graph/graph.ts";
-import type { FixedFactor } from "../../numbers/fixed_point.ts";
-import { MAX_SHIFT } from "../../numbers/fixed_point.ts";
+import { type FixedFactor, MAX_SHIFT } from "../../numbers/fixed_point.ts";
 import type { IntQuantizer } from "../../numbers/quantizer.ts";
 import { ROUND } from "../../numbers/round.ts";
 import type { Step } from "../../numbers/step.ts";
 import type { Picture } from "../../shape.ts";
 import { Refusal } from "../refusal.ts";
 import { shortest } from "../weights.ts";
-import { type Call, type Codes, codesResult } from "./call.ts";
-
-/** Codes of 8 bits. */
-const [MIN_CODE, MAX_CODE] = [-128, 127];
+import { type Call, CODES, type Codes, codesResult, type Quantization } from "./call.ts";
 
 /** Adds a step that makes `input` another value, of so many channels. Returns its name. */
 export function emitStep(call: Call, input: string, channels: number, step: Step): string {
@@ -47,28 +43,24 @@ export function emitCodes(
   rounding: "ROUND" | "HALF_UP",
 ): Codes {
   const result = codesResult(call, picture);
-  const { scale, zero } = result;
+  const { type, scale, zero } = result;
   const { channels } = picture;
+  const [least, greatest] = CODES[type];
   const clamp = ACTIVATIONS[activation];
   if (!clamp) throw new Refusal(`its fused activation is number ${activation}`, "NONE, RELU, RELU6 or RELU_N1_TO_1");
   const code = (x: number) => zero + ROUND.HALF_UP(Math.fround(x / scale)); // CalculateActivationRangeQuantized
-  const [min, max] = [Math.max(MIN_CODE, code(clamp.min)), Math.min(MAX_CODE, code(clamp.max))];
-  if (min > max)
-    throw new Refusal(
-      `its activation ${clamp.name} leaves no code of scale ${scale} and zero point ${zero}`,
-      "a scale for which it does",
-    );
+  const [min, max] = [Math.max(least, code(clamp.min)), Math.min(greatest, code(clamp.max))];
   let value = input;
-  if (min > MIN_CODE) value = emitStep(call, value, channels, { kind: "max", by: Float64Array.of(min - zero) });
-  if (max < MAX_CODE) value = emitStep(call, value, channels, { kind: "min", by: Float64Array.of(max - zero) });
-  const quantizer = int8(1, zero, rounding);
+  if (min > least) value = emitStep(call, value, channels, { kind: "max", by: Float64Array.of(min - zero) });
+  if (max < greatest) value = emitStep(call, value, channels, { kind: "min", by: Float64Array.of(max - zero) });
+  const quantizer = quantizerOf({ type, scale: 1, zero }, rounding);
   call.emit({ op: "quantize", name: call.name, inputs: [value], output: call.value, channels, quantizer });
   return result;
 }
 
-export function int8(scale: number, zero: number, rounding: IntQuantizer["rounding"]): IntQuantizer {
+function quantizerOf({ type, scale, zero }: Quantization, rounding: IntQuantizer["rounding"]): IntQuantizer {
   const [one, other] = [Float64Array.of(scale), Float64Array.of(zero)];
-  return { kind: "int", scale: one, zero: other, bits: 8, signed: true, narrow: false, rounding };
+  return { kind: "int", scale: one, zero: other, bits: 8, signed: type === "INT8", narrow: false, rounding };
 }
 
 /** Real numbers become codes as QUANTIZE has it: x / scale in f32, rounded, ties away from 0, and the zero point added. Their scale in the graph is 1. */
@@ -77,12 +69,12 @@ export function emitQuantize(
   input: string,
   channels: number,
   output: string,
-  { scale, zero }: { scale: number; zero: number },
+  quantization: Quantization,
 ): void {
   const quantized = fresh(`${output}_quantized`);
-  const quantizer = { ...int8(scale, zero, "HALF_UP"), roundsFirst: true, single: true };
+  const quantizer = { ...quantizerOf(quantization, "HALF_UP"), roundsFirst: true, single: true };
   emit({ op: "quantize", name, inputs: [input], output: quantized, channels, quantizer });
-  const step: Step = { kind: "div", by: Float64Array.of(scale) };
+  const step: Step = { kind: "div", by: Float64Array.of(quantization.scale) };
   emit({ op: "step", name, inputs: [quantized], output, channels, step });
 }
 
@@ -99,6 +91,6 @@ export function checkSums(bounds: Float64Array, factors: readonly FixedFactor[])
     const fits = shift <= MAX_SHIFT && bound * 2 ** Math.max(shift, 0) < 2 ** 31 - 1;
     if (fits) continue;
     const why = `output channel ${m} sums to ±${bound}, which times 2^${shift} leaves 32 bits`;
-    throw new Refusal(why, "scales of input and weights whose product is below that of the output, or fewer inputs");
+    throw new Refusal(why, "an output scale that is not so far below that of the sums, or fewer inputs");
   }
 }

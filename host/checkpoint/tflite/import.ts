@@ -5,9 +5,11 @@ import { freshNames } from "../../graph/names.ts";
 import { unsupportedIn } from "../../graph/supported.ts";
 import { type Checkpoint, endInArgmax, type ImportOptions } from "../checkpoint.ts";
 import { Refusal } from "../refusal.ts";
-import { type Call, pictureOf, quantizationOf, rowOf, type Value } from "./call.ts";
+import { type Call, CODES, type Codes, pictureOf, quantizationOf, rowOf, type Value } from "./call.ts";
 import { dequantizeNode, emitQuantize } from "./emit.ts";
+import type { Kernels } from "./kernels.ts";
 import { type FileTensor, type Model, type Operator, readModel } from "./model.ts";
+import { transposed } from "./moves.ts";
 import { OPS } from "./ops.ts";
 
 /**
@@ -21,7 +23,7 @@ export function importTflite(bytes: Uint8Array, options: ImportOptions = {}): Ch
       "an input quantizer was declared, but a TensorFlow Lite file says itself how its input is quantized",
     );
   }
-  const { graph, reasons, notes } = walk(model, weightBudget(bytes.length));
+  const { graph, reasons, notes } = walk(model, options.kernels ?? "litert", weightBudget(bytes.length));
   if (options.argmax) endInArgmax(graph);
   const all = reasons.length > 0 ? reasons : unsupportedIn(graph);
   if (all.length > 0) throw new UnsupportedError(all);
@@ -39,7 +41,11 @@ function weightBudget(fileBytes: number): Call["spend"] {
   };
 }
 
-function walk(model: Model, spend: Call["spend"]): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
+function walk(
+  model: Model,
+  kernels: Kernels,
+  spend: Call["spend"],
+): { graph: Graph; reasons: Unsupported[]; notes: string[] } {
   const { tensors, operators } = model;
   const live = liveOperators(model);
   const names = uniqueNames(tensors);
@@ -56,11 +62,11 @@ function walk(model: Model, spend: Call["spend"]): { graph: Graph; reasons: Unsu
   };
 
   for (const index of new Set(model.inputs)) {
-    if (!live.read.has(index)) continue;
+    if (!live.readers.has(index)) continue;
     const tensor = tensors[index]!;
     const name = names[index]!;
     try {
-      const { input, value } = makeInput(tensor, name, firstRow(model, live.operators, index), fresh, emit);
+      const { input, value } = makeInput(model, index, name, live.readers, { fresh, emit });
       inputs.push(input);
       values.set(index, value);
     } catch (error) {
@@ -86,6 +92,7 @@ function walk(model: Model, spend: Call["spend"]): { graph: Graph; reasons: Unsu
       options: operator.options,
       value: isOutput.has(output!) ? fresh(`${name}_codes`) : name,
       fresh,
+      kernels,
       emit,
       spend,
     };
@@ -115,6 +122,11 @@ function walk(model: Model, spend: Call["spend"]): { graph: Graph; reasons: Unsu
     const value = values.get(index);
     const name = names[index]!;
     if (value?.kind === "broken") return [];
+    if (value && "order" in value && value.order) {
+      const why = "a TRANSPOSE before it moves elements";
+      refused(new Refusal(why, "what the TRANSPOSE reads as output"), name, "output", value.row);
+      return [];
+    }
     if (value?.kind === "real") return [renamed.get(value.value) ?? rename(value.value, name)];
     if (value?.kind !== "codes") throw new CheckpointError(`output "${name}" does not depend on an input`);
     if (value.padding) {
@@ -140,54 +152,109 @@ function convert(operator: Operator, call: Call): Value {
   if (odd?.kind === "constant") {
     throw new Refusal(`its operand "${odd.tensor.name}" is ${odd.tensor.odd}`, "constants as they are");
   }
+  checkKernels(operator, call);
+  const { type } = call.output;
+  const other = call.inputs.find((value): value is Codes => value?.kind === "codes" && value.type !== type);
+  if (other && Object.hasOwn(CODES, type) && operator.name !== "QUANTIZE") {
+    throw new CheckpointError(`${operator.name} "${call.name}" makes ${type} of ${other.type}, expected one type`);
+  }
   return op(call);
+}
+
+/** What tflite-micro computes in another way than LiteRT, or not at all. */
+const TFLM_LACKS: ReadonlySet<string> = new Set(["RELU_N1_TO_1", "LOGISTIC", "TANH"]);
+
+function checkKernels({ name }: Operator, call: Call): void {
+  if (call.kernels === "litert") return;
+  const isUnsigned =
+    call.output.type === "UINT8" || call.inputs.some((value) => value?.kind === "codes" && value.type === "UINT8");
+  const what = isUnsigned ? "codes of uint8" : TFLM_LACKS.has(name) ? name : undefined;
+  if (what) throw new Refusal(`tflite-micro's kernels for ${what} are not known here`, "--kernels litert");
 }
 
 /** An input as a graph has it, and what an operator reads of it. */
 function makeInput(
-  tensor: FileTensor,
+  model: Model,
+  index: number,
   name: string,
-  row: number[],
-  fresh: Call["fresh"],
-  emit: Call["emit"],
+  readers: Readers,
+  { fresh, emit }: Pick<Call, "fresh" | "emit">,
 ): { input: GraphInput; value: Value } {
-  const picture = pictureOf(row);
+  const tensor = model.tensors[index]!;
   const count = rowOf(tensor).reduce((product, size) => product * size, 1);
   if (!(count >= 1 && count <= MAX_ROW_ELEMENTS)) {
     throw new Refusal(`it has ${count} elements`, `1 to ${MAX_ROW_ELEMENTS}`);
   }
-  const input: GraphInput = { name, shape: row, ...(row.length > 1 && { layout: "hwc" }) };
-  if (tensor.type === "FLOAT32") return { input, value: { kind: "real", value: name, row, picture } };
-  const { scale, zero } = quantizationOf(tensor);
+  const isPlanes = areChannelsFirst(model, readers, index);
+  const row = isPlanes ? rowOf(tensor) : firstRow(model, readers, index);
+  const input: GraphInput = { name, shape: row, ...(row.length > 1 && { layout: isPlanes ? "chw" : "hwc" }) };
+  const data = { row, picture: pictureOf(row), ...(isPlanes && planesOf(row)) };
+  if (tensor.type === "FLOAT32") return { input, value: { kind: "real", value: name, ...data } };
+  const quantization = quantizationOf(tensor);
+  const { type, scale, zero } = quantization;
   const value = fresh(`${name}_codes`);
-  emitQuantize({ name, fresh, emit }, name, picture.channels, value, { scale, zero });
+  emitQuantize({ name, fresh, emit }, name, data.picture.channels, value, quantization);
   const unit = { multiply: [scale], divide: [1], mean: [Math.fround(zero * scale)], std: [1] };
   return {
-    input: { ...input, codes: { dtype: "i8", unit } },
-    value: { kind: "codes", value, row, picture, scale, zero },
+    input: { ...input, codes: { dtype: type === "INT8" ? "i8" : "u8", unit } },
+    value: { kind: "codes", value, ...data, ...quantization },
   };
 }
 
+/** The one operator that reads a tensor; undefined where others do, or an output shows it. */
+function readerOf(readers: Readers, index: number): Operator | undefined {
+  const all = readers.get(index);
+  return all?.length === 1 && all[0] !== "output" ? all[0] : undefined;
+}
+
 /** The row that an input is once the RESHAPEs right behind it are done, each its only reader: a vector may be a picture. */
-function firstRow(model: Model, operators: readonly Operator[], index: number): number[] {
+function firstRow(model: Model, readers: Readers, index: number): number[] {
   const row = rowOf(model.tensors[index]!);
-  const [reader, ...others] = operators.filter(({ inputs }) => inputs.includes(index));
-  if (reader?.name !== "RESHAPE" || others.length > 0 || row.length > 1 || model.outputs.includes(index)) return row;
+  const reader = readerOf(readers, index);
+  if (reader?.name !== "RESHAPE" || row.length > 1) return row;
   const next = rowOf(model.tensors[reader.outputs[0]!]!);
   const isSame = next.reduce((a, b) => a * b, 1) === row[0] && next.length <= 3;
   return isSame ? next : row;
 }
 
-/** Operators that an output depends on, in the order of the file, which is that in which they run, and all tensors that they read. */
-function liveOperators({ operators, outputs }: Model): { operators: Operator[]; read: Set<number> } {
-  const read = new Set(outputs);
+/** Whether an input is a picture with its channels first, which a TRANSPOSE, its only reader or that of its codes, moves behind the others: as exporters of PyTorch write it. */
+function areChannelsFirst(model: Model, readers: Readers, index: number): boolean {
+  if (model.tensors[index]!.shape.length !== 4) return false;
+  const first = readerOf(readers, index);
+  const reader = first?.name === "QUANTIZE" ? readerOf(readers, first.outputs[0]!) : first;
+  return reader?.name === "TRANSPOSE" && isLast(model.tensors[reader.inputs[1]!]);
+}
+
+/** Whether a permutation is [0, 2, 3, 1], in int32. */
+function isLast(permutation: FileTensor | undefined): boolean {
+  const bytes = [0, 2, 3, 1].flatMap((axis) => [axis, 0, 0, 0]);
+  const { type, data } = permutation ?? {};
+  return type === "INT32" && data?.length === bytes.length && bytes.every((byte, i) => data[i] === byte);
+}
+
+/** Channels, height and width: the picture that they are, and where its elements are. */
+function planesOf([channels, height, width]: readonly number[]) {
+  const picture = { height: height!, width: width!, channels: channels! };
+  return { picture, order: transposed([1, height!, width!, channels!], [0, 3, 1, 2]) };
+}
+
+/** Operators that an output depends on, in the order of the file, which is that in which they run, and of all tensors that they read, which of them do. */
+function liveOperators({ operators, outputs }: Model): { operators: Operator[]; readers: Readers } {
+  const readers: Readers = new Map(outputs.map((index) => [index, ["output"]]));
   const live = operators.toReversed().filter((operator) => {
-    if (!operator.outputs.some((index) => read.has(index))) return false;
-    for (const index of operator.inputs) read.add(index);
+    if (!operator.outputs.some((index) => readers.has(index))) return false;
+    for (const index of operator.inputs) {
+      const others = readers.get(index);
+      if (others) others.push(operator);
+      else readers.set(index, [operator]);
+    }
     return true;
   });
-  return { operators: live.reverse(), read };
+  return { operators: live.reverse(), readers };
 }
+
+/** What reads each tensor. */
+type Readers = Map<number, (Operator | "output")[]>;
 
 /** A name of its own for each tensor. */
 function uniqueNames(tensors: readonly FileTensor[]): string[] {

@@ -1,35 +1,32 @@
 import { CheckpointError } from "../../base/errors.ts";
-import { divisorOf } from "../../graph/ops/avgpool.ts";
-import { type PaddedWindow, poolProblem, windowSize } from "../../graph/ops/window.ts";
-import type { FixedRounding } from "../../numbers/fixed_point.ts";
+import { type PaddedWindow, windowSize } from "../../graph/ops/window.ts";
 import { fixedSoftmaxOf, fixedSoftmaxProblem, MAX_CLASSES } from "../../numbers/fixed_softmax.ts";
 import { elementCount, isSameShape, positionCount, shapeText } from "../../shape.ts";
 import { Refusal } from "../refusal.ts";
 import { isExtent } from "../window.ts";
 import {
   type Call,
+  CODES,
   type Codes,
   codesOperand,
   codesResult,
-  constantOperand,
+  integersOf,
   optionsOf,
   plainOperand,
   quantizationOf,
   rowOf,
+  sameQuantization,
   type Value,
 } from "./call.ts";
-import { checkSums, dequantizeNode, emitCodes, emitQuantize, emitRescale, emitStep } from "./emit.ts";
+import { pack, shape } from "./constants.ts";
+import { dequantize, logistic, quantize, relu, tanh } from "./elements.ts";
+import { checkSums, emitCodes, emitRescale } from "./emit.ts";
+import { ROUNDING } from "./kernels.ts";
 import { biasOperand, type Filter, factorOf, factorsOf, filterOperand, finishLayer, weightsOf } from "./layer.ts";
+import { expandDims, reshape, squeeze, stridedSlice, transpose } from "./moves.ts";
+import { averagePool, maxPool, mean } from "./pools.ts";
 import type { Table } from "./table.ts";
-import { windowOf } from "./window.ts";
-
-/** How often the reference kernels of ai-edge-litert 2.3.0 round a product in fixed point, by operator. */
-const ROUNDING = {
-  convolution: "double",
-  fullyConnected: "single",
-  add: "double",
-  quantize: "double",
-} as const satisfies Record<string, FixedRounding>;
+import { stepsOf, windowOf } from "./window.ts";
 
 /** What each operator becomes in the graph. */
 export const OPS: Record<string, (call: Call) => Value> = {
@@ -38,20 +35,32 @@ export const OPS: Record<string, (call: Call) => Value> = {
   FULLY_CONNECTED: fullyConnected,
   AVERAGE_POOL_2D: averagePool,
   MAX_POOL_2D: maxPool,
+  MEAN: mean,
   ADD: add,
   CONCATENATION: concatenation,
   PAD: pad,
   RESHAPE: reshape,
+  SQUEEZE: squeeze,
+  EXPAND_DIMS: expandDims,
+  TRANSPOSE: transpose,
+  STRIDED_SLICE: stridedSlice,
+  SHAPE: shape,
+  PACK: pack,
   SOFTMAX: softmax,
   QUANTIZE: quantize,
   DEQUANTIZE: dequantize,
+  RELU: relu(1),
+  RELU_N1_TO_1: relu(2),
+  RELU6: relu(3),
+  LOGISTIC: logistic,
+  TANH: tanh,
 };
 
 /** Filter (M, height, width, channels). */
 function conv2d(call: Call): Codes {
   const options = optionsOf(call, 1);
   const input = codesOperand(call, 0, true);
-  const filter = filterOperand(call, 4, 0);
+  const filter = filterOperand(call, input, 4, 0);
   const [outputs, kernelHeight, kernelWidth, own] = filter.tensor.shape as [number, number, number, number];
   const window = kernelWindow(options, 4, [kernelHeight, kernelWidth], input);
   const { channels } = input.picture;
@@ -70,7 +79,7 @@ function conv2d(call: Call): Codes {
 function depthwise(call: Call): Codes {
   const options = optionsOf(call, 2);
   const input = codesOperand(call, 0, true);
-  const filter = filterOperand(call, 4, 3);
+  const filter = filterOperand(call, input, 4, 3);
   const [one, kernelHeight, kernelWidth, outputs] = filter.tensor.shape as [number, number, number, number];
   const { channels } = input.picture;
   if (one !== 1 || outputs % channels !== 0) {
@@ -99,11 +108,6 @@ function kernelWindow(
   return windowOf(sizes, picture, padding);
 }
 
-/** What the options of every window begin with. */
-function stepsOf(options: Table) {
-  return { padding: options.number(0, "i8"), strideX: options.number(1, "i32"), strideY: options.number(2, "i32") };
-}
-
 /** `codes` are the filter's, (outputs, kernel height, kernel width, channels of a group). */
 function convolution(
   call: Call,
@@ -121,7 +125,8 @@ function convolution(
   const weights = weightsOf(filter, codes);
   const picture = { ...windowSize(window, input.picture), channels: outputs };
   const bias = biasOperand(call, outputs);
-  const factors = factorsOf(call, input, filter, picture, ROUNDING.convolution);
+  const single = input.type === "UINT8"; // its kernels have one factor for all channels
+  const factors = factorsOf(call, input, filter, picture, { rounding: ROUNDING[call.kernels].convolution, single });
   const sums = fresh(`${name}_sums`);
   emit({ op: "conv2d", name, inputs: [input.value], output: sums, channels: outputs, window, groups, weights });
   return finishLayer(call, sums, picture, { input, weights, bias, factors, activation });
@@ -131,68 +136,32 @@ function convolution(
 function fullyConnected(call: Call): Codes {
   const options = optionsOf(call, 8);
   const input = plainOperand(call, 0, false);
-  const filter = filterOperand(call, 2, 0);
+  const filter = filterOperand(call, input, 2, 0);
   const [outputs, inputs] = filter.tensor.shape as [number, number];
   if (options.number(1, "i8") !== 0) throw new Refusal("its weights are shuffled", "weights in the default format");
   if (elementCount(input.picture) !== inputs) {
     const why = `its weights have ${inputs} inputs, and a row of its input ${elementCount(input.picture)} elements`;
     throw new Refusal(why, "one vector for each row; CONV_2D with a kernel of 1 × 1 for more");
   }
-  const weights = weightsOf(filter, Int32Array.from(filter.codes));
+  const weights = weightsOf(filter, columnsOf(filter.codes, inputs, input.order));
   const picture = { height: 1, width: 1, channels: outputs };
   const bias = biasOperand(call, outputs);
-  const { scale } = codesResult(call, picture);
-  const { scale: weightScale } = filter.tensor;
-  // one scale for all: its product with the input's is rounded to f32 (GetQuantizedConvolutionMultipler)
-  const factors =
-    weightScale.length === 1
-      ? [factorOf(Math.fround(input.scale * weightScale[0]!) / scale, ROUNDING.fullyConnected)]
-      : factorsOf(call, input, filter, picture, ROUNDING.fullyConnected);
+  const single = filter.tensor.scale.length === 1;
+  const factors = factorsOf(call, input, filter, picture, { rounding: ROUNDING[call.kernels].fullyConnected, single });
   const sums = call.fresh(`${call.name}_sums`);
   call.emit({ op: "dense", name: call.name, inputs: [input.value], output: sums, channels: outputs, weights });
   return finishLayer(call, sums, picture, { input, weights, bias, factors, activation: options.number(0, "i8") });
 }
 
-function poolWindow(call: Call, input: Codes): { window: PaddedWindow; activation: number } {
-  const options = optionsOf(call, 5);
-  const kernel = { kernelWidth: options.number(3, "i32"), kernelHeight: options.number(4, "i32") };
-  const window = windowOf({ ...stepsOf(options), ...kernel }, input.picture);
-  const problem = poolProblem(window, input.picture);
-  if (problem) throw new Refusal(problem, "a window of which every position sees some of the input");
-  return { window, activation: options.number(5, "i8") };
-}
-
-/** The sum of a window's codes q by their count, rounded to the nearest, ties away from 0. */
-function averagePool(call: Call): Codes {
-  const { name, fresh, emit } = call;
-  const input = plainOperand(call, 0, true);
-  const { channels } = input.picture;
-  const { window, activation } = poolWindow(call, input);
-  const picture = { ...windowSize(window, input.picture), channels };
-  sameQuantization(call, input);
-  const divisor = divisorOf({ window, countsPadding: false }, input.picture);
-  if (divisor === undefined) {
-    throw new Refusal("its divisor depends on the position, since padding is not counted", "VALID padding");
+/** The columns of a matrix of so many in the order of the graph's value, of which `order` is that of the row. */
+function columnsOf(codes: Int8Array, columns: number, order: Int32Array | undefined): Int32Array {
+  if (!order) return Int32Array.from(codes);
+  const ordered = new Int32Array(codes.length);
+  for (let i = 0; i < codes.length; i++) {
+    const column = i % columns;
+    ordered[i - column + order[column]!] = codes[i]!;
   }
-  // codes of scale `divisor`, of which averages are the exact sums, divided once
-  const by = Float64Array.of(divisor);
-  const scaled = emitStep(call, input.value, channels, { kind: "mul", by });
-  const sums = fresh(`${name}_sums`);
-  emit({ op: "avgpool", name, inputs: [scaled], output: sums, channels, window, countsPadding: false });
-  return emitCodes(call, emitStep(call, sums, channels, { kind: "div", by }), picture, activation, "HALF_UP");
-}
-
-function maxPool(call: Call): Codes {
-  const { name, fresh, emit } = call;
-  const input = plainOperand(call, 0, true);
-  const { channels } = input.picture;
-  const { window, activation } = poolWindow(call, input);
-  const picture = { ...windowSize(window, input.picture), channels };
-  sameQuantization(call, input);
-  const isPlain = activation === 0;
-  const output = isPlain ? call.value : fresh(`${name}_pooled`);
-  emit({ op: "maxpool", name, inputs: [input.value], output, channels, window });
-  return isPlain ? codesResult(call, picture) : emitCodes(call, output, picture, activation, "ROUND");
+  return ordered;
 }
 
 /** Both operands times 2^20, each by a factor of its own, their sum by a third (`AddElementwise` of reference/integer_ops/add.h). */
@@ -206,12 +175,12 @@ function add(call: Call): Codes {
   const { scale } = codesResult(call, a.picture);
   const left = 20;
   const twice = 2 * Math.max(a.scale, b.scale);
-  const rescale = (operand: Codes) => ({ left, factor: factorOf(operand.scale / twice, ROUNDING.add) });
+  const rescale = (operand: Codes) => ({ left, factor: factorOf(operand.scale / twice, ROUNDING[call.kernels].add) });
   const sums = fresh(`${name}_sums`);
   const { channels } = a.picture;
   const inputs = [a.value, b.value];
   emit({ op: "add", name, inputs, output: sums, channels, rescale: [rescale(a), rescale(b)] });
-  const factors = [factorOf(twice / (2 ** left * scale), ROUNDING.add)];
+  const factors = [factorOf(twice / (2 ** left * scale), ROUNDING[call.kernels].add)];
   checkSums(Float64Array.of(2 * 255 * 2 ** (left - 1)), factors);
   const scaled = emitRescale(call, sums, channels, factors);
   return emitCodes(call, scaled, a.picture, options.number(0, "i8"), "ROUND");
@@ -262,92 +231,24 @@ function pad(call: Call): Codes {
   return { ...input, padding: { top, bottom, left, right } };
 }
 
-/** The same elements in the same order. */
-function reshape(call: Call): Codes {
-  const input = plainOperand(call, 0, false);
-  const [batch, ...row] = newShape(call, input);
-  if (batch !== 1) throw new Refusal(`its result has a batch of ${batch}`, "1");
-  sameQuantization(call, input);
-  return { ...input, row };
-}
-
-/** The shape that an operand, an option or the result itself tells, one −1 filled. */
-function newShape(call: Call, { picture }: Codes): number[] {
-  const told = call.inputs[1]
-    ? integersOf(call, 1, "new shape")
-    : (call.options?.table.numbers(0, "new_shape", "i32") ?? []);
-  const shape = told.length > 0 ? told : call.output.shape;
-  const count = elementCount(picture);
-  const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1);
-  const filled = shape.map((size) => (size === -1 ? count / known : size));
-  const product = filled.reduce((a, b) => a * b, 1);
-  if (product !== count || filled.some((size) => !(Number.isInteger(size) && size >= 1))) {
-    throw new CheckpointError(`operator "${call.name}": shape [${shape}] of ${count} elements`);
-  }
-  return filled;
-}
-
 /** Hosts compute it, in fixed point, from the codes. */
 function softmax(call: Call): Value {
   const { name, emit, output } = call;
   const input = plainOperand(call, 0, false);
-  const { picture, row } = input;
+  const { picture, row, order } = input;
   if (positionCount(picture) > 1 || row.at(-1) !== picture.channels) {
     throw new Refusal(`it is computed over [${row}]`, "over all elements of a row");
   }
   if (picture.channels > MAX_CLASSES) throw new Refusal(`it has ${picture.channels} classes`, `at most ${MAX_CLASSES}`);
-  const { scale, zero } = quantizationOf(output);
-  if (scale !== 1 / 256 || zero !== -128) {
-    throw new Refusal(
-      `its codes have scale ${scale} and zero point ${zero}`,
-      "1/256 and −128, which is what its kernel makes",
-    );
+  const { type, scale, zero } = quantizationOf(output);
+  const [min] = CODES[type];
+  if (scale !== 1 / 256 || zero !== min) {
+    const why = `its codes have scale ${scale} and zero point ${zero}`;
+    throw new Refusal(why, `1/256 and ${min}, which is what its kernel makes`);
   }
   const fixed = fixedSoftmaxOf(input.scale, optionsOf(call, 9).number(0, "f32"));
   const problem = fixedSoftmaxProblem(fixed);
   if (problem) throw new Refusal(`its constants in fixed point are not ${problem}`, "a scale and a beta above 0");
   emit({ op: "softmax", name, inputs: [input.value], output: call.value, channels: picture.channels, fixed });
-  return { kind: "real", value: call.value, row, picture };
-}
-
-/** Of floats, as an input is; or of codes, which get another scale. */
-function quantize(call: Call): Codes {
-  const [value] = call.inputs;
-  if (value?.kind === "real") {
-    const result = codesResult(call, value.picture);
-    emitQuantize(call, value.value, value.picture.channels, call.value, result);
-    return { ...result, row: value.row };
-  }
-  const input = plainOperand(call, 0, false);
-  const { scale } = codesResult(call, input.picture);
-  const factors = [factorOf(input.scale / scale, ROUNDING.quantize)];
-  checkSums(Float64Array.of(255), factors);
-  const scaled = emitRescale(call, input.value, input.picture.channels, factors);
-  return { ...emitCodes(call, scaled, input.picture, 0, "ROUND"), row: input.row };
-}
-
-function dequantize(call: Call): Value {
-  const [value] = call.inputs;
-  if (value?.kind === "real") return value; // of a softmax
-  const input = plainOperand(call, 0, false);
-  call.emit(dequantizeNode(call.name, input, call.value));
-  return { ...input, kind: "real", value: call.value };
-}
-
-/** The int32 constants of an operand. */
-function integersOf(call: Call, index: number, what: string): number[] {
-  const { name, type, data } = constantOperand(call, index, what);
-  if (type !== "INT32" || data.length % 4 !== 0 || data.length > 4 * 16) {
-    throw new Refusal(`its ${what} "${name}" are ${data.length} bytes of ${type}`, "a few numbers of INT32");
-  }
-  const view = new DataView(data.buffer, data.byteOffset, data.length);
-  return Array.from({ length: data.length / 4 }, (_, i) => view.getInt32(4 * i, true));
-}
-
-/** Ops that move codes alone leave their scale as it is. */
-function sameQuantization(call: Call, input: Codes): void {
-  const { scale, zero } = quantizationOf(call.output);
-  if (scale === input.scale && zero === input.zero) return;
-  const why = `its codes get scale ${scale} and zero point ${zero}, and its input has ${input.scale} and ${input.zero}`;
-  throw new Refusal(why, "the same of both, or a QUANTIZE between");
+  return { kind: "real", value: call.value, row, picture, order };
 }

@@ -2,9 +2,11 @@ import { type PaddedWindow, windowSize } from "../../graph/ops/window.ts";
 import { type Picture, shapeText } from "../../shape.ts";
 import { Refusal } from "../refusal.ts";
 import { isExtent, NO_PADDING, type Padding, samePadding, widened } from "../window.ts";
+import type { Table } from "./table.ts";
 
 /** Paddings by their number in the schema. */
-const [SAME, VALID] = [0, 1];
+const SAME = 0;
+export const VALID = 1;
 
 export interface Sizes {
   kernelHeight: number;
@@ -41,4 +43,9 @@ function sidesOf(size: number, kernel: number, stride: number, dilation: number)
   const total = samePadding(size, kernel, stride, dilation);
   const before = Math.floor(total / 2);
   return [before, total - before];
+}
+
+/** What the options of every window begin with. */
+export function stepsOf(options: Table) {
+  return { padding: options.number(0, "i8"), strideX: options.number(1, "i32"), strideY: options.number(2, "i32") };
 }

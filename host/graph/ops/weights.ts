@@ -14,6 +14,8 @@ export interface Weights {
   codes: Int32Array | Float64Array;
   /** Length 1 or M. */
   scale: Float64Array;
+  /** What the file calls the scale, where its own arithmetic behind the sums has it (`rescale`) and `scale` is 1. */
+  fileScale?: Float64Array;
   /**
    * What the checkpoint held: float weights behind a quantizer that changes them, or that leaves them as they are; integers
    * times a scale; bare floats without a quantizer, whose grid was found (checkpoint/grid.ts); or floats on no grid, of a scale of 1, which only a float graph has.

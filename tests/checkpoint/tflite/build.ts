@@ -10,23 +10,26 @@ export interface Net {
   outputs: number[];
 }
 
+type Data = Int8Array | Uint8Array | Int32Array;
+
 export interface NetTensor {
   name: string;
   shape: number[];
   /** INT8 if not given. */
   type?: string;
-  data?: Int8Array | Int32Array;
+  data?: Data;
   scale?: number[];
   zero?: number[];
   axis?: number;
+  isVariable?: boolean;
 }
 
 export interface NetOperator {
   op: string;
   inputs: number[];
   outputs: number[];
-  /** By the names of OPTIONS; 0 where left out. */
-  options?: Record<string, number>;
+  /** By the names of OPTIONS; 0 where left out, and no vector. */
+  options?: Record<string, number | number[]>;
 }
 
 /** Options of each operator: their number in the union, and their fields in the order of the schema. */
@@ -40,26 +43,36 @@ export const OPTIONS: Record<string, [type: number, fields: string]> = {
   SOFTMAX: [9, "beta"],
   CONCATENATION: [10, "axis activation"],
   ADD: [11, "activation"],
+  MEAN: [27, "keepDims"],
+  SQUEEZE: [30, "axes"],
+  STRIDED_SLICE: [32, "beginMask endMask ellipsisMask newAxisMask shrinkMask offset"],
+  SHAPE: [55, "type"],
+  PACK: [59, "count axis"],
 };
 
 /** The bytes of a file. */
 export function encode({ tensors, operators, inputs, outputs }: Net): Uint8Array {
   const ints = (numbers: readonly number[]) => vector(Int32Array.from(numbers));
-  const bytesOf = (data: Int8Array | Int32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const bytesOf = (data: Data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const codes = operators.map(({ op }) => OPERATORS.indexOf(op));
   const buffers: Flat[] = [{ table: [] }];
-  const tensorTables = tensors.map(({ name, shape, type = "INT8", data, scale, zero, axis = 0 }): Flat => {
+  const tensorTables = tensors.map(({ name, shape, type = "INT8", data, scale, zero, axis = 0, isVariable }): Flat => {
     const buffer = data ? buffers.push({ table: [vector(bytesOf(data))] }) - 1 : 0;
     const zeros = zero && vector(BigInt64Array.from(zero, BigInt));
     const scales = scale && vector(Float32Array.from(scale));
     const quantization: Flat = { table: [undefined, undefined, scales, zeros, undefined, undefined, axis] };
-    return { table: [ints(shape), TENSOR_TYPES.indexOf(type), buffer, text(name), quantization] };
+    return {
+      table: [ints(shape), TENSOR_TYPES.indexOf(type), buffer, text(name), quantization, isVariable ? 1 : undefined],
+    };
   });
   const operatorTables = operators.map(({ op, inputs, outputs, options = {} }, i): Flat => {
     const [type, fields] = OPTIONS[op] ?? [];
-    const values = fields
-      ?.split(" ")
-      .map((field) => (field === "beta" ? bitsOf(options[field] ?? 1) : (options[field] ?? 0)));
+    const fieldOf = (field: string) => {
+      const value = options[field];
+      if (Array.isArray(value)) return ints(value);
+      return field === "beta" ? bitsOf(value ?? 1) : (value ?? (field === "axes" ? undefined : 0));
+    };
+    const values = fields?.split(" ").map(fieldOf);
     return { table: [i, ints(inputs), ints(outputs), type, values && { table: values }] };
   });
   const graph: Flat = {
