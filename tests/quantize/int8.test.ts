@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { GraphError, InputError, UnsupportedError } from "../../host/base/errors.ts";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
@@ -16,6 +17,7 @@ import { sampleInputs } from "../../host/run/sample.ts";
 import { verify } from "../../host/verify.ts";
 import { compute, type Given } from "../checkpoint/arch/definition.ts";
 import { fileOf, numbers, tensorsOf } from "../checkpoint/arch/tensors.ts";
+import { DIGITS } from "../digits.ts";
 import { OPTIONS } from "../lower/agree.ts";
 import { disposeAll, openSessions } from "../sessions.ts";
 
@@ -250,6 +252,12 @@ describe("a float file of ONNX", () => {
     const refused = convert(network, { calibration } as never);
     await expect(refused).rejects.toThrow(InputError);
     await expect(refused).rejects.toThrow(message);
+  });
+
+  it("is asked for: a network with its own quantizers is none", async () => {
+    const digits = readFileSync(DIGITS);
+    const refused = convert(digits, { calibration: { inputs: [new Float32Array(256)] } });
+    await expect(refused).rejects.toThrow("the network has its own quantizers wherever it needs one");
   });
 
   it("keeps refusing what no quantizer mends", async () => {
