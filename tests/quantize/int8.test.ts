@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { GraphError, InputError, UnsupportedError } from "../../host/base/errors.ts";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
@@ -255,8 +254,7 @@ describe("a float file of ONNX", () => {
   });
 
   it("is asked for: a network with its own quantizers is none", async () => {
-    const digits = readFileSync(DIGITS);
-    const refused = convert(digits, { calibration: { inputs: [new Float32Array(256)] } });
+    const refused = convert(DIGITS, { calibration: { inputs: [new Float32Array(256)] } });
     await expect(refused).rejects.toThrow("the network has its own quantizers wherever it needs one");
   });
 
