@@ -47,10 +47,11 @@ class Bytes {
     return this.add(new TextEncoder().encode(text)).zeros(bytes - text.length);
   }
   add(bytes: Uint8Array | Bytes): this {
-    return this.u8(...(bytes instanceof Bytes ? bytes.#parts : bytes));
+    for (const byte of bytes instanceof Bytes ? bytes.#parts : bytes) this.#parts.push(byte);
+    return this;
   }
   zeros(count: number): this {
-    return this.u8(...new Array<number>(count).fill(0));
+    return this.add(new Uint8Array(count));
   }
   fill(multiple = 8): this {
     return this.zeros((multiple - (this.length % multiple)) % multiple);

@@ -40,7 +40,7 @@ function readTree(source: Source, at: number, add: Add): void {
     if (next.level !== undefined && level !== next.level) {
       throw source.fail(next.at, `a node of level ${level}, expected ${next.level}`);
     }
-    if (level > 0) open.push(...children.map(({ address }) => ({ at: address, level: level - 1 })).reverse());
+    if (level > 0) for (const { address } of children.toReversed()) open.push({ at: address, level: level - 1 });
     else for (const { address } of children) readSymbols(source, address, names, add);
   }
 }
