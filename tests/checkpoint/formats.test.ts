@@ -13,7 +13,6 @@ it.each<[string, number[]]>([
   ["a Python pickle", [0x80, 2, 0x63]],
   ["a blob of Little Tern", text("TERN\x01\0\0\0")],
   ["a GGUF file", text("GGUF\x03\0\0\0")],
-  ["an HDF5 file", text("\x89HDF\r\n\x1a\n\0")],
   ["a NumPy array", text("\x93NUMPY\x01\0")],
   ["a safetensors file", [...text("\x40\0\0\0\0\0\0\0"), ...text('{"w":{}}')]],
   ["a gzip archive", [0x1f, 0x8b, 8]],
