@@ -42,8 +42,11 @@ const READERS: Record<string, (bytes: Uint8Array) => NetworkFile | WeightsFile> 
   [PICKLE]: openTorchStream,
 };
 
-/** Kinds of files that have weights and, as a rule, no graph. */
-const WEIGHTS: readonly string[] = [SAFETENSORS, NPY, ZIP, PICKLE];
+/** Kinds of files that have weights and no graph. */
+const BARE: readonly string[] = [SAFETENSORS, NPY, PICKLE];
+
+/** The same, and archives, of which some are models of Keras. */
+const WEIGHTS: readonly string[] = [...BARE, ZIP];
 
 /** Whether a file of this kind can be converted; "arch" if that takes a network described by hand. */
 export function canConvert(kind: string): boolean | "arch" {
@@ -85,6 +88,7 @@ export function readCheckpoint(
     const converted = kind === BLOB ? ", converted already" : "";
     throw new CheckpointError(`checkpoint: found ${kind}${converted}, expected ONNX, TensorFlow Lite or Keras`);
   }
+  if (arch === undefined && BARE.includes(kind)) throw withoutGraph(kind);
   const file = open(bytes);
   const { format } = file;
   if (!("tensors" in file)) {
@@ -95,9 +99,13 @@ export function readCheckpoint(
     );
   }
   if (arch !== undefined) return { format, ...importArch(file, arch, options) };
+  throw withoutGraph(kind);
+}
+
+function withoutGraph(kind: string): CheckpointError {
   const advice =
     "describe the network (docs/arch.md) and give it with --arch net.json; npx littletern arch FILE -o net.json drafts one";
-  throw new CheckpointError(`checkpoint: found ${kind}, which has weights and no graph: ${advice}`);
+  return new CheckpointError(`checkpoint: found ${kind}, which has weights and no graph: ${advice}`);
 }
 
 /** Opens a file of weights without a graph. Throws CheckpointError for what is none. */
