@@ -54,9 +54,9 @@ export function openKerasH5(bytes: Uint8Array): KerasFile | WeightsFile {
   const weights = root.child("model_weights");
   if (!weights)
     throw new CheckpointError("Keras: a model without weights, expected both: model.save(…), not model.to_json()");
-  const groups = new Map<string, string[]>();
-  const namesIn = (layer: string): string[] => {
-    const known = groups.get(layer) ?? listOf(weights.child(layer), "weight_names");
+  const groups = new Map<string, Named>();
+  const namesIn = (layer: string): Named => {
+    const known = groups.get(layer) ?? byVariable(listOf(weights.child(layer), "weight_names"), layer);
     groups.set(layer, known);
     return known;
   };
@@ -64,21 +64,37 @@ export function openKerasH5(bytes: Uint8Array): KerasFile | WeightsFile {
     network: readNetwork(readJson(new TextEncoder().encode(config), "model_config")),
     version: root.texts("keras_version")?.[0] ?? "",
     variable({ names: [layer, ...inner] }, name) {
-      const named = namesIn(layer!).filter((each) => {
-        const parts = each.split("/");
-        const isOwn = parts.at(-1)!.replace(/:\d+$/, "") === name;
-        return isOwn && (inner.length === 0 || parts.includes(inner.at(-1)!));
-      });
-      const isWhole = (each: string) => inner.every((part) => each.split("/").includes(part));
-      const found = named.length > 1 ? named.filter(isWhole) : named;
+      const named = namesIn(layer!).get(name) ?? [];
+      const own = inner.length === 0 ? named : named.filter(({ parts }) => parts.includes(inner.at(-1)!));
+      const found = own.length > 1 ? own.filter(({ parts }) => inner.every((part) => parts.includes(part))) : own;
       if (found.length > 1) {
-        throw new CheckpointError(
-          `Keras: "${shown(layer!)}" has ${found.length} weights that may be ${shown([...inner, name].join("/"))}`,
-        );
+        const what = shown([...inner, name].join("/"));
+        throw new CheckpointError(`Keras: "${shown(layer!)}" has ${found.length} weights that may be ${what}`);
       }
-      return found[0] === undefined ? undefined : weights.child(`${layer}/${found[0]}`)?.tensor();
+      return found[0] && weights.child(`${layer}/${found[0].path}`)?.tensor();
     },
   };
+}
+
+/** Weights of a layer, or of a model in a model: the largest have a thousand. */
+const MAX_NAMES = 1 << 12;
+
+/** Paths of weights and their parts, by what a variable is called: the last part without its number. */
+type Named = Map<string, { path: string; parts: string[] }[]>;
+
+function byVariable(paths: readonly string[], layer: string): Named {
+  if (paths.length > MAX_NAMES) {
+    throw new CheckpointError(`Keras: "${shown(layer)}" has ${paths.length} weights, expected at most ${MAX_NAMES}`);
+  }
+  const named: Named = new Map();
+  for (const path of paths) {
+    const parts = path.split("/");
+    const variable = parts.at(-1)!.replace(/:\d+$/, "");
+    const list = named.get(variable);
+    if (list) list.push({ path, parts });
+    else named.set(variable, [{ path, parts }]);
+  }
+  return named;
 }
 
 /** Names that an attribute holds; long lists are cut in several, which are counted. */

@@ -30,6 +30,9 @@ export function importKeras(file: KerasFile, options: ImportOptions): Checkpoint
 
 const OPSET = 13;
 
+/** What all calls read together, those in models that are called again among them: a DenseNet of a thousand layers reads some thirty thousand. */
+const MAX_READS = 1 << 18;
+
 /** Of kernels that are float. */
 const INSTEAD = `a network trained with quantizers (QuantConv2D and QuantDense of Larq, QConv2D and QDense of QKeras), or ${MAKE_INT8}`;
 
@@ -72,6 +75,7 @@ class Walk {
   readonly #pictures = new Map<string, Value>();
   /** Calls of layers so far: models in models may be called again and again. */
   #calls = 0;
+  #reads = 0;
 
   constructor(file: KerasFile) {
     this.#file = file;
@@ -85,6 +89,7 @@ class Walk {
     const waiting = new Map<string, { layer: Layer; call: number; reads: Ref[]; place: Place; open: number }[]>();
     const ready: { layer: Layer; call: number; reads: Ref[]; place: Place }[] = [];
     const done = (key: string, value: Value | undefined): void => {
+      if (results.has(key)) throw new CheckpointError(`model "${shown(network.name)}": "${shown(key)}" is made twice`);
       results.set(key, value);
       for (const each of waiting.get(key) ?? []) if (--each.open === 0) ready.push(each);
     };
@@ -92,6 +97,8 @@ class Walk {
       const own = { names: [...place.names, layer.name], keys: [...place.keys, keys[i]!] };
       for (const [call, reads] of layer.calls.entries()) {
         if (reads.length === 0) continue;
+        this.#reads += reads.length;
+        if (this.#reads > MAX_READS) throw new CheckpointError(`model: its layers read more than ${MAX_READS} results`);
         const entry = { layer, call, reads, place: own, open: reads.length };
         for (const read of reads) {
           const list = waiting.get(keyOf(read));
@@ -109,8 +116,6 @@ class Walk {
           `model "${shown(network.name)}": ${given.length} inputs, expected ${network.inputs.length}`,
         );
       }
-      if (results.has(keyOf(ref)))
-        throw new CheckpointError(`model "${shown(network.name)}": two inputs "${shown(ref.layer)}"`);
       done(keyOf(ref), given ? given[i] : this.#input(layer, place));
     }
     for (const entry of ready) {
@@ -221,7 +226,7 @@ class Walk {
 }
 
 function keyOf({ layer, call }: Ref): string {
-  return `${call} ${layer}`;
+  return `${layer}, call ${call}`;
 }
 
 /** Layers that Keras has quantized hold other variables than those that were trained. */

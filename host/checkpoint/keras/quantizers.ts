@@ -87,8 +87,13 @@ const PARAMETERS: Record<string, string[]> = {
 
 const WORDS: Record<string, unknown> = { True: true, False: false, None: null };
 
+/** Characters of a quantizer as text. */
+const MAX_CALL = 256;
+
 /** A text such as quantized_bits(4, 0, alpha=1.0). */
 function parseCall(call: string, where: string): Named {
+  if (call.length > MAX_CALL)
+    throw new CheckpointError(`${where}: a quantizer of ${call.length} characters, expected at most ${MAX_CALL}`);
   const [, name, inside = ""] = call.match(/^\s*([\w.]+)\s*(?:\((.*)\))?\s*$/) ?? [];
   if (name === undefined) throw new CheckpointError(`${where}: ${text(call)}, expected the name of a quantizer`);
   const own = name.split(".").at(-1)!;

@@ -399,6 +399,31 @@ describe("files that make no sense", () => {
     expect(() => readCheckpoint(models(chain(12)))).toThrow("more than 2048 layers");
   });
 
+  it("calls without end", () => {
+    const net = functional([input(2)], [quantized, "x"]);
+    const many = {
+      ...quantized,
+      name: "many",
+      config: { name: "many" },
+      inbound_nodes: new Array<unknown>(2 ** 18 + 1).fill([["y", 0, 0, {}]]),
+    };
+    net.config.layers.push(many as never);
+    expect(() => readCheckpoint(models(net))).toThrow("its layers read more than 262144 results");
+  });
+
+  it("a long text in place of a quantizer", () => {
+    const slow = `a${" ".repeat(2 ** 16)}x`;
+    expect(() => readCheckpoint(models(sequential([2], fc({ kernel_quantizer: slow }))))).toThrow(
+      "a quantizer of 65538 characters",
+    );
+  });
+
+  it("a result that is made twice", () => {
+    const net = functional([input(2)], [quantized, "x"], [fc(), "codes"]);
+    Object.assign(net.config.layers[0]!, { inbound_nodes: [[["x", 0, 0, {}]]] });
+    expect(() => readCheckpoint(models(net))).toThrow('"x, call 0" is made twice');
+  });
+
   it("weights without a model are described by hand", () => {
     const bytes = kerasH5(undefined, DENSE);
     expect(() => readCheckpoint(bytes)).toThrow("which has weights and no graph");
