@@ -4,6 +4,7 @@ export const BLOB = "a blob of Little Tern";
 export const SAFETENSORS = "a safetensors file";
 export const ZIP = "a zip archive (PyTorch .pt, .npz or .keras)";
 export const PICKLE = "a Python pickle (old PyTorch .pt)";
+export const HDF5 = "an HDF5 file";
 export const NPY = "a NumPy array";
 
 /** What files start with, by what they are called in messages. ONNX has no such bytes: `isOnnx`. */
@@ -13,7 +14,7 @@ const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly numbe
   ...[2, 3, 4, 5].map((protocol) => ({ kind: PICKLE, offset: 0, bytes: [0x80, protocol] })),
   { kind: BLOB, offset: 0, bytes: ascii("TERN") },
   { kind: "a GGUF file", offset: 0, bytes: ascii("GGUF") },
-  { kind: "an HDF5 file", offset: 0, bytes: ascii("\x89HDF\r\n\x1a\n") },
+  { kind: HDF5, offset: 0, bytes: ascii("\x89HDF\r\n\x1a\n") },
   { kind: NPY, offset: 0, bytes: ascii("\x93NUMPY") },
   { kind: TFLITE, offset: 4, bytes: ascii("TFL3") },
   { kind: "a gzip archive", offset: 0, bytes: [0x1f, 0x8b] },

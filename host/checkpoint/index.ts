@@ -1,11 +1,13 @@
 import { CheckpointError, InputError } from "../base/errors.ts";
-import { BLOB, fileKind, NPY, ONNX, PICKLE, SAFETENSORS, TFLITE, ZIP } from "../base/file_kind.ts";
+import { BLOB, fileKind, HDF5, NPY, ONNX, PICKLE, SAFETENSORS, TFLITE, ZIP } from "../base/file_kind.ts";
 import { shown } from "../base/printable.ts";
 import { parseQuantizer } from "../numbers/quantizer_text.ts";
 import type { Description } from "../program.ts";
 import { parseRanges } from "../quantize/ranges.ts";
 import { importArch } from "./arch.ts";
 import type { Checkpoint, ImportOptions } from "./checkpoint.ts";
+import { isKerasZip, type KerasFile, openKerasH5, openKerasZip } from "./keras/file.ts";
+import { importKeras } from "./keras/import.ts";
 import { openNpy, openNpz } from "./npz/open.ts";
 import { importOnnx } from "./onnx/import.ts";
 import { openSafetensors } from "./safetensors/open.ts";
@@ -18,36 +20,53 @@ import { openZip } from "./zip.ts";
 export type { Checkpoint, ImportOptions } from "./checkpoint.ts";
 
 /** The name of a format in a blob's description. */
-export type Format = "onnx" | "tflite";
+export type Format = "onnx" | "tflite" | "keras";
 
-/** Readers of networks, by the kind of their files. A file of no known kind may be ONNX. */
-const GRAPHS: Record<string, (bytes: Uint8Array, options: ImportOptions) => Checkpoint & { format: Format }> = {
-  [ONNX]: (bytes, options) => ({ format: "onnx", ...importOnnx(bytes, options) }),
-  [TFLITE]: (bytes, options) => ({ format: "tflite", ...importTflite(bytes, options) }),
-};
+/** A network, as a file has it. */
+interface NetworkFile {
+  format: Format;
+  read(options: ImportOptions): Checkpoint;
+}
 
-/** Readers of weights without a graph, by the kind of their files. */
-const WEIGHTS: Record<string, (bytes: Uint8Array) => WeightsFile> = {
+/** What a file holds, by its kind: a network, or weights alone. A file of no known kind may be ONNX. */
+const READERS: Record<string, (bytes: Uint8Array) => NetworkFile | WeightsFile> = {
+  [ONNX]: (bytes) => ({ format: "onnx", read: (options) => importOnnx(bytes, options) }),
+  [TFLITE]: (bytes) => ({ format: "tflite", read: (options) => importTflite(bytes, options) }),
+  [HDF5](bytes) {
+    const file = openKerasH5(bytes);
+    return "tensors" in file ? file : kerasNetwork(file);
+  },
   [SAFETENSORS]: openSafetensors,
   [NPY]: openNpy,
   [ZIP]: openArchive,
   [PICKLE]: openTorchStream,
 };
 
-/** Whether a kind of file, as `fileKind` tells it, has weights and no graph. */
-export function isWeights(kind: string): boolean {
-  return Object.hasOwn(WEIGHTS, kind);
+/** Kinds of files that have weights and no graph. */
+const BARE: readonly string[] = [SAFETENSORS, NPY, PICKLE];
+
+/** The same, and archives, of which some are models of Keras. */
+const WEIGHTS: readonly string[] = [...BARE, ZIP];
+
+/** Whether a file of this kind can be converted; "arch" if that takes a network described by hand. */
+export function canConvert(kind: string): boolean | "arch" {
+  return WEIGHTS.includes(kind) ? "arch" : Object.hasOwn(READERS, kind);
+}
+
+function kerasNetwork(file: KerasFile): NetworkFile {
+  return { format: "keras", read: (options) => importKeras(file, options) };
 }
 
 /** A zip archive is what its files are. */
-function openArchive(bytes: Uint8Array): WeightsFile {
+function openArchive(bytes: Uint8Array): NetworkFile | WeightsFile {
   const entries = openZip(bytes);
   const names = [...entries.keys()];
+  if (isKerasZip(entries)) return kerasNetwork(openKerasZip(entries));
   if (names.some((name) => name.endsWith(PICKLE_FILE))) return openTorchZip(entries);
   if (names.some((name) => name.endsWith(".npy"))) return openNpz(entries);
   const some = names.slice(0, 3).map((name) => `"${shown(name)}"`);
   throw new CheckpointError(
-    `checkpoint: found a zip archive of ${some.join(", ") || "nothing"}, expected .npy files, or data.pkl`,
+    `checkpoint: found a zip archive of ${some.join(", ") || "nothing"}, expected .npy files, data.pkl, or config.json and model.weights.h5`,
   );
 }
 
@@ -64,35 +83,38 @@ export function readCheckpoint(
   if (options.kernels && kind !== TFLITE) {
     throw new CheckpointError(`checkpoint: found ${kind}, whose meaning is its own, beside kernels of TensorFlow Lite`);
   }
-  const [open, read] = [WEIGHTS[kind], GRAPHS[kind]];
-  if (open && arch !== undefined) {
-    const file = open(bytes);
-    return { format: file.format, ...importArch(file, arch, options) };
-  }
-  if (open) {
-    const advice =
-      "describe the network (docs/arch.md) and give it with --arch net.json; npx littletern arch FILE -o net.json drafts one";
-    throw new CheckpointError(`checkpoint: found ${kind}, which has weights and no graph: ${advice}`);
-  }
-  if (!read) {
+  const open = READERS[kind];
+  if (!open) {
     const converted = kind === BLOB ? ", converted already" : "";
-    throw new CheckpointError(`checkpoint: found ${kind}${converted}, expected ONNX or TensorFlow Lite`);
+    throw new CheckpointError(`checkpoint: found ${kind}${converted}, expected ONNX, TensorFlow Lite or Keras`);
   }
-  if (arch !== undefined) {
-    const known = Object.keys(WEIGHTS).join(", ");
+  if (arch === undefined && BARE.includes(kind)) throw withoutGraph(kind);
+  const file = open(bytes);
+  const { format } = file;
+  if (!("tensors" in file)) {
+    if (arch === undefined) return { format, ...file.read(options) };
+    const known = WEIGHTS.join(", ");
     throw new CheckpointError(
       `checkpoint: found a graph of its own beside an arch, expected weights without one: ${known}`,
     );
   }
-  return read(bytes, options);
+  if (arch !== undefined) return { format, ...importArch(file, arch, options) };
+  throw withoutGraph(kind);
+}
+
+function withoutGraph(kind: string): CheckpointError {
+  const advice =
+    "describe the network (docs/arch.md) and give it with --arch net.json; npx littletern arch FILE -o net.json drafts one";
+  return new CheckpointError(`checkpoint: found ${kind}, which has weights and no graph: ${advice}`);
 }
 
 /** Opens a file of weights without a graph. Throws CheckpointError for what is none. */
 export function openWeights(bytes: Uint8Array): WeightsFile {
   const kind = fileKind(bytes) ?? "a file of no known kind";
-  const open = WEIGHTS[kind];
-  if (open) return open(bytes);
-  throw new CheckpointError(`checkpoint: found ${kind}, expected ${Object.keys(WEIGHTS).join(", ")}`);
+  const file = READERS[kind]?.(bytes);
+  if (file && "tensors" in file) return file;
+  const found = file ? `${kind} with a graph, which needs no arch` : kind;
+  throw new CheckpointError(`checkpoint: found ${found}, expected ${WEIGHTS.join(", ")}`);
 }
 
 /** Options as a blob's description keeps them, by which the checkpoint can be read again. Throws InputError for a bad quantizer, ranges or kernels. */

@@ -17,6 +17,7 @@ import { elementCount } from "../../host/shape.ts";
 import type { Elements } from "../../tools/inputs/input.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { readInput } from "../../tools/inputs/read.ts";
+import { kerasH5, layer, sequential } from "../checkpoint/keras/build.ts";
 import { f32, writeSafetensors } from "../checkpoint/safetensors_file.ts";
 import { encode } from "../checkpoint/tflite/build.ts";
 import { randomNet } from "../checkpoint/tflite/random.ts";
@@ -68,6 +69,29 @@ const TFLITE = Array.from({ length: NETWORKS.small }, (_, seed) => encode(random
 
 const tflite: Target = {
   input: (random) => damaged(random.pick(TFLITE), random),
+  run: onnx.run,
+};
+
+const QUANTIZED = layer("QActivation", "codes", { activation: "quantized_bits(8,4,alpha=1)" });
+const SIGNS = layer("QuantDense", "fc", { kernel_quantizer: "ste_sign" });
+const KERAS = ([0, 2] as const).map((version) =>
+  kerasH5(
+    sequential([2], QUANTIZED, SIGNS),
+    {
+      fc: {
+        kernel: [
+          [2, 2],
+          [1, 0, -1, 2],
+        ],
+        bias: [[2], [1, 2]],
+      },
+    },
+    version,
+  ),
+);
+
+const keras: Target = {
+  input: (random) => damaged(random.pick(KERAS), random),
   run: onnx.run,
 };
 
@@ -432,4 +456,4 @@ const uf2: Target = {
 };
 
 /** Readers of files, and of parts of blobs. */
-export const READERS = { onnx, tflite, weights, npy, idx, png: picture, gzip, description, selfTest, uf2 };
+export const READERS = { onnx, tflite, keras, weights, npy, idx, png: picture, gzip, description, selfTest, uf2 };

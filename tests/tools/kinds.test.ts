@@ -72,7 +72,7 @@ it.each([
 ])("%s says that a blob is no checkpoint", async (_, args) => {
   const { code, stdout, stderr } = await ternHere(...args);
   expect(stderr).toBe(
-    `tern: ${model}: checkpoint: found a blob of Little Tern, converted already, expected ONNX or TensorFlow Lite\n`,
+    `tern: ${model}: checkpoint: found a blob of Little Tern, converted already, expected ONNX, TensorFlow Lite or Keras\n`,
   );
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
 });

@@ -13,7 +13,11 @@ export const EXAMPLE = "arch model.safetensors -o net.json";
 export default defineCommand({
   meta: { name: "arch", description: "Draft the network of a file of weights, for convert --arch" },
   args: {
-    checkpoint: { type: "positional", required: true, description: "safetensors, .npz, or PyTorch state dict" },
+    checkpoint: {
+      type: "positional",
+      required: true,
+      description: "safetensors, .npz, PyTorch state dict, or weights of Keras",
+    },
     out: { type: "string", alias: "o", required: true, valueHint: "net.json", description: "Draft to write" },
     ...JSON_ARG,
   },

@@ -198,7 +198,8 @@ export default defineCommand({
     checkpoint: {
       type: "positional",
       required: true,
-      description: "ONNX file with QONNX's quantizers, int8 or uint8 TensorFlow Lite file, or weights and --arch",
+      description:
+        "ONNX file with QONNX's quantizers, int8 or uint8 TensorFlow Lite file, Keras model, or weights and --arch",
     },
     out: { type: "string", alias: "o", required: true, valueHint: "model.tern", description: "Blob to write" },
     ...ARCH_ARG,

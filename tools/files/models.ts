@@ -7,10 +7,10 @@ import {
   InputError,
   UnsupportedError,
 } from "../../host/base/errors.ts";
-import { BLOB, fileKind, NPY, ONNX, TFLITE } from "../../host/base/file_kind.ts";
+import { BLOB, fileKind, NPY } from "../../host/base/file_kind.ts";
 import { escapeText } from "../../host/base/printable.ts";
 import { MAX_ARCH_BYTES } from "../../host/checkpoint/arch/layers.ts";
-import { isWeights } from "../../host/checkpoint/index.ts";
+import { canConvert } from "../../host/checkpoint/index.ts";
 import { isTrailer, readKey, splitTrailer } from "../../host/flash/signature.ts";
 import { readFile } from "./files.ts";
 import { nameOf } from "./stdio.ts";
@@ -29,10 +29,9 @@ async function readModelFile(path: string): Promise<Uint8Array> {
   const bytes = await readFile(path);
   const kind = fileKind(bytes);
   if (kind === undefined || kind === BLOB) return bytes;
-  const isInput = kind === NPY; // rather than weights
-  const options = kind === ONNX || kind === TFLITE ? "" : isWeights(kind) && !isInput ? " --arch net.json" : undefined;
-  const advice =
-    options === undefined ? "" : `; convert it first: npx littletern convert ${path}${options} -o model.tern`;
+  const needed = kind !== NPY && canConvert(kind); // that is an input rather than weights
+  const options = needed === "arch" ? " --arch net.json" : "";
+  const advice = needed ? `; convert it first: npx littletern convert ${path}${options} -o model.tern` : "";
   throw new InputError(`${nameOf(path)}: is ${kind}, expected ${BLOB}${advice}`);
 }
 

@@ -2,14 +2,13 @@ import { CheckpointError, InputError, type Unsupported } from "../../base/errors
 import { MAX_WEIGHTS } from "../../base/limits.ts";
 import { didYouMean } from "../../base/nearest.ts";
 import { shown } from "../../base/printable.ts";
-import { freshNames } from "../../graph/names.ts";
+import { type FreshName, freshNames } from "../../graph/names.ts";
 import { findGrid } from "../grid.ts";
 import { type AttributeValue, floatTensor, int64Tensor, node } from "../onnx/build.ts";
 import { DATA_TYPE, type Draft, type NodeProto, type TensorProto } from "../onnx/proto.ts";
 import { elements } from "../tensor.ts";
-import { MAKE_INT8 } from "../weights.ts";
 import type { StoredTensor, WeightsFile } from "../weights_file.ts";
-import type { Arch, Factor, Layer, LayerOp } from "./layers.ts";
+import type { Factor, Layer, WeightsQuantizer } from "./layers.ts";
 import { bitsOf, measuredScale, type WholeQuantizer, wholeQuantizer } from "./quantize.ts";
 
 /** The domain of QONNX's quantizers. */
@@ -43,6 +42,36 @@ export interface Arrangement {
   arrange(data: Float64Array): Float64Array;
 }
 
+/** Weights on their way through a quantizer of their own. */
+export interface Latent extends Pick<Arrangement, "name" | "dims" | "arrange"> {
+  step: Step;
+  /** As the file has them. */
+  tensor: StoredTensor;
+  /** Adds them as they are, arranged, and gives the name of the constant. */
+  latent(): string;
+}
+
+/** A quantizer of weights for which a network described by hand has no words. */
+export interface OwnQuantizer {
+  /** Tells one from another. */
+  key: string;
+  /** Adds what quantizes weights, and gives the name of the value. */
+  quantize(weights: Latent): string;
+}
+
+type WithWeights = "dense" | "conv2d" | "depthwise";
+
+/** A layer with weights; what makes codes of them may be a quantizer of its own. */
+export type Weighted<Op extends WithWeights = WithWeights> = {
+  [O in Op]: Omit<Layer<O>, "weights"> & {
+    weights: WeightsQuantizer | WeightsQuantizer["as"] | OwnQuantizer | undefined;
+  };
+}[Op];
+
+function isOwn(weights: NonNullable<Weighted["weights"]>): weights is OwnQuantizer {
+  return typeof weights === "object" && "quantize" in weights;
+}
+
 /** Names of tensors that a note lists. */
 const MAX_LISTED = 8;
 
@@ -56,23 +85,27 @@ export class Builder {
   readonly results = new Map<string, Result>();
   /** The order in which a vector has the elements of a picture. */
   readonly order: "chw" | "hwc";
-  readonly #file: WeightsFile;
-  readonly #fresh: (wish: string) => string;
+  /** Makes a name that nothing else has. */
+  readonly fresh: FreshName;
+  readonly #file: Pick<WeightsFile, "tensors">;
+  readonly #instead: string;
   /** Constants and quantized weights that are there already, by what they are made of. */
   readonly #made = new Map<string, string>();
   readonly #used = new Set<string>();
   #elements = 0;
 
-  constructor({ input, layers }: Arch, file: WeightsFile) {
+  /** `names`: those that are taken. `instead`: what would help where weights have no quantizer. */
+  constructor(file: Pick<WeightsFile, "tensors">, names: Iterable<string>, order: "chw" | "hwc", instead: string) {
     this.#file = file;
-    this.order = input.layout ?? "chw";
-    this.#fresh = freshNames(new Set([input.name ?? "input", ...layers.map(({ name }) => name)]));
+    this.#instead = instead;
+    this.order = order;
+    this.fresh = freshNames(new Set(names));
   }
 
-  step(name: string, op: LayerOp, path: string, input: Result): Step {
+  step(name: string, op: string, path: string, input: Result): Step {
     const where = `layer "${shown(name)}" (${op})`;
     const emit: Step["emit"] = (opType, inputs, shape, attributes = {}, more) => {
-      const output = more ? this.#fresh(`${name}.${opType.toLowerCase()}`) : name;
+      const output = more ? this.fresh(`${name}.${opType.toLowerCase()}`) : name;
       const domain = opType.endsWith("Quant") ? QONNX : "";
       this.nodes.push({ ...node(opType, inputs, output, attributes, domain), name });
       return { value: output, shape };
@@ -116,6 +149,11 @@ export class Builder {
     return tensor;
   }
 
+  /** A tensor whose elements count when they are read. */
+  #counted(tensor: StoredTensor, { where }: Step): StoredTensor {
+    return { ...tensor, read: () => this.#read(tensor, where) };
+  }
+
   /** Elements of a tensor, which count against those that a network may have. */
   #read(tensor: StoredTensor, where: string): Float64Array {
     this.#elements += elements(tensor.dims);
@@ -132,7 +170,7 @@ export class Builder {
     const known = this.#made.get(key);
     if (known !== undefined) return known;
     const { dims, data } = make();
-    const name = this.#fresh(wish);
+    const name = this.fresh(wish);
     this.constants.push(exactTensor(name, dims, data));
     this.#made.set(key, name);
     return name;
@@ -146,7 +184,7 @@ export class Builder {
   whole(values: readonly number[]): string {
     const key = `whole ${values}`;
     return this.#once(key, () => {
-      const name = this.#fresh(key);
+      const name = this.fresh(key);
       this.constants.push(int64Tensor(name, [values.length], values));
       return name;
     });
@@ -172,11 +210,7 @@ export class Builder {
   }
 
   /** Weights behind their quantizer. Those that have none, and would need one, are kept in `floats`. */
-  weights(
-    step: Step,
-    layer: Layer<"dense" | "conv2d" | "depthwise">,
-    { name, dims, key, arrange }: Arrangement,
-  ): string {
+  weights(step: Step, layer: Weighted, { name, dims, key, arrange }: Arrangement): string {
     const tensor = this.tensor(name, step, "weight");
     let data: Float64Array | undefined;
     const read = () => {
@@ -186,9 +220,15 @@ export class Builder {
     const latent = () => this.constant(`weights ${key} ${name}`, name, () => ({ dims, data: read() }));
     if (layer.weights === undefined) {
       return this.#once(`bare ${key} ${name}`, () => {
-        if (!findGrid(read(), dims[0]!)) this.floats.push(floatWeights(layer, name, tensor));
+        if (!findGrid(read(), dims[0]!)) this.floats.push(floatWeights(layer, name, tensor, this.#instead));
         return latent();
       });
+    }
+    if (isOwn(layer.weights)) {
+      const { key: own, quantize } = layer.weights;
+      return this.#once(`${own} ${key} ${name}`, () =>
+        quantize({ step, latent, tensor: this.#counted(tensor, step), name, dims, arrange }),
+      );
     }
     const quantizer = wholeQuantizer(layer.weights, `${step.path}.weights`);
     return this.#once(`quantized ${JSON.stringify(quantizer)} ${key} ${name}`, () => {
@@ -244,14 +284,13 @@ export function unfit(
   );
 }
 
-function floatWeights({ name: node, op }: Layer, name: string, { dims }: StoredTensor): Unsupported {
-  return {
-    node,
-    op,
-    shape: `[${dims.join(", ")}]`,
-    why: `its weights "${shown(name)}" are float`,
-    instead: `a quantizer for them in the arch: "weights": "ternary" (or "binary", 2, 3, 4, 8), or ${MAKE_INT8}`,
-  };
+function floatWeights(
+  { name: node, op }: Weighted,
+  name: string,
+  { dims }: StoredTensor,
+  instead: string,
+): Unsupported {
+  return { node, op, shape: `[${dims.join(", ")}]`, why: `its weights "${shown(name)}" are float`, instead };
 }
 
 /** Codes of weights are whole numbers of 8 bits. */

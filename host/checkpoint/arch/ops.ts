@@ -2,17 +2,20 @@ import { InputError } from "../../base/errors.ts";
 import { shown } from "../../base/printable.ts";
 import type { PaddedWindow } from "../../graph/ops/window.ts";
 import { elements, transpose } from "../tensor.ts";
-import { type Builder, type Result, type Step, unfit } from "./builder.ts";
+import { type Builder, type Result, type Step, unfit, type Weighted } from "./builder.ts";
 import type { Arch, Layer, LayerOp } from "./layers.ts";
 import { attributesOf, pairOf, pictureOf, sizeOf, windowOf } from "./window.ts";
 
 /** Adds the nodes of a layer, and gives its result. */
-export function addLayer(to: Builder, step: Step, layer: Layer): Result {
+export function addLayer(to: Builder, step: Step, layer: AnyLayer): Result {
   const add = NODES[layer.op] as Add<LayerOp>;
   return add(to, step, layer);
 }
 
-type Add<Op extends LayerOp> = (to: Builder, step: Step, layer: Layer<Op>) => Result;
+/** A layer with weights may have a quantizer of its own. */
+type AnyLayer<Op extends LayerOp = LayerOp> = Op extends "dense" | "conv2d" | "depthwise" ? Weighted<Op> : Layer<Op>;
+
+type Add<Op extends LayerOp> = (to: Builder, step: Step, layer: AnyLayer<Op>) => Result;
 
 const NO_TENSORS: NonNullable<Layer<"batch_norm">["tensors"]> = {
   weight: undefined,
@@ -228,7 +231,7 @@ function tensorIn(to: Builder, given: string | false | undefined, usual: string)
   return given === false ? undefined : given;
 }
 
-function biasOf(to: Builder, step: Step, layer: Layer<"dense" | "conv2d" | "depthwise">, outputs: number): string[] {
+function biasOf(to: Builder, step: Step, layer: Weighted, outputs: number): string[] {
   const name = tensorIn(to, layer.tensors?.bias, `${layer.name}.bias`);
   return name === undefined ? [] : [to.perChannel(name, step, "bias", outputs, 0)];
 }
@@ -239,7 +242,7 @@ type Kernel = { outputs: number; height: number; width: number; order: number[] 
 function convolve(
   to: Builder,
   step: Step,
-  layer: Layer<"conv2d" | "depthwise">,
+  layer: Weighted<"conv2d" | "depthwise">,
   groups: number,
   kernelOf: (dims: readonly number[], isTurned: boolean) => Kernel,
 ): Result {

@@ -1,12 +1,16 @@
 import { InputError, UnsupportedError } from "../../base/errors.ts";
 import { model, valueInfo } from "../onnx/build.ts";
 import { encodeModel } from "../onnx/proto.ts";
+import { MAKE_INT8 } from "../weights.ts";
 import type { WeightsFile } from "../weights_file.ts";
 import { Builder, QONNX, type Result } from "./builder.ts";
 import type { Arch, LayerOp } from "./layers.ts";
 import { addLayer, quantize } from "./ops.ts";
 
 const OPSET = 13;
+
+/** Of weights that are float. */
+const INSTEAD = `a quantizer for them in the arch: "weights": "ternary" (or "binary", 2, 3, 4, 8), or ${MAKE_INT8}`;
 
 /**
  * A network described by hand as a QONNX model, with the tensors of a file as its constants. What it means, and what of it can be
@@ -15,7 +19,8 @@ const OPSET = 13;
  */
 export function translate(arch: Arch, file: WeightsFile, keepsFloats: boolean): { model: Uint8Array; notes: string[] } {
   const { name = "network", input, layers } = arch;
-  const to = new Builder(arch, file);
+  const names = [input.name ?? "input", ...layers.map((layer) => layer.name)];
+  const to = new Builder(file, names, input.layout ?? "chw", INSTEAD);
   let last = addInput(to, arch);
   for (const [i, layer] of layers.entries()) {
     const path = `arch.layers[${i}]`;
