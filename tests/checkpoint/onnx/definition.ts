@@ -207,19 +207,6 @@ function evaluateNode(node: NodeProto, inputs: NdArray[], see: (steps: NdArray) 
       return transpose(a, named("perm")!.ints!);
     case "Conv":
       return convolution(node, a, b, inputs[2]);
-    case "Pad": {
-      // the translator pads pictures of one sample
-      const [, , top, left, , , bottom, right] = b.data as [0, 0, number, number, 0, 0, number, number];
-      const [, C, H, W] = a.dims as [number, number, number, number];
-      const dims = [1, C, H + top + bottom, W + left + right];
-      const data = Array.from({ length: C * dims[2]! * dims[3]! }, (_, i) => {
-        const [y, x] = [(Math.floor(i / dims[3]!) % dims[2]!) - top, (i % dims[3]!) - left];
-        return y >= 0 && y < H && x >= 0 && x < W
-          ? a.data[(Math.floor(i / (dims[2]! * dims[3]!)) * H + y) * W + x]!
-          : 0;
-      });
-      return { dims, data };
-    }
     case "MaxPool":
       return pooled(node, a, (inside) => Math.max(...inside));
     case "AveragePool": {
