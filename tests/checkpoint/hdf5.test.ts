@@ -25,13 +25,17 @@ const FILE: Hdf5Group = {
   },
 };
 
+/** Groups that are further down are in themselves. */
+const MAX_DEPTH = 20;
+
 /** Everything that is in a file. */
-function all(object: Hdf5Object): unknown {
+function all(object: Hdf5Object, depth = 0): unknown {
+  if (depth > MAX_DEPTH) return "deeper";
   if (object.isDataset) {
     const { dims, type, read } = object.tensor();
     return { dims, type, data: [...read()] };
   }
-  const children = object.names.map((name) => [name, all(object.child(name)!)]);
+  const children = object.names.map((name) => [name, all(object.child(name)!, depth + 1)]);
   const texts = ["config", "names", "none"].map((name) => object.texts(name));
   return { texts, children: Object.fromEntries(children) };
 }
