@@ -84,7 +84,9 @@ describe("tern convert", () => {
       stderr: "",
     });
     const { stderr } = await ternHere("arch", DIGITS, "-o", path("none.json"));
-    expect(stderr).toContain("digits.onnx: checkpoint: found an ONNX file, expected a safetensors file, a NumPy array");
+    expect(stderr).toContain(
+      "digits.onnx: checkpoint: found an ONNX file with a graph, which needs no arch, expected a safetensors file, a NumPy array",
+    );
   });
 
   describe("a network of floats", () => {
