@@ -7,6 +7,7 @@ import { evaluate } from "../../../host/graph/evaluate.ts";
 import { mulberry32 } from "../../../host/numbers/random.ts";
 import { loadReference } from "../../../host/run/session.ts";
 import { verify } from "../../../host/verify.ts";
+import { cpuMilliseconds } from "../../cpu.ts";
 import { DIGITS, IMAGES } from "../../digits.ts";
 import { seedCount } from "../../seeds.ts";
 import { f32, writeSafetensors } from "../safetensors_file.ts";
@@ -541,9 +542,9 @@ it("names of any length, and any number of them, are refused as soon", () => {
     [fileOf({}), layer({ op: long })],
     [fileOf({}), layer({ from: long.slice(0, 1000), name: long.slice(0, 1001) })],
   ] as const) {
-    const start = performance.now();
+    const start = cpuMilliseconds();
     expect(() => readCheckpoint(file, {}, arch)).toThrow(TernError);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(cpuMilliseconds() - start).toBeLessThan(1000);
   }
 });
 
