@@ -19,7 +19,12 @@ export function weightsOf(constant: Constant, keepsFloats: boolean): { weights: 
   const { name } = constant;
   const coded = constant.grid ? quantized(constant.grid, inputs, name) : bare(constant.data, outputs, name);
   if (!coded) {
-    if (!keepsFloats) throw new Refusal(FLOAT(name), QUANTIZED);
+    if (!keepsFloats) {
+      throw new Refusal(
+        `its weights "${name}" are float numbers without a quantizer, and no integers of 8 bits times a scale per output channel`,
+        `a Quant or BipolarQuant node between the weights and this node (in Brevitas: a quantized layer), or ${MAKE_INT8}`,
+      );
+    }
     const scale = Float64Array.of(1);
     return { weights: { name, outputs, inputs, codes: constant.data, scale, found: "float" }, notes: [] };
   }
@@ -61,13 +66,8 @@ function quantized(grid: NonNullable<Constant["grid"]>, inputs: number, name: st
   return { codes: grid.codes, scale, found: grid.found, bits: grid.bits };
 }
 
-const FLOAT = (name: string) =>
-  `its weights "${name}" are float numbers without a quantizer, and no integers of 8 bits times a scale per output channel`;
-
 /** What makes integers of a float network, for all readers. */
 export const MAKE_INT8 = "--weights int8 --calibrate samples.npy, which makes an int8 network of a float one";
-
-const QUANTIZED = `a Quant or BipolarQuant node between the weights and this node (in Brevitas: a quantized layer), or ${MAKE_INT8}`;
 
 /** Float weights that lie on a grid need no quantizer: nothing is lost. */
 function bare(data: Float64Array, outputs: number, name: string): Coded | undefined {

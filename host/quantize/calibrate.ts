@@ -40,29 +40,38 @@ export function calibrate(graph: Graph, calibration: Calibration): Range[] {
   return kept.map((each) => each.range());
 }
 
-/** How near the int8 network comes to the float one, in a sentence. */
-export function compare(graph: Graph, quantized: Graph, { inputs }: Calibration): string {
-  const all = rowsOf(graph, { inputs });
+/** How near the int8 network comes to the float one, in a sentence: by all their outputs, and by which number of the first is the greatest. */
+export function compare(float: Graph, int8: Graph, { inputs }: Calibration): string {
+  const all = rowsOf(float, { inputs });
   const rows = Math.min(all, COMPARED_ROWS);
-  let [same, difference, greatest] = [0, 0, 0];
-  let channels = 1;
+  let [same, difference, greatest, channels] = [0, 0, 0, 0];
   const some = inputs.map((each) => each.subarray(0, (rows * each.length) / all));
   for (const batch of batches(some, rows)) {
-    const [float] = evaluate(graph, batch.inputs, batch.rows) as [Float32Array];
-    const [int8] = evaluate(quantized, batch.inputs, batch.rows) as [Float32Array];
-    channels = float.length / batch.rows;
-    for (let row = 0; row < batch.rows; row++) {
-      const [a, b] = [float, int8].map((all) => all.subarray(row * channels, (row + 1) * channels));
-      if (indexOfGreatest(a!) === indexOfGreatest(b!)) same++;
-    }
-    float.forEach((x, i) => {
-      difference = Math.max(difference, Math.abs(x - int8[i]!));
-      greatest = Math.max(greatest, Math.abs(x));
+    const expected = evaluate(scored(float), batch.inputs, batch.rows);
+    const found = evaluate(scored(int8), batch.inputs, batch.rows);
+    expected.forEach((numbers, output) => {
+      numbers.forEach((x, i) => {
+        difference = Math.max(difference, Math.abs(x - found[output]![i]!));
+        greatest = Math.max(greatest, Math.abs(x));
+      });
     });
+    channels = expected[0]!.length / batch.rows;
+    for (let first = 0; first < expected[0]!.length; first += channels) {
+      const [a, b] = [expected, found].map(([scores]) => indexOfGreatest(scores!.subarray(first, first + channels)));
+      if (a === b) same++;
+    }
   }
   const [far, wide] = [difference, greatest].map((x) => Number(x.toPrecision(3)));
   const classes = channels > 1 ? `${same} of ${rows} samples keep their greatest output, and ` : "";
   return `${classes}no output of ${rows} samples moves by more than ${far}, among numbers of up to ${wide}`;
+}
+
+/** The graph with the scores as outputs where they are indices of these. */
+function scored(graph: Graph): Graph {
+  const scores = new Map(
+    graph.nodes.filter(({ op }) => op === "argmax").map(({ output, inputs }) => [output, inputs[0]!]),
+  );
+  return { ...graph, outputs: graph.outputs.map((output) => scores.get(output) ?? output) };
 }
 
 function indexOfGreatest(row: Float32Array): number {

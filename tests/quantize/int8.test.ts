@@ -229,6 +229,9 @@ describe("a float file of ONNX", () => {
     const options = { calibration: { inputs: [elements] }, argmax: true };
     const [a, b] = [await convert(network, options), await convert(network, options)];
     expect(a.blob).toEqual(b.blob);
+    const { notes } = await convert(network, { calibration: { inputs: [elements] } });
+    const share = (all: string[]) => all.at(-1)!.match(/(\d+) of 20 samples keep/)![1];
+    expect(share(a.notes)).toBe(share(notes)); // by the scores, not by their index
     expect(await differences(a, network)).toEqual([]);
   });
 

@@ -59,7 +59,9 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Chec
       reasons,
       options,
     );
-    return { graph: { ...walked, isFloat: true }, notes, producer };
+    const graph: Graph = { ...walked, isFloat: true };
+    if (options.argmax) endInArgmax(graph);
+    return { graph, notes, producer };
   }
   const { graph, notes: made } = settled(floats ? toInt8(walked, floats) : walked, reasons, options);
   return { graph, notes: [...notes, ...made], producer };
