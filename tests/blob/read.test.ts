@@ -11,7 +11,7 @@ import { elementBytes } from "../../host/shape.ts";
 import { cpuMilliseconds } from "../cpu.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
-import { WAYS } from "../module/agree.ts";
+import { expectIs, WAYS } from "../module/agree.ts";
 import { type Machine, machine, seal } from "../module/machine.ts";
 import {
   programOf,
@@ -361,12 +361,12 @@ describeModules("open", (engine, module) => {
   it("refuses every truncation, also where memory ends with it", () => {
     for (let bytes = 0; bytes < blob.length; bytes++) {
       if (bytes === headBytes) continue; // that is how the weights are streamed
-      expect(open(blob, "resident", bytes), `${bytes} bytes`).not.toBe(0);
+      expectIs(open(blob, "resident", bytes) !== 0, true, `${bytes} bytes`);
       const end = (MEMORY - bytes) & ~15;
       at.memory().fill(0);
       at.memory().set(blob.subarray(0, bytes), end);
-      expect(at.plan(end, bytes, 1), `${bytes} bytes at the end of memory`).toBeLessThan(0);
-      expect(at.open(end, bytes, MEMORY, 0, 1), `${bytes} bytes at the end of memory`).not.toBe(0);
+      expectIs(at.plan(end, bytes, 1) < 0, true, `plan: ${bytes} bytes at the end of memory`);
+      expectIs(at.open(end, bytes, MEMORY, 0, 1) !== 0, true, `${bytes} bytes at the end of memory`);
     }
   });
 
@@ -374,14 +374,13 @@ describeModules("open", (engine, module) => {
     for (let bit = 0; bit < 8 * weightsEnd; bit++) {
       const status = open(flipped(blob, bit), way);
       const unread = bit >= 8 * HEADER.crc && bit < 8 * HEADER.formatVersion; // a boot loader's checksum
-      if (unread) expect(status, `bit ${bit}`).toBe(0);
-      else expect(status, `bit ${bit}`).not.toBe(0);
+      expectIs(status === 0, unread, `bit ${bit}`);
     }
   });
 
   it("leaves description and self-test to the host", () => {
     for (let bit = 8 * weightsEnd; bit < 8 * blob.length; bit += 97)
-      expect(open(flipped(blob, bit), "resident")).toBe(0);
+      expectIs(open(flipped(blob, bit), "resident"), 0);
   });
 
   it("refuses flash that is cut", () => {
@@ -389,7 +388,7 @@ describeModules("open", (engine, module) => {
     const work = 16 + headBytes;
     for (let bytes = 0; bytes < weightsEnd; bytes++) {
       at.flash = blob.subarray(0, bytes);
-      expect(at.open(16, headBytes, work, MEMORY - work, 1)).toBe(14);
+      expectIs(at.open(16, headBytes, work, MEMORY - work, 1), 14);
     }
   });
 });
