@@ -30,15 +30,18 @@ export interface Unsupported {
   instead: string;
 }
 
-/** A well-formed checkpoint that this version cannot convert. Lists every reason at once. */
+/** A well-formed checkpoint that this version cannot convert. Lists every reason at once; advice that is the same for several, once behind them. */
 export class UnsupportedError extends TernError {
   override name = "UnsupportedError";
   readonly reasons: readonly Unsupported[];
 
   constructor(reasons: readonly Unsupported[]) {
-    const lines = reasons.map(
-      (r) => `  ${shown(r.op)} "${shown(r.node)}"${r.shape && ` ${shown(r.shape)}`}: ${r.why}. Instead: ${r.instead}`,
-    );
+    const lines = reasons.flatMap((r, i) => {
+      const line = `  ${shown(r.op)} "${shown(r.node)}"${r.shape && ` ${shown(r.shape)}`}: ${r.why}`;
+      const [isSame, isNext] = [reasons[i - 1], reasons[i + 1]].map((other) => other?.instead === r.instead);
+      if (isNext) return [line];
+      return isSame ? [line, `  Instead, of each: ${r.instead}`] : [`${line}. Instead: ${r.instead}`];
+    });
     super(`${reasons.length} node${reasons.length === 1 ? "" : "s"} cannot be converted:`, ...lines);
     this.reasons = reasons;
   }

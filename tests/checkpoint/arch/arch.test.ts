@@ -508,7 +508,12 @@ it("float weights are refused all at once, with what to write", () => {
     readCheckpoint(fileOf(tensorsOf({ "fc.weight": [4, 6], "fc2.weight": [2, 4] })), {}, JSON.stringify(arch));
   expect(read).toThrow(UnsupportedError);
   expect(read).toThrow(
-    '2 nodes cannot be converted:\n  dense "fc" [4, 6]: its weights "fc.weight" are float. Instead: a quantizer for them in the arch: "weights": "ternary" (or "binary", 2, 3, 4, 8)',
+    [
+      "2 nodes cannot be converted:",
+      '  dense "fc" [4, 6]: its weights "fc.weight" are float',
+      '  dense "fc2" [2, 4]: its weights "fc2.weight" are float',
+      '  Instead, of each: a quantizer for them in the arch: "weights": "ternary" (or "binary", 2, 3, 4, 8)',
+    ].join("\n"),
   );
 });
 

@@ -64,7 +64,7 @@ describe("float networks have the scores of Keras", () => {
     expect(farthest([[...scores!]], [expected.flat()])).toBeLessThan(1e-6);
     expect(() => readCheckpoint(bytes)).toThrow(UnsupportedError);
     expect(() => readCheckpoint(bytes)).toThrow(
-      /its weights ".*\/kernel" are float. Instead: a network trained with quantizers.*--weights int8/,
+      /its weights ".*\/kernel" are float(\n {2}Instead, of each:|\. Instead:) a network trained with quantizers.*--weights int8/,
     );
   });
 });
