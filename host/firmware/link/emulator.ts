@@ -26,7 +26,7 @@ export const QEMU_PACKAGES: Record<string, string> = { arm: "qemu-system-arm", r
 type Qemu = NonNullable<Board["qemu"]>;
 
 /** QEMU starts within a tenth of a second; a busy machine takes longer. */
-const START_MS = 20_000;
+const START_MS = 60_000;
 
 /**
  * A board in QEMU: firmware in flash, a blob in its part of flash, and the UART as a port. Closing the port stops it; it also ends with this
