@@ -379,8 +379,7 @@ describeModules("open", (engine, module) => {
   });
 
   it("leaves description and self-test to the host", () => {
-    for (let bit = 8 * weightsEnd; bit < 8 * blob.length; bit += 97)
-      expectIs(open(flipped(blob, bit), "resident"), 0);
+    for (let bit = 8 * weightsEnd; bit < 8 * blob.length; bit += 97) expectIs(open(flipped(blob, bit), "resident"), 0);
   });
 
   it("refuses flash that is cut", () => {
