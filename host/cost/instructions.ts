@@ -13,6 +13,7 @@ import {
   type Window,
 } from "../program.ts";
 import { elementCount, positionBytes, positionCount } from "../shape.ts";
+import { borderPositions, gatherCounts, pairCounts, scatterCounts } from "./convolution.ts";
 import type { Costs } from "./measured.ts";
 
 // The instructions of an inference before anything is built. What an op takes is a sum of terms: how often a loop runs, by the shape of the op, times
@@ -39,10 +40,14 @@ const BLOCK: Partial<Record<PackingName, number>> = {
  * of no op takes.
  */
 export function predictInstructions(program: Program, costs: Costs): number[] | undefined {
-  const found = termsOf(program).map((terms) =>
-    terms.map(({ kernel, counts }) => costs[kernel] && dot(costs[kernel], counts)),
-  );
-  return found.flat().includes(undefined) ? undefined : found.map((terms) => sum(terms as number[]));
+  const found = termsOf(program).map((terms) => costOf(terms, costs));
+  return found.includes(undefined) ? undefined : (found as number[]);
+}
+
+/** The instructions of terms, or undefined where a kernel was not measured. */
+export function costOf(terms: readonly Term[], costs: Costs): number | undefined {
+  const found = terms.map(({ kernel, counts }) => costs[kernel] && dot(costs[kernel], counts));
+  return found.includes(undefined) ? undefined : sum(found as number[]);
 }
 
 /** Of every op, the kernel of its sums or elements, and that of its post, if it has one and is dense. */
@@ -80,7 +85,10 @@ const TERMS: OpTable<[place: Place], Term[]> = {
     const sums = sumsTerm(op, dtype, inputs, channels, tiles, ranges);
     if (!op.post) return [sums];
     const from = packingOf(op).name === "trit4" ? "trit4" : "dense"; // trit4 reads records by itself
-    return [sums, { kernel: `${from} → ${postName(op.post, output)}`, counts: postCounts(op.post, channels) }];
+    return [
+      sums,
+      { kernel: `${from} → ${postName(op.post, output)}`, counts: [tiles, ...postCounts(op.post, channels)] },
+    ];
   },
 
   argmax({ post }, { tiling: { tiles, channels } }) {
@@ -101,30 +109,45 @@ const TERMS: OpTable<[place: Place], Term[]> = {
     return [{ kernel: "upsample", counts: [1, positionCount(tensor), positionCount(tensor) * positionBytes(tensor)] }];
   },
 
-  /** At every position a patch is gathered for each group, or for each tile of trit4, and its sums are those of a dense op; a depthwise one reads windows where they lie. */
-  conv2d(op, { program, ranges, tiling: { tiles, channels, columns }, output }) {
-    const { dtype } = program.tensors[op.inputs[0]!]!;
-    const positions = positionCount(program.tensors[op.output]!);
-    const patch = columns.taps * columns.packedInputs;
-    if (op.form) return [{ kernel: op.form, counts: [1] }]; // not measured
-    if (packingOf(op).name === "tap8") {
-      const walk = [tiles * positions, channels * positions, channels * positions * columns.taps];
-      const sums: Term = { kernel: `tap8 × ${dtype}`, counts: [1, ...walk] };
-      if (!op.post) return [sums];
-      const counts = postCounts(op.post, channels).map((count) => positions * count);
-      return [sums, { kernel: `dense → ${postName(op.post, output)}`, counts }];
-    }
-    const sums = sumsTerm(op, dtype, patch, channels, tiles, ranges);
-    const bytes = dtype === "bit" ? patch / 8 : patch;
-    const patches = positions * (packingOf(op).name === "trit4" ? tiles : op.groups);
-    const gather: Term = { kernel: "gather", counts: [1, patches, patches * bytes] };
-    const everywhere = ({ kernel, counts: [once, ...counts] }: Term): Term => {
-      return { kernel, counts: [once!, ...counts.map((count) => positions * count)] };
+  /** A depthwise one reads windows where they lie; others gather patches, or scatter positions, and at each position sums are those of a dense op. */
+  conv2d(op, { program, ranges, tiling, output: made }) {
+    const { tiles, channels, columns } = tiling;
+    const [input, output] = [program.tensors[op.inputs[0]!]!, program.tensors[op.output]!];
+    const positions = positionCount(output);
+    const packing = packingOf(op).name;
+    const post = op.post && {
+      kernel: `${packing === "trit4" || packing === "tap8" ? packing : "dense"} → ${postName(op.post, made)}`,
+      counts: [tiles, ...postCounts(op.post, channels)].map((count) => positions * count),
     };
-    if (!op.post) return [gather, everywhere(sums)];
-    const from = packingOf(op).name === "trit4" ? "trit4" : "dense";
-    const counts = postCounts(op.post, channels).map((count) => positions * count);
-    return [gather, everywhere(sums), { kernel: `${from} → ${postName(op.post, output)}`, counts }];
+    const isBit = input.dtype === "bit";
+    const sums = (): Term[] => {
+      if (packing === "tap8") {
+        const eights = channels & ~7; // channels that are taken by eights, and those one by one
+        const turns = [1, op.window.kernelHeight, columns.taps];
+        const walk = [eights, channels - eights].flatMap((count) => turns.map((turn) => count * turn));
+        const counts = [tiles * positions, ...walk.map((count) => positions * count)];
+        return [{ kernel: `tap8 × ${input.dtype}`, counts: [1, ...counts] }];
+      }
+      if (op.form === "pair") return [{ kernel: "pairs", counts: pairCounts(op, input, output, tiling) }];
+      if (op.form === "scatter") return [{ kernel: "scatter", counts: scatterCounts(op, input, output, tiling) }];
+      const twice = isBit ? borderPositions(op, input, output) : 0;
+      const times = (packing === "trit4" ? tiles : op.groups) * (1 + twice / positions);
+      const gathered = `gather ${isBit ? "bits" : packing === "trit4" ? "strips" : "codes"}`;
+      const { kernel, counts } = sumsTerm(
+        op,
+        input.dtype,
+        columns.taps * columns.packedInputs,
+        channels,
+        tiles,
+        ranges,
+      );
+      const [once, ...each] = counts;
+      return [
+        { kernel: gathered, counts: gatherCounts(op, input, output, times) },
+        { kernel, counts: [once!, ...each.map((count) => (positions + twice) * count)] },
+      ];
+    };
+    return post ? [...sums(), post] : sums();
   },
 
   maxpool({ window, output: to }, { program, input }) {

@@ -9,14 +9,16 @@ import { buildImage } from "../../host/firmware/make/build.ts";
 import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
 import { v8 } from "../../host/index.ts";
 import { deviceModule } from "../../host/node.ts";
-import type { DenseOp, WeightDtype } from "../../host/program.ts";
+import type { ActivationDtype, Conv2dOp, DenseOp, WeightDtype, Window } from "../../host/program.ts";
 import { deviceBackend } from "../../host/run/device.ts";
+import { elementCount } from "../../host/shape.ts";
 import { MODELS } from "../../tools/bench/device/models.ts";
 import { fitOf, predictFor } from "../../tools/commands/fit.ts";
 import { startCounted } from "../../tools/rigs/counted_board.ts";
 import { describeWith, TFC } from "../data.ts";
 import { Random } from "../graph/random.ts";
-import { elements, lookup, programOf, requantize, thresholds, weights } from "../module/programs.ts";
+import { elements, lookup, programOf, requantize, type TensorOf, thresholds, weights } from "../module/programs.ts";
+import { SQUARE } from "../ops/windows.ts";
 import { describeBoards } from "./boards.ts";
 
 // The cost model against counted instructions, on networks that it was not made from.
@@ -74,12 +76,70 @@ function mixed(): Uint8Array {
   return writeBlob(program);
 }
 
+function windowOf(kernel: number, pad = 0, stride = 1): Window {
+  const size = { kernelHeight: kernel, kernelWidth: kernel, strideY: stride, strideX: stride };
+  return { ...SQUARE, ...size, padTop: pad, padLeft: pad };
+}
+
+/** A network of pictures: convolutions of every way (scattered, by twos, gathered, of bits, depthwise), pools and a sum. */
+function pictures(): Uint8Array {
+  const random = new Random(12);
+  const conv = (
+    [input, output]: [number, number],
+    [dtype, from, to]: [WeightDtype, number, number],
+    post?: Conv2dOp["post"],
+    { kernel = 3, groups = 1 } = {},
+  ): Conv2dOp => ({
+    ...{ kind: "conv2d", inputs: [input], output, groups, pad: 0, dtype, ...(post && { post }) },
+    window: windowOf(kernel, (kernel - 1) / 2),
+    weights: weights(dtype, (to * kernel * kernel * from) / groups, random),
+    ...(groups > 1 && { packing: "tap8" as const }),
+  });
+  const steps = (channels: number, count: number) => {
+    const up = () => Array.from({ length: count }, () => random.int(-200, 200));
+    return thresholds(...Array.from({ length: channels }, () => ({ base: count === 1 ? -1 : 0, up: up() })));
+  };
+  const scaled = (channels: number) => {
+    const record = () => ({
+      multiplier: random.int(2 ** 29, 2 ** 30),
+      offset: random.int(-999, 999),
+      ...{ low: 0, left: 10, right: 14 },
+    });
+    const range = { lo: -128, hi: 127, rounding: "half-even" } as const;
+    return requantize(range, ...Array.from({ length: channels }, record));
+  };
+  const picture = (dtype: ActivationDtype, channels: number, size = 8): TensorOf => [dtype, [size, size, channels]];
+  const program = programOf(
+    [
+      ...[picture("u8", 3), picture("u8", 16), picture("i8", 32), picture("i8", 32), picture("i8", 16)],
+      ...[picture("u8", 32), picture("u8", 32, 4), picture("bit", 32, 4), picture("u8", 16, 4)],
+      ["i32", 16],
+      ["i32", 1],
+    ],
+    [
+      conv([0, 1], ["int4", 3, 16], steps(16, 7)),
+      conv([1, 2], ["ternary", 16, 32], scaled(32)),
+      conv([2, 3], ["int8", 32, 32], scaled(32), { groups: 32 }),
+      conv([3, 4], ["int8", 32, 16], scaled(16)),
+      conv([4, 5], ["ternary", 16, 32], steps(32, 15), { kernel: 1 }),
+      { kind: "maxpool", inputs: [5], output: 6, window: windowOf(2, 0, 2) },
+      conv([6, 7], ["ternary", 32, 32], steps(32, 1)),
+      conv([7, 8], ["binary", 32, 16], steps(16, 15)),
+      { kind: "avgpool", inputs: [8], output: 9, window: windowOf(4) },
+      { kind: "argmax", inputs: [9], output: 10 },
+    ],
+    { maxRows: 1 },
+  );
+  return writeBlob(program);
+}
+
 const NETWORKS: Record<string, () => Uint8Array | Promise<Uint8Array>> = {
   digits: async () => (await MODELS.digits()).blob,
   TFC_1W1A: async () => (await MODELS.TFC_1W1A()).blob,
   "784-256-256-10": async () => (await MODELS["784-256-256-10"]()).blob,
   "256-64-64-64-10 × i8": async () => (await MODELS["256-64-64-64-10 × i8"]()).blob,
   mixed,
+  pictures,
 };
 
 /** Instructions of the second inference: in the first, an interpreter translates what it runs. */
@@ -87,8 +147,8 @@ async function countInference(board: Board, elf: string, blob: Uint8Array): Prom
   const program = readBlob(blob);
   const random = new Random(1);
   const rows = program.inputs.map((input) => {
-    const { dtype, channels } = program.tensors[input]!;
-    return elements(dtype, channels, random);
+    const tensor = program.tensors[input]!;
+    return elements(tensor.dtype, elementCount(tensor), random);
   });
   const counted = await startCounted(board, elf);
   try {

@@ -1,7 +1,7 @@
 import { EngineError } from "../../host/base/errors.ts";
 import { type Features, needsMore } from "../../host/blob/features.ts";
 import { writeBlob } from "../../host/blob/write.ts";
-import { termsOf } from "../../host/cost/instructions.ts";
+import { costOf, termsOf } from "../../host/cost/instructions.ts";
 import type { Costs } from "../../host/cost/measured.ts";
 import type { Board } from "../../host/firmware/boards.ts";
 import { v8 } from "../../host/index.ts";
@@ -11,6 +11,8 @@ import { requantizeOf } from "../../host/numbers/requantize.ts";
 import type {
   ActivationDtype,
   AvgpoolOp,
+  Conv2dForm,
+  Conv2dOp,
   DenseOp,
   Op,
   PackingName,
@@ -93,7 +95,7 @@ const POSTS: [ActivationDtype, (records: number, next: Random) => Post][] = [
   ["bit", () => lookup(-1, 0)],
 ];
 
-/** A program whose last op is counted: the kernel of its sums, or, less that of the same op without a post, its post. */
+/** A program whose last op is counted: the kernel of its sums, less what is known of its others, or, less that of the same op without a post, its post. */
 interface Sample {
   program: Program;
   without?: Program;
@@ -104,31 +106,44 @@ export async function measureCosts(board: Board, elf: string, module: Uint8Array
   const { features } = await moduleFeatures(module, v8);
   const counted = await startCounted(board, elf);
   try {
-    const found = new Map<string, { counts: number[]; instructions: number }[]>();
-    for (const { program, without } of samples(mulberry32(1))) {
-      const [sums, post] = termsOf(program).at(-1)!;
-      const term = without ? post! : sums!;
-      const instructions = await countLast(counted, program, features);
-      const other = without && (await countLast(counted, without, features));
-      if (instructions === undefined || (without && other === undefined)) continue;
-      const all = found.get(term.kernel) ?? [];
-      found.set(term.kernel, all);
-      all.push({ counts: term.counts, instructions: instructions - (other ?? 0) });
-    }
-    return Object.fromEntries(
-      [...found]
-        .filter(([, all]) => all.length >= all[0]!.counts.length)
-        .map(([kernel, all]) => {
-          const costs = leastSquares(
-            all.map(({ counts }) => counts),
-            all.map(({ instructions }) => instructions),
-          );
-          return [kernel, costs.map((cost) => Number(cost.toPrecision(5)))];
-        }),
-    );
+    const next = mulberry32(1);
+    const costs = await fitCosts(counted, features, samples(next), {});
+    return { ...costs, ...(await fitCosts(counted, features, convolutions(next), costs)) };
   } finally {
     counted.close();
   }
+}
+
+/** Costs of the kernels of samples, of whose other terms `known` has the costs. */
+async function fitCosts(
+  counted: CountedBoard,
+  features: Features,
+  samples: Iterable<Sample>,
+  known: Costs,
+): Promise<Costs> {
+  const found = new Map<string, { counts: number[]; instructions: number }[]>();
+  for (const { program, without } of samples) {
+    const [sums, ...others] = termsOf(program).at(-1)!;
+    const term = without ? others[0]! : sums!;
+    const less = without ? 0 : costOf(others, known);
+    const instructions = await countLast(counted, program, features);
+    const other = without && (await countLast(counted, without, features));
+    if (instructions === undefined || less === undefined || (without && other === undefined)) continue;
+    const all = found.get(term.kernel) ?? [];
+    found.set(term.kernel, all);
+    all.push({ counts: term.counts, instructions: instructions - (other ?? less) });
+  }
+  return Object.fromEntries(
+    [...found]
+      .filter(([, all]) => all.length >= all[0]!.counts.length)
+      .map(([kernel, all]) => {
+        const costs = leastSquares(
+          all.map(({ counts }) => counts),
+          all.map(({ instructions }) => instructions),
+        );
+        return [kernel, costs.map((cost) => Number(cost.toPrecision(5)))];
+      }),
+  );
 }
 
 /** Instructions of the last op of a program; undefined where the module has not all that it needs, or the board no room. */
@@ -178,7 +193,8 @@ function* samples(next: Random): Generator<Sample> {
         }
         if (post.kind === "lookup") continue;
         for (const [weights, packing, codes] of LAYERS) {
-          const bare = { ...denseOp(weights, packing, [-1, 1], 16, channels, next), tileChannels: 16 };
+          const tileChannels = channels > 50 ? 112 : 16; // three widths: tiles and channels have costs of their own
+          const bare = { ...denseOp(weights, packing, [-1, 1], 16, channels, next), tileChannels };
           yield {
             program: denseProgram(codes, 16, { ...bare, post }, dtype, channels),
             without: denseProgram(codes, 16, bare, "i32", channels),
@@ -220,6 +236,61 @@ function* samples(next: Random): Generator<Sample> {
     yield* pools(channels, next);
     for (const records of [1, channels]) yield* planes(channels, plane(records, next), next);
     yield* depthwise(channels, next);
+  }
+}
+
+/** Pictures and kernels of convolutions: positions of the output, channels before and behind, and what else is not 1. */
+const CONVOLUTIONS: {
+  size: [number, number];
+  from: number;
+  to: number;
+  kernel: number;
+  stride?: number;
+  groups?: number;
+  pad?: number;
+}[] = [
+  { size: [1, 1], from: 16, to: 8, kernel: 1 },
+  { size: [2, 3], from: 16, to: 12, kernel: 1 },
+  { size: [4, 5], from: 8, to: 16, kernel: 1 },
+  { size: [1, 1], from: 16, to: 16, kernel: 3 },
+  { size: [3, 4], from: 16, to: 16, kernel: 3, pad: 1 },
+  { size: [3, 4], from: 32, to: 8, kernel: 3, pad: 1 },
+  { size: [2, 6], from: 3, to: 16, kernel: 3, pad: 1 },
+  { size: [2, 3], from: 32, to: 24, kernel: 3, stride: 2, pad: 1 },
+  { size: [3, 3], from: 16, to: 8, kernel: 5, pad: 2 },
+  { size: [4, 4], from: 32, to: 32, kernel: 3, groups: 2, pad: 1 },
+  { size: [3, 4], from: 16, to: 16, kernel: 3, groups: 4, pad: 1 },
+  { size: [4, 4], from: 32, to: 32, kernel: 3, groups: 8, pad: 1 },
+  { size: [2, 2], from: 64, to: 32, kernel: 3, pad: 1 },
+  { size: [1, 8], from: 16, to: 32, kernel: 3, pad: 1 },
+  { size: [6, 6], from: 16, to: 4, kernel: 3, pad: 1 },
+];
+
+/** Convolutions that gather patches of codes, of strips and of bits, multiply them by twos, and scatter positions. */
+function* convolutions(next: Random): Generator<Sample> {
+  const kinds: [WeightDtype, PackingName, "u8" | "bit", min: number, max: number, Conv2dForm?][] = [
+    ["int4", "field4", "u8", -8, 7],
+    ["ternary", "trit4", "u8", -1, 1],
+    ["binary", "sign32", "bit", 0, 1],
+    ["int8", "field8", "u8", -128, 127, "pair"],
+    ["ternary", "trit4", "u8", -1, 1, "scatter"],
+  ];
+  for (const [dtype, packing, codes, min, max, form] of kinds) {
+    for (const { size, from, to, kernel, stride = 1, groups = 1, pad = 0 } of CONVOLUTIONS) {
+      if (codes === "bit" && (from / groups) % 32 && groups > 1) continue;
+      if (form === "scatter" && (groups > 1 || from % 16)) continue; // FORMAT.md
+      const [height, width] = size.map((outputs) => (outputs - 1) * stride + kernel - 2 * pad);
+      const weight = () => (dtype === "binary" ? 2 * integer(next, 0, 1) - 1 : integer(next, min, max));
+      const op: Op = {
+        ...{ kind: "conv2d", inputs: [0], output: 1, groups, pad: 0, dtype, packing, ...(form && { form }) },
+        window: {
+          ...{ kernelHeight: kernel, kernelWidth: kernel, strideY: stride, strideX: stride },
+          ...{ dilationY: 1, dilationX: 1, padTop: pad, padLeft: pad },
+        },
+        weights: Int8Array.from({ length: (to * kernel * kernel * from) / groups }, weight),
+      };
+      yield { program: programOf([op], [codes, [height!, width!, from]], ["i32", [...size, to]]) };
+    }
   }
 }
 
@@ -292,13 +363,16 @@ function* pools(channels: number, next: Random): Generator<Sample> {
 function* depthwise(channels: number, next: Random): Generator<Sample> {
   for (const [kernel, positions] of [
     [1, 1],
+    [1, 6],
     [2, 1],
-    [3, 1],
     [2, 4],
+    [3, 1],
+    [3, 4],
+    [5, 2],
   ] as const) {
     const input: TensorSize = [kernel, kernel + positions - 1, channels];
     for (const dtype of ["u8", "i8"] as const) {
-      const op: Op = {
+      const op: Conv2dOp = {
         ...{ kind: "conv2d", inputs: [0], output: 1, groups: channels, pad: 0, dtype: "int8", packing: "tap8" },
         window: {
           ...{ kernelHeight: kernel, kernelWidth: kernel, strideY: 1, strideX: 1 },
@@ -306,7 +380,17 @@ function* depthwise(channels: number, next: Random): Generator<Sample> {
         },
         weights: Int8Array.from({ length: kernel * kernel * channels }, () => integer(next, -128, 127)),
       };
-      yield { program: programOf([op], [dtype, input], ["i32", [1, positions, channels]]) };
+      const size: TensorSize = [1, positions, channels];
+      const without = programOf([op], [dtype, input], ["i32", size]);
+      yield { program: without };
+      if (dtype !== "u8" || kernel > 1) continue;
+      for (const [to, make] of POSTS) {
+        for (const records of [1, channels]) {
+          const post = make(records, next);
+          if (post.kind === "lookup") continue;
+          yield { program: programOf([{ ...op, post }], [dtype, input], [to, size]), without };
+        }
+      }
     }
   }
 }
