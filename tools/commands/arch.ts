@@ -1,7 +1,7 @@
 import { defineCommand } from "citty";
 import { draftArch } from "../../host/checkpoint/arch/draft.ts";
 import { openWeights } from "../../host/checkpoint/index.ts";
-import { readFile } from "../files/files.ts";
+import { readCheckpointFile } from "../files/checkpoints.ts";
 import { namingFiles } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
 import { nameOf, outName, takeStdout } from "../files/stdio.ts";
@@ -25,7 +25,7 @@ export default defineCommand({
     const { checkpoint, out } = args;
     takeStdout(out);
     checkOutputs([out], { checkpoint });
-    const bytes = await readFile(checkpoint);
+    const bytes = await readCheckpointFile(checkpoint);
     const file = await namingFiles({ checkpoint }, async () => openWeights(bytes));
     const { arch, guesses } = draftArch(file);
     await writeFileAtomic(out, new TextEncoder().encode(`${JSON.stringify(arch, null, 2)}\n`));
