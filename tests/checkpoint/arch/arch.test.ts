@@ -76,6 +76,27 @@ const NETWORKS: Record<string, [arch: object, shapes: Record<string, number[]>]>
     },
     { codes: [4, 6], scale: [4, 1] },
   ],
+  "weights, binary around their mean": [
+    { input: vector(6), layers: [dense({ weights: { as: "binary", scale: "absmean", centred: true } })] },
+    { "fc.weight": [4, 6] },
+  ],
+  "weights of 2 bits around 0": [{ input: vector(6), layers: [dense({ weights: "2sym" })] }, { "fc.weight": [4, 6] }],
+  "weights of 4 bits around 0, half the mean": [
+    { input: vector(6), layers: [dense({ weights: { as: "4sym", scale: "absmean", times: "1/2" } })] },
+    { "fc.weight": [4, 6] },
+  ],
+  "weights of 4 bits around 0, per channel of the greatest": [
+    { input: picture(2, 5, 5), layers: [conv({ weights: { as: "4sym", scale: "absmax", per: "channel" } })] },
+    { "conv.weight": [3, 2, 3, 3] },
+  ],
+  "weights of 4 bits around 0, of scales in the file": [
+    { input: vector(6), layers: [dense({ weights: { as: "4sym", scale: { tensor: "scale" } } })] },
+    { "fc.weight": [4, 6], scale: [4, 1] },
+  ],
+  "weights of 8 bits, a share of the mean": [
+    { input: vector(6), layers: [dense({ weights: { as: 8, scale: "absmean", times: "1/32" } })] },
+    { "fc.weight": [4, 6] },
+  ],
   "weights on a grid, no quantizer": [
     { input: vector(6), layers: [dense({ weights: undefined, tensors: { weight: "codes" } })] },
     { codes: [4, 6] },

@@ -227,14 +227,23 @@ function quantize(
 
 function quantizeWeights(rows: number[][], given: Json, tensors: Record<string, Given>): number[][] {
   if (given === undefined) return rows;
-  const { as, scale, per } = typeof given === "object" ? given : { as: given, scale: undefined, per: undefined };
-  const limit = as === "ternary" || as === "binary" || as === "codes" ? 1 : 2 ** (as - 1) - 1;
-  const s = scale ?? (as === "ternary" ? "absmean" : as === "binary" || as === "codes" ? 1 : "absmax");
+  const { as, scale, per, times, centred } = typeof given === "object" ? given : ({ as: given } as Json);
+  const half = as === "2sym" ? 2 : as === "4sym" ? 8 : undefined;
+  const limit = half ? half - 0.5 : as === "ternary" || as === "binary" || as === "codes" ? 1 : 2 ** (as - 1) - 1;
+  const s = scale ?? (half || as === "ternary" ? "absmean" : as === "binary" || as === "codes" ? 1 : "absmax");
   return rows.map((row, o) => {
     const measured = per === "channel" ? row : rows.flat();
     const mean = measured.reduce((sum, e) => sum + Math.abs(e), 0) / measured.length;
+    const by = factor(times ?? 1, tensors, o);
     const unit =
-      s === "absmean" ? mean : s === "absmax" ? Math.max(...measured.map(Math.abs)) / limit : factor(s, tensors, o);
+      s === "absmean"
+        ? by * mean
+        : s === "absmax"
+          ? (by * Math.max(...measured.map(Math.abs))) / limit
+          : factor(s, tensors, o);
+    if (half) return row.map((e) => (Math.max(-half, Math.min(half - 1, round(e / unit - 0.5))) + 0.5) * unit);
+    const middle = centred ? rows.flat().reduce((sum, e) => sum + e, 0) / rows.flat().length : 0;
+    if (centred) return row.map((e) => (e >= middle ? unit : -unit));
     if (as === "codes") return row.map((e) => e * unit);
     if (as === "binary") return row.map((e) => (e >= 0 ? unit : -unit));
     return row.map((e) => Math.max(-limit, Math.min(limit, round(e / unit))) * unit);
