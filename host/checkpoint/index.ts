@@ -1,5 +1,18 @@
 import { CheckpointError, InputError } from "../base/errors.ts";
-import { BLOB, fileKind, GZIP, HDF5, NPY, ONNX, PICKLE, SAFETENSORS, TAR, TFLITE, ZIP } from "../base/file_kind.ts";
+import {
+  BLOB,
+  fileKind,
+  GGUF,
+  GZIP,
+  HDF5,
+  NPY,
+  ONNX,
+  PICKLE,
+  SAFETENSORS,
+  TAR,
+  TFLITE,
+  ZIP,
+} from "../base/file_kind.ts";
 import { shown } from "../base/printable.ts";
 import { parseQuantizer } from "../numbers/quantizer_text.ts";
 import type { Description } from "../program.ts";
@@ -8,7 +21,9 @@ import { importArch } from "./arch.ts";
 import type { ArchiveFile } from "./archive_file.ts";
 import { isPynqFolder } from "./bnn_pynq/folder.ts";
 import { importPynq } from "./bnn_pynq/import.ts";
+import { inMemory } from "./byte_source.ts";
 import type { Checkpoint, ImportOptions } from "./checkpoint.ts";
+import { openGguf } from "./gguf/open.ts";
 import { gunzipped } from "./gzip.ts";
 import { isKerasZip, type KerasFile, openKerasH5, openKerasZip } from "./keras/file.ts";
 import { importKeras } from "./keras/import.ts";
@@ -43,6 +58,7 @@ const READERS: Record<string, (bytes: Uint8Array) => NetworkFile | WeightsFile> 
   },
   [SAFETENSORS]: openSafetensors,
   [NPY]: openNpy,
+  [GGUF]: (bytes) => openGguf(inMemory(bytes)),
   [ZIP]: openArchive,
   [TAR]: openTarArchive,
   [GZIP]: (bytes) => openTarArchive(gunzipped(bytes)),
@@ -50,7 +66,7 @@ const READERS: Record<string, (bytes: Uint8Array) => NetworkFile | WeightsFile> 
 };
 
 /** Kinds of files that have weights and no graph. */
-const BARE: readonly string[] = [SAFETENSORS, NPY, PICKLE];
+const BARE: readonly string[] = [SAFETENSORS, NPY, PICKLE, GGUF];
 
 /** The same, and archives, of which some are models of Keras. */
 const WEIGHTS: readonly string[] = [...BARE, ZIP];

@@ -5,7 +5,7 @@ import { readCheckpoint } from "../../host/checkpoint/index.ts";
 const text = (s: string): number[] => Array.from(s, (c) => c.charCodeAt(0));
 
 /** Kinds that `--arch` makes networks of. */
-const WEIGHTS = ["a NumPy array", "a Python pickle", "a safetensors file"];
+const WEIGHTS = ["a GGUF file", "a NumPy array", "a Python pickle", "a safetensors file"];
 
 it.each<[string, number[]]>([
   ["an empty file", []],

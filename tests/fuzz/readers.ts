@@ -18,6 +18,7 @@ import { elementCount } from "../../host/shape.ts";
 import type { Elements } from "../../tools/inputs/input.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { readInput } from "../../tools/inputs/read.ts";
+import { word, words, writeGguf } from "../checkpoint/gguf_file.ts";
 import { kerasH5, layer, sequential } from "../checkpoint/keras/build.ts";
 import { pynqFiles, randomLayers } from "../checkpoint/pynq_folder.ts";
 import { f32, writeSafetensors } from "../checkpoint/safetensors_file.ts";
@@ -108,6 +109,14 @@ const WEIGHTS = [
   zipSync({ "fc.weight.npy": ARRAY, "fc.bias.npy": [ARRAY, { level: 0 }] }),
   archive(STATE, { 0: FLOATS_OF_SIX }),
   stream(STATE, { 0: { count: 6, bytes: FLOATS_OF_SIX } }),
+  writeGguf({
+    facts: { "general.architecture": word("llama"), "tokenizer.ggml.tokens": words("a", "bc") },
+    tensors: {
+      "fc.weight": { dims: [2, 3], type: 0, data: FLOATS_OF_SIX },
+      "fc.ternary": { dims: [1, 256], type: 35, data: new Uint8Array(66).fill(0x15) },
+      "fc.codes": { dims: [1, 32], type: 8, data: new Uint8Array(34).fill(0x35) },
+    },
+  }),
 ];
 
 /** Named tensors without a graph. */
