@@ -9,7 +9,7 @@ import { openGguf } from "../../host/checkpoint/gguf/open.ts";
 import { openWeights, readCheckpoint } from "../../host/checkpoint/index.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { openFileSource } from "../../tools/files/file_source.ts";
-import { type Given, number, type Stored, u32, word, words, writeGguf } from "./gguf_file.ts";
+import { type Given, ggufHeader, number, type Stored, u32, word, words, writeGguf } from "./gguf_file.ts";
 import { hostile } from "./hostile.ts";
 
 const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
@@ -279,12 +279,14 @@ it(`a file of ${BYTES} bytes is read tensor by tensor`, { timeout: 600_000 }, ()
     const count = Math.floor(BYTES / (4 * weights));
     const entry = { dims: [1024, 4096], type: F32, data: new Uint8Array(0) };
     const tensors = Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${i}`, entry]));
-    const header = writeGguf({ tensors, offsets: Array.from({ length: count }, (_, i) => 4 * weights * i) });
-    const headerBytes = header.length - 4 * weights * (count - 1);
+    const { header } = ggufHeader({
+      tensors,
+      offsets: Array.from({ length: count }, (_, i) => 4 * weights * i),
+    });
     const file = openSync(path, "w");
-    writeSync(file, header.subarray(0, headerBytes));
-    writeSync(file, bytesOf(Float32Array.of(7)), 0, 4, headerBytes + 4 * weights * count - 4);
-    ftruncateSync(file, headerBytes + 4 * weights * count);
+    writeSync(file, header);
+    writeSync(file, bytesOf(Float32Array.of(7)), 0, 4, header.length + 4 * weights * count - 4);
+    ftruncateSync(file, header.length + 4 * weights * count);
     closeSync(file);
     const source = openFileSource(path);
     const before = process.resourceUsage().maxRSS;

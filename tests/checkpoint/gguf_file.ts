@@ -31,16 +31,18 @@ export interface Given {
   offsets?: number[];
 }
 
-/** A file of tensors one behind another, each at a multiple of `alignment`, and the last one filled up to it. */
-export function writeGguf({ tensors, facts = {}, alignment = 32, version = 3, offsets }: Given): Uint8Array {
-  const filled = (bytes: number) => alignment * Math.ceil(bytes / alignment);
+/** What stands before the data, filled up to a multiple of `alignment`; and where each tensor begins in them: one behind another, if not said. */
+export function ggufHeader({ tensors, facts = {}, alignment = 32, version = 3, offsets }: Given): {
+  header: Uint8Array;
+  places: number[];
+} {
   let end = 0;
   const places = Object.values(tensors).map(({ data }, i) => {
     const at = offsets?.[i] ?? end;
-    end = filled(at + data.length);
+    end = filled(at + data.length, alignment);
     return at;
   });
-  const header = [
+  const bytes = [
     ...new TextEncoder().encode("GGUF"),
     ...u32(version),
     ...u64(places.length),
@@ -54,8 +56,22 @@ export function writeGguf({ tensors, facts = {}, alignment = 32, version = 3, of
       ...u64(places[i]!),
     ]),
   ];
-  const file = new Uint8Array(filled(header.length) + end);
+  const header = new Uint8Array(filled(bytes.length, alignment));
+  header.set(bytes);
+  return { header, places };
+}
+
+function filled(bytes: number, alignment: number): number {
+  return alignment * Math.ceil(bytes / alignment);
+}
+
+/** A file of tensors, each at a multiple of `alignment`, and the last one filled up to it. */
+export function writeGguf(given: Given): Uint8Array {
+  const { header, places } = ggufHeader(given);
+  const all = Object.values(given.tensors);
+  const ends = all.map(({ data }, i) => filled(places[i]! + data.length, given.alignment ?? 32));
+  const file = new Uint8Array(header.length + Math.max(0, ...ends));
   file.set(header);
-  for (const [i, { data }] of Object.values(tensors).entries()) file.set(data, filled(header.length) + places[i]!);
+  for (const [i, { data }] of all.entries()) file.set(data, header.length + places[i]!);
   return file;
 }

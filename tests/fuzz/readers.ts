@@ -23,6 +23,7 @@ import { kerasH5, layer, sequential } from "../checkpoint/keras/build.ts";
 import { pynqFiles, randomLayers } from "../checkpoint/pynq_folder.ts";
 import { f32, writeSafetensors } from "../checkpoint/safetensors_file.ts";
 import { encode } from "../checkpoint/tflite/build.ts";
+import { netOf } from "../checkpoint/tflite/larq_net.ts";
 import { randomNet } from "../checkpoint/tflite/random.ts";
 import { archive, stateDict, stream, tensor } from "../checkpoint/torch_file.ts";
 import { type Random, randomGraph } from "../graph/random.ts";
@@ -68,7 +69,10 @@ const onnx: Target = {
   },
 };
 
-const TFLITE = Array.from({ length: NETWORKS.small }, (_, seed) => encode(randomNet(seed)));
+const LARQ = (["INT8", "INT32", "FLOAT32"] as const).map((output) =>
+  encode(netOf({ padding: "ones", stride: 2, activation: 1, output })),
+);
+const TFLITE = [...Array.from({ length: NETWORKS.small }, (_, seed) => encode(randomNet(seed))), ...LARQ];
 
 const tflite: Target = {
   input: (random) => damaged(random.pick(TFLITE), random),
