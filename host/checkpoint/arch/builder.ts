@@ -244,11 +244,10 @@ export class Builder {
     return this.#once(`quantized ${JSON.stringify(quantizer)} ${key} ${name}`, () => {
       const { as } = quantizer;
       if (as === "codes") checkCodes(read(), name, step);
-      const scale = () => this.#scaleOf(step, read, name, dims, key, quantizer);
       if (isHalf(as)) return this.#halves(step, read, name, dims, quantizer, as);
       const centred = () => ({ dims, data: centredOn(read()) });
       const given = quantizer.centred ? this.constant(`centred ${key} ${name}`, name, centred) : latent();
-      return this.#quantized(step, given, scale(), as);
+      return this.#quantized(step, given, this.#scaleOf(step, read, name, dims, key, quantizer), as);
     });
   }
 
@@ -267,11 +266,27 @@ export class Builder {
     quantizer: WholeQuantizer,
   ): string {
     const [outputs, rank] = [dims[0]!, dims.length - 1];
+    if (quantizer.divides) return this.#inverseScale(step, outputs, rank, quantizer);
     if (typeof quantizer.scale !== "string") return this.factor(quantizer.scale, step, outputs, rank);
     return this.constant(`scale ${JSON.stringify(quantizer)} ${key} ${name}`, `${name}.scale`, () => {
       const data = measuredScale(read(), outputs, quantizer);
       return { dims: data.length === 1 ? [] : [outputs, ...ones(rank)], data };
     });
+  }
+
+  /** 1 / scale, in float64. */
+  #inverseScale(step: Step, outputs: number, rank: number, quantizer: WholeQuantizer): string {
+    const scale = this.#scales(step, new Float64Array(0), outputs, quantizer);
+    const bad = scale.find((s) => s === 0);
+    if (bad !== undefined) throw new CheckpointError(`${step.where}: its scale is 0, expected a number to divide by`);
+    const dims = scale.length === 1 ? [] : [outputs, ...ones(rank)];
+    const tensor = exactTensor(
+      this.fresh("inverse.scale"),
+      dims,
+      scale.map((s) => 1 / s),
+    );
+    this.constants.push(tensor);
+    return tensor.name!;
   }
 
   /** Odd integers times half a scale. */

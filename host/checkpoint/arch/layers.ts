@@ -65,6 +65,7 @@ const WEIGHTS = either(
     ),
     per: optional(oneOf("tensor", "channel"), "One measured scale for the tensor, or one for each output channel"),
     times: optional(either(POSITIVE, QUOTIENT), "What a measured scale is multiplied by; 1 if not said"),
+    divides: optional(FLAG, "Of codes: whether they are divided by the given scale, in place of multiplied"),
     centred: optional(FLAG, "Of binary weights: whether their mean is taken from them first, as in BitNet"),
   }),
 );
@@ -119,6 +120,10 @@ const LAYERS = {
     layout: optional(
       oneOf("OI", "IO"),
       "Axes of the weights: outputs, inputs, as PyTorch has them (if not said), or inputs, outputs, as Keras has them",
+    ),
+    packed: optional(
+      oneOf("rows-of-four"),
+      "Ternary weights, four rows to a byte, as Hugging Face's BitNet has them: outputs r, r + a quarter of all, and so on, each code and 1 in two bits",
     ),
   },
   conv2d: { ...CONV, groups: optional(EXTENT, "1 if not said") },

@@ -10,6 +10,8 @@ export interface WholeQuantizer {
   /** What a measured scale is multiplied by. */
   times: number;
   centred: boolean;
+  /** Whether codes are divided by a given scale. */
+  divides: boolean;
 }
 
 /** A quantizer by its word, or with what else is said of it. */
@@ -32,7 +34,7 @@ const SCALES: Record<WeightsQuantizer["as"], WholeQuantizer["scale"]> = {
 /** Throws InputError for fields that do not go together. `path` is what errors call the quantizer. */
 export function wholeQuantizer(given: GivenQuantizer, path: string): WholeQuantizer {
   const said: SaidQuantizer = typeof given === "object" ? given : { as: given };
-  const { as, scale, per, times, centred } = said;
+  const { as, scale, per, times, centred, divides } = said;
   const whole = scale ?? SCALES[as];
   const isMeasured = typeof whole === "string";
   if (as === "codes" && isMeasured)
@@ -47,7 +49,11 @@ export function wholeQuantizer(given: GivenQuantizer, path: string): WholeQuanti
   }
   if (centred && as !== "binary")
     throw new InputError(`${path}.centred: found it of "${as}" weights, expected "binary" ones`);
-  return { as, scale: whole, per: per ?? "tensor", times: times ?? 1, centred: centred ?? false };
+  if (divides && as !== "codes") throw new InputError(`${path}.divides: found it of "${as}" weights, expected "codes"`);
+  return {
+    ...{ as, scale: whole, per: per ?? "tensor", times: times ?? 1 },
+    ...{ centred: centred ?? false, divides: divides ?? false },
+  };
 }
 
 /** Words for codes. */
