@@ -3,8 +3,8 @@ import { CheckpointError } from "../base/errors.ts";
 import { gunzip } from "../base/gunzip.ts";
 import { chunksOf } from "../base/inflate.ts";
 
-/** What a gzip file of a checkpoint may hold: thirty times BNN-PYNQ's largest folder. */
-const MAX_CONTENT_BYTES = 2 ** 26;
+/** What a gzip file of a checkpoint may hold: forty times the parameters of LFC. */
+const MAX_CONTENT_BYTES = 2 ** 25;
 
 /** The content of a gzip file. Throws CheckpointError. */
 export function gunzipped(bytes: Uint8Array): Uint8Array {

@@ -3,7 +3,7 @@ import { CheckpointError } from "../base/errors.ts";
 import { shown } from "../base/printable.ts";
 import type { ArchiveFile } from "./archive_file.ts";
 
-// Tar archives of POSIX (pax, "ustar interchange format") and GNU: a header of 512 bytes before each file, which is filled up to as many; blocks of zeros at the end.
+// Tar archives of POSIX (pax, "ustar interchange format") and GNU: a header of 512 bytes before each file, which is filled up to as many; two blocks of zeros at the end.
 
 const BLOCK = 512;
 
@@ -37,7 +37,10 @@ export function openTar(bytes: Uint8Array): Map<string, ArchiveFile> {
   for (;;) {
     const at = file.offset;
     const header = file.bytes(BLOCK);
-    if (header.every((byte) => byte === 0)) return entries;
+    if (isZero(header)) {
+      if (isZero(file.bytes(BLOCK))) return entries;
+      throw fail(at, "one block of zeros, expected two at the end");
+    }
     const { name, size, type } = readHeader(header, (message) => fail(at, message));
     const data = file.bytes(size);
     file.skip(-size & (BLOCK - 1));
@@ -50,6 +53,10 @@ export function openTar(bytes: Uint8Array): Map<string, ArchiveFile> {
       throw fail(at, `"${shown(name)}" is of type "${shown(type)}", expected a file or a folder`);
     }
   }
+}
+
+function isZero(block: Uint8Array): boolean {
+  return block.every((byte) => byte === 0);
 }
 
 function readHeader(header: Uint8Array, fail: (message: string) => Error) {

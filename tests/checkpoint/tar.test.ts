@@ -45,6 +45,8 @@ it.each<[string, Uint8Array, string]>([
   ["a long name of GNU", edited(156, "L"), 'of type "L"'],
   ["a name twice", edited(0, "empty"), 'two files named "empty"'],
   ["a cut archive", TAR.subarray(0, -1024), "needs 512 bytes, but 0 are left"],
+  ["one that is cut between its last blocks", TAR.subarray(0, -512), "needs 512 bytes, but 0 are left"],
+  ["one block of zeros among others", TAR.with(TAR.length - 1, 7), "one block of zeros, expected two"],
 ])("%s is refused", (_, bytes, why) => {
   expect(() => openTar(bytes)).toThrow(CheckpointError);
   expect(() => openTar(bytes)).toThrow(why);
