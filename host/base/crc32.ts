@@ -1,6 +1,6 @@
-/** CRC-32 of PNG, gzip and zlib: reflected polynomial 0xedb88320, start and final xor 0xffffffff. */
-export function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
+/** CRC-32 of PNG, gzip and zlib: reflected polynomial 0xedb88320, start and final xor 0xffffffff. `before`: that of the bytes before these. */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  let crc = ~before;
   for (let i = 0; i < bytes.length; i++) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[i]!) & 0xff]!;
   return ~crc >>> 0;
 }

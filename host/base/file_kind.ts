@@ -6,6 +6,9 @@ export const ZIP = "a zip archive (PyTorch .pt, .npz or .keras)";
 export const PICKLE = "a Python pickle (old PyTorch .pt)";
 export const HDF5 = "an HDF5 file";
 export const NPY = "a NumPy array";
+export const GGUF = "a GGUF file";
+export const TAR = "a tar archive";
+export const GZIP = "a gzip archive";
 
 /** What files start with, by what they are called in messages. ONNX has no such bytes: `isOnnx`. */
 const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly number[] }[] = [
@@ -13,11 +16,12 @@ const SIGNATURES: readonly { kind: string; offset: number; bytes: readonly numbe
   { kind: ZIP, offset: 0, bytes: ascii("PK\x03\x04") },
   ...[2, 3, 4, 5].map((protocol) => ({ kind: PICKLE, offset: 0, bytes: [0x80, protocol] })),
   { kind: BLOB, offset: 0, bytes: ascii("TERN") },
-  { kind: "a GGUF file", offset: 0, bytes: ascii("GGUF") },
+  { kind: GGUF, offset: 0, bytes: ascii("GGUF") },
   { kind: HDF5, offset: 0, bytes: ascii("\x89HDF\r\n\x1a\n") },
   { kind: NPY, offset: 0, bytes: ascii("\x93NUMPY") },
   { kind: TFLITE, offset: 4, bytes: ascii("TFL3") },
-  { kind: "a gzip archive", offset: 0, bytes: [0x1f, 0x8b] },
+  { kind: GZIP, offset: 0, bytes: [0x1f, 0x8b] },
+  { kind: TAR, offset: 257, bytes: ascii("ustar") },
   { kind: "a WebAssembly module", offset: 0, bytes: ascii("\0asm") },
   { kind: "a PNG image", offset: 0, bytes: ascii("\x89PNG") },
   { kind: "a JPEG image", offset: 0, bytes: [0xff, 0xd8, 0xff] },

@@ -24,3 +24,11 @@ export function* inflate(
   }
   if (held) yield* push(held, true);
 }
+
+/** Bytes inflated at a time: 4 MiB at most come of them. */
+const CHUNK_BYTES = 2 ** 12;
+
+/** Bytes in memory, a chunk at a time. */
+export function* chunksOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);
+}

@@ -1,16 +1,36 @@
 import { CheckpointError, InputError } from "../base/errors.ts";
-import { BLOB, fileKind, HDF5, NPY, ONNX, PICKLE, SAFETENSORS, TFLITE, ZIP } from "../base/file_kind.ts";
+import {
+  BLOB,
+  fileKind,
+  GGUF,
+  GZIP,
+  HDF5,
+  NPY,
+  ONNX,
+  PICKLE,
+  SAFETENSORS,
+  TAR,
+  TFLITE,
+  ZIP,
+} from "../base/file_kind.ts";
 import { shown } from "../base/printable.ts";
 import { parseQuantizer } from "../numbers/quantizer_text.ts";
 import type { Description } from "../program.ts";
 import { parseRanges } from "../quantize/ranges.ts";
 import { importArch } from "./arch.ts";
+import type { ArchiveFile } from "./archive_file.ts";
+import { isPynqFolder } from "./bnn_pynq/folder.ts";
+import { importPynq } from "./bnn_pynq/import.ts";
+import { inMemory } from "./byte_source.ts";
 import type { Checkpoint, ImportOptions } from "./checkpoint.ts";
+import { openGguf } from "./gguf/open.ts";
+import { gunzipped } from "./gzip.ts";
 import { isKerasZip, type KerasFile, openKerasH5, openKerasZip } from "./keras/file.ts";
 import { importKeras } from "./keras/import.ts";
 import { openNpy, openNpz } from "./npz/open.ts";
 import { importOnnx } from "./onnx/import.ts";
 import { openSafetensors } from "./safetensors/open.ts";
+import { openTar } from "./tar.ts";
 import { importTflite } from "./tflite/import.ts";
 import { KERNELS, type Kernels } from "./tflite/kernels.ts";
 import { openTorchStream, openTorchZip, PICKLE_FILE } from "./torch/open.ts";
@@ -20,7 +40,7 @@ import { openZip } from "./zip.ts";
 export type { Checkpoint, ImportOptions } from "./checkpoint.ts";
 
 /** The name of a format in a blob's description. */
-export type Format = "onnx" | "tflite" | "keras";
+export type Format = "onnx" | "tflite" | "keras" | "bnn-pynq";
 
 /** A network, as a file has it. */
 interface NetworkFile {
@@ -38,23 +58,50 @@ const READERS: Record<string, (bytes: Uint8Array) => NetworkFile | WeightsFile> 
   },
   [SAFETENSORS]: openSafetensors,
   [NPY]: openNpy,
+  [GGUF]: (bytes) => openGguf(inMemory(bytes)),
   [ZIP]: openArchive,
+  [TAR]: openTarArchive,
+  [GZIP]: (bytes) => openTarArchive(gunzipped(bytes)),
   [PICKLE]: openTorchStream,
 };
 
 /** Kinds of files that have weights and no graph. */
-const BARE: readonly string[] = [SAFETENSORS, NPY, PICKLE];
+const BARE: readonly string[] = [SAFETENSORS, NPY, PICKLE, GGUF];
 
 /** The same, and archives, of which some are models of Keras. */
 const WEIGHTS: readonly string[] = [...BARE, ZIP];
 
-/** Whether a file of this kind can be converted; "arch" if that takes a network described by hand. */
+/** Whether a file of this kind can be converted; "arch" if that takes a network described by hand. What is in a gzip file, mostly samples, is not known. */
 export function canConvert(kind: string): boolean | "arch" {
+  if (kind === GZIP) return false;
   return WEIGHTS.includes(kind) ? "arch" : Object.hasOwn(READERS, kind);
 }
 
 function kerasNetwork(file: KerasFile): NetworkFile {
   return { format: "keras", read: (options) => importKeras(file, options) };
+}
+
+function pynqNetwork(entries: ReadonlyMap<string, ArchiveFile>): NetworkFile {
+  return { format: "bnn-pynq", read: (options) => importPynq(entries, options) };
+}
+
+/** A tar archive, or a folder that was packed as one, is one of BNN-PYNQ's parameters. */
+function openTarArchive(bytes: Uint8Array): NetworkFile {
+  const kind = fileKind(bytes);
+  if (kind !== TAR) {
+    throw new CheckpointError(`checkpoint: found ${GZIP} of ${kind ?? "something else"}, expected one of ${TAR}`);
+  }
+  const entries = openTar(bytes);
+  if (isPynqFolder(entries.keys())) return pynqNetwork(entries);
+  throw new CheckpointError(
+    `checkpoint: found ${TAR} of ${someOf([...entries.keys()])}, expected BNN-PYNQ's 0-0-weights.bin, 0-0-thres.bin and so on`,
+  );
+}
+
+/** The first of some names, for messages. */
+function someOf(names: readonly string[]): string {
+  const some = names.slice(0, 3).map((name) => `"${shown(name)}"`);
+  return some.join(", ") || "nothing";
 }
 
 /** A zip archive is what its files are. */
@@ -64,9 +111,9 @@ function openArchive(bytes: Uint8Array): NetworkFile | WeightsFile {
   if (isKerasZip(entries)) return kerasNetwork(openKerasZip(entries));
   if (names.some((name) => name.endsWith(PICKLE_FILE))) return openTorchZip(entries);
   if (names.some((name) => name.endsWith(".npy"))) return openNpz(entries);
-  const some = names.slice(0, 3).map((name) => `"${shown(name)}"`);
+  if (isPynqFolder(names)) return pynqNetwork(entries);
   throw new CheckpointError(
-    `checkpoint: found a zip archive of ${some.join(", ") || "nothing"}, expected .npy files, data.pkl, or config.json and model.weights.h5`,
+    `checkpoint: found a zip archive of ${someOf(names)}, expected .npy files, data.pkl, or config.json and model.weights.h5`,
   );
 }
 

@@ -1,6 +1,6 @@
-/** Named tensors without a graph: safetensors, npz, PyTorch's state dicts, weights of Keras. What they mean, a network described by hand says (arch.ts). */
+/** Named tensors without a graph: safetensors, npz, PyTorch's state dicts, weights of Keras, GGUF. What they mean, a network described by hand says (arch.ts). */
 export interface WeightsFile {
-  format: "safetensors" | "npz" | "torch" | "keras";
+  format: "safetensors" | "npz" | "torch" | "keras" | "gguf";
   /** By name, in the order of the file. */
   tensors: ReadonlyMap<string, StoredTensor>;
   /** Sentences for people. */

@@ -2,9 +2,10 @@ import { Inflate } from "fflate";
 import { crc32 } from "../base/crc32.ts";
 import { Cursor } from "../base/cursor.ts";
 import { CheckpointError } from "../base/errors.ts";
-import { inflate } from "../base/inflate.ts";
+import { chunksOf, inflate } from "../base/inflate.ts";
 import { MAX_WEIGHTS } from "../base/limits.ts";
 import { shown } from "../base/printable.ts";
+import type { ArchiveFile } from "./archive_file.ts";
 
 // Zip archives as NumPy and PyTorch write them: stored or deflated, on one disk, below 4 GB. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
@@ -22,20 +23,8 @@ const ENCRYPTED = 1;
 /** What inflates into memory: the largest tensor in float64, and a header. */
 const MAX_INFLATED_BYTES = 8 * MAX_WEIGHTS + 2 ** 16;
 
-/** Bytes inflated at a time: 4 MiB at most come of them. */
-const CHUNK_BYTES = 2 ** 12;
-
-/** A file of an archive. */
-export interface ZipEntry {
-  bytes: number;
-  /** Its first bytes, or all where those are fewer. */
-  start(count: number): Uint8Array;
-  /** All of it, its length and CRC proven. */
-  read(): Uint8Array;
-}
-
 /** Files of an archive by name, in the order of its directory. No two have a name or bytes in common. Throws CheckpointError. */
-export function openZip(bytes: Uint8Array): Map<string, ZipEntry> {
+export function openZip(bytes: Uint8Array): Map<string, ArchiveFile> {
   const fail = (offset: number, message: string) => new CheckpointError(`zip, byte ${offset}: ${message}`);
   const file = new Cursor(bytes, fail);
   const end = endOf(bytes);
@@ -45,7 +34,7 @@ export function openZip(bytes: Uint8Array): Map<string, ZipEntry> {
   if (onDisk !== count) throw fail(end, `${onDisk} of ${count} files on this disk, expected all`);
   if (directory + directoryBytes > end)
     throw fail(end, `a directory of ${directoryBytes} bytes at ${directory}, expected it before its end`);
-  const entries = new Map<string, ZipEntry>();
+  const entries = new Map<string, ArchiveFile>();
   const taken: { name: string; from: number; to: number }[] = [];
   let at = directory;
   for (let i = 0; i < count; i++) {
@@ -123,7 +112,7 @@ function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-function entryOf(name: string, packed: Uint8Array, { method, crc, bytes }: About): ZipEntry {
+function entryOf(name: string, packed: Uint8Array, { method, crc, bytes }: About): ArchiveFile {
   const fail = (message: string) => new CheckpointError(`zip, "${shown(name)}": ${message}`);
   const unpacked = (most: number): Uint8Array => {
     if (method === STORED) return packed.subarray(0, most);
@@ -148,8 +137,4 @@ function entryOf(name: string, packed: Uint8Array, { method, crc, bytes }: About
       return all;
     },
   };
-}
-
-function* chunksOf(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);
 }

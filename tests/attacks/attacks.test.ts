@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { TernError } from "../../host/base/errors.ts";
 import { readBlob } from "../../host/blob/read.ts";
+import { openWeights, readCheckpoint } from "../../host/checkpoint/index.ts";
 import { convert } from "../../host/convert.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { ATTACKS, WHOLE } from "./attacks.ts";
@@ -21,6 +22,8 @@ const MAX_BYTES = 500e6;
 /** Reads a file as its ending says. */
 async function read(name: string, bytes: Uint8Array): Promise<unknown> {
   if (name.endsWith(".tern")) return readBlob(bytes);
+  if (name.endsWith(".gguf")) return [...openWeights(bytes).tensors.values()].map((tensor) => tensor.read());
+  if (/\.(tar|tar\.gz|tflite)$/.test(name)) return readCheckpoint(bytes);
   if (name.endsWith(".onnx")) return await convert(bytes);
   return readInput(bytes, name);
 }

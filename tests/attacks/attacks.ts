@@ -21,6 +21,7 @@ import { join } from "../fuzz/target.ts";
 import { idat, ihdr, png } from "../inputs/png.ts";
 import { seal } from "../module/machine.ts";
 import { programOf, thresholds } from "../module/programs.ts";
+import { CHECKPOINTS, WHOLE_CHECKPOINTS } from "./checkpoints.ts";
 
 /** A crafted file, and what its reader must say. */
 export interface Attack {
@@ -393,12 +394,13 @@ const INPUTS: Record<string, Attack> = {
 };
 
 /** The files of this folder, by name. */
-export const ATTACKS: Record<string, Attack> = { ...BLOBS, ...MODELS, ...INPUTS };
+export const ATTACKS: Record<string, Attack> = { ...BLOBS, ...MODELS, ...CHECKPOINTS, ...INPUTS };
 
 /** Small files of every format, of which every beginning is tried. */
 export const WHOLE: Record<string, () => Uint8Array> = {
   "whole.tern": () => writeBlob(described),
   "whole.onnx": () => onnx(),
+  ...WHOLE_CHECKPOINTS,
   "whole.npy": () => ARRAY,
   "whole.idx": () => Uint8Array.of(0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 2, 7, 7),
   "whole.png": () => png(["IHDR", ihdr(2, 2, 8, 0)], ["IDAT", idat([0, 9, 9], [1, 9, 9])], ["IEND", []]),

@@ -48,6 +48,8 @@ const TENSORS: Record<string, number[]>[] = [
     "head.weight": [5, 128],
   },
   { ...sequence([[784, 32], ...Array(5).fill([32]), [32, 10], ...Array(5).fill([10])]) },
+  { ...sequence([[8, 3, 3, 3], ...Array(5).fill([8]), [2048, 10], [10]]) },
+  { "model.1.weight": [32, 256], "model.3.weight": [32, 32], "classifier.weight": [10, 32] },
   {
     "conv/kernel": [3, 3, 1, 4],
     "conv/bias": [4],
@@ -60,29 +62,35 @@ const TENSORS: Record<string, number[]>[] = [
   },
 ];
 
-it("has five examples", () => expect(EXAMPLES).toHaveLength(TENSORS.length));
+it("has seven examples", () => expect(EXAMPLES).toHaveLength(TENSORS.length));
 
-describe.each(EXAMPLES.map((example, i) => ({ ...example, shapes: TENSORS[i]! })))("$title", ({ text, shapes }) => {
-  it("converts and runs", async () => {
-    const next = mulberry32(1);
-    const tensors = Object.entries(shapes).map(([name, shape]) => {
-      const count = shape.reduce((a, b) => a * b, 1);
-      return [
-        name,
-        f32(
-          shape,
-          Array.from({ length: count }, () => (/var|arr_(5|11)$/.test(name) ? next() + 0.5 : next() - 0.5)),
-        ),
-      ];
+describe.each(EXAMPLES.map((example, i) => ({ ...example, shapes: TENSORS[i]! })))(
+  "$title",
+  ({ title, text, shapes }) => {
+    it("converts and runs", async () => {
+      const next = mulberry32(1);
+      const tensors = Object.entries(shapes).map(([name, shape]) => {
+        const count = shape.reduce((a, b) => a * b, 1);
+        return [
+          name,
+          f32(
+            shape,
+            Array.from({ length: count }, () => (/var|arr_(3|5|11)$/.test(name) ? next() + 0.5 : next() - 0.5)),
+          ),
+        ];
+      });
+      const file = writeSafetensors(Object.fromEntries(tensors));
+      const samples = Float32Array.from({ length: 8 * 256 }, () => next());
+      const calibration = title.includes("BitNetMCU") && { calibration: { inputs: [samples] } };
+      const { blob, notes } = await convert(file, { arch: text, ...calibration });
+      expect(notes.filter((note) => note.includes("used by no layer"))).toEqual([]);
+      const session = loadReference(blob);
+      const { shape } = session.program.description!.inputs[0]!;
+      const [output] = session.run([new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.5)]);
+      expect(output!.scores.every(Number.isFinite)).toBe(true);
     });
-    const { blob, notes } = await convert(writeSafetensors(Object.fromEntries(tensors)), { arch: text });
-    expect(notes.filter((note) => note.includes("used by no layer"))).toEqual([]);
-    const session = loadReference(blob);
-    const { shape } = session.program.description!.inputs[0]!;
-    const [output] = session.run([new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.5)]);
-    expect(output!.scores.every(Number.isFinite)).toBe(true);
-  });
-});
+  },
+);
 
 it("docs/arch.schema.json is what the table of fields says (npx vitest run tests/docs/arch.test.ts -u)", async () => {
   await expect(`${JSON.stringify(archSchema(), null, 2)}\n`).toMatchFileSnapshot("../../docs/arch.schema.json");

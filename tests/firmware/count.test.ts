@@ -6,9 +6,9 @@ import { openDevice } from "../../host/firmware/link/client.ts";
 import { startEmulator } from "../../host/firmware/link/emulator.ts";
 import { buildImage } from "../../host/firmware/make/build.ts";
 import { runtimeNamed } from "../../host/firmware/make/runtimes.ts";
-import { measureTask } from "../../tools/bench/device/measure.ts";
+import { measureModel } from "../../tools/bench/device/measure.ts";
 import { MODELS } from "../../tools/bench/device/models.ts";
-import type { Task } from "../../tools/bench/device/runs.ts";
+import type { Build } from "../../tools/bench/device/runs.ts";
 import { countFrom } from "../../tools/rigs/counted_board.ts";
 import { describeUnless } from "../skip.ts";
 import { digits, MODULE, missingFor } from "./boards.ts";
@@ -17,9 +17,9 @@ const board = readBoard("netduinoplus2");
 const noCompiler = spawnSync("cc", ["--version"]).error ? "needs cc" : undefined;
 
 describeUnless(missingFor(board) ?? noCompiler, "instructions of an emulated board", () => {
-  const measure = async (build: Task["build"]) => {
-    const model = "ternary × i8, 128, multipliers";
-    return measureTask({ board: board.name, runtime: "wasm2c", build, model }, await MODELS[model]());
+  const measure = async (build: Build) => {
+    const model = await MODELS["ternary × i8, 128, multipliers"]();
+    return measureModel({ board: board.name, runtime: "wasm2c", build }, build, model);
   };
 
   it("are the same in every run, and fewer without the check of bounds", async () => {

@@ -10,6 +10,7 @@ const WANTED: Record<Name, string> = {
   onnx: "imported",
   tflite: "imported",
   weights: "read, torch",
+  pynq: "imported",
   npy: "read, npy",
   idx: "read, idx",
   png: "read, png",

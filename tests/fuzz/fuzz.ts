@@ -10,6 +10,7 @@ export const COUNTS = {
   onnx: 200_000,
   tflite: 100_000,
   weights: 200_000,
+  pynq: 100_000,
   npy: 200_000,
   idx: 150_000,
   png: 150_000,

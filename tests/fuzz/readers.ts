@@ -8,6 +8,7 @@ import { openWeights, readCheckpoint } from "../../host/checkpoint/index.ts";
 import { attribute, int64Tensor } from "../../host/checkpoint/onnx/build.ts";
 import { OPS } from "../../host/checkpoint/onnx/ops.ts";
 import { type AttributeProto, decodeModel, encodeModel, type TensorProto } from "../../host/checkpoint/onnx/proto.ts";
+import { writeTar } from "../../host/checkpoint/tar.ts";
 import { convert } from "../../host/convert.ts";
 import { readUf2, UF2_FAMILIES, writeUf2 } from "../../host/flash/uf2.ts";
 import { lower } from "../../host/lower/lower.ts";
@@ -17,9 +18,12 @@ import { elementCount } from "../../host/shape.ts";
 import type { Elements } from "../../tools/inputs/input.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { readInput } from "../../tools/inputs/read.ts";
+import { word, words, writeGguf } from "../checkpoint/gguf_file.ts";
 import { kerasH5, layer, sequential } from "../checkpoint/keras/build.ts";
+import { pynqFiles, randomLayers } from "../checkpoint/pynq_folder.ts";
 import { f32, writeSafetensors } from "../checkpoint/safetensors_file.ts";
 import { encode } from "../checkpoint/tflite/build.ts";
+import { netOf } from "../checkpoint/tflite/larq_net.ts";
 import { randomNet } from "../checkpoint/tflite/random.ts";
 import { archive, stateDict, stream, tensor } from "../checkpoint/torch_file.ts";
 import { type Random, randomGraph } from "../graph/random.ts";
@@ -65,7 +69,10 @@ const onnx: Target = {
   },
 };
 
-const TFLITE = Array.from({ length: NETWORKS.small }, (_, seed) => encode(randomNet(seed)));
+const LARQ = (["INT8", "INT32", "FLOAT32"] as const).map((output) =>
+  encode(netOf({ padding: "ones", stride: 2, activation: 1, output })),
+);
+const TFLITE = [...Array.from({ length: NETWORKS.small }, (_, seed) => encode(randomNet(seed))), ...LARQ];
 
 const tflite: Target = {
   input: (random) => damaged(random.pick(TFLITE), random),
@@ -106,6 +113,14 @@ const WEIGHTS = [
   zipSync({ "fc.weight.npy": ARRAY, "fc.bias.npy": [ARRAY, { level: 0 }] }),
   archive(STATE, { 0: FLOATS_OF_SIX }),
   stream(STATE, { 0: { count: 6, bytes: FLOATS_OF_SIX } }),
+  writeGguf({
+    facts: { "general.architecture": word("llama"), "tokenizer.ggml.tokens": words("a", "bc") },
+    tensors: {
+      "fc.weight": { dims: [2, 3], type: 0, data: FLOATS_OF_SIX },
+      "fc.ternary": { dims: [1, 256], type: 35, data: new Uint8Array(66).fill(0x15) },
+      "fc.codes": { dims: [1, 32], type: 8, data: new Uint8Array(34).fill(0x35) },
+    },
+  }),
 ];
 
 /** Named tensors without a graph. */
@@ -116,6 +131,29 @@ const weights: Target = {
     for (const { read } of tensors.values()) read();
     return `read, ${format}`;
   },
+};
+
+const PYNQ = pynqFiles(randomLayers([64, 32, 3], 1), [
+  { pe: 2, simd: 32 },
+  { pe: 1, simd: 16 },
+]);
+
+/** Folders of parameters, in archives: damaged ones, and whole ones of damaged files. */
+const pynq: Target = {
+  input(random) {
+    const files = new Map(PYNQ);
+    const name = random.pick([...files.keys()]);
+    if (random.chance(0.5)) files.set(name, damaged(files.get(name)!, random));
+    if (random.chance(0.2)) files.delete(random.pick([...files.keys()]));
+    const tar = writeTar(files);
+    const file = random.pick([
+      () => tar,
+      () => gzipSync(tar, { level: 1 }),
+      () => zipSync(Object.fromEntries(files)),
+    ])();
+    return random.chance(0.5) ? damaged(file, random) : file;
+  },
+  run: onnx.run,
 };
 
 /** Well-formed, with one to three other numbers, names, sizes and operators. */
@@ -456,4 +494,4 @@ const uf2: Target = {
 };
 
 /** Readers of files, and of parts of blobs. */
-export const READERS = { onnx, tflite, keras, weights, npy, idx, png: picture, gzip, description, selfTest, uf2 };
+export const READERS = { onnx, tflite, keras, weights, pynq, npy, idx, png: picture, gzip, description, selfTest, uf2 };

@@ -1,6 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeNpy } from "../../tools/inputs/npy.ts";
+import { writeGguf } from "../checkpoint/gguf_file.ts";
+import { pynqFiles, randomLayers } from "../checkpoint/pynq_folder.ts";
 import { f32, writeSafetensors } from "../checkpoint/safetensors_file.ts";
 import { DIGITS, digitsBlob, scratch, smallCheckpoint, ternHere } from "./tern.ts";
 
@@ -34,6 +37,35 @@ describe("tern convert", () => {
       macs: 21120,
       notes: [],
     });
+  });
+
+  it("takes a folder of parameters, which verify takes again", async () => {
+    const parameters = path("parameters");
+    mkdirSync(parameters);
+    const foldings = [
+      { pe: 2, simd: 32 },
+      { pe: 1, simd: 16 },
+    ];
+    for (const [name, bytes] of pynqFiles(randomLayers([64, 32, 3], 1), foldings)) {
+      writeFileSync(join(parameters, name), bytes);
+    }
+    const out = path("pynq.tern");
+    const { code, stdout, stderr } = await ternHere("convert", parameters, "-o", out);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("the sizes 64-32-3 are found");
+    const verified = await ternHere("verify", out, parameters, "--limit", "5", "--engine", "v8", "--workers", "1");
+    expect({ code: verified.code, stderr: verified.stderr }).toEqual({ code: 0, stderr: "" });
+  });
+
+  it("takes a GGUF file that arch has drafted a network of", async () => {
+    const data = new Uint8Array(Float32Array.from({ length: 12 }, (_, i) => (i % 3) - 1).buffer);
+    const weights = put("net.gguf", writeGguf({ tensors: { "fc.weight": { dims: [3, 4], type: 0, data } } }));
+    const arch = path("gguf.json");
+    const drafted = await ternHere("arch", weights, "-o", arch);
+    expect({ code: drafted.code, stderr: drafted.stderr }).toEqual({ code: 0, stderr: "" });
+    expect(drafted.stdout).toContain('note: a model of the kind "unknown"');
+    const { code, stderr } = await ternHere("convert", weights, "--arch", arch, "-o", path("gguf.tern"));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   });
 
   it("takes weights and a network described by hand, which verify takes again", async () => {

@@ -14,17 +14,10 @@ import type { Timing } from "./timing.ts";
 
 /** Throws EngineError "missing" where Python or the package is not there. */
 export async function openLiteRt(): Promise<PeerLibrary> {
-  const root = packageRoot();
-  const packages = join(root, ".cache", "peers", "python");
-  const info = existsSync(packages)
-    ? readdirSync(packages).find((name) => /^ai_edge_litert-.*\.dist-info$/.test(name))
-    : "";
-  if (!info) throw new EngineError("missing", "no LiteRT: npm run bench:peers installs it, where Python is");
-  const worker = startWorker(join(root, "tools", "bench", "litert_worker.py"), packages);
-  const folder = mkdtempSync(join(tmpdir(), "tern-litert-"));
+  const { worker, folder, version, close } = open();
   return {
     name: "LiteRT",
-    version: `ai-edge-litert ${info.match(/-([\d.]+)\.dist-info$/)![1]}`,
+    version,
     peers: (["int4", "int8"] as const).map((weights) => ({
       name: `LiteRT ${weights}`,
       dtype: "ternary",
@@ -40,9 +33,52 @@ export async function openLiteRt(): Promise<PeerLibrary> {
         solve: (task) => solve(worker, folder, tfliteConvolution(task, "int8"), task.x, task.codes.length),
       },
     ],
+    close,
+  };
+}
+
+/** A worker, and a folder for what is told to it in files. */
+function open() {
+  const root = packageRoot();
+  const packages = join(root, ".cache", "peers", "python");
+  const info = existsSync(packages)
+    ? readdirSync(packages).find((name) => /^ai_edge_litert-.*\.dist-info$/.test(name))
+    : "";
+  if (!info) throw new EngineError("missing", "no LiteRT: npm run bench:peers installs it, where Python is");
+  const worker = startWorker(join(root, "tools", "bench", "litert_worker.py"), packages);
+  const folder = mkdtempSync(join(tmpdir(), "tern-litert-"));
+  return {
+    ...{ worker, folder, version: `ai-edge-litert ${info.match(/-([\d.]+)\.dist-info$/)![1]}` },
     async close() {
       worker.end();
       rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** LiteRT with its reference kernels, which compute what a file means. */
+export interface ReferenceKernels {
+  version: string;
+  /** The bytes of the one output of a file, for rows of its one input, in the types of the file. */
+  outputs(file: Uint8Array, rows: Uint8Array): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Throws EngineError "missing" where Python or the package is not there. */
+export function openReferenceKernels(): ReferenceKernels {
+  const { worker, folder, version, close } = open();
+  return {
+    ...{ version, close },
+    async outputs(file, rows) {
+      const [compute, x, y] = ["model.tflite", "x.rows", "y.rows"].map((name) => join(folder, name)) as [
+        string,
+        string,
+        string,
+      ];
+      writeFileSync(compute, file);
+      writeFileSync(x, rows);
+      await worker.ask({ compute, x, y });
+      return new Uint8Array(readFileSync(y));
     },
   };
 }

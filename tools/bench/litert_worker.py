@@ -2,6 +2,7 @@
 
 A line of stdin is a request, a line of stdout its answer, both JSON:
   {"open": model, "x": file, "y": file}   a .tflite file, its f32 input, and where its f32 output goes  ->  {}
+  {"compute": model, "x": file, "y": file}   a .tflite file, rows of its input and where those of its output go, by the reference kernels  ->  {}
   {"measure": effort}                     as timing.ts defines an Effort  ->  a Timing
 A call reads x and writes y, as those of the other peers do.
 """
@@ -11,7 +12,7 @@ import sys
 import time
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 MIN_BATCHES = 3
 
@@ -30,6 +31,18 @@ def open_product(request):
 
     run().tofile(request["y"])
     return run
+
+
+def compute(request):
+    reference = OpResolverType.BUILTIN_REF
+    interpreter = Interpreter(model_path=request["compute"], experimental_op_resolver_type=reference)
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    with open(request["y"], "wb") as file:
+        for row in np.fromfile(request["x"], source["dtype"]).reshape(-1, *source["shape"]):
+            interpreter.set_tensor(source["index"], row)
+            interpreter.invoke()
+            file.write(interpreter.get_tensor(target["index"]).tobytes())
 
 
 def measure(run, effort):
@@ -64,6 +77,8 @@ for line in sys.stdin:
     if "open" in request:
         run = None  # frees the product before
         run = open_product(request)
+    elif "compute" in request:
+        compute(request)
     else:
         answer = measure(run, request["measure"])
     print(json.dumps(answer), flush=True)

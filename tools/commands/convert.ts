@@ -19,7 +19,7 @@ import { INPUT_DTYPES, type InputDtype } from "../../host/lower/input.ts";
 import { deviceModule, plainModule } from "../../host/node.ts";
 import { parseQuantizer, QUANTIZER_FORM } from "../../host/numbers/quantizer_text.ts";
 import { parseUnit } from "../../host/numbers/unit.ts";
-import { readFile } from "../files/files.ts";
+import { readCheckpointFile } from "../files/checkpoints.ts";
 import { namingFiles, readArchFile } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
 import { nameOf, outName, STDIO, takeStdout } from "../files/stdio.ts";
@@ -41,7 +41,7 @@ export interface Converted extends Conversion {
 
 /** Reads a checkpoint, converts it and writes the blob: all of it or nothing. */
 export async function convertFile(checkpoint: string, out: string, options: ConvertOptions = {}): Promise<Converted> {
-  const bytes = await readFile(checkpoint);
+  const bytes = await readCheckpointFile(checkpoint);
   const file = checkpoint === STDIO ? "" : checkpoint;
   const conversion = await namingFiles({ checkpoint }, () => convert(bytes, { file, ...options }));
   const { maxOperations } = options;
@@ -157,7 +157,7 @@ async function withCalibration(
     if (share !== undefined) throw new UsageError("--percentile is of what --calibrate finds");
     return options;
   }
-  const bytes = await readFile(checkpoint);
+  const bytes = await readCheckpointFile(checkpoint);
   const { graph } = await namingFiles({ checkpoint }, async () => {
     return readCheckpoint(bytes, { floats: "keep" }, options.arch);
   });

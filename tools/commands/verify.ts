@@ -4,7 +4,7 @@ import { CheckpointError, TernError } from "../../host/base/errors.ts";
 import { shown } from "../../host/base/printable.ts";
 import { type Difference, readBlob, type SelfTestResult, type Verification } from "../../host/index.ts";
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
-import { readFile } from "../files/files.ts";
+import { readCheckpointFile } from "../files/checkpoints.ts";
 import { namingFiles, readArchFile, readModel } from "../files/models.ts";
 import { nameOf } from "../files/stdio.ts";
 import { openSamples, seededSamples } from "../inputs/samples.ts";
@@ -69,7 +69,7 @@ export interface ProveOptions {
 
 /** Proves a blob against its checkpoint, in every engine that is here if not told which, on samples from a file or on seeded ones. */
 export async function prove(model: string, source: string, options: ProveOptions = {}): Promise<Proof> {
-  const [blob, checkpoint] = [await readModel(model), await readFile(source)];
+  const [blob, checkpoint] = [await readModel(model), await readCheckpointFile(source)];
   const program = await namingFiles({ model }, async () => readBlob(blob));
   const sha256 = createHash("sha256").update(checkpoint).digest("hex");
   const checkpointSource = { file: nameOf(source), sha256 };

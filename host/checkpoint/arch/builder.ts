@@ -8,8 +8,18 @@ import { type AttributeValue, floatTensor, int64Tensor, node } from "../onnx/bui
 import { DATA_TYPE, type Draft, type NodeProto, type TensorProto } from "../onnx/proto.ts";
 import { elements } from "../tensor.ts";
 import type { StoredTensor, WeightsFile } from "../weights_file.ts";
-import type { Factor, Layer, WeightsQuantizer } from "./layers.ts";
-import { bitsOf, measuredScale, type WholeQuantizer, wholeQuantizer } from "./quantize.ts";
+import type { Factor, Layer } from "./layers.ts";
+import {
+  bitsOf,
+  centredOn,
+  type GivenQuantizer,
+  type HalfWord,
+  halfCodes,
+  isHalf,
+  measuredScale,
+  type WholeQuantizer,
+  wholeQuantizer,
+} from "./quantize.ts";
 
 /** The domain of QONNX's quantizers. */
 export const QONNX = "qonnx.custom_op.general";
@@ -64,7 +74,7 @@ type WithWeights = "dense" | "conv2d" | "depthwise";
 /** A layer with weights; what makes codes of them may be a quantizer of its own. */
 export type Weighted<Op extends WithWeights = WithWeights> = {
   [O in Op]: Omit<Layer<O>, "weights"> & {
-    weights: WeightsQuantizer | WeightsQuantizer["as"] | OwnQuantizer | undefined;
+    weights: GivenQuantizer | OwnQuantizer | undefined;
   };
 }[Op];
 
@@ -232,8 +242,12 @@ export class Builder {
     }
     const quantizer = wholeQuantizer(layer.weights, `${step.path}.weights`);
     return this.#once(`quantized ${JSON.stringify(quantizer)} ${key} ${name}`, () => {
-      if (quantizer.as === "codes") checkCodes(read(), name, step);
-      return this.#quantized(step, latent(), this.#scaleOf(step, read, name, dims, key, quantizer), quantizer);
+      const { as } = quantizer;
+      if (as === "codes") checkCodes(read(), name, step);
+      if (isHalf(as)) return this.#halves(step, read, name, dims, quantizer, as);
+      const centred = () => ({ dims, data: centredOn(read()) });
+      const given = quantizer.centred ? this.constant(`centred ${key} ${name}`, name, centred) : latent();
+      return this.#quantized(step, given, this.#scaleOf(step, read, name, dims, key, quantizer), as);
     });
   }
 
@@ -252,6 +266,7 @@ export class Builder {
     quantizer: WholeQuantizer,
   ): string {
     const [outputs, rank] = [dims[0]!, dims.length - 1];
+    if (quantizer.divides) return this.#inverseScale(step, outputs, rank, quantizer);
     if (typeof quantizer.scale !== "string") return this.factor(quantizer.scale, step, outputs, rank);
     return this.constant(`scale ${JSON.stringify(quantizer)} ${key} ${name}`, `${name}.scale`, () => {
       const data = measuredScale(read(), outputs, quantizer);
@@ -259,7 +274,54 @@ export class Builder {
     });
   }
 
-  #quantized({ emit }: Step, weights: string, scale: string, { as }: WholeQuantizer): string {
+  /** 1 / scale, in float64. */
+  #inverseScale(step: Step, outputs: number, rank: number, quantizer: WholeQuantizer): string {
+    const scale = this.#scales(step, new Float64Array(0), outputs, quantizer);
+    const bad = scale.find((s) => s === 0);
+    if (bad !== undefined) throw new CheckpointError(`${step.where}: its scale is 0, expected a number to divide by`);
+    const dims = scale.length === 1 ? [] : [outputs, ...ones(rank)];
+    const tensor = exactTensor(
+      this.fresh("inverse.scale"),
+      dims,
+      scale.map((s) => 1 / s),
+    );
+    this.constants.push(tensor);
+    return tensor.name!;
+  }
+
+  /** Odd integers times half a scale. */
+  #halves(
+    step: Step,
+    read: () => Float64Array,
+    name: string,
+    dims: number[],
+    quantizer: WholeQuantizer,
+    as: HalfWord,
+  ): string {
+    const scale = this.#scales(step, read(), dims[0]!, quantizer);
+    const codes = floatTensor(this.fresh(name), dims, halfCodes(read(), scale, as));
+    const rank = scale.length === 1 ? [] : [dims[0]!, ...ones(dims.length - 1)];
+    const half = exactTensor(
+      this.fresh(`${name}.scale`),
+      rank,
+      scale.map((s) => s / 2),
+    );
+    this.constants.push(codes, half);
+    return step.emit("Mul", [codes.name!, half.name!], [], {}, "more").value;
+  }
+
+  /** The scales of weights in rows of outputs: one, or one of each. */
+  #scales(step: Step, data: Float64Array, outputs: number, quantizer: WholeQuantizer): Float64Array {
+    const { scale } = quantizer;
+    if (typeof scale === "string") return measuredScale(data, outputs, quantizer);
+    if (typeof scale === "number") return Float64Array.of(scale);
+    const tensor = this.tensor(scale.tensor, step, "scale");
+    const count = elements(tensor.dims);
+    if (count === 1 || count === outputs) return this.#read(tensor, step.where);
+    throw unfit(step, "scale", scale.tensor, tensor.dims, `[${outputs}]`);
+  }
+
+  #quantized({ emit }: Step, weights: string, scale: string, as: Exclude<WholeQuantizer["as"], HalfWord>): string {
     if (as === "binary") return emit("BipolarQuant", [weights, scale], [], {}, "more").value;
     if (as === "codes") return emit("Mul", [weights, scale], [], {}, "more").value;
     const operands = [weights, scale, this.number(0), this.number(bitsOf(as).bits)];

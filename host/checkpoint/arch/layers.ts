@@ -50,20 +50,23 @@ const PADDING = either(PADDING_EXTENT, oneOf("same", "valid"), list(PADDING_EXTE
 export type Padding = Value<typeof PADDING>;
 
 /** Quantizers of weights by one word. */
-const WEIGHT_WORDS = oneOf("ternary", "binary", "codes", 2, 3, 4, 8);
+const WEIGHT_WORDS = oneOf("ternary", "binary", "codes", 2, 3, 4, 8, "2sym", "4sym");
 
 const WEIGHTS = either(
   WEIGHT_WORDS,
   object({
     as: needed(
       WEIGHT_WORDS,
-      "What the weights become: −s, 0, s; −s, s; the integers that they are; or codes of so many bits",
+      "What the weights become: −s, 0, s; −s, s; the integers that they are; codes of so many bits; or codes halfway between integers",
     ),
     scale: optional(
       either(oneOf("absmean", "absmax"), FACTOR),
       "The s that a code is multiplied by: measured on the tensor, or given",
     ),
     per: optional(oneOf("tensor", "channel"), "One measured scale for the tensor, or one for each output channel"),
+    times: optional(either(POSITIVE, QUOTIENT), "What a measured scale is multiplied by; 1 if not said"),
+    divides: optional(FLAG, "Of codes: whether they are divided by the given scale, in place of multiplied"),
+    centred: optional(FLAG, "Of binary weights: whether their mean is taken from them first, as in BitNet"),
   }),
 );
 export type WeightsQuantizer = Exclude<Value<typeof WEIGHTS>, string | number>;
@@ -117,6 +120,10 @@ const LAYERS = {
     layout: optional(
       oneOf("OI", "IO"),
       "Axes of the weights: outputs, inputs, as PyTorch has them (if not said), or inputs, outputs, as Keras has them",
+    ),
+    packed: optional(
+      oneOf("rows-of-four"),
+      "Ternary weights, four rows to a byte, as Hugging Face's BitNet has them: outputs r, r + a quarter of all, and so on, each code and 1 in two bits",
     ),
   },
   conv2d: { ...CONV, groups: optional(EXTENT, "1 if not said") },

@@ -1,4 +1,4 @@
-import { InputError } from "../../base/errors.ts";
+import { CheckpointError, InputError } from "../../base/errors.ts";
 import { shown } from "../../base/printable.ts";
 import type { PaddedWindow } from "../../graph/ops/window.ts";
 import { elements, transpose } from "../tensor.ts";
@@ -34,8 +34,12 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
         `${step.where}: its input is a picture [${input.shape.join(", ")}], expected a vector: a layer flatten before it`,
       );
     const name = layer.tensors?.weight ?? `${layer.name}.weight`;
-    const { dims } = to.tensor(name, step, "weight");
+    const stored = to.tensor(name, step, "weight").dims;
     const isTurned = layer.layout === "IO";
+    if (layer.packed && (isTurned || !isCodes(layer.weights))) {
+      throw new InputError(`${step.path}.packed: found it of other weights, expected "codes" in the layout "OI"`);
+    }
+    const dims = layer.packed ? [4 * (stored[0] ?? 0), ...stored.slice(1)] : stored;
     const [outputs, inputs] = isTurned ? [dims[1], dims[0]] : [dims[0], dims[1]];
     if (dims.length !== 2 || inputs !== input.shape[0] || !outputs || !inputs) {
       const isOther = dims.length === 2 && (isTurned ? dims[1] : dims[0]) === input.shape[0];
@@ -51,8 +55,11 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
     const weights = to.weights(step, layer, {
       name,
       dims: [outputs, inputs!],
-      key: isTurned ? "IO" : "OI",
-      arrange: (data) => (isTurned ? transpose({ dims: [...dims], data }, [1, 0]).data : data),
+      key: layer.packed ?? (isTurned ? "IO" : "OI"),
+      arrange(data) {
+        if (layer.packed) return rowsOfFour(data, `${step.where}: its weight "${shown(name)}"`);
+        return isTurned ? transpose({ dims: [...dims], data }, [1, 0]).data : data;
+      },
     });
     const bias = biasOf(to, step, layer, outputs);
     return emit("Gemm", [input.value, weights, ...bias], [outputs], { transB: 1n });
@@ -211,6 +218,29 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
     return emit("ArgMax", [input.value], [1], { axis: 1n, keepdims: 0n });
   },
 };
+
+function isCodes(weights: Weighted["weights"]): boolean {
+  return weights === "codes" || (typeof weights === "object" && "as" in weights && weights.as === "codes");
+}
+
+/**
+ * Ternary codes of bytes, (outputs / 4, inputs): bits 2i and 2i + 1 of row r are the code, and 1, of output r + i · outputs / 4 (`unpack_weights` of
+ * transformers/integrations/bitnet.py).
+ */
+function rowsOfFour(bytes: Float64Array, where: string): Float64Array {
+  const codes = new Float64Array(4 * bytes.length);
+  for (const [at, byte] of bytes.entries()) {
+    if (!(Number.isInteger(byte) && byte >= 0 && byte <= 255)) {
+      throw new CheckpointError(`${where}: element ${at} is ${byte}, expected a byte`);
+    }
+    for (let i = 0; i < 4; i++) {
+      const code = (byte >> (2 * i)) & 3;
+      if (code === 3) throw new CheckpointError(`${where}: element ${at} has the bits 11, expected 00, 01 or 10`);
+      codes[i * bytes.length + at] = code - 1;
+    }
+  }
+  return codes;
+}
 
 /** A layer quantize, or the quantizer of the input: then with `more` behind it. */
 export function quantize(

@@ -1,9 +1,9 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { parseJson } from "../../base/json.ts";
 import { shown } from "../../base/printable.ts";
+import type { ArchiveFile } from "../archive_file.ts";
 import { type Hdf5Object, openHdf5 } from "../hdf5/open.ts";
 import type { StoredTensor, WeightsFile } from "../weights_file.ts";
-import type { ZipEntry } from "../zip.ts";
 import { Fields } from "./fields.ts";
 import { type Network, type Place, readNetwork } from "./network.ts";
 
@@ -21,12 +21,12 @@ const CONFIG = "config.json";
 const WEIGHTS = "model.weights.h5";
 
 /** Whether an archive is a model of Keras. */
-export function isKerasZip(entries: ReadonlyMap<string, ZipEntry>): boolean {
+export function isKerasZip(entries: ReadonlyMap<string, ArchiveFile>): boolean {
   return entries.has(CONFIG) && entries.has(WEIGHTS);
 }
 
 /** The model of a .keras file. Throws CheckpointError. */
-export function openKerasZip(entries: ReadonlyMap<string, ZipEntry>): KerasFile {
+export function openKerasZip(entries: ReadonlyMap<string, ArchiveFile>): KerasFile {
   const json = (name: string) => readJson(entries.get(name)!.read(), name);
   const root = openHdf5(entries.get(WEIGHTS)!.read());
   const metadata = entries.has("metadata.json") ? new Fields(json("metadata.json"), "metadata.json") : undefined;

@@ -1,9 +1,9 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { shown } from "../../base/printable.ts";
+import type { ArchiveFile } from "../archive_file.ts";
 import { checkCount, countOf, ELEMENT_TYPES, type ElementName, readElements } from "../elements.ts";
 import { transpose } from "../tensor.ts";
 import type { StoredTensor, WeightsFile } from "../weights_file.ts";
-import type { ZipEntry } from "../zip.ts";
 import { NPY_PREFIX_BYTES, readNpyHeader } from "./npy.ts";
 
 /** What NumPy calls the types of elements, without the order of their bytes. */
@@ -22,7 +22,7 @@ const TYPES: Record<string, ElementName> = {
 const ENDING = ".npy";
 
 /** The arrays of a .npz file, which is a zip archive of .npy files. Throws CheckpointError. */
-export function openNpz(entries: ReadonlyMap<string, ZipEntry>): WeightsFile {
+export function openNpz(entries: ReadonlyMap<string, ArchiveFile>): WeightsFile {
   const arrays = [...entries].filter(([name]) => name.endsWith(ENDING));
   const others = entries.size - arrays.length;
   const notes = others > 0 ? [`${others} of ${entries.size} files in the archive are no arrays and are left out`] : [];
@@ -42,7 +42,7 @@ export function openNpy(bytes: Uint8Array): WeightsFile {
   return { format: "npz", tensors: new Map([[ALONE, arrayOf(ALONE, file)]]), notes: [] };
 }
 
-function arrayOf(name: string, file: ZipEntry): StoredTensor {
+function arrayOf(name: string, file: ArchiveFile): StoredTensor {
   const where = `array "${shown(name)}"`;
   const fail = (offset: number, message: string) => new CheckpointError(`${where}, byte ${offset}: ${message}`);
   const { descr, fortran_order, shape, at, dataAt } = readNpyHeader(file.start(NPY_PREFIX_BYTES), fail);

@@ -10,7 +10,7 @@ import type { FileTensor } from "./model.ts";
 import type { Table } from "./table.ts";
 
 /** What a tensor of the file is while its graph is made. */
-export type Value = Codes | Real | Constant | { kind: "broken" };
+export type Value = Codes | Real | Signs | Constant | { kind: "broken" };
 
 /** Codes e = q − zero of the network's data. In the graph their scale is 1, so that all of it is integers; `scale` is the file's. */
 export interface Codes extends Data, Quantization {
@@ -22,6 +22,11 @@ export interface Codes extends Data, Quantization {
 /** Real numbers of the network's data: an input, or what serves an output. */
 export interface Real extends Data {
   kind: "real";
+}
+
+/** ±1 of the network's data, in bits (larq.ts). */
+export interface Signs extends Data {
+  kind: "signs";
 }
 
 interface Data {
@@ -63,6 +68,8 @@ export interface Call {
   inputs: (Value | undefined)[];
   output: FileTensor;
   options: { type: number; table: Table } | undefined;
+  /** Options of a custom operator. */
+  custom: Uint8Array | undefined;
   /** Name of the graph's value that holds the result. */
   value: string;
   fresh: FreshName;
@@ -114,6 +121,7 @@ export function codesOperand(call: Call, index: number, picture: boolean): Codes
   if (value?.kind === "real") {
     throw new Refusal("its input is of floats", QUANTIZED);
   }
+  if (value?.kind === "signs") throw new Refusal("its input is of bits", "LceDequantize between");
   if (value?.kind !== "codes")
     throw new Refusal(`operand ${index} is a constant`, "one that depends on the network's input");
   if (picture && value.order) {

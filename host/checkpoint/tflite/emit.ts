@@ -27,7 +27,7 @@ export function emitRescale(call: Call, input: string, channels: number, factors
 }
 
 /** Fused activations by their number in the schema: the real numbers that they clamp to. */
-const ACTIVATIONS: Record<number, { name: string; min: number; max: number } | undefined> = {
+export const ACTIVATIONS: Record<number, { name: string; min: number; max: number } | undefined> = {
   0: { name: "NONE", min: -Infinity, max: Infinity },
   1: { name: "RELU", min: 0, max: Infinity },
   2: { name: "RELU_N1_TO_1", min: -1, max: 1 },

@@ -90,6 +90,7 @@ function walk(
       inputs: operator.inputs.map(lookUp),
       output: tensors[output!]!,
       options: operator.options,
+      custom: operator.custom,
       value: isOutput.has(output!) ? fresh(`${name}_codes`) : name,
       fresh,
       kernels,
@@ -128,6 +129,10 @@ function walk(
       return [];
     }
     if (value?.kind === "real") return [renamed.get(value.value) ?? rename(value.value, name)];
+    if (value?.kind === "signs") {
+      refused(new Refusal("it is of bits", "LceDequantize before it"), name, "output", value.row);
+      return [];
+    }
     if (value?.kind !== "codes") throw new CheckpointError(`output "${name}" does not depend on an input`);
     if (value.padding) {
       refused(new Refusal("it shows what a PAD made", "the picture before it"), name, "output", value.row);

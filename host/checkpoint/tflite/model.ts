@@ -37,6 +37,8 @@ export interface Operator {
   outputs: number[];
   /** By the operator's own schema; undefined where it has none. */
   options: { type: number; table: Table } | undefined;
+  /** Of a custom operator, in a form of its own. */
+  custom: Uint8Array | undefined;
 }
 
 const CUSTOM = OPERATORS.indexOf("CUSTOM");
@@ -84,6 +86,7 @@ export function readModel(bytes: Uint8Array): Model {
         inputs: indices(operator, 1, "inputs", -1),
         outputs: indices(operator, 2, "outputs", 0),
         options: options && { type: operator.number(3, "u8"), table: options },
+        custom: operator.bytes(5, "custom_options"),
       };
     }),
     inputs: indices(graph, 1, "inputs", 0),

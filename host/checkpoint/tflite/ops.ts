@@ -22,6 +22,7 @@ import { pack, shape } from "./constants.ts";
 import { dequantize, logistic, quantize, relu, tanh } from "./elements.ts";
 import { checkSums, emitCodes, emitRescale } from "./emit.ts";
 import { ROUNDING } from "./kernels.ts";
+import { lceConv, lceDequantize, lceMaxPool, lceQuantize } from "./larq.ts";
 import { biasOperand, type Filter, factorOf, factorsOf, filterOperand, finishLayer, weightsOf } from "./layer.ts";
 import { expandDims, reshape, squeeze, stridedSlice, transpose } from "./moves.ts";
 import { averagePool, maxPool, mean } from "./pools.ts";
@@ -54,6 +55,10 @@ export const OPS: Record<string, (call: Call) => Value> = {
   RELU6: relu(3),
   LOGISTIC: logistic,
   TANH: tanh,
+  "CUSTOM LceQuantize": lceQuantize,
+  "CUSTOM LceDequantize": lceDequantize,
+  "CUSTOM LceBconv2d": lceConv,
+  "CUSTOM LceBMaxPool2d": lceMaxPool,
 };
 
 /** Filter (M, height, width, channels). */

@@ -1,10 +1,10 @@
 import { Cursor } from "../../base/cursor.ts";
 import { CheckpointError } from "../../base/errors.ts";
 import { shown } from "../../base/printable.ts";
+import type { ArchiveFile } from "../archive_file.ts";
 import { checkCount, countOf, ELEMENT_TYPES, readElements } from "../elements.ts";
 import { walk } from "../tensor.ts";
 import type { StoredTensor, WeightsFile } from "../weights_file.ts";
-import type { ZipEntry } from "../zip.ts";
 import { type Pickled, type Storage, TorchTensor, unpickle } from "./pickle.ts";
 
 // PyTorch's files: https://github.com/pytorch/pytorch/blob/main/torch/serialization.py
@@ -16,7 +16,7 @@ type ReadStorage = (storage: Storage) => Uint8Array;
 export const PICKLE_FILE = "/data.pkl";
 
 /** A file as torch.save writes it since 1.6: an archive of a pickle and of storages, each a file of its own. Throws CheckpointError. */
-export function openTorchZip(entries: ReadonlyMap<string, ZipEntry>): WeightsFile {
+export function openTorchZip(entries: ReadonlyMap<string, ArchiveFile>): WeightsFile {
   const pickles = [...entries.keys()].filter((name) => name.endsWith(PICKLE_FILE));
   if (pickles.length !== 1)
     throw new CheckpointError(`PyTorch: ${pickles.length} files ${PICKLE_FILE} in the archive, expected one`);

@@ -76,6 +76,62 @@ const NETWORKS: Record<string, [arch: object, shapes: Record<string, number[]>]>
     },
     { codes: [4, 6], scale: [4, 1] },
   ],
+  "weights, binary around their mean": [
+    { input: vector(6), layers: [dense({ weights: { as: "binary", scale: "absmean", centred: true } })] },
+    { "fc.weight": [4, 6] },
+  ],
+  "weights of 2 bits around 0": [{ input: vector(6), layers: [dense({ weights: "2sym" })] }, { "fc.weight": [4, 6] }],
+  "weights of 4 bits around 0, half the mean": [
+    { input: vector(6), layers: [dense({ weights: { as: "4sym", scale: "absmean", times: "1/2" } })] },
+    { "fc.weight": [4, 6] },
+  ],
+  "weights of 4 bits around 0, per channel of the greatest": [
+    { input: picture(2, 5, 5), layers: [conv({ weights: { as: "4sym", scale: "absmax", per: "channel" } })] },
+    { "conv.weight": [3, 2, 3, 3] },
+  ],
+  "weights of 4 bits around 0, of scales in the file": [
+    { input: vector(6), layers: [dense({ weights: { as: "4sym", scale: { tensor: "scale" } } })] },
+    { "fc.weight": [4, 6], scale: [4, 1] },
+  ],
+  "weights of 8 bits, a share of the mean": [
+    { input: vector(6), layers: [dense({ weights: { as: 8, scale: "absmean", times: "1/32" } })] },
+    { "fc.weight": [4, 6] },
+  ],
+  "weights, codes to divide": [
+    {
+      input: vector(6),
+      layers: [
+        dense({ weights: { as: "codes", scale: { tensor: "scale" }, divides: true }, tensors: { weight: "codes" } }),
+      ],
+    },
+    { codes: [4, 6], scale: [4] },
+  ],
+  "ternary weights, four rows to a byte, of a scale that multiplies": [
+    {
+      input: vector(6),
+      layers: [
+        dense({
+          weights: { as: "codes", scale: { tensor: "scale" } },
+          packed: "rows-of-four",
+          tensors: { weight: "packed" },
+        }),
+      ],
+    },
+    { packed: [2, 6], scale: [1] },
+  ],
+  "ternary weights, four rows to a byte, of a scale that divides": [
+    {
+      input: vector(6),
+      layers: [
+        dense({
+          weights: { as: "codes", scale: { tensor: "scale" }, divides: true },
+          packed: "rows-of-four",
+          tensors: { weight: "packed" },
+        }),
+      ],
+    },
+    { packed: [3, 6], scale: [1] },
+  ],
   "weights on a grid, no quantizer": [
     { input: vector(6), layers: [dense({ weights: undefined, tensors: { weight: "codes" } })] },
     { codes: [4, 6] },
@@ -690,3 +746,33 @@ function survives(file: Uint8Array, arch: string, what: string): void {
       throw new Error(what, { cause: error });
   }
 }
+
+const packedArch = (fields: object) =>
+  JSON.stringify({ input: vector(1), layers: [dense({ weights: "codes", packed: "rows-of-four", ...fields })] });
+
+it("rows of four to a byte: golden bytes", () => {
+  // the column −1, 0, 1, 1, 0, −1, 1, 0, by which interleaved rows are told from these
+  const file = writeSafetensors({ "fc.weight": { dtype: "U8", shape: [2, 1], bytes: Uint8Array.of(0x98, 0x49) } });
+  const { graph } = readCheckpoint(file, {}, packedArch({}));
+  const layer = graph.nodes.find((node) => node.op === "dense")!;
+  expect([...layer.weights.codes]).toEqual([-1, 0, 1, 1, 0, -1, 1, 0]);
+});
+
+it.each<[string, object, Uint8Array, string]>([
+  ["bits that are no code", {}, Uint8Array.of(0x98, 0xc9), 'its weight "fc.weight": element 1 has the bits 11'],
+  [
+    "packed weights that are no codes",
+    { weights: "ternary" },
+    Uint8Array.of(0, 0),
+    'packed: found it of other weights, expected "codes"',
+  ],
+  [
+    "a scale of 0 to divide by",
+    { weights: { as: "codes", scale: { tensor: "zero" }, divides: true } },
+    Uint8Array.of(0, 0),
+    "its scale is 0",
+  ],
+])("%s", (_, fields, bytes, why) => {
+  const file = writeSafetensors({ "fc.weight": { dtype: "U8", shape: [2, 1], bytes }, zero: f32([1], [0]) });
+  expect(() => readCheckpoint(file, {}, packedArch(fields))).toThrow(why);
+});

@@ -61,7 +61,8 @@ function run(
   const [c, h, w] = [x.length, x[0]!.length, x[0]![0]!.length];
   switch (layer.op) {
     case "dense": {
-      const { shape, data } = tensors[layer.tensors?.weight ?? `${name}.weight`]!;
+      const given = tensors[layer.tensors?.weight ?? `${name}.weight`]!;
+      const { shape, data } = layer.packed ? unpacked(given) : given;
       const [outs, ins] = layer.layout === "IO" ? [shape[1]!, shape[0]!] : [shape[0]!, shape[1]!];
       const rows = Array.from({ length: outs }, (_, o) =>
         Array.from({ length: ins }, (_, i) => (layer.layout === "IO" ? data[i * outs + o]! : data[o * ins + i]!)),
@@ -225,17 +226,35 @@ function quantize(
   });
 }
 
+/** Output r + i · rows is in bits 2i and 2i + 1 of row r, and 1 more than it is. */
+function unpacked({ shape: [rows, ins], data }: Given): Given {
+  const at = (o: number, k: number) => Math.floor(data[(o % rows!) * ins! + k]! / 4 ** Math.floor(o / rows!)) % 4;
+  return {
+    shape: [4 * rows!, ins!],
+    data: Array.from({ length: 4 * rows! * ins! }, (_, i) => at(Math.floor(i / ins!), i % ins!) - 1),
+  };
+}
+
 function quantizeWeights(rows: number[][], given: Json, tensors: Record<string, Given>): number[][] {
   if (given === undefined) return rows;
-  const { as, scale, per } = typeof given === "object" ? given : { as: given, scale: undefined, per: undefined };
-  const limit = as === "ternary" || as === "binary" || as === "codes" ? 1 : 2 ** (as - 1) - 1;
-  const s = scale ?? (as === "ternary" ? "absmean" : as === "binary" || as === "codes" ? 1 : "absmax");
+  const { as, scale, per, times, centred, divides } = typeof given === "object" ? given : ({ as: given } as Json);
+  const half = as === "2sym" ? 2 : as === "4sym" ? 8 : undefined;
+  const limit = half ? half - 0.5 : as === "ternary" || as === "binary" || as === "codes" ? 1 : 2 ** (as - 1) - 1;
+  const s = scale ?? (half || as === "ternary" ? "absmean" : as === "binary" || as === "codes" ? 1 : "absmax");
   return rows.map((row, o) => {
     const measured = per === "channel" ? row : rows.flat();
     const mean = measured.reduce((sum, e) => sum + Math.abs(e), 0) / measured.length;
+    const by = factor(times ?? 1, tensors, o);
     const unit =
-      s === "absmean" ? mean : s === "absmax" ? Math.max(...measured.map(Math.abs)) / limit : factor(s, tensors, o);
-    if (as === "codes") return row.map((e) => e * unit);
+      s === "absmean"
+        ? by * mean
+        : s === "absmax"
+          ? (by * Math.max(...measured.map(Math.abs))) / limit
+          : factor(s, tensors, o);
+    if (half) return row.map((e) => (Math.max(-half, Math.min(half - 1, round(e / unit - 0.5))) + 0.5) * unit);
+    const middle = centred ? rows.flat().reduce((sum, e) => sum + e, 0) / rows.flat().length : 0;
+    if (centred) return row.map((e) => (e >= middle ? unit : -unit));
+    if (as === "codes") return row.map((e) => (divides ? e / unit : e * unit));
     if (as === "binary") return row.map((e) => (e >= 0 ? unit : -unit));
     return row.map((e) => Math.max(-limit, Math.min(limit, round(e / unit))) * unit);
   });

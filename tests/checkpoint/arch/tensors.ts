@@ -8,6 +8,11 @@ export function numbers(seed: number, count: number): number[] {
   return Array.from({ length: count }, () => Math.fround(next() * 2 - 1));
 }
 
+/** One of the 81 bytes of four codes 0, 1 or 2. */
+function ternaryByte(n: number): number {
+  return [1, 3, 9, 27].reduce((byte, place, i) => byte + (Math.floor(n / place) % 3) * 4 ** i, 0);
+}
+
 /** Tensors of these shapes: variances and scales above 0, codes whole. */
 export function tensorsOf(shapes: Record<string, number[]>): Record<string, Given> {
   return Object.fromEntries(
@@ -17,11 +22,13 @@ export function tensorsOf(shapes: Record<string, number[]>): Record<string, Give
         shape.reduce((a, b) => a * b, 1),
       );
       const isAbove = /var|inv|scale/.test(name);
-      const made = name.includes("codes")
-        ? data.map((e) => Math.round(e * 7))
-        : isAbove
-          ? data.map((e) => Math.fround(Math.abs(e) + 0.25))
-          : data;
+      const made = name.includes("packed")
+        ? data.map((e) => ternaryByte(Math.floor(40.5 * (e + 1))))
+        : name.includes("codes")
+          ? data.map((e) => Math.round(e * 7))
+          : isAbove
+            ? data.map((e) => Math.fround(Math.abs(e) + 0.25))
+            : data;
       return [name, { shape, data: made }];
     }),
   );

@@ -3,6 +3,7 @@ import { UnsupportedError } from "../../../host/base/errors.ts";
 import { convert } from "../../../host/convert.ts";
 import { refusalsIn } from "../refusals.ts";
 import { encode, type Net, type NetOperator, type NetTensor } from "./build.ts";
+import { netOf } from "./larq_net.ts";
 import { type Change, changed, DENSE, toUint8 } from "./nets.ts";
 
 // Every refusal gives an advice. Here each one is followed, and what comes of it converts.
@@ -344,6 +345,28 @@ const CASES: Case[] = [
   ],
 ];
 
+const LARQ = { padding: "valid", stride: 1, activation: 0, output: "INT32" } as const;
+const bits: NetTensor = { name: "bits", shape: [1, 2, 4, 1], type: "INT32" };
+const ofRelu = (...between: Placed[]): Net => {
+  return picture([
+    ["CUSTOM LceQuantize", "x", bits],
+    ...between,
+    ["RELU", between.length > 0 ? "d" : "bits", made("y", 1, 2, 4, 3)],
+  ]);
+};
+
+/** Larq's operators. */
+const OF_LARQ: Case[] = [
+  ["LceDequantize between", ofRelu(), ofRelu(["CUSTOM LceDequantize", "bits", made("d", 1, 2, 4, 3)])],
+  ["LceDequantize before it", changed(netOf(LARQ), (net) => (net.outputs = [6])), netOf(LARQ)],
+  [
+    "what LceQuantize, LceBconv2d or LceBMaxPool2d make",
+    changed(netOf(LARQ), ({ operators }) => (operators[1]!.inputs[0] = 0)),
+    netOf(LARQ),
+  ],
+  ["pad_values of 1", netOf({ ...LARQ, padding: "zeros" }), netOf({ ...LARQ, padding: "ones" })],
+];
+
 /** The same of tflite-micro's kernels. */
 const OF_TFLM: Case[] = [
   ...["LOGISTIC", "TANH", "RELU_N1_TO_1"].map((op): Case => {
@@ -365,7 +388,7 @@ describe("advice", () => {
   const seen: string[] = [];
 
   const all = [
-    ...CASES.map((each) => [...each, "litert"] as const),
+    ...[...CASES, ...OF_LARQ].map((each) => [...each, "litert"] as const),
     ...OF_TFLM.map((each) => [...each, "tflm"] as const),
   ];
   it.each(all)("%s", async (instead, refused, followed, kernels) => {

@@ -10,7 +10,7 @@ export interface Net {
   outputs: number[];
 }
 
-type Data = Int8Array | Uint8Array | Int32Array;
+type Data = Int8Array | Uint8Array | Int32Array | Float32Array;
 
 export interface NetTensor {
   name: string;
@@ -30,6 +30,39 @@ export interface NetOperator {
   outputs: number[];
   /** By the names of OPTIONS; 0 where left out, and no vector. */
   options?: Record<string, number | number[]>;
+  /** Of a custom operator, "CUSTOM Name": in a FlexBuffer. */
+  custom?: Record<string, number | string>;
+}
+
+const CUSTOM = "CUSTOM ";
+
+/** A map in a FlexBuffer (https://flatbuffers.dev/flexbuffers), all of it in words of 4 bytes. */
+export function flexMap(options: Record<string, number | string>): Uint8Array {
+  const bytes: number[] = [];
+  const u32 = (value: number) => bytes.push(...new Uint8Array(Int32Array.of(value).buffer)) - 4;
+  const words = (text: string) => new TextEncoder().encode(text);
+  const entries = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
+  const places = entries.map(([key, value]) => {
+    const keyAt = bytes.length;
+    bytes.push(...words(key), 0);
+    if (typeof value === "number") return { keyAt, value };
+    u32(words(value).length);
+    const textAt = bytes.length;
+    bytes.push(...words(value), 0);
+    return { keyAt, textAt };
+  });
+  u32(entries.length);
+  const keysAt = bytes.length;
+  for (const { keyAt } of places) u32(bytes.length - keyAt);
+  u32(bytes.length - keysAt);
+  u32(4);
+  u32(entries.length);
+  const valuesAt = bytes.length;
+  for (const { value, textAt } of places) u32(value ?? bytes.length - textAt!);
+  const [INT, TEXT, MAP] = [1, 5, 9];
+  for (const { value } of places) bytes.push(((value === undefined ? TEXT : INT) << 2) | 2);
+  u32(bytes.length - valuesAt);
+  return Uint8Array.from([...bytes, (MAP << 2) | 2, 4]);
 }
 
 /** Options of each operator: their number in the union, and their fields in the order of the schema. */
@@ -54,7 +87,7 @@ export const OPTIONS: Record<string, [type: number, fields: string]> = {
 export function encode({ tensors, operators, inputs, outputs }: Net): Uint8Array {
   const ints = (numbers: readonly number[]) => vector(Int32Array.from(numbers));
   const bytesOf = (data: Data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const codes = operators.map(({ op }) => OPERATORS.indexOf(op));
+  const codes = operators.map(({ op }) => OPERATORS.indexOf(op.startsWith(CUSTOM) ? "CUSTOM" : op));
   const buffers: Flat[] = [{ table: [] }];
   const tensorTables = tensors.map(({ name, shape, type = "INT8", data, scale, zero, axis = 0, isVariable }): Flat => {
     const buffer = data ? buffers.push({ table: [vector(bytesOf(data))] }) - 1 : 0;
@@ -65,7 +98,7 @@ export function encode({ tensors, operators, inputs, outputs }: Net): Uint8Array
       table: [ints(shape), TENSOR_TYPES.indexOf(type), buffer, text(name), quantization, isVariable ? 1 : undefined],
     };
   });
-  const operatorTables = operators.map(({ op, inputs, outputs, options = {} }, i): Flat => {
+  const operatorTables = operators.map(({ op, inputs, outputs, options = {}, custom }, i): Flat => {
     const [type, fields] = OPTIONS[op] ?? [];
     const fieldOf = (field: string) => {
       const value = options[field];
@@ -73,12 +106,17 @@ export function encode({ tensors, operators, inputs, outputs }: Net): Uint8Array
       return field === "beta" ? bitsOf(value ?? 1) : (value ?? (field === "axes" ? undefined : 0));
     };
     const values = fields?.split(" ").map(fieldOf);
-    return { table: [i, ints(inputs), ints(outputs), type, values && { table: values }] };
+    const own = custom && vector(flexMap(custom));
+    return { table: [i, ints(inputs), ints(outputs), type, values && { table: values }, own] };
   });
   const graph: Flat = {
     table: [{ list: tensorTables }, ints(inputs), ints(outputs), { list: operatorTables }, text("net")],
   };
-  const operatorCodes = codes.map((code): Flat => ({ table: [Math.min(code, 127), undefined, 1, code] }));
+  const operatorCodes = codes.map((code, i): Flat => {
+    const { op } = operators[i]!;
+    const custom = op.startsWith(CUSTOM) ? text(op.slice(CUSTOM.length)) : undefined;
+    return { table: [Math.min(code, 127), custom, 1, code] };
+  });
   return encodeFlatbuffer(
     { table: [3, { list: operatorCodes }, { list: [graph] }, text("tests"), { list: buffers }] },
     "TFL3",

@@ -19,7 +19,7 @@ import { positionCount, shapeText } from "../../../host/shape.ts";
 import { type CountedBoard, readSymbols, startCounted } from "../../rigs/counted_board.ts";
 import { memoize } from "../products.ts";
 import { MODELS, type Model } from "./models.ts";
-import { type Build, labelOf, type Result, type Run, type Task } from "./runs.ts";
+import { type Build, labelOf, type Measurement, type Place, type Result, type Task } from "./runs.ts";
 
 /** A module of build/, and what blobs are packed for where it runs. */
 interface Choice {
@@ -61,7 +61,7 @@ export async function measureTasks(tasks: readonly Task[], onProgress: (label: s
   for (const task of tasks) {
     onProgress(labelOf(task));
     try {
-      results.push(await measureTask(task, await modelNamed(task.model)));
+      results.push({ ...task, ...(await measureModel(task, labelOf(task), await modelNamed(task.model))) });
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       if (error.kind === "missing") missing.add(error.message);
@@ -72,12 +72,12 @@ export async function measureTasks(tasks: readonly Task[], onProgress: (label: s
 }
 
 /** Measures with the first module that the firmware opens the model with. Throws EngineError: of kind "missing", or with the reason of each module. */
-export async function measureTask(task: Task, model: Model): Promise<Run> {
-  const runtime = runtimeNamed(task.runtime);
+export async function measureModel(place: Place, label: string, model: Model): Promise<Measurement> {
+  const runtime = runtimeNamed(place.runtime);
   const reasons: string[] = [];
-  for (const choice of MODULES[runtime.name === "wasm2c" ? "compiled" : "interpreted"][task.build]) {
+  for (const choice of MODULES[runtime.name === "wasm2c" ? "compiled" : "interpreted"][place.build]) {
     try {
-      return await measureWith(task, model, choice);
+      return await measureWith(place, label, model, choice);
     } catch (error) {
       if (!(error instanceof EngineError) || error.kind === "missing") throw error;
       reasons.push(`${choice.module}: ${reasonOf(error)}`);
@@ -92,11 +92,16 @@ function reasonOf({ message }: EngineError): string {
   return (second ?? first).replace(/^\S*\/ld: /, "");
 }
 
-async function measureWith(task: Task, model: Model, { module, target }: Choice): Promise<Run> {
-  const board = readBoard(task.board);
-  const blob = repack(model.blob, target(board.core));
+async function measureWith(
+  place: Place,
+  label: string,
+  model: Model,
+  { module, target }: Choice,
+): Promise<Measurement> {
+  const board = readBoard(place.board);
+  const blob = model.isPacked ? model.blob : repack(model.blob, target(board.core));
   const { head, arena, scratch, bytes } = await modelMemory(blob, readBuilt(module), v8);
-  const image = await imageOf(`${task.board} ${task.runtime} ${task.build} ${module}`);
+  const image = await imageOf(`${place.board} ${place.runtime} ${place.build} ${module}`);
   const addressOf = await readSymbols(board, image.elf);
   const counted = await startCounted(board, image.elf);
   try {
@@ -104,8 +109,8 @@ async function measureWith(task: Task, model: Model, { module, target }: Choice)
     const taken = counted.device.open(1);
     const program = readBlob(blob);
     return {
-      ...{ ...task, module, blobBytes: blob.length, taken },
-      ...countProgram(labelOf(task), counted, program, model),
+      ...{ module, blobBytes: blob.length, taken },
+      ...countProgram(label, counted, program, model),
       planned: { own: bytes - head - arena - scratch, head, arena, scratch, tile: largestTile(program) },
       firmware: {
         code: image.code.length,

@@ -26,6 +26,8 @@ import { randomMlp } from "../random_mlp.ts";
 /** A model, and one row of each of its inputs. */
 export interface Model {
   blob: Uint8Array;
+  /** Whether it is packed for the core that it is measured on. */
+  isPacked?: true;
   inputs: ArrayLike<number>[];
 }
 

@@ -4,16 +4,20 @@ import { MODEL_NAMES, type ModelName } from "./models.ts";
 /** How the firmware is built: as always; with only what a ternary MLP needs; without the check of bounds. */
 export type Build = "checked" | "mlp" | "unchecked";
 
-/** What is measured together: a model on a board with a runtime. */
-export interface Task {
+/** Where a model is measured: a board with a runtime. */
+export interface Place {
   board: string;
   runtime: string;
   build: Build;
+}
+
+/** What is measured together. */
+export interface Task extends Place {
   model: ModelName;
 }
 
-/** What was measured. Bytes and executed instructions, of one row. */
-export interface Run extends Task {
+/** What was measured of a model. Bytes and executed instructions, of one row. */
+export interface Measurement {
   /** Of build/, that the firmware was made from. */
   module: string;
   macs: number;
@@ -36,6 +40,8 @@ export interface Run extends Task {
     stackUsed: number;
   };
 }
+
+export interface Run extends Task, Measurement {}
 
 /** A task that a device refuses: the model does not fit, or the runtime does not run it. */
 export interface Refusal extends Task {
