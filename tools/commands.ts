@@ -23,6 +23,7 @@ const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   eval: () => import("./commands/eval.ts"),
   verify: () => import("./commands/verify.ts"),
   build: () => import("./commands/build.ts"),
+  train: () => import("./commands/train.ts"),
   fit: () => import("./commands/fit.ts"),
   firmware: () => import("./commands/firmware.ts"),
   keygen: () => import("./commands/keygen.ts"),

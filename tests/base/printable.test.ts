@@ -56,6 +56,6 @@ describe("errors", () => {
     const lines = new EngineError("compile", "gcc:", hostile).message.split("\n");
     expect(lines).toEqual(["gcc:", shorten(escapeText(hostile), 800)]);
     const reason = { node: hostile, op: hostile, shape: hostile, why: hostile, instead: hostile };
-    expect(new UnsupportedError([reason, reason]).message.split("\n")).toHaveLength(3);
+    expect(new UnsupportedError([reason, { ...reason, instead: "b" }]).message.split("\n")).toHaveLength(3);
   });
 });

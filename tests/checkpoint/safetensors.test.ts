@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../host/base/errors.ts";
-import { openSafetensors } from "../../host/checkpoint/safetensors/open.ts";
+import { openSafetensors, safetensorsMetadata } from "../../host/checkpoint/safetensors/open.ts";
+import { writeSafetensors as write } from "../../host/checkpoint/safetensors/write.ts";
 import { hostile } from "./hostile.ts";
 import { f32, joinSafetensors, writeSafetensors } from "./safetensors_file.ts";
 
@@ -25,6 +26,25 @@ it("gives names, shapes and elements", () => {
     ["empty", [0, 7], []],
     ["scalar", [], [-3]],
   ]);
+});
+
+it("reads what it writes, texts for people among it", () => {
+  const tensors = new Map([
+    ["a.weight", { dims: [2, 2], data: Float32Array.of(1, -0.1, 3e-40, 7) }],
+    ["ä", { dims: [0], data: new Float32Array(0) }],
+    ["scalar", { dims: [], data: Float32Array.of(5) }],
+  ]);
+  const file = write(tensors, { made: "\u2028 ja" });
+  const read = openSafetensors(file).tensors;
+  expect([...read].map(([name, { dims, type, read }]) => [name, dims, type, [...read()]])).toEqual(
+    [...tensors].map(([name, { dims, data }]) => [name, dims, "f32", [...data]]),
+  );
+  expect(safetensorsMetadata(file)).toEqual({ made: "\u2028 ja" });
+  expect(safetensorsMetadata(FILE)).toEqual({ format: "pt" });
+  expect(safetensorsMetadata(writeSafetensors({}))).toEqual({});
+  expect(() => safetensorsMetadata(joinSafetensors('{"__metadata__":{"a":1}}', []))).toThrow(
+    "expected texts by their names",
+  );
 });
 
 it.each<[string, Uint8Array, number[]]>([

@@ -70,7 +70,7 @@ describe("a conversion", () => {
         format: "onnx",
         file: "digits.onnx",
         bytes: DIGITS.length,
-        sha256: "c6486cb4967f74246f8595c3a5a31880bce7d1d9f8f6848b7c3341f760071679", // sha256sum digits.onnx
+        sha256: "8bc0336997da5d9c3cbf1383c89c2c132cfe00b2a52ae35d142c6d773478caab", // sha256sum digits.onnx
       },
       converter: { choices: {} },
       outputs: [{ classes: [..."0123456789"] }],

@@ -66,7 +66,7 @@ it("what was converted has no difference", async () => {
 it.each([
   [0, "dense1.activation", "codes"],
   [1, "dense2.activation", "codes"],
-  [2, "dense3.sums", "accumulators"],
+  [2, "dense3", "accumulators"],
 ])("the sign of one weight of op %i", async (index, value, what) => {
   const changed = structuredClone(program);
   const op = changed.ops[index]!;

@@ -14,7 +14,7 @@ import type { Elements } from "../../tools/inputs/input.ts";
 import { writeNpy } from "../../tools/inputs/npy.ts";
 import { readInput } from "../../tools/inputs/read.ts";
 import { readSamples } from "../../tools/inputs/samples.ts";
-import { writeIdx } from "../../tools/train/idx.ts";
+import { writeIdx } from "../../tools/train/data/idx.ts";
 import { describeWith, MNIST_IMAGES, MNIST_LABELS, TFC } from "../data.ts";
 import { type PixelNet, pixelNet } from "../pixel_net.ts";
 import { DIGITS, scratch, ternHere } from "../tools/tern.ts";

@@ -23,7 +23,7 @@ describeBoards(
       const first = await ternHere("flash", model, "--to", target);
       expect(first).toMatchObject({ code: 0, stderr: "" });
       expect(first.stdout).toMatch(
-        /^\S+ → \S+, slot 0: confirmed\n\nsent {5}10,768 bytes; the slot held 0\ntested {3}2 golden pairs/,
+        /^\S+ → \S+, slot 0: confirmed\n\nsent {5}10,752 bytes; the slot held 0\ntested {3}2 golden pairs/,
       );
       const again = JSON.parse((await ternHere("flash", model, "--to", target, "--json")).stdout);
       expect(again).toMatchObject({ stage: "nothing", slot: 0, sent: 0 });
@@ -119,7 +119,7 @@ it.each([
   [["flash", model, "--to", "device:virt"], 1, "an emulated board forgets its flash, expected virt@FILE"],
   [["flash", model, "--to", "device:virt@"], 1, "expected a file behind the @"],
   [["flash", model, "--to", `device:microbit@${path("x")}`], 1, "microbit: no emulator keeps its slots in a file"],
-  [["flash", model, "--to", `device:virt@${model}`], 1, "10768 bytes, expected 33554432, the flash of virt"],
+  [["flash", model, "--to", `device:virt@${model}`], 1, "10752 bytes, expected 33554432, the flash of virt"],
   [["flash", model, "--to", "/dev/none"], 1, "/dev/none"],
   [["flash", model, "--to", "device:virt@f", "--address", "0"], 2, "--address is for images alone"],
   [["flash", model, "--to", "bin:x", "--erase-unit", "4096"], 2, "missing option --address"],

@@ -14,8 +14,8 @@ describe("tern inspect", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const line of [
       `sha256   ${sha256}`,
-      "source   digits.onnx, 89,775 bytes",
-      "Gemm_dense1.sums  ternary  256 × u8 → 64 × u8  16,384  3 thresholds  5,760",
+      "source   digits.onnx, 89,091 bytes",
+      "dense1  ternary  256 × u8 → 64 × u8  16,384  3 thresholds  5,760",
       "dense1.weight  field2        2.00  4,096",
       "work     21,120 multiply-accumulates a row",
     ]) {

@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import { drawDigit, drawDigits, SIDE } from "../../examples/digits/draw.ts";
+import { readCheckpoint } from "../../host/checkpoint/index.ts";
 import { decodeModel } from "../../host/checkpoint/onnx/proto.ts";
+import { evaluate } from "../../host/graph/evaluate.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { readFile } from "../../tools/files/files.ts";
-import { readDataset } from "../../tools/train/idx.ts";
-import { evaluate } from "./evaluate.ts";
+import { readIdxPair } from "../../tools/train/data/idx.ts";
+import { planNetwork } from "../../tools/train/network.ts";
 
 const FOLDER = "examples/digits";
 
@@ -32,17 +34,26 @@ it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])("draws %i in ink on paper, inside the pi
 
 it("has written down the digits that seed 1 draws", async () => {
   const inputs = `${FOLDER}/inputs`;
-  const written = await readDataset(`${inputs}/images-idx3-ubyte.gz`, `${inputs}/labels-idx1-ubyte.gz`);
-  expect(written).toEqual(drawDigits(1000, mulberry32(1)));
+  const written = await readIdxPair(`${inputs}/images-idx3-ubyte.gz`, `${inputs}/labels-idx1-ubyte.gz`);
+  const { count, pixels, labels } = drawDigits(1000, mulberry32(1));
+  expect(written).toEqual({ count, shape: [SIDE, SIDE, 1], elements: pixels, labels: Uint16Array.from(labels) });
 });
 
 it("has a network that reads new digits", async () => {
-  const { graph } = decodeModel(await readFile(`${FOLDER}/digits.onnx`));
+  const { graph } = readCheckpoint(await readFile(`${FOLDER}/digits.onnx`));
   const { count, pixels, labels } = drawDigits(500, mulberry32(99));
-  let right = 0;
-  for (let i = 0; i < count; i++) {
-    const scores = evaluate(graph!, pixels.subarray(i * SIDE * SIDE, (i + 1) * SIDE * SIDE));
-    if (scores.indexOf(Math.max(...scores)) === labels[i]) right++;
-  }
-  expect(right / count).toBeGreaterThan(0.97);
+  const real = Float32Array.from(pixels, (pixel) => pixel / 255);
+  const scores = evaluate(graph, [real], count, () => {})[0]!;
+  const answers = Array.from({ length: count }, (_, row) => {
+    const of = scores.subarray(10 * row, 10 * (row + 1));
+    return of.indexOf(Math.max(...of));
+  });
+  expect(answers.filter((answer, row) => answer === labels[row]).length / count).toBeGreaterThan(0.97);
+});
+
+it("has the tensors that its description says", async () => {
+  const network = planNetwork(new TextDecoder().decode(await readFile(`${FOLDER}/net.json`)));
+  const { graph } = decodeModel(await readFile(`${FOLDER}/digits.onnx`));
+  const shapes = new Map(graph!.initializer.map(({ name, dims }) => [name, dims]));
+  for (const [name, { dims }] of network.parameters) expect(shapes.get(name), name).toEqual(dims);
 });

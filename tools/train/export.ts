@@ -1,78 +1,34 @@
-import { floatTensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
-import { type Draft, encodeModel, type NodeProto, type TensorProto } from "../../host/checkpoint/onnx/proto.ts";
-import { EPSILON, PIXEL_SCALE } from "./model.ts";
-import { reluScale } from "./quantizers.ts";
-import type { TrainedNetwork } from "./train.ts";
-
-const OPSET = 13;
-const QONNX = "qonnx.custom_op.general";
-
-interface IntFormat {
-  bits: number;
-  signed: boolean;
-  narrow: boolean;
-}
-
-const PIXELS: IntFormat = { bits: 8, signed: false, narrow: false };
-const TERNARY: IntFormat = { bits: 2, signed: true, narrow: true };
+import type { Layer } from "../../host/checkpoint/arch/layers.ts";
+import { translate } from "../../host/checkpoint/arch/translate.ts";
+import type { StoredTensor } from "../../host/checkpoint/weights_file.ts";
+import type { Network } from "./network.ts";
+import { EPSILON, normTensors } from "./plan.ts";
+import type { Recipe } from "./recipes/recipe.ts";
+import type { PlainTensor, PlainTensors } from "./tensors.ts";
 
 /**
- * A network as a QONNX file (https://github.com/fastmachinelearning/qonnx): input "pixels" (1, channels, rows, columns)
- * holds code / 255, output "scores" is (1, classes). Weights are the latent floats, each tensor behind its quantizer.
+ * A trained network as a QONNX file (https://github.com/fastmachinelearning/qonnx): its description with the tensors, as `convert --arch` reads them.
+ * Weights are the latent floats, each tensor behind its quantizer. Shift-based batch norms become plain ones, to the bit.
  */
-export function toQonnx({ architecture, layers }: TrainedNetwork): Uint8Array {
-  const nodes: Draft<NodeProto>[] = [];
-  const constants: Draft<TensorProto>[] = [];
+export function toQonnx({ arch }: Network, { norm }: Pick<Recipe, "norm">, trained: PlainTensors): Uint8Array {
+  const tensors = new Map(trained);
+  const layers = arch.layers.map((layer): Layer => {
+    if (layer.op !== "batch_norm") return layer;
+    const { weight, variance } = normTensors(layer);
+    const old = tensors.get(variance)!;
+    const scales = weight === false ? undefined : tensors.get(weight)!;
+    const epsilon = layer.epsilon ?? EPSILON;
+    const channels = Array.from(old.data, (each, c) => norm.plain(scales?.data[c] ?? 1, each, epsilon));
+    tensors.set(variance, { ...old, data: Float32Array.from(channels, (channel) => channel.variance) });
+    if (weight !== false)
+      tensors.set(weight, { ...scales!, data: Float32Array.from(channels, (channel) => channel.weight) });
+    return { ...layer, epsilon: channels[0]!.epsilon };
+  });
+  const stored = new Map(Array.from(tensors, ([name, tensor]) => [name, storedTensor(tensor)]));
+  const file = { format: "safetensors" as const, tensors: stored, notes: [] };
+  return translate({ ...arch, layers }, file, true).model;
+}
 
-  const constant = (name: string, dims: number[], values: ArrayLike<number>): string => {
-    constants.push(floatTensor(name, dims, values));
-    return name;
-  };
-  const zero = constant("zero", [], [0]);
-
-  const quantInt = (input: string, output: string, scale: number, { bits, signed, narrow }: IntFormat): string => {
-    const inputs = [input, constant(`${output}.scale`, [], [scale]), zero, constant(`${output}.bits`, [], [bits])];
-    const attributes = { signed: signed ? 1n : 0n, narrow: narrow ? 1n : 0n, rounding_mode: "ROUND" };
-    nodes.push(node("Quant", inputs, output, attributes, QONNX));
-    return output;
-  };
-  const quantSign = (input: string, output: string, scale: number): string => {
-    nodes.push(node("BipolarQuant", [input, constant(`${output}.scale`, [], [scale])], output, {}, QONNX));
-    return output;
-  };
-  const quantWeights = (weights: string, scale: number): string =>
-    architecture.weights === "ternary"
-      ? quantInt(weights, `${weights}.quantized`, scale, TERNARY)
-      : quantSign(weights, `${weights}.quantized`, scale);
-  const quantActivations = (input: string, output: string): string => {
-    if (architecture.activations === "sign") return quantSign(input, output, 1);
-    const bits = architecture.activations;
-    return quantInt(input, output, reluScale(bits), { bits, signed: false, narrow: false });
-  };
-
-  nodes.push(node("Flatten", ["pixels"], "flat"));
-  let x = quantInt("flat", "codes", PIXEL_SCALE, PIXELS);
-  for (const [i, { inputs, outputs, weights, scale, ...norm }] of layers.entries()) {
-    const name = `dense${i + 1}`;
-    const last = i === layers.length - 1;
-    const w = quantWeights(constant(`${name}.weight`, [outputs, inputs], weights), scale);
-    nodes.push(node("Gemm", [x, w], `${name}.sums`, { transB: 1n }));
-
-    const statistics = (["gamma", "beta", "mean", "variance"] as const).map((key) =>
-      constant(`${name}.norm.${key}`, [outputs], norm[key]),
-    );
-    const normalised = last ? "scores" : `${name}.norm`;
-    nodes.push(node("BatchNormalization", [`${name}.sums`, ...statistics], normalised, { epsilon: EPSILON }));
-    if (!last) x = quantActivations(normalised, `${name}.activation`);
-  }
-
-  const graph = {
-    name: "littletern",
-    node: nodes,
-    initializer: constants,
-    input: [valueInfo("pixels", [1, ...architecture.picture])],
-    output: [valueInfo("scores", [1, architecture.classes])],
-  };
-  const producer = { name: "littletern", version: "" }; // no version: every release that computes the same writes the same
-  return encodeModel(model(graph, { "": OPSET, [QONNX]: 1 }, producer));
+function storedTensor({ dims, data }: PlainTensor): StoredTensor {
+  return { dims, type: "f32", read: () => Float64Array.from(data) };
 }

@@ -1,208 +1,233 @@
-import { init, jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
-import { mulberry32, type Random } from "../../host/numbers/random.ts";
-import { adam, correctedRate, type Moments, zeroMoments } from "./adam.ts";
-import { type Dataset, picture, randomShift } from "./dataset.ts";
-import {
-  type Architecture,
-  blend,
-  infer,
-  inferBatch,
-  initialParameters,
-  initialStatistics,
-  type LayerParameters,
-  type Statistics,
-  weightQuantizer,
-  widths,
-} from "./model.ts";
-import { shuffled } from "./shuffle.ts";
+import { init, jit, numpy as np, tree } from "@jax-js/jax";
+import { InputError } from "../../host/base/errors.ts";
+import { type CountedRandom, countedRandom } from "./data/counted.ts";
+import type { Samples } from "./data/samples.ts";
+import { shuffled } from "./data/shuffle.ts";
+import { firstParameters, type Network } from "./network.ts";
+import type { Tensors } from "./optimizers/optimizer.ts";
+import type { Recipe } from "./recipes/recipe.ts";
+import { inference, type State, trainingStep } from "./step.ts";
+import { arrayOf, arraysOf, type PlainTensors, plainTensor, plainTensors } from "./tensors.ts";
 
-export interface Schedule {
+export interface Course {
   epochs: number;
-  batchSize: number;
-  /** Of the first step; falls to 0 along half a cosine. */
-  learningRate: number;
-  /** Of the first weights, of the order of the pictures and of their shifts. */
+  /** Samples in a step. */
+  batch: number;
+  /** Learning rate of the first step. */
+  rate: number;
+  /** Of the first weights, of the order of the samples, of how they are changed, and of what a recipe draws. */
   seed: number;
-  /** Pixels that a picture may be moved each way, at random, each time it is shown. */
-  shift: number;
 }
 
-/** One layer as plain numbers. */
-export interface TrainedLayer {
-  inputs: number;
-  outputs: number;
-  /** Latent weights (M, K), row-major. */
-  weights: Float32Array;
-  /** Real value of a weight code, one number for the tensor. */
-  scale: number;
-  /** Batch norm, M entries each. */
-  gamma: Float32Array;
-  beta: Float32Array;
-  mean: Float32Array;
-  variance: Float32Array;
+/** One epoch. Loss and accuracy are means over its steps, on what is learned from. */
+export interface Epoch {
+  loss: number;
+  accuracy: number;
+  /** On what is held out; null where nothing is. */
+  heldOut: number | null;
+  /** Learning rate of its last step. */
+  rate: number;
 }
 
-export interface TrainedNetwork {
-  architecture: Architecture;
-  layers: TrainedLayer[];
-}
-
-/** Where training stands. Loss and accuracy are means over the epoch so far, on the training pictures. */
-export interface Progress {
-  epoch: number;
-  epochs: number;
+/** Where training stands, mid-epoch or between two: all that it needs to go on to the same end. */
+export interface Snapshot {
+  /** Steps that are done. */
   step: number;
+  /** Random numbers that were drawn up to the beginning of this epoch, and up to now. */
+  drawn: { atEpoch: number; now: number };
+  /** Of this epoch up to now. */
+  sum: { loss: number; right: number };
+  curve: Epoch[];
+  tensors: PlainTensors;
+  moments: { first: PlainTensors; second: PlainTensors };
+}
+
+/** What is told behind every step: means over the epoch so far. */
+export interface Progress {
+  /** From 1 on. */
+  epoch: number;
+  step: number;
+  /** Of an epoch. */
   steps: number;
   loss: number;
   accuracy: number;
 }
 
-/**
- * Trains a network. The same arguments give the same network on one version of Node; others may round elsewhere (jax-js
- * uses fused multiply-add where WebAssembly has it) and end at about the same accuracy.
- */
-export async function train(
-  architecture: Architecture,
-  data: Dataset,
-  { epochs, batchSize, learningRate, shift, seed }: Schedule,
-  report: (progress: Progress) => void = () => {},
-): Promise<TrainedNetwork> {
-  await init("wasm");
-  const random = mulberry32(seed);
-  const steps = Math.floor(data.count / batchSize); // pictures left over get their turn in another epoch
-  const update = jit(updateStep(architecture));
-  let state: TrainingState = initialState(architecture, random);
-
-  for (let epoch = 1, done = 0; epoch <= epochs; epoch++) {
-    const order = shuffled(data.count, random);
-    let loss = 0;
-    let right = 0;
-    for (let step = 1; step <= steps; step++) {
-      const indices = order.subarray((step - 1) * batchSize, step * batchSize);
-      const pictures = gather(data, indices, (pixels) => randomShift(pixels, data.rows, data.columns, shift, random));
-      const labels = Int32Array.from(indices, (i) => data.labels[i]!);
-      const rate = learningRate * halfCosine(done / (epochs * steps));
-      const result = update(state, pictures, np.array(labels), np.array(correctedRate(rate, ++done)));
-      state = result.state;
-      loss += result.loss.js() as number;
-      right += countRight(result.scores.dataSync() as Float32Array, labels);
-      report({ epoch, epochs, step, steps, loss: loss / step, accuracy: right / (step * batchSize) });
-    }
-  }
-  update.dispose();
-  tree.dispose(state.moments);
-  return { architecture, layers: plainLayers(architecture, state) };
+export interface TrainOptions {
+  heldOut?: Samples | undefined;
+  /** Where another run stopped. */
+  from?: Snapshot | undefined;
+  report?: (progress: Progress) => void;
+  /** Called with where training stands: before the first step, behind every epoch, and behind steps for which `isDue` says so. */
+  keep?: (snapshot: Snapshot) => Promise<void>;
+  isDue?: () => boolean;
 }
 
-/** Scores (count, classes) of pictures, row-major. */
-export async function scores({ architecture, layers }: TrainedNetwork, data: Dataset): Promise<Float32Array> {
+/**
+ * Trains a network. The same arguments give the same network on one version of Node, whether or not it went on from a snapshot; others may round
+ * elsewhere (jax-js uses fused multiply-add where WebAssembly has it) and end at about the same accuracy. Throws InputError where the loss grows beyond
+ * all numbers.
+ */
+export async function train(
+  network: Network,
+  recipe: Recipe,
+  samples: Samples,
+  { epochs, batch, rate, seed }: Course,
+  { heldOut, from, report, keep, isDue }: TrainOptions = {},
+): Promise<{ tensors: PlainTensors; curve: Epoch[] }> {
   await init("wasm");
-  const parameters = layers.map(({ inputs, outputs, weights, gamma, beta }) => ({
-    weights: np.array(weights, { shape: [outputs, inputs] }),
-    gamma: np.array(gamma),
-    beta: np.array(beta),
-  }));
-  const statistics = layers.map(({ mean, variance }) => ({ mean: np.array(mean), variance: np.array(variance) }));
-  const inferJit = jit((p: LayerParameters[], s: Statistics[], x: np.Array) => infer(architecture, p, s, x));
+  const steps = Math.floor(samples.count / batch); // samples left over get their turn in another epoch
+  if (steps === 0) throw new InputError(`${samples.count} samples, expected at least the ${batch} of a batch`);
+  const step = jit(trainingStep(network, recipe));
+  const infer = jit(inference(network, recipe));
+  let random = countedRandom(seed, from?.drawn.atEpoch);
+  let state = from ? stateFrom(network, from) : firstState(network, recipe, random);
+  let done = from?.step ?? 0;
+  const curve = [...(from?.curve ?? [])];
+  let sum = from?.sum ?? { loss: 0, right: 0 };
+  const stand = async (atEpoch: number): Promise<Snapshot> => ({
+    ...{ step: done, drawn: { atEpoch, now: random.drawn() }, sum, curve: [...curve] },
+    ...(await plainState(network, state)),
+  });
+  if (!from) await keep?.(await stand(random.drawn()));
 
-  const result = new Float32Array(data.count * architecture.classes);
-  for (let start = 0; start < data.count; start += INFERENCE_BATCH) {
-    const indices = Uint32Array.from({ length: Math.min(INFERENCE_BATCH, data.count - start) }, (_, i) => start + i);
-    const some = inferJit(tree.ref(parameters), tree.ref(statistics), gather(data, indices));
-    result.set(some.dataSync() as Float32Array, start * architecture.classes);
+  while (done < epochs * steps) {
+    const epoch = Math.floor(done / steps);
+    const atEpoch = random.drawn();
+    const order = shuffled(samples.count, random.next);
+    if (done % steps > 0) random = countedRandom(seed, from!.drawn.now); // another run stopped within this epoch
+    let learningRate = rate;
+    for (let at = done % steps; at < steps; at++) {
+      const indices = order.subarray(at * batch, (at + 1) * batch);
+      const labels = Int32Array.from(indices, (i) => samples.labels[i]!);
+      const codes = np.array(samples.codes(indices, random.next), { shape: [batch, ...network.input.shape] });
+      learningRate = recipe.schedule(rate, { epoch, epochs, step: done, steps: epochs * steps });
+      const result = step(
+        state,
+        { codes, scale: np.array(samples.scale), labels: np.array(labels) },
+        np.array(recipe.optimizer.rate(learningRate, ++done)),
+        np.array([seedOf(seed, done)], { dtype: np.uint32 }).reshape([]),
+      );
+      state = result.state;
+      const loss = (await result.loss.data())[0]!;
+      if (!Number.isFinite(loss))
+        throw new InputError(
+          `the loss is ${loss} at step ${at + 1} of epoch ${epoch + 1}, expected a lower --rate than ${rate}`,
+        );
+      sum = { loss: sum.loss + loss, right: sum.right + countRight(await result.scores.data(), labels) };
+      const means = { loss: sum.loss / (at + 1), accuracy: sum.right / ((at + 1) * batch) };
+      report?.({ epoch: epoch + 1, step: at + 1, steps, ...means });
+      if (at + 1 < steps && isDue?.()) await keep?.(await stand(atEpoch));
+    }
+    const seen = heldOut && countRight(await scoresOf(infer, network, state, heldOut), heldOut.labels) / heldOut.count;
+    curve.push({
+      loss: sum.loss / steps,
+      accuracy: sum.right / (steps * batch),
+      heldOut: seen ?? null,
+      rate: learningRate,
+    });
+    sum = { loss: 0, right: 0 };
+    await keep?.(await stand(random.drawn()));
   }
-  inferJit.dispose();
-  tree.dispose([parameters, statistics]);
+  step.dispose();
+  infer.dispose();
+  const tensors = await plainTensors(network, state);
+  tree.dispose(state);
+  return { tensors, curve };
+}
+
+/** Share of samples whose greatest score is that of their class. */
+export async function accuracy(
+  network: Network,
+  recipe: Recipe,
+  tensors: PlainTensors,
+  samples: Samples,
+): Promise<number> {
+  const scored = await scores(network, recipe, tensors, samples);
+  return countRight(scored, samples.labels) / samples.count;
+}
+
+/** Scores (count, classes) of samples by a trained network, row-major. */
+export async function scores(
+  network: Network,
+  recipe: Recipe,
+  tensors: PlainTensors,
+  samples: Samples,
+): Promise<Float32Array> {
+  await init("wasm");
+  const arrays = arraysOf(network, tensors);
+  const infer = jit(inference(network, recipe));
+  const result = await scoresOf(infer, network, arrays, samples);
+  infer.dispose();
+  tree.dispose(arrays);
   return result;
 }
 
-/** Share of pictures whose greatest score is that of their class. */
-export async function accuracy(network: TrainedNetwork, data: Dataset): Promise<number> {
-  return countRight(await scores(network, data), data.labels) / data.count;
+type Infer = ReturnType<typeof inference>;
+
+async function scoresOf(
+  infer: Infer,
+  network: Network,
+  { parameters, statistics }: Pick<State, "parameters" | "statistics">,
+  samples: Samples,
+): Promise<Float32Array> {
+  const result = new Float32Array(samples.count * network.classes);
+  for (let start = 0; start < samples.count; start += INFERENCE_BATCH) {
+    const length = Math.min(INFERENCE_BATCH, samples.count - start);
+    const data = samples.codes(Uint32Array.from({ length }, (_, i) => start + i));
+    const codes = np.array(data, { shape: [length, ...network.input.shape] });
+    const some = infer(tree.ref(parameters), tree.ref(statistics), { codes, scale: np.array(samples.scale) });
+    result.set((await some.data()) as Float32Array, start * network.classes);
+  }
+  return result;
 }
 
 const INFERENCE_BATCH = 500;
 
-type TrainingState = {
-  parameters: LayerParameters[];
-  moments: Moments<LayerParameters[]>;
-  /** Running averages. */
-  statistics: Statistics[];
-};
-
-function initialState(architecture: Architecture, random: Random): TrainingState {
-  const parameters = initialParameters(architecture, random);
-  return { parameters, moments: zeroMoments(parameters), statistics: initialStatistics(architecture) };
+function firstState(network: Network, { bound }: Recipe, random: CountedRandom): State {
+  const parameters = firstParameters(network, bound, random.next);
+  const zeros = () =>
+    Object.fromEntries(Array.from(network.parameters, ([name, { dims }]) => [name, np.zeros([...dims])]));
+  const statistics = Object.fromEntries(
+    Array.from(network.norms, ([layer, channels]) => [
+      layer,
+      { mean: np.zeros([channels]), variance: np.ones([channels]) },
+    ]),
+  );
+  return { parameters, moments: { first: zeros(), second: zeros() }, statistics };
 }
 
-/** All that happens to one batch: loss, gradients, Adam, running averages. Consumes its arguments. */
-function updateStep(architecture: Architecture) {
-  const loss = (parameters: LayerParameters[], pixels: np.Array, labels: np.Array) => {
-    const [scores, batchStatistics] = inferBatch(architecture, parameters, pixels);
-    const truth = nn.oneHot(labels, architecture.classes);
-    const crossEntropy = nn.logSoftmax(scores.ref).mul(truth).sum(1).mean().neg();
-    return [crossEntropy, { scores, batchStatistics }] as [
-      np.Array,
-      { scores: np.Array; batchStatistics: Statistics[] },
-    ];
-  };
-  const differentiate = valueAndGrad(loss, { hasAux: true });
+function stateFrom(network: Network, { tensors, moments }: Snapshot): State {
+  const arrays = (plain: PlainTensors) =>
+    Object.fromEntries(Array.from(plain, ([name, tensor]) => [name, arrayOf(tensor)]));
+  return { ...arraysOf(network, tensors), moments: { first: arrays(moments.first), second: arrays(moments.second) } };
+}
 
-  return ({ parameters, moments, statistics }: TrainingState, pixels: np.Array, labels: np.Array, rate: np.Array) => {
-    const [[loss, { scores, batchStatistics }], gradients] = differentiate(tree.ref(parameters), pixels, labels);
-    const state: TrainingState = {
-      ...adam(parameters, gradients as LayerParameters[], moments, rate),
-      statistics: blend(statistics, batchStatistics),
-    };
-    return { state, loss, scores };
+async function plainState(network: Network, state: State): Promise<Pick<Snapshot, "tensors" | "moments">> {
+  const plain = async (arrays: Tensors) => {
+    const entries = Object.entries(arrays).map(async ([name, array]) => [name, await plainTensor(array)] as const);
+    return new Map(await Promise.all(entries));
+  };
+  const { first, second } = state.moments;
+  return {
+    tensors: await plainTensors(network, state),
+    moments: { first: await plain(first), second: await plain(second) },
   };
 }
 
-/** 1 at the start of training, 0 at its end. */
-function halfCosine(fraction: number): number {
-  return (1 + Math.cos(Math.PI * fraction)) / 2;
+/** Of what is drawn within a step: every step has its own. */
+function seedOf(seed: number, step: number): number {
+  return (Math.imul(seed, 0x9e3779b1) ^ step) >>> 0;
 }
 
 /** Rows of scores whose greatest entry, the first among equals, is at the label. */
-function countRight(scores: Float32Array, labels: ArrayLike<number>): number {
+function countRight(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
   const classes = scores.length / labels.length;
   let right = 0;
-  for (let i = 0; i < labels.length; i++) {
-    const row = scores.subarray(i * classes, (i + 1) * classes);
-    if (row.indexOf(Math.max(...row)) === labels[i]) right++;
+  for (let row = 0; row < labels.length; row++) {
+    let best = 0;
+    for (let c = 1; c < classes; c++) if (scores[row * classes + c]! > scores[row * classes + best]!) best = c;
+    if (best === labels[row]) right++;
   }
   return right;
-}
-
-/** Codes of some pictures (N, pixels), as floats. */
-function gather(data: Dataset, indices: Uint32Array, change = (pixels: Uint8Array) => pixels): np.Array {
-  const size = data.rows * data.columns;
-  const codes = new Float32Array(indices.length * size);
-  for (const [i, index] of indices.entries()) codes.set(change(picture(data, index)), i * size);
-  return np.array(codes, { shape: [indices.length, size] });
-}
-
-function weightScale(architecture: Architecture, weights: np.Array): number {
-  const { codes, scale } = weightQuantizer(architecture)(weights);
-  codes.dispose();
-  return scale.js() as number;
-}
-
-/** Reads the arrays out of jax-js. Consumes them. */
-function plainLayers(
-  architecture: Architecture,
-  { parameters, statistics }: Omit<TrainingState, "moments">,
-): TrainedLayer[] {
-  const channels = widths(architecture);
-  const read = (array: np.Array) => array.dataSync() as Float32Array;
-  return parameters.map(({ weights, gamma, beta }, i) => ({
-    inputs: channels[i]!,
-    outputs: channels[i + 1]!,
-    scale: weightScale(architecture, weights.ref),
-    weights: read(weights),
-    gamma: read(gamma),
-    beta: read(beta),
-    mean: read(statistics[i]!.mean),
-    variance: read(statistics[i]!.variance),
-  }));
 }

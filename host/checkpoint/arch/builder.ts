@@ -8,7 +8,7 @@ import { type AttributeValue, floatTensor, int64Tensor, node } from "../onnx/bui
 import { DATA_TYPE, type Draft, type NodeProto, type TensorProto } from "../onnx/proto.ts";
 import { elements } from "../tensor.ts";
 import type { StoredTensor, WeightsFile } from "../weights_file.ts";
-import type { Factor, Layer } from "./layers.ts";
+import type { Factor, Layer, Pair } from "./layers.ts";
 import {
   bitsOf,
   centredOn,
@@ -71,10 +71,12 @@ export interface OwnQuantizer {
 
 type WithWeights = "dense" | "conv2d" | "depthwise";
 
-/** A layer with weights; what makes codes of them may be a quantizer of its own. */
+/** A layer with weights, whose sizes are theirs if it says none; what makes codes of them may be a quantizer of its own. */
 export type Weighted<Op extends WithWeights = WithWeights> = {
-  [O in Op]: Omit<Layer<O>, "weights"> & {
+  [O in Op]: Omit<Layer<O>, "weights" | "outputs" | "kernel"> & {
     weights: GivenQuantizer | OwnQuantizer | undefined;
+    outputs?: number | undefined;
+    kernel?: Pair | undefined;
   };
 }[Op];
 

@@ -100,8 +100,12 @@ const WINDOW = {
   ),
 };
 
+const OUTPUTS = optional(EXTENT, "Channels of its result; those of its weights if not said: a trainer has none yet");
+
 const CONV = {
   ...WEIGHTED,
+  outputs: OUTPUTS,
+  kernel: optional(PAIR, "Height and width of the window; those of its weights if not said: a trainer has none yet"),
   layout: optional(
     oneOf("OIHW", "HWIO"),
     "Axes of the weights: outputs, inputs, height, width, as PyTorch has them (if not said), or as Keras has them",
@@ -117,6 +121,7 @@ const KERNEL = needed(either(PAIR, oneOf("global")), 'Size of the window; "globa
 const LAYERS = {
   dense: {
     ...WEIGHTED,
+    outputs: OUTPUTS,
     layout: optional(
       oneOf("OI", "IO"),
       "Axes of the weights: outputs, inputs, as PyTorch has them (if not said), or inputs, outputs, as Keras has them",

@@ -41,9 +41,11 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
     }
     const dims = layer.packed ? [4 * (stored[0] ?? 0), ...stored.slice(1)] : stored;
     const [outputs, inputs] = isTurned ? [dims[1], dims[0]] : [dims[0], dims[1]];
-    if (dims.length !== 2 || inputs !== input.shape[0] || !outputs || !inputs) {
+    const isOfSize = dims.length === 2 && inputs === input.shape[0] && outputs === (layer.outputs ?? outputs);
+    if (!isOfSize || !outputs || !inputs) {
       const isOther = dims.length === 2 && (isTurned ? dims[1] : dims[0]) === input.shape[0];
-      const expected = isTurned ? `[${input.shape[0]}, outputs]` : `[outputs, ${input.shape[0]}]`;
+      const rows = layer.outputs ?? "outputs";
+      const expected = isTurned ? `[${input.shape[0]}, ${rows}]` : `[${rows}, ${input.shape[0]}]`;
       throw unfit(
         step,
         "weight",
@@ -288,6 +290,10 @@ function convolve(
     throw unfit(step, "weight", name, dims, `${expected}${fitsOther ? `; or "layout": "${other}"` : ""}`);
   }
   const { outputs, height, width, order } = kernel;
+  const said = pairOf(layer.kernel ?? [height, width]);
+  if (outputs !== (layer.outputs ?? outputs) || height !== said[0] || width !== said[1]) {
+    throw unfit(step, "weight", name, dims, `${layer.outputs ?? outputs} outputs of ${said[0]} × ${said[1]}`);
+  }
   const weights = to.weights(step, layer, {
     name,
     dims: [outputs, elements(dims) / (outputs * height * width), height, width],

@@ -113,7 +113,7 @@ export function measuredScale(
 }
 
 /** The greatest code. */
-function limitOf(as: WeightsQuantizer["as"]): number {
+export function limitOf(as: WeightsQuantizer["as"]): number {
   if (isHalf(as)) return 2 ** (HALF_BITS[as] - 1) - 0.5;
   return as === "binary" || as === "codes" ? 1 : bitsOf(as).limit;
 }

@@ -40,8 +40,12 @@ export function translate(arch: Arch, file: WeightsFile, keepsFloats: boolean): 
   return { model: bytes, notes: to.notes() };
 }
 
-/** Layers that look at pictures. */
 const OF_PICTURES: readonly LayerOp[] = ["conv2d", "depthwise", "maxpool", "avgpool"];
+
+/** Whether a layer looks at pictures. */
+export function isOfPictures({ op }: { op: LayerOp }): boolean {
+  return OF_PICTURES.includes(op);
+}
 
 /** The input behind its quantizer: a picture is channels first, a vector where no layer looks at pictures whose channels are last. */
 function addInput(to: Builder, { input, layers }: Arch): Result {
@@ -54,7 +58,7 @@ function addInput(to: Builder, { input, layers }: Arch): Result {
   if (layout === "hwc") {
     const [h, w, c] = shape as [number, number, number];
     const { emit } = to.step(name, "flatten", path, result);
-    result = layers.some(({ op }) => OF_PICTURES.includes(op))
+    result = layers.some(isOfPictures)
       ? emit("Transpose", [name], [c, h, w], { perm: [0n, 3n, 1n, 2n] }, "more")
       : emit("Flatten", [name], [h * w * c], { axis: 1n }, "more");
   }

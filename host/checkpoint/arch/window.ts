@@ -1,13 +1,18 @@
 import { InputError } from "../../base/errors.ts";
 import { type PaddedWindow, windowSize } from "../../graph/ops/window.ts";
 import { samePadding } from "../window.ts";
-import type { Step } from "./builder.ts";
 import type { Padding, Pair } from "./layers.ts";
 
 // Windows of convolutions and pools, as a network described by hand says them.
 
+/** A layer's input, and what errors call the layer. */
+export interface Place {
+  where: string;
+  input: { shape: readonly number[] };
+}
+
 /** Channels, height and width of a layer's input. */
-export function pictureOf({ input, where }: Step): [number, number, number] {
+export function pictureOf({ input, where }: Place): [number, number, number] {
   if (input.shape.length === 3) return input.shape as [number, number, number];
   throw new InputError(
     `${where}: its input is a vector [${input.shape[0]}], expected a picture [channels, height, width]`,
@@ -21,7 +26,7 @@ export interface WindowFields {
 }
 
 export function windowOf(
-  step: Step,
+  step: Place,
   [kernelHeight, kernelWidth]: readonly number[],
   layer: WindowFields,
 ): PaddedWindow {
@@ -53,7 +58,7 @@ export function pairOf(pair: Pair): [number, number] {
 }
 
 /** Height and width behind a window. */
-export function sizeOf(step: Step, window: PaddedWindow): [number, number] {
+export function sizeOf(step: Place, window: PaddedWindow): [number, number] {
   const [channels, height, width] = pictureOf(step);
   const size = windowSize(window, { channels, height, width });
   if (size.height >= 1 && size.width >= 1) return [size.height, size.width];

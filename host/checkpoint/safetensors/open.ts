@@ -29,17 +29,7 @@ const METADATA = "__metadata__";
 
 /** The tensors of a safetensors file. They cover all of its data, none twice. Throws CheckpointError. */
 export function openSafetensors(bytes: Uint8Array): WeightsFile {
-  const fail = (offset: number, message: string) => new CheckpointError(`safetensors, byte ${offset}: ${message}`);
-  const file = new Cursor(bytes, fail);
-  const headerBytes = file.u64();
-  if (headerBytes > MAX_HEADER_BYTES) {
-    throw fail(0, `a header of ${headerBytes} bytes, expected at most ${MAX_HEADER_BYTES}`);
-  }
-  const text = file.bytes(Number(headerBytes));
-  const header = parseJson(text, (message) => fail(8, `the header ${message}`));
-  if (!isObject(header)) throw fail(8, "the header is no JSON object");
-  const data = file.bytes(file.remaining);
-
+  const { header, data } = readHeader(bytes);
   const found = Object.entries(header).filter(([name]) => name !== METADATA);
   const placed = found.map(([name, entry]) => ({ name, ...readEntry(name, entry) }));
   let end = 0;
@@ -58,6 +48,28 @@ export function openSafetensors(bytes: Uint8Array): WeightsFile {
     return [name, { dims, type, read }];
   });
   return { format: "safetensors", tensors: new Map(tensors), notes: [] };
+}
+
+/** The texts that a safetensors file has for people, by their names. Throws CheckpointError. */
+export function safetensorsMetadata(bytes: Uint8Array): Record<string, string> {
+  const metadata = readHeader(bytes).header[METADATA] ?? {};
+  if (!isObject(metadata) || !Object.values(metadata).every((text) => typeof text === "string")) {
+    throw new CheckpointError(`safetensors: ${METADATA} of other values, expected texts by their names`);
+  }
+  return metadata as Record<string, string>;
+}
+
+function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; data: Uint8Array } {
+  const fail = (offset: number, message: string) => new CheckpointError(`safetensors, byte ${offset}: ${message}`);
+  const file = new Cursor(bytes, fail);
+  const headerBytes = file.u64();
+  if (headerBytes > MAX_HEADER_BYTES) {
+    throw fail(0, `a header of ${headerBytes} bytes, expected at most ${MAX_HEADER_BYTES}`);
+  }
+  const text = file.bytes(Number(headerBytes));
+  const header = parseJson(text, (message) => fail(8, `the header ${message}`));
+  if (!isObject(header)) throw fail(8, "the header is no JSON object");
+  return { header, data: file.bytes(file.remaining) };
 }
 
 /** An entry of the header: `{ "dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24] }`. */

@@ -7,6 +7,7 @@ import { evaluate } from "../../../host/graph/evaluate.ts";
 import { mulberry32 } from "../../../host/numbers/random.ts";
 import { loadReference } from "../../../host/run/session.ts";
 import { verify } from "../../../host/verify.ts";
+import { projectText } from "../../blob/spec.ts";
 import { cpuMilliseconds } from "../../cpu.ts";
 import { DIGITS, IMAGES } from "../../digits.ts";
 import { seedCount } from "../../seeds.ts";
@@ -164,7 +165,10 @@ const NETWORKS: Record<string, [arch: object, shapes: Record<string, number[]>]>
     { "conv.weight": [3, 2, 3, 4] },
   ],
   "conv2d, valid": [{ input: picture(2, 6, 7), layers: [conv({ padding: "valid" })] }, { "conv.weight": [3, 2, 3, 4] }],
-  "conv2d in groups": [{ input: picture(4, 5, 5), layers: [conv({ groups: 2 })] }, { "conv.weight": [6, 2, 3, 3] }],
+  "conv2d in groups": [
+    { input: picture(4, 5, 5), layers: [conv({ groups: 2, outputs: 6, kernel: 3 })] },
+    { "conv.weight": [6, 2, 3, 3] },
+  ],
   "conv2d of Keras": [
     { input: { ...picture(5, 6, 2), layout: "hwc" }, layers: [conv({ layout: "HWIO" })] },
     { "conv.weight": [3, 2, 2, 4] },
@@ -389,6 +393,16 @@ const REFUSED: Record<string, [arch: unknown, shapes: Record<string, number[]>, 
     { input: vector(6), layers: [dense({ tensors: { wait: "w" } })] },
     {},
     'arch.layers[0].tensors: unknown field "wait"',
+  ],
+  "other outputs than the weights have": [
+    { input: vector(6), layers: [dense({ outputs: 5 })] },
+    { "fc.weight": [4, 6] },
+    'its weight "fc.weight" has shape [4, 6], expected [5, 6]',
+  ],
+  "another kernel than the weights have": [
+    { input: picture(2, 5, 5), layers: [conv({ outputs: 4, kernel: [3, 1] })] },
+    { "conv.weight": [4, 2, 3, 3] },
+    'its weight "conv.weight" has shape [4, 2, 3, 3], expected 4 outputs of 3 × 1',
   ],
   "an unknown op": [
     { input: vector(6), layers: [{ op: "conv2" }] },
@@ -619,50 +633,13 @@ it("weights without an arch, and an arch for a file with a graph, are refused", 
 /** The example network's tensors, as its ONNX file has them, and the network in words. */
 function digits() {
   const { initializer } = decodeModel(DIGITS).graph!;
+  const learned = initializer.filter(({ name }) => /\.(weight|bias|running_mean|running_var)$/.test(name!));
   const file = writeSafetensors(
     Object.fromEntries(
-      initializer.map(({ name, dims, raw_data }) => [name!, { dtype: "F32", shape: dims, bytes: raw_data! }]),
+      learned.map(({ name, dims, raw_data }) => [name!, { dtype: "F32", shape: dims, bytes: raw_data! }]),
     ),
   );
-  const layer = (i: number) => [
-    {
-      op: "dense",
-      name: `dense${i}`,
-      weights: { as: "ternary", scale: { tensor: `dense${i}.weight.quantized.scale` } },
-    },
-    {
-      op: "batch_norm",
-      name: i === 3 ? "scores" : `dense${i}.norm`,
-      epsilon: 1e-5,
-      tensors: Object.fromEntries(
-        Object.entries({ weight: "gamma", bias: "beta", mean: "mean", variance: "variance" }).map(([field, name]) => [
-          field,
-          `dense${i}.norm.${name}`,
-        ]),
-      ),
-    },
-    ...(i === 3
-      ? []
-      : [
-          {
-            op: "quantize",
-            name: `dense${i}.activation`,
-            bits: 2,
-            signed: false,
-            scale: { tensor: `dense${i}.activation.scale` },
-          },
-        ]),
-  ];
-  const arch = {
-    name: "littletern",
-    input: { name: "pixels", shape: [1, 16, 16] },
-    layers: [
-      { op: "flatten" },
-      { op: "quantize", bits: 8, signed: false, scale: { tensor: "codes.scale" } },
-      ...[1, 2, 3].flatMap(layer),
-    ],
-  };
-  return { file, arch: JSON.stringify(arch) };
+  return { file, arch: projectText("examples/digits/net.json") };
 }
 
 it("the example network in words becomes the program that its ONNX file becomes", async () => {
@@ -689,7 +666,7 @@ it("the example network in words becomes the program that its ONNX file becomes"
     inputs: [IMAGES],
   };
   expect(verify({ ...options, arch }).differences).toEqual([]);
-  const other = arch.replace('"as":"ternary"', '"as":"binary"');
+  const other = arch.replace('"weights": "ternary"', '"weights": "binary"');
   expect(verify({ ...options, arch: other }).differences).toHaveLength(1);
   expect(() => verify(options)).toThrow("--arch net.json");
 });
@@ -731,7 +708,7 @@ it("any JSON is survived, and any text", () => {
       }
       const name = pick([...Object.keys(at), "groups", "stride", "layout", "from", "with"]);
       if (next() < 0.3) delete at[name];
-      else at[name] = pick(words);
+      else at[name] = structuredClone(pick(words));
     }
     survives(file, JSON.stringify(root), `seed ${seed}`);
   }
