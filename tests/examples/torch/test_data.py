@@ -19,12 +19,14 @@ def idx(shape, data):
 
 
 def png(pixels, filters, colour):
-    """Rows of bytes, each with the filter that is named; filters 0 (none), 1 (left) and 2 (above) are undone by hand here."""
+    """A PNG of rows of bytes, each under the filter of its number."""
     channels = {0: 1, 2: 3}[colour]
     raw, above = b"", bytes(len(pixels[0]))
     for row, kind in zip(pixels, filters):
-        before = [bytes(len(row)), bytes(channels) + row[:-channels], above][kind]
-        raw += bytes([kind]) + bytes((a - b) % 256 for a, b in zip(row, before))
+        left, corner = bytes(channels) + row[:-channels], bytes(channels) + above[:-channels]
+        nearest = lambda a, b, c: min((a, b, c), key=lambda each: abs(a + b - c - each))  # noqa: E731
+        guess = [lambda a, b, c: 0, lambda a, b, c: a, lambda a, b, c: b, lambda a, b, c: (a + b) // 2, nearest][kind]
+        raw += bytes([kind]) + bytes((x - guess(*around)) % 256 for x, *around in zip(row, left, above, corner))
         above = row
 
     def chunk(kind, body):
@@ -63,6 +65,9 @@ class Files(unittest.TestCase):
         rgb = [bytes([1, 2, 3, 4, 5, 6]), bytes([9, 8, 7, 6, 5, 255])]
         found = read_png(self.write("c.png", png(rgb, [1, 2], 2)))
         self.assertEqual(found.tolist(), [[[1, 4], [9, 6]], [[2, 5], [8, 5]], [[3, 6], [7, 255]]])
+        noise = torch.randint(0, 256, (25, 21), generator=torch.Generator().manual_seed(1)).tolist()
+        found = read_png(self.write("n.png", png([bytes(row) for row in noise], [0, 1, 2, 3, 4] * 5, 2)))
+        self.assertEqual(found.permute(1, 2, 0).reshape(25, 21).tolist(), noise)
 
     def test_a_folder_of_pngs_has_its_classes_in_the_order_of_their_names(self):
         for name, value in (("train/cat/2.png", 2), ("train/cat/1.png", 1), ("train/ant/1.png", 3)):
