@@ -127,7 +127,7 @@ class Weights(unittest.TestCase):
         layer = QuantConv2d(2, 3, (3, 3), BINARY, (1, 0, 2, 1))
         x = binarize(random(1, 2, 4, 5))
         padded = F.pad(x, (0, 1, 1, 2))
-        signs = binarize(layer.weight)
+        signs = binarize(layer.weight).detach()
         for o, y, c in ((0, 0, 0), (1, 4, 3), (2, 2, 1)):
             expected = float((padded[0, :, y : y + 3, c : c + 3] * signs[o]).sum())
             self.assertEqual(float(layer(x)[0, o, y, c]), expected)
