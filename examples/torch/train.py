@@ -75,7 +75,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-FREE = ("out", "threads", "folder", "start", "teacher")
+FREE = ("out", "threads", "folder")
 """Arguments that may differ when a run goes on."""
 
 
@@ -88,6 +88,8 @@ def train(arguments: argparse.Namespace) -> Network:
     settings["arch"] = arch = read_arch(arguments.arch)
 
     data = read_data(arguments.data, arguments.folder, "train")
+    if not 0 <= arguments.held_out < len(data):
+        raise DataError(f"--held-out: found {arguments.held_out}, expected 0 to {len(data) - 1}")
     training = data.part(0, len(data) - arguments.held_out)
     held_out = data.part(len(data) - arguments.held_out, len(data))
     if arguments.limit:
@@ -97,12 +99,12 @@ def train(arguments: argparse.Namespace) -> Network:
     torch.manual_seed(arguments.seed)
     network = Network(arch, Options(arguments.float, arguments.stochastic, arguments.shift_norm))
     network.to(memory_format=torch.channels_last)  # on a CPU convolutions take 0.6 to 0.8 of the time
-    if arguments.start:
-        network.load_state_dict(open_run(arguments.start).state_dict(), strict=False)
     teacher = open_run(arguments.teacher) if arguments.teacher else None
     optimizer = OPTIMIZERS[arguments.optimizer](groups_of(network, arguments.rate, arguments.glorot), lr=arguments.rate)
     rates = [group["lr"] for group in optimizer.param_groups]
     first, rows = restore(out / "checkpoint.pt", settings, network, optimizer)
+    if arguments.start and first == 0:
+        network.load_state_dict(open_run(arguments.start).state_dict(), strict=False)  # a twin has no learned scales
 
     steps = len(training) // arguments.batch  # pictures left over get their turn in another epoch
     if steps == 0:

@@ -130,7 +130,7 @@ class Weights(unittest.TestCase):
         signs = binarize(layer.weight).detach()
         for o, y, c in ((0, 0, 0), (1, 4, 3), (2, 2, 1)):
             expected = float((padded[0, :, y : y + 3, c : c + 3] * signs[o]).sum())
-            self.assertEqual(float(layer(x)[0, o, y, c]), expected)
+            self.assertEqual(layer(x)[0, o, y, c].item(), expected)
 
     def test_latent_binary_weights_are_clipped_and_no_others(self):
         network = nn.Sequential(QuantDense(2, 1, BINARY), QuantDense(2, 1, TERNARY))

@@ -106,6 +106,7 @@ class Runs(unittest.TestCase):
             (["--out", "run"], "checkpoint.pt: "),
             (["--folder", "nowhere"], "No such file"),
             (["--batch", "1000"], "expected a batch of 1000"),
+            (["--held-out", "512"], "found 512, expected 0 to 511"),
         ):
             with self.subTest(message):
                 run = self.start("other", *more)
