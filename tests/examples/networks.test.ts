@@ -18,6 +18,7 @@ interface Network {
 }
 
 const NETWORKS: Record<string, Network> = {
+  binary_cnn_mnist: { right: 198, pictures: (mnist) => mnist },
   bnn_mlp_mnist: { right: 199, pictures: (mnist) => mnist },
   ternary_cnn_mnist: { right: 200, pictures: (mnist) => mnist },
   ternary_mlp_mnist16: { right: 197, pictures: smaller },
