@@ -5,7 +5,7 @@ const ROUNDER_BITS: i32 = 0x4b400000;
 
 const LOG2_E: f32 = Mathf.LOG2E;
 const LN2_HIGH: f32 = 0.693359375;
-const LN2_LOW: f32 = -2.1219444005469058e-4;
+const LN2_LOW: f32 = -0.00021219444;
 
 const SQRT_HALF: f32 = Mathf.SQRT1_2;
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;

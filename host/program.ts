@@ -32,10 +32,11 @@ export interface Arena {
 }
 
 /**
- * Element of an activation: one bit for ±1 (bit 1 is −1), one byte for a code; i16 and f32 only as inputs; i32 for
- * accumulators and indices. A bit keeps the sign of the code written to it, that of 0 being +1: so one step makes a bit.
+ * Element of an activation: one bit for ±1 (bit 1 is −1), one byte for a code; i16 only as an input; i32 for accumulators and indices; f32 as an input and
+ * in float regions, where `scaled8` has signed codes of a byte and, before those of each position, the f32 that they are multiplied by. A bit keeps the sign
+ * of the code written to it, that of 0 being +1: so one step makes a bit.
  */
-export type ActivationDtype = "bit" | "u8" | "i8" | "i16" | "i32" | "f32";
+export type ActivationDtype = "bit" | "u8" | "i8" | "i16" | "i32" | "f32" | "scaled8";
 
 /** An activation: `rows` rows of `height` × `width` positions of `channels` elements, at byte `fixed + perRow · rows` of the arena. A vector is one position. */
 export interface Tensor {
@@ -165,6 +166,93 @@ export interface UpsampleOp extends OpBase<"upsample"> {
   factorX: number;
 }
 
+/** Codes in bytes, each position with a scale of its own: m = max(greatest |x|, epsilon), scale = m / levels, code = x · (levels / m) rounded half to even (BitNet b1.58). */
+export interface QuantizeRowsOp extends OpBase<"quantize_rows"> {
+  /** Greatest code: 127 of 8 bits, 7 of 4. */
+  levels: number;
+  /** f32 above 0 */
+  epsilon: number;
+}
+
+/** f32(element) · scale + bias. */
+export interface DequantizeOp extends OpBase<"dequantize"> {
+  post: FloatPost;
+}
+
+/** acc[m] = Σ_k weights[m, k] · input[k] in int32 at every position, for codes in bytes; then f32(acc) · scale + bias, where scale is times that of the position. */
+export interface LinearOp extends OpBase<"linear"> {
+  dtype: WeightDtype;
+  packing?: PackingName;
+  /** (outputs, inputs), row-major. */
+  weights: Int8Array;
+  post: FloatPost;
+}
+
+/** Σ_k floats[m, k] · input[k] in f32 at every position, then post. */
+export interface FloatLinearOp extends OpBase<"float_linear"> {
+  /** (outputs, inputs), row-major, finite. */
+  floats: Float32Array;
+  post: FloatPost;
+}
+
+/** (x − mean) / √(variance + epsilon) of the channels of every position (Ba et al. 2016), then post. */
+export interface LayerNormOp extends OpBase<"layer_norm"> {
+  /** f32 */
+  epsilon: number;
+  post?: FloatPost;
+}
+
+/** x / √(mean of x² + epsilon) of the channels of every position (Zhang and Sennrich 2019), then post. */
+export interface RmsNormOp extends OpBase<"rms_norm"> {
+  epsilon: number;
+  post?: FloatPost;
+}
+
+/** A function of single f32 elements (numbers/f32.ts). */
+export interface ActivationOp extends OpBase<"activation"> {
+  function: ActivationFunction;
+}
+
+export type ActivationFunction = "relu" | "relu2" | "gelu" | "gelu_tanh" | "silu";
+
+/** The sum, or the product, of two f32 tensors, element by element. */
+export type FloatAddOp = OpBase<"float_add">;
+export type FloatMulOp = OpBase<"float_mul">;
+
+/** e^(x − max) / Σ e^(x − max) over the channels of every position. */
+export type SoftmaxOp = OpBase<"softmax">;
+
+/**
+ * Attention of every position over all positions of its row (Vaswani et al. 2017): inputs are queries, keys and values, f32. Queries have `heads` heads of as
+ * many channels each, keys and values `keyHeads` of them, which heads · 1 / keyHeads of the queries share. softmax(q · k · scale) weighs the values.
+ */
+export interface AttentionOp extends OpBase<"attention"> {
+  heads: number;
+  keyHeads: number;
+  /** f32 */
+  scale: number;
+}
+
+/** A picture in patches: the channels of an output position are those of `height` × `width` positions, line by line. */
+export interface PatchesOp extends OpBase<"patches"> {
+  height: number;
+  width: number;
+}
+
+/** A constant at every position, added to the input's; the output may begin with positions that hold the constant alone, as of a class token. */
+export interface PositionsOp extends OpBase<"positions"> {
+  /** (positions of the output, channels), finite. */
+  floats: Float32Array;
+}
+
+/** The mean of all positions. */
+export type MeanOp = OpBase<"mean">;
+
+/** One position. */
+export interface PickOp extends OpBase<"pick"> {
+  position: number;
+}
+
 /** The ops by their kinds. FORMAT.md says how each is stored; `docs/adding_an_op.md`, where each has its files. */
 interface Ops {
   quantize: QuantizeOp;
@@ -177,6 +265,21 @@ interface Ops {
   add: AddOp;
   concat: ConcatOp;
   upsample: UpsampleOp;
+  quantize_rows: QuantizeRowsOp;
+  dequantize: DequantizeOp;
+  linear: LinearOp;
+  float_linear: FloatLinearOp;
+  layer_norm: LayerNormOp;
+  rms_norm: RmsNormOp;
+  activation: ActivationOp;
+  float_add: FloatAddOp;
+  float_mul: FloatMulOp;
+  softmax: SoftmaxOp;
+  attention: AttentionOp;
+  patches: PatchesOp;
+  positions: PositionsOp;
+  mean: MeanOp;
+  pick: PickOp;
 }
 
 export type OpKind = keyof Ops;
@@ -197,8 +300,15 @@ export function isWeighted(op: Op): op is WeightedOp {
   return "weights" in op;
 }
 
-/** What makes the result of an op from its integers, by parameter records: one for each channel, or one for all. */
-export type Post = SumsPost | Lookup | Scores;
+/** The ops that have f32 weights: rows of them, row-major. */
+export type FloatsOp = Extract<Op, { floats: Float32Array }>;
+
+export function hasFloats(op: Op): op is FloatsOp {
+  return "floats" in op;
+}
+
+/** What makes the result of an op from its integers or floats, by parameter records: one for each channel, or one for all. */
+export type Post = SumsPost | Lookup | Scores | FloatPost;
 
 /** What makes codes of single integers, by a rule for each channel. */
 export type StepsPost = Thresholds | Requantize;
@@ -235,6 +345,15 @@ export interface Scores {
   kind: "scores";
   multiplier: Int32Array;
   offset: BigInt64Array;
+}
+
+/** y[c] = x · scale[c] + bias[c] in f32, product and sum rounded. */
+export interface FloatPost {
+  kind: "float";
+  /** 1 (all channels share one record) or the number of channels. */
+  records: number;
+  scale: Float32Array;
+  bias: Float32Array;
 }
 
 /** What the numbers at the ends of a program mean, and where the model came from. Stored as JSON. */

@@ -13,7 +13,7 @@ const ROUNDER_BITS = 0x4b400000;
 const LOG2_E = f(Math.LOG2E);
 /** ln 2 in two parts, of which the first has 9 bits: its products with integers up to 2^15 are exact. */
 const LN2_HIGH = f(0.693359375);
-const LN2_LOW = f(-2.1219444005469058e-4);
+const LN2_LOW = f(-0.00021219444);
 
 /** (e^r − 1 − r) / r^2 for |r| ≤ ln 2 / 2. */
 const EXP = Float32Array.of(0.5, 0.16666517, 0.0416662, 0.008369097, 0.0013950848);
