@@ -285,6 +285,12 @@ interface Ops {
 export type OpKind = keyof Ops;
 export type Op<Kind extends OpKind = OpKind> = Ops[Kind];
 
+/** The ops of float regions. */
+export type RegionKind = Exclude<
+  OpKind,
+  "quantize" | "dense" | "argmax" | "maximum" | "conv2d" | "maxpool" | "avgpool" | "add" | "concat" | "upsample"
+>;
+
 /** A function of an op for each kind. The type checker proves such a table complete. */
 export type OpTable<Args extends unknown[], Result> = { [Kind in OpKind]: (op: Op<Kind>, ...args: Args) => Result };
 
@@ -366,7 +372,7 @@ export interface Description {
   outputs: OutputDescription[];
   /** One entry per op. */
   ops: OpDescription[];
-  /** One entry per tensor: the graph value that it holds, for `verify`; null for elements of an input that still wait for their quantizer. */
+  /** One entry per tensor: the graph value that it holds, for `verify`; null for elements of an input that still wait for their quantizer, or that are f32, and for codes with scales. */
   tensors: (TensorDescription | null)[];
 }
 
@@ -405,8 +411,9 @@ export interface InputDescription {
   /** Quantizers before the last, whose codes are held nowhere: x → steps → quantizer → (code − zero) · scale, which is the next x. */
   wide?: { steps: Step[]; quantizer: Quantizer; scale: number[] }[];
   steps: Step[];
-  quantizer: Quantizer;
-  /** Tensor that holds the codes. A host may write codes there and start after the op that fills it. */
+  /** None where the input is f32 and begins a float region, without steps. */
+  quantizer?: Quantizer;
+  /** Tensor that holds the codes, or the floats. A host may write codes there and start after the op that fills it. */
   codes: number;
 }
 
@@ -416,7 +423,7 @@ export interface OutputDescription {
   /** Shape of a row: a picture's is [height, width, channels]. */
   shape: number[];
   kind: "scores" | "codes" | "index";
-  /** scores: score[c] = f32(steps((acc[c] + offset[c]) · scale[c])), then softmax over the row if set, in float64 or in fixed point. codes: (code + offset) · scale through the steps. */
+  /** Of f32, its elements are the numbers before the softmax, with an offset of 0, a scale of 1 and no steps. scores: score[c] = f32(steps((acc[c] + offset[c]) · scale[c])), then softmax over the row if set, in float64 or in fixed point. codes: (code + offset) · scale through the steps. */
   offset: number[];
   scale: number[];
   steps: Step[];

@@ -1,30 +1,16 @@
 import { orderKey } from "../numbers/order.ts";
 import { type ActivationDtype, type OpTable, ofOp, type Program } from "../program.ts";
 import { numberCount, type Shape } from "../shape.ts";
-import { activation } from "./activation.ts";
 import { add } from "./add.ts";
 import { argmax } from "./argmax.ts";
-import { attention } from "./attention.ts";
 import { avgpool } from "./avgpool.ts";
 import { concat } from "./concat.ts";
 import { conv2d } from "./conv2d.ts";
 import { dense } from "./dense.ts";
-import { dequantize } from "./dequantize.ts";
-import { floatAdd } from "./float_add.ts";
-import { floatLinear } from "./float_linear.ts";
-import { floatMul } from "./float_mul.ts";
-import { layerNorm } from "./layer_norm.ts";
-import { linear } from "./linear.ts";
 import { maximum } from "./maximum.ts";
 import { maxpool } from "./maxpool.ts";
-import { mean } from "./mean.ts";
-import { patches } from "./patches.ts";
-import { pick } from "./pick.ts";
-import { positions } from "./positions.ts";
 import { quantize } from "./quantize.ts";
-import { quantizeRows } from "./quantize_rows.ts";
-import { rmsNorm } from "./rms_norm.ts";
-import { softmax } from "./softmax.ts";
+import { REGION_OPS } from "./region_ops.ts";
 import { upsample } from "./upsample.ts";
 
 /** Elements of a program's input: Uint8Array for u8, Int8Array for i8, Int16Array for i16, Float32Array for f32. */
@@ -56,21 +42,7 @@ const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array, from: rea
   avgpool,
   concat,
   upsample,
-  quantize_rows: quantizeRows,
-  dequantize,
-  linear,
-  float_linear: floatLinear,
-  layer_norm: layerNorm,
-  rms_norm: rmsNorm,
-  activation,
-  float_add: floatAdd,
-  float_mul: floatMul,
-  softmax,
-  attention,
-  patches,
-  positions,
-  mean,
-  pick,
+  ...REGION_OPS,
 };
 
 /** Runs the ops `firstOp` up to, but not including, `endOp`; they read and write `tensors`. */
