@@ -306,7 +306,8 @@ function split(call: Call, sizes: readonly number[], axis: number): View[] {
   if (axisOf(axis, view.axes.length) !== view.axes.length - 1 || compute?.kind !== "float_linear") {
     throw new Refusal("it splits something else than the channels of a layer", PLAIN);
   }
-  if (sizes.reduce((a, b) => a + b, 0) !== channels || sizes.length !== call.outputs.length) throw new Refusal(`parts of ${sizes} of ${channels}`, PLAIN);
+  if (sizes.reduce((a, b) => a + b, 0) !== channels || sizes.length !== call.outputs.length)
+    throw new Refusal(`parts of ${sizes} of ${channels}`, PLAIN);
   let first = 0;
   return sizes.map((size, i) => {
     const [from, K] = [first, compute.floats.length / channels];
