@@ -66,6 +66,7 @@ export enum Activation {
   i16 = 9,
   f32 = 10,
   i32 = 11,
+  scaled8 = 23,
 }
 
 export enum Op {
@@ -93,11 +94,16 @@ export enum Op {
   zero = 32,
   right = 33,
   groups = 34,
+  heads = 34,
   kernelHeight = 36,
   factor = 36,
+  epsilon = 36,
+  keyHeads = 36,
+  position = 36,
   kernelWidth = 38,
   dilationY = 40,
   secondFactor = 40,
+  scale = 40,
   dilationX = 42,
   padTop = 44,
   padLeft = 46,
@@ -125,10 +131,34 @@ export enum OpKind {
   avgpool = 8,
   concat = 9,
   upsample = 10,
+  quantize_rows = 11,
+  dequantize = 12,
+  linear = 13,
+  float_linear = 14,
+  layer_norm = 15,
+  rms_norm = 16,
+  activation = 17,
+  float_add = 18,
+  float_mul = 19,
+  softmax = 20,
+  attention = 21,
+  patches = 22,
+  positions = 23,
+  mean = 24,
+  pick = 25,
 }
 /** Those that a module tells apart. */
 export enum Weight {
   int8 = 5,
+  f32 = 6,
+}
+/** Functions of activation ops. */
+export enum Curve {
+  relu = 0,
+  relu2 = 1,
+  gelu = 2,
+  gelu_tanh = 3,
+  silu = 4,
 }
 /** 1 … 4 and 8: words of fields of as many bits; 9: of 2 bits, and a sum. */
 export enum Packing {
@@ -144,6 +174,7 @@ export enum Packing {
   trit4 = 10,
   field2x16 = 11,
   tap8 = 12,
+  f32 = 13,
 }
 export enum Post {
   none = 0,
@@ -152,4 +183,5 @@ export enum Post {
   lookup = 3,
   scores = 4,
   plane = 5,
+  float = 6,
 }

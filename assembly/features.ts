@@ -13,6 +13,8 @@ export const MAXPOOL: u32 = 1 << OpKind.maxpool;
 export const AVGPOOL: u32 = 1 << OpKind.avgpool;
 export const CONCAT: u32 = 1 << OpKind.concat;
 export const UPSAMPLE: u32 = 1 << OpKind.upsample;
+/** Ops of float regions: from this kind on, all of them. */
+export const FLOATS: u32 = (<u32>-1) << OpKind.quantize_rows;
 /** Ops that read heights and widths, as windows of the input do. */
 export const WINDOWS: u32 = CONV2D | MAXPOOL | AVGPOOL | UPSAMPLE;
 
@@ -34,6 +36,7 @@ export const PLANE: u32 = 1 << Post.plane;
 
 export const BIT_TENSOR: u32 = 1 << Activation.bit;
 export const SIGNED_INPUT: u32 = 1 << Activation.i8;
+export const SCALED: u32 = 1 << Activation.scaled8;
 export const WIDE: u32 = (1 << Activation.i16) | (1 << Activation.f32);
 export const QUANTIZES_I32: u32 = 1 << 31;
 /** Tensors of more than one position. */

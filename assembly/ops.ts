@@ -5,6 +5,7 @@ import {
   AVGPOOL,
   CONCAT,
   CONV2D,
+  FLOATS,
   MAXIMUM,
   MAXPOOL,
   PICTURES,
@@ -22,6 +23,7 @@ import { recordBytes } from "./ops/code";
 import { concat } from "./ops/concat";
 import { conv2d, conv2dFits, conv2dScratch } from "./ops/conv2d";
 import { denseFits, denseScratch, denseTileBytes } from "./ops/dense";
+import { float, floatFits, floatScratch } from "./ops/float";
 import { layer } from "./ops/layer";
 import { maximum } from "./ops/maximum";
 import { maxpool } from "./ops/maxpool";
@@ -65,6 +67,13 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
   const packing: u32 = load<u8>(op, Op.packing);
   const isKnown = (kind | packing | post) < 32; // a feature bit stands for it
   if (!isKnown || !((POSTS >> post) & (OPS >> kind) & 1)) return Status.Unsupported;
+  if (OPS & FLOATS && <i32>kind >= OpKind.quantize_rows) {
+    if (!floatFits(op, tensorCount)) return Status.BadOp;
+    preparedRows = max(preparedRows, floatScratch(op, rows));
+    if (STREAMS) largestTile = max(largestTile, load<u32>(op, Op.tileBytes));
+    return Status.Ok;
+  }
+  if (OPS & FLOATS && post == Post.float) return Status.BadOp;
 
   const tileChannels: u32 = load<u16>(op, Op.tileChannels);
   const scored: bool = POSTS & SCORES && post == Post.scores; // an argmax
@@ -154,6 +163,7 @@ export function checkOp(op: usize, tensorCount: u32, rows: u32): Status {
 
 /** Runs an op, which has been checked, on all rows. */
 export function run(op: usize): Status {
+  if (OPS & FLOATS && <i32>load<u8>(op, Op.kind) >= OpKind.quantize_rows) return float(op);
   if (TABLES && isQuads(op, rows)) return quads(op);
   if (OPS & MAXIMUM && load<u8>(op, Op.kind) == OpKind.maximum) return maximum(op);
   if (OPS & CONV2D && load<u8>(op, Op.kind) == OpKind.conv2d)

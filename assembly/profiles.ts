@@ -8,6 +8,7 @@ import { CORE, EVERYWHERE, FASTEST, SIMD } from "./kernels/variant";
  *     ternary            dense layers of ternary weights, u8 inputs by a table, thresholds
  *     ternary_resident   the same in fewest bytes: plain loops, weights resident
  *     binary             as ternary, with binary weights, and tensors of bits
+ *     integers           no ops of float regions
  *     command            weights resident; with SIMD, the packings that every module runs, and kernels that share code
  *
  * `tern build` gives the four words of a blob instead, TERN_OPS, TERN_PACKINGS, TERN_POSTS and TERN_DTYPES; and TERN_RESIDENT where weights are not streamed.
@@ -19,8 +20,12 @@ const TERNARY: bool = TERNARY_RESIDENT || isDefined(TERN_TERNARY);
 // @ts-expect-error
 const BINARY: bool = isDefined(TERN_BINARY);
 // @ts-expect-error
+const INTEGERS: bool = isDefined(TERN_INTEGERS);
+// @ts-expect-error
 const COMMAND: bool = isDefined(TERN_COMMAND);
 const SMALLEST: bool = TERNARY || BINARY;
+/** Whether a build that is given no words has the ops of float regions: devices do without. */
+const FLOATS: bool = !(SMALLEST || INTEGERS || CORE || COMMAND);
 
 const TRIT4: u32 = 1 << Packing.trit4;
 
@@ -39,7 +44,8 @@ export const OPS: u32 = isDefined(TERN_OPS)
         (1 << OpKind.maxpool) |
         (1 << OpKind.avgpool) |
         (1 << OpKind.concat) |
-        (1 << OpKind.upsample));
+        (1 << OpKind.upsample) |
+        (FLOATS ? ((1 << (OpKind.pick + 1)) - 1) & ((<u32>-1) << OpKind.quantize_rows) : 0));
 
 // @ts-expect-error
 export const PACKINGS: u32 = isDefined(TERN_PACKINGS)
@@ -51,7 +57,7 @@ export const PACKINGS: u32 = isDefined(TERN_PACKINGS)
       : 1 << Packing.field2
     : BINARY
       ? 1 << Packing.sign32
-      : EVERYWHERE | (COMMAND ? 0 : FASTEST);
+      : EVERYWHERE | (COMMAND ? 0 : FASTEST) | (FLOATS ? 1 << Packing.f32 : 0);
 
 // @ts-expect-error
 export const POSTS: u32 = isDefined(TERN_POSTS)
@@ -60,7 +66,8 @@ export const POSTS: u32 = isDefined(TERN_POSTS)
   : (1 << Post.none) |
     (1 << Post.thresholds) |
     (1 << Post.lookup) |
-    (SMALLEST ? 0 : (1 << Post.requantize) | (1 << Post.scores) | (1 << Post.plane));
+    (SMALLEST ? 0 : (1 << Post.requantize) | (1 << Post.scores) | (1 << Post.plane)) |
+    (FLOATS ? 1 << Post.float : 0);
 
 /** Bit 31: quantize of i32; 30: tensors of more than one position. */
 // @ts-expect-error
@@ -70,7 +77,8 @@ export const DTYPES: u32 = isDefined(TERN_DTYPES)
   : (1 << Activation.u8) |
     (1 << Activation.i32) |
     (TERNARY ? 0 : 1 << Activation.bit) |
-    (SMALLEST ? 0 : (1 << Activation.i8) | (1 << Activation.i16) | (1 << Activation.f32) | (1 << 30) | (1 << 31));
+    (SMALLEST ? 0 : (1 << Activation.i8) | (1 << Activation.i16) | (1 << Activation.f32) | (1 << 30) | (1 << 31)) |
+    (FLOATS ? 1 << Activation.scaled8 : 0);
 
 /** Whether this build can stream weights; one that cannot imports nothing. */
 // @ts-expect-error

@@ -1,5 +1,5 @@
 import { Activation, Tensor } from "./blob";
-import { PICTURES } from "./features";
+import { PICTURES, SCALED } from "./features";
 import { DTYPES } from "./profiles";
 
 // What the record of a tensor says, once it has been proven (check.ts).
@@ -15,6 +15,7 @@ export function positions(tensor: usize): u32 {
 
 /** Bytes of the elements of a position. At most 2^22 for the dtypes that exist. */
 export function positionBytes(tensor: usize): u32 {
+  if (DTYPES & SCALED && dtypeOf(tensor) == Activation.scaled8) return (load<u32>(tensor, Tensor.channels) + 7) & ~3;
   const log2 = load<u8>(tensor, Tensor.dtype) >> 1;
   const bits = load<u32>(tensor, Tensor.channels) << log2;
   return load<u8>(tensor, Tensor.dtype) == Activation.bit ? ((bits + 31) >> 5) << 2 : bits >> 3;
@@ -27,7 +28,7 @@ export function elementBytes(tensor: usize): u32 {
 
 /** Bytes from one row of a tensor to the next, a multiple of 16. */
 export function rowStride(tensor: usize): u32 {
-  if (DTYPES & PICTURES) return (elementBytes(tensor) + 15) & ~15;
+  if (DTYPES & (PICTURES | SCALED)) return (elementBytes(tensor) + 15) & ~15;
   const log2 = load<u8>(tensor, Tensor.dtype) >> 1;
   const bits = load<u32>(tensor, Tensor.channels) << log2;
   return ((bits + 127) >> 7) << 4;

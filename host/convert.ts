@@ -59,6 +59,8 @@ export interface ConvertOptions {
    * numbers unless `input` says otherwise.
    */
   calibration?: Calibration;
+  /** "float": the network stays one of floats, and is computed in f32 as a whole. Its inputs are real numbers. */
+  weights?: "float";
   /** RAM that the model may take on a device: it chooses between fast and small forms of convolutions. Those of the target if not given. */
   ram?: RamBudget;
   /** Operations that one row of the model may take (work.ts). */
@@ -97,6 +99,7 @@ export async function convert(bytes: Uint8Array, options: ConvertOptions = {}): 
     ...(arch !== undefined && { arch: hex(await sha256(new TextEncoder().encode(arch))) }),
   };
   const { calibration } = options;
+  if (options.weights) choices.weights = options.weights;
   const float = calibration && readCheckpoint(bytes, { ...importOptions(choices), floats: "keep" }, arch);
   if (float) choices.ranges = rangesText(calibrate(float.graph, calibration));
   const checkpoint = readCheckpoint(bytes, importOptions(choices), arch);
@@ -140,6 +143,7 @@ function checkOptions(options: ConvertOptions): void {
     checkOptional(name, options[name], "string");
   checkOptional("argmax", options.argmax, "boolean");
   if (options.calibration !== undefined) checkCalibration(options.calibration);
+  if (options.weights !== undefined) checkOneOf("weights", options.weights, ["float"]);
   if (options.kernels !== undefined) checkOneOf("kernels", options.kernels, KERNELS);
   if (options.ram !== undefined) checkRam(options.ram);
   if (options.input !== undefined) checkInput(options.input);

@@ -32,10 +32,11 @@ export interface Arena {
 }
 
 /**
- * Element of an activation: one bit for ±1 (bit 1 is −1), one byte for a code; i16 and f32 only as inputs; i32 for
- * accumulators and indices. A bit keeps the sign of the code written to it, that of 0 being +1: so one step makes a bit.
+ * Element of an activation: one bit for ±1 (bit 1 is −1), one byte for a code; i16 only as an input; i32 for accumulators and indices; f32 as an input and
+ * in float regions, where `scaled8` has signed codes of a byte and, before those of each position, the f32 that they are multiplied by. A bit keeps the sign
+ * of the code written to it, that of 0 being +1: so one step makes a bit.
  */
-export type ActivationDtype = "bit" | "u8" | "i8" | "i16" | "i32" | "f32";
+export type ActivationDtype = "bit" | "u8" | "i8" | "i16" | "i32" | "f32" | "scaled8";
 
 /** An activation: `rows` rows of `height` × `width` positions of `channels` elements, at byte `fixed + perRow · rows` of the arena. A vector is one position. */
 export interface Tensor {
@@ -165,6 +166,93 @@ export interface UpsampleOp extends OpBase<"upsample"> {
   factorX: number;
 }
 
+/** Codes in bytes, each position with a scale of its own: m = max(greatest |x|, epsilon), scale = m / levels, code = x · (levels / m) rounded half to even (BitNet b1.58). */
+export interface QuantizeRowsOp extends OpBase<"quantize_rows"> {
+  /** Greatest code: 127 of 8 bits, 7 of 4. */
+  levels: number;
+  /** f32 above 0 */
+  epsilon: number;
+}
+
+/** f32(element) · scale + bias. */
+export interface DequantizeOp extends OpBase<"dequantize"> {
+  post: FloatPost;
+}
+
+/** acc[m] = Σ_k weights[m, k] · input[k] in int32 at every position, for codes in bytes; then f32(acc) · scale + bias, where scale is times that of the position. */
+export interface LinearOp extends OpBase<"linear"> {
+  dtype: WeightDtype;
+  packing?: PackingName;
+  /** (outputs, inputs), row-major. */
+  weights: Int8Array;
+  post: FloatPost;
+}
+
+/** Σ_k floats[m, k] · input[k] in f32 at every position, then post. */
+export interface FloatLinearOp extends OpBase<"float_linear"> {
+  /** (outputs, inputs), row-major, finite. */
+  floats: Float32Array;
+  post: FloatPost;
+}
+
+/** (x − mean) / √(variance + epsilon) of the channels of every position (Ba et al. 2016), then post. */
+export interface LayerNormOp extends OpBase<"layer_norm"> {
+  /** f32 */
+  epsilon: number;
+  post?: FloatPost;
+}
+
+/** x / √(mean of x² + epsilon) of the channels of every position (Zhang and Sennrich 2019), then post. */
+export interface RmsNormOp extends OpBase<"rms_norm"> {
+  epsilon: number;
+  post?: FloatPost;
+}
+
+/** A function of single f32 elements (numbers/f32.ts). */
+export interface ActivationOp extends OpBase<"activation"> {
+  function: ActivationFunction;
+}
+
+export type ActivationFunction = "relu" | "relu2" | "gelu" | "gelu_tanh" | "silu";
+
+/** The sum, or the product, of two f32 tensors, element by element. */
+export type FloatAddOp = OpBase<"float_add">;
+export type FloatMulOp = OpBase<"float_mul">;
+
+/** e^(x − max) / Σ e^(x − max) over the channels of every position. */
+export type SoftmaxOp = OpBase<"softmax">;
+
+/**
+ * Attention of every position over all positions of its row (Vaswani et al. 2017): inputs are queries, keys and values, f32. Queries have `heads` heads of as
+ * many channels each, keys and values `keyHeads` of them, which heads · 1 / keyHeads of the queries share. softmax(q · k · scale) weighs the values.
+ */
+export interface AttentionOp extends OpBase<"attention"> {
+  heads: number;
+  keyHeads: number;
+  /** f32 */
+  scale: number;
+}
+
+/** A picture in patches: the channels of an output position are those of `height` × `width` positions, line by line. */
+export interface PatchesOp extends OpBase<"patches"> {
+  height: number;
+  width: number;
+}
+
+/** A constant at every position, added to the input's; the output may begin with positions that hold the constant alone, as of a class token. */
+export interface PositionsOp extends OpBase<"positions"> {
+  /** (positions of the output, channels), finite. */
+  floats: Float32Array;
+}
+
+/** The mean of all positions. */
+export type MeanOp = OpBase<"mean">;
+
+/** One position. */
+export interface PickOp extends OpBase<"pick"> {
+  position: number;
+}
+
 /** The ops by their kinds. FORMAT.md says how each is stored; `docs/adding_an_op.md`, where each has its files. */
 interface Ops {
   quantize: QuantizeOp;
@@ -177,10 +265,31 @@ interface Ops {
   add: AddOp;
   concat: ConcatOp;
   upsample: UpsampleOp;
+  quantize_rows: QuantizeRowsOp;
+  dequantize: DequantizeOp;
+  linear: LinearOp;
+  float_linear: FloatLinearOp;
+  layer_norm: LayerNormOp;
+  rms_norm: RmsNormOp;
+  activation: ActivationOp;
+  float_add: FloatAddOp;
+  float_mul: FloatMulOp;
+  softmax: SoftmaxOp;
+  attention: AttentionOp;
+  patches: PatchesOp;
+  positions: PositionsOp;
+  mean: MeanOp;
+  pick: PickOp;
 }
 
 export type OpKind = keyof Ops;
 export type Op<Kind extends OpKind = OpKind> = Ops[Kind];
+
+/** The ops of float regions. */
+export type RegionKind = Exclude<
+  OpKind,
+  "quantize" | "dense" | "argmax" | "maximum" | "conv2d" | "maxpool" | "avgpool" | "add" | "concat" | "upsample"
+>;
 
 /** A function of an op for each kind. The type checker proves such a table complete. */
 export type OpTable<Args extends unknown[], Result> = { [Kind in OpKind]: (op: Op<Kind>, ...args: Args) => Result };
@@ -197,8 +306,15 @@ export function isWeighted(op: Op): op is WeightedOp {
   return "weights" in op;
 }
 
-/** What makes the result of an op from its integers, by parameter records: one for each channel, or one for all. */
-export type Post = SumsPost | Lookup | Scores;
+/** The ops that have f32 weights: rows of them, row-major. */
+export type FloatsOp = Extract<Op, { floats: Float32Array }>;
+
+export function hasFloats(op: Op): op is FloatsOp {
+  return "floats" in op;
+}
+
+/** What makes the result of an op from its integers or floats, by parameter records: one for each channel, or one for all. */
+export type Post = SumsPost | Lookup | Scores | FloatPost;
 
 /** What makes codes of single integers, by a rule for each channel. */
 export type StepsPost = Thresholds | Requantize;
@@ -237,6 +353,15 @@ export interface Scores {
   offset: BigInt64Array;
 }
 
+/** y[c] = x · scale[c] + bias[c] in f32, product and sum rounded. */
+export interface FloatPost {
+  kind: "float";
+  /** 1 (all channels share one record) or the number of channels. */
+  records: number;
+  scale: Float32Array;
+  bias: Float32Array;
+}
+
 /** What the numbers at the ends of a program mean, and where the model came from. Stored as JSON. */
 export interface Description {
   name: string;
@@ -247,7 +372,7 @@ export interface Description {
   outputs: OutputDescription[];
   /** One entry per op. */
   ops: OpDescription[];
-  /** One entry per tensor: the graph value that it holds, for `verify`; null for elements of an input that still wait for their quantizer. */
+  /** One entry per tensor: the graph value that it holds, for `verify`; null for elements of an input that still wait for their quantizer, or that are f32, and for codes with scales. */
   tensors: (TensorDescription | null)[];
 }
 
@@ -286,8 +411,9 @@ export interface InputDescription {
   /** Quantizers before the last, whose codes are held nowhere: x → steps → quantizer → (code − zero) · scale, which is the next x. */
   wide?: { steps: Step[]; quantizer: Quantizer; scale: number[] }[];
   steps: Step[];
-  quantizer: Quantizer;
-  /** Tensor that holds the codes. A host may write codes there and start after the op that fills it. */
+  /** None where the input is f32 and begins a float region, without steps. */
+  quantizer?: Quantizer;
+  /** Tensor that holds the codes, or the floats. A host may write codes there and start after the op that fills it. */
   codes: number;
 }
 
@@ -297,7 +423,7 @@ export interface OutputDescription {
   /** Shape of a row: a picture's is [height, width, channels]. */
   shape: number[];
   kind: "scores" | "codes" | "index";
-  /** scores: score[c] = f32(steps((acc[c] + offset[c]) · scale[c])), then softmax over the row if set, in float64 or in fixed point. codes: (code + offset) · scale through the steps. */
+  /** Of f32, its elements are the numbers before the softmax, with an offset of 0, a scale of 1 and no steps. scores: score[c] = f32(steps((acc[c] + offset[c]) · scale[c])), then softmax over the row if set, in float64 or in fixed point. codes: (code + offset) · scale through the steps. */
   offset: number[];
   scale: number[];
   steps: Step[];

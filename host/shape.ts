@@ -7,7 +7,13 @@ export type Shape = Pick<Tensor, "dtype" | "height" | "width" | "channels">;
 const ROW_ALIGNMENT = 16;
 
 /** Bytes of an element; those of a position of bits are whole words. */
-const ELEMENT_BYTES: Record<Exclude<ActivationDtype, "bit">, number> = { u8: 1, i8: 1, i16: 2, i32: 4, f32: 4 };
+const ELEMENT_BYTES: Record<Exclude<ActivationDtype, "bit" | "scaled8">, number> = {
+  u8: 1,
+  i8: 1,
+  i16: 2,
+  i32: 4,
+  f32: 4,
+};
 
 /** Positions, and the channels of each; a vector has one position. */
 export type Picture = Pick<Tensor, "height" | "width" | "channels">;
@@ -22,6 +28,11 @@ export function elementCount(picture: Picture): number {
   return positionCount(picture) * picture.channels;
 }
 
+/** Numbers of a row as hosts have them: its elements and, of codes with scales, before those of each position its scale. */
+export function numberCount(shape: Shape): number {
+  return elementCount(shape) + (shape.dtype === "scaled8" ? positionCount(shape) : 0);
+}
+
 export function isSameShape(a: Picture, b: Picture): boolean {
   return a.height === b.height && a.width === b.width && a.channels === b.channels;
 }
@@ -34,6 +45,7 @@ export function shapeText(picture: Picture): string {
 
 /** Bytes of a position's elements. */
 export function positionBytes({ dtype, channels }: Pick<Shape, "dtype" | "channels">): number {
+  if (dtype === "scaled8") return 4 * Math.ceil((4 + channels) / 4);
   return dtype === "bit" ? 4 * Math.ceil(channels / 32) : channels * ELEMENT_BYTES[dtype];
 }
 

@@ -1,7 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { BUILD_NAMES, packingsOf as packingsOfVariant, partsOf, type VariantName } from "../host/base/builds.mjs";
+import {
+  BUILD_NAMES,
+  hasFloats,
+  packingsOf as packingsOfVariant,
+  partsOf,
+  type VariantName,
+} from "../host/base/builds.mjs";
 import type { Engine } from "../host/engines/engine.ts";
 import type { PackingName } from "../host/program.ts";
 import { describeEngines, ENGINES } from "./engines.ts";
@@ -24,6 +30,11 @@ export function moduleNamed(target: string): Uint8Array {
 /** Packings that a variant runs. */
 export function packingsOf(module: Uint8Array): PackingName[] {
   return packingsOfVariant(Object.keys(VARIANTS).find((name) => VARIANTS[name] === module) as VariantName);
+}
+
+/** Whether a variant has the ops of float regions: devices do without. */
+export function runsFloats(module: Uint8Array): boolean {
+  return hasFloats(Object.keys(VARIANTS).find((name) => VARIANTS[name] === module) as VariantName);
 }
 
 /** Whether an engine is to run a variant: Winch has no relaxed SIMD, nor has V8 of Node 20. */

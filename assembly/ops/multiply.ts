@@ -1,5 +1,15 @@
 import { Activation, Packing } from "../blob";
-import { BIT_TENSOR, FIELD2X16, PAIR4, packingOf, SIGN128, SIGNED_INPUT, SIGNS, weightOffset } from "../features";
+import {
+  BIT_TENSOR,
+  FIELD2X16,
+  PAIR4,
+  packingOf,
+  SCALED,
+  SIGN128,
+  SIGNED_INPUT,
+  SIGNS,
+  weightOffset,
+} from "../features";
 import {
   BLOCK_ROWS,
   field2x16Code,
@@ -33,7 +43,8 @@ export function multiply(
   sumStep: u32,
 ): void {
   const packing = packingOf(op);
-  const input = DTYPES & (BIT_TENSOR | SIGNED_INPUT) ? dtypeOf(inputOf(op)) : Activation.u8;
+  const dtype = DTYPES & (BIT_TENSOR | SIGNED_INPUT) ? dtypeOf(inputOf(op)) : Activation.u8;
+  const input = DTYPES & SCALED && dtype == Activation.scaled8 ? Activation.i8 : dtype;
   if (DTYPES & BIT_TENSOR && input == Activation.bit) {
     if (PACKINGS & SIGN128 && packing == Packing.sign128) {
       sign128Bit(weights, weightStep, channels, codes, codeStep, height, inputs, sums, sumStep);

@@ -45,6 +45,7 @@ export const PROFILES = /** @type {const} */ ({
   ternary: { use: "TERN_TERNARY=1", streams: true },
   binary: { use: "TERN_BINARY=1", streams: true },
   ternary_resident: { use: "TERN_TERNARY_RESIDENT=1", streams: false },
+  integers: { use: "TERN_INTEGERS=1", streams: true },
   command: { use: "TERN_COMMAND=1", streams: false },
 });
 
@@ -54,11 +55,12 @@ export const PROFILES = /** @type {const} */ ({
  * The modules that are made beforehand, by their names: `variant` or `variant_profile`. `bytes` is how many one may have, `holds` what is in it.
  */
 export const BUILDS = /** @type {const} */ ({
-  scalar: { bytes: 11.5 * 1024, holds: "all ops, scalar kernels" },
-  simd: { bytes: 22 * 1024, holds: "all ops, SIMD128 kernels" },
-  relaxed: { bytes: 24 * 1024, holds: "all ops, relaxed SIMD kernels" },
-  core: { bytes: 18 * 1024, holds: "all ops, scalar kernels, ternary weights in trit4" },
+  scalar: { bytes: 20 * 1024, holds: "all ops, scalar kernels" },
+  simd: { bytes: 29 * 1024, holds: "all ops, SIMD128 kernels" },
+  relaxed: { bytes: 31 * 1024, holds: "all ops, relaxed SIMD kernels" },
+  core: { bytes: 18 * 1024, holds: "all ops of integers, scalar kernels, ternary weights in trit4" },
   core_ternary: { bytes: 3 * 1024, holds: "u8 lookup, ternary dense in trit4, thresholds" },
+  scalar_integers: { bytes: 11.5 * 1024, holds: "all ops of integers, scalar kernels, for interpreters" },
   scalar_ternary_resident: { bytes: 2 * 1024, holds: "u8 lookup, ternary dense, thresholds; weights resident" },
   scalar_ternary: { bytes: 4 * 1024, holds: "the same, fast kernels; weights resident or streamed" },
   scalar_binary: {
@@ -74,7 +76,7 @@ export const COMMANDS = /** @type {const} */ ({
   "tern-cli": {
     variant: "scalar",
     bytes: 14 * 1024,
-    holds: "a command for WASI: all ops, scalar kernels, weights packed for any",
+    holds: "a command for WASI: all ops of integers, scalar kernels, weights packed for any",
   },
   "tern-cli-simd": { variant: "simd", bytes: 15 * 1024, holds: "the same, SIMD128 kernels" },
 });
@@ -121,11 +123,20 @@ export function streams(name) {
 }
 
 /**
+ * Whether a build has the ops of float regions. Devices do without: floats alone take 23 KB in wasm3.
+ * @param {BuildName} name
+ */
+export function hasFloats(name) {
+  const { variant, profile } = partsOf(name);
+  return profile === undefined && variant !== "core";
+}
+
+/**
  * The builds of a variant that devices run, the smallest first.
  * @param {VariantName} variant
  */
 export function deviceBuilds(variant) {
-  const names = BUILD_NAMES.filter((name) => partsOf(name).variant === variant && streams(name));
+  const names = BUILD_NAMES.filter((name) => partsOf(name).variant === variant && streams(name) && !hasFloats(name));
   return names.sort((a, b) => BUILDS[a].bytes - BUILDS[b].bytes);
 }
 

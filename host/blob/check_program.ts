@@ -11,11 +11,34 @@ import {
 import { InputError } from "../base/errors.ts";
 import { hasOwnShifts } from "../numbers/requantize.ts";
 import { isWeighted, type Op, type OpKind, type Post, type Program } from "../program.ts";
-import { ACTIVATION, OP_KIND, ROUNDING, WEIGHT } from "./layout.ts";
+import { ACTIVATION, FUNCTION, OP_KIND, ROUNDING } from "./layout.ts";
 import { inputCount, opFormat } from "./ops/index.ts";
 import { WINDOW_FIELDS } from "./ops/window.ts";
+import { WEIGHTS } from "./pack/pack.ts";
 
 const U32 = 2 ** 32 - 1;
+
+/** Ops that have a post in any case. */
+const NEED_POST: ReadonlySet<OpKind> = new Set(["quantize", "dequantize", "linear", "float_linear"]);
+
+const whole = (name: string, value: unknown) => checkWhole(name, value, 0, U32);
+
+/** Fields that ops of a kind have besides, and what checks each. */
+const FIELDS: { [Kind in OpKind]?: Record<string, (name: string, value: unknown) => void> } = {
+  quantize_rows: { levels: whole, epsilon: checkFloat },
+  layer_norm: { epsilon: checkFloat },
+  rms_norm: { epsilon: checkFloat },
+  activation: { function: (name, value) => checkOneOf(name, value, Object.keys(FUNCTION)) },
+  attention: { heads: whole, keyHeads: whole, scale: checkFloat },
+  patches: { height: whole, width: whole },
+  pick: { position: whole },
+};
+
+/** Refuses what f32 does not hold as it is. */
+function checkFloat(name: string, value: unknown): void {
+  if (typeof value !== "number" || !Number.isFinite(value) || Math.fround(value) !== value)
+    refuse(name, value, "a finite f32");
+}
 
 /** The shape of a program (program.ts): that its fields are there, of their types, and its indices are those of tensors. */
 export function checkProgram(value: unknown): void {
@@ -48,8 +71,11 @@ export function checkProgram(value: unknown): void {
     index(`${name}.output`, op.output);
     const checked = op as unknown as Op;
     const format = opFormat(checked.kind);
-    if (format.columns || isWeighted(checked)) {
-      checkOneOf(`${name}.dtype`, op.dtype, Object.keys(WEIGHT));
+    for (const [field, check] of Object.entries(FIELDS[checked.kind] ?? {})) check(`${name}.${field}`, op[field]);
+    if (op.kind === "float_linear" || op.kind === "positions") {
+      if (!isTyped(op.floats, "Float32Array")) refuse(`${name}.floats`, op.floats, "a Float32Array");
+    } else if (format.columns || isWeighted(checked)) {
+      checkOneOf(`${name}.dtype`, op.dtype, Object.keys(WEIGHTS));
       if (!isTyped(op.weights, "Int8Array")) refuse(`${name}.weights`, op.weights, "an Int8Array");
     }
     if (format.hasWindow) {
@@ -67,7 +93,7 @@ export function checkProgram(value: unknown): void {
       checkList(`${name}.factors`, op.factors, (factor, value) => checkWhole(factor, value, -U32, U32));
     checkOptional(`${name}.packing`, op.packing, "string");
     if (op.tileChannels !== undefined) checkWhole(`${name}.tileChannels`, op.tileChannels, 1, U32);
-    if (op.kind === "quantize" || op.post !== undefined) {
+    if (NEED_POST.has(checked.kind) || op.post !== undefined) {
       checkPost(`${name}.post`, op.post, format.channels(checked, tensors));
     }
   });
@@ -116,6 +142,12 @@ function lengthsOf(name: string, post: Post, channels: number): [array: string, 
     }
     case "lookup":
       return [["table", 256]];
+    case "float":
+      checkRecords(name, post.records, channels);
+      return [
+        ["scale", post.records],
+        ["bias", post.records],
+      ];
     case "plane":
       checkRecords(name, post.records, channels);
       return Object.keys(POST_ARRAYS.plane).map((array) => [array, post.records]);
@@ -139,6 +171,7 @@ const POST_ARRAYS: Record<Post["kind"], Record<string, string>> = {
     ...{ left: "Uint8Array", right: "Uint8Array" },
   },
   lookup: { table: "Int16Array" },
+  float: { scale: "Float32Array", bias: "Float32Array" },
   scores: { multiplier: "Int32Array", offset: "BigInt64Array" },
   plane: {
     ...{ multiplier: "BigInt64Array", second: "BigInt64Array", offset: "BigInt64Array" },

@@ -32,7 +32,7 @@ function rangeOf({ kind, post }: Op, inputs: readonly [number, number][]): [min:
   if (kind === "maxpool" || kind === "concat" || kind === "upsample") {
     return [Math.min(...inputs.map(([min]) => min)), Math.max(...inputs.map(([, max]) => max))];
   }
-  return post && post.kind !== "scores" ? postRange(post) : undefined;
+  return post && post.kind !== "scores" && post.kind !== "float" ? postRange(post) : undefined;
 }
 
 /** The least and the greatest code that a post makes. */

@@ -9,6 +9,7 @@ import { applySteps, STEP_KINDS, type Step } from "../numbers/step.ts";
 import { ELEMENTS, realOf, type Unit, unitProblem } from "../numbers/unit.ts";
 import {
   type Description,
+  hasFloats,
   type InputDescription,
   isWeighted,
   LAYOUTS,
@@ -87,7 +88,8 @@ export function decodeDescription(bytes: Uint8Array, offset: number, program: Pr
     }),
     ops: root.get("ops").list(ops.length, (op, i) => readOp(op, ops[i]!)),
     tensors: root.get("tensors").list(tensors.length, (tensor, i) => {
-      return readTensor(tensor, tensors[i]!.channels, isInput.has(i));
+      const { channels, dtype } = tensors[i]!;
+      return readTensor(tensor, channels, isInput.has(i) || dtype === "scaled8");
     }),
   };
   description.inputs.forEach((input, i) => {
@@ -107,6 +109,8 @@ function readInput(input: Reader, tensor: Tensor): InputDescription {
   const wide = input.get("wide");
   const shape = input.get("shape").shape(elementCount(tensor));
   const layout = input.get("layout");
+  const quantizer = input.get("quantizer");
+  const isBare = tensor.dtype === "f32" && quantizer.value === undefined; // it begins a float region
   if (layout.value !== undefined || positionCount(tensor) > 1) {
     const expected = { chw: [channels, height, width], hwc: [height, width, channels] }[layout.oneOf(LAYOUTS)];
     if (`${squeezed(shape)}` !== `${squeezed(expected)}`) input.get("shape").refuse(`[${expected.join(", ")}]`);
@@ -118,8 +122,8 @@ function readInput(input: Reader, tensor: Tensor): InputDescription {
     unit: readUnit(input.get("unit"), layout.value === undefined ? (shape[0] ?? 1) : channels),
     basis: input.get("basis").oneOf(["declared", "read", "assumed"]),
     ...(wide.value !== undefined && { wide: wide.list({ most: MAX_STEPS }, (each) => readWide(each, channels)) }),
-    steps: readSteps(input.get("steps"), channels),
-    quantizer: readQuantizer(input.get("quantizer"), channels),
+    steps: isBare ? input.get("steps").list(0, () => ({ kind: "relu" })) : readSteps(input.get("steps"), channels),
+    ...(!isBare && { quantizer: readQuantizer(quantizer, channels) }),
     codes: input.get("codes").count(),
   };
 }
@@ -162,6 +166,7 @@ function codesProblem(
 ): string | undefined {
   const to = tensors[codes];
   const from = tensors[tensor]!;
+  if (!quantizer) return codes === tensor ? undefined : `tensor ${tensor}, which is f32`;
   if (!to || !isSameShape(from, to) || !(to.dtype in CODES)) {
     return `a tensor with ${elementCount(from)} codes`;
   }
@@ -233,13 +238,13 @@ function readSoftmax(softmax: Reader): OutputDescription["softmax"] {
 }
 
 function readOp(op: Reader, described: Op): OpDescription {
-  const weights = isWeighted(described) ? op.get("weights") : undefined;
+  const weights = isWeighted(described) || hasFloats(described) ? op.get("weights") : undefined;
   return { node: op.get("node").text(), ...(weights?.value !== undefined && { weights: weights.text() }) };
 }
 
-/** Elements of an input may wait for their quantizer; all other tensors hold a value of the graph. */
-function readTensor(tensor: Reader, channels: number, isInput: boolean): TensorDescription | null {
-  if (tensor.value === null && isInput) return null;
+/** Elements of an input may wait for their quantizer; all other tensors but codes with scales hold a value of the graph. */
+function readTensor(tensor: Reader, channels: number, mayBeNone: boolean): TensorDescription | null {
+  if (tensor.value === null && mayBeNone) return null;
   return { value: tensor.get("value").text(), offset: tensor.get("offset").numbers(channels) };
 }
 

@@ -1,4 +1,4 @@
-import { isWeighted, type PackingName, type Program } from "../program.ts";
+import { hasFloats, isWeighted, type PackingName, type Program } from "../program.ts";
 import { positionCount } from "../shape.ts";
 import { ACTIVATION, HEADER, OP_KIND, PACKING, PICTURES, POST, QUANTIZES_I32 } from "./layout.ts";
 import { packingOf } from "./pack/pack.ts";
@@ -16,7 +16,10 @@ export function featuresOf({ tensors, ops }: Program): Features {
   const quantizesI32 = ops.some((op) => op.kind === "quantize" && tensors[op.inputs[0]!]!.dtype === "i32");
   return {
     ops: word(ops.map(({ kind }) => OP_KIND[kind])),
-    packings: word(ops.filter(isWeighted).map((op) => PACKING[packingOf(op).name])),
+    packings: word([
+      ...ops.filter(isWeighted).map((op) => PACKING[packingOf(op).name]),
+      ...(ops.some(hasFloats) ? [PACKING.f32] : []),
+    ]),
     posts: word(ops.map(({ post }) => POST[post?.kind ?? "none"])),
     dtypes: word([
       ...tensors.map(({ dtype }) => ACTIVATION[dtype]),

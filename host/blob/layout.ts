@@ -39,7 +39,7 @@ export const PART_KIND = { weights: 1, description: 2, selfTest: 3 } as const;
 export const REQUIRED = 1; // flag
 
 export const TENSOR = { dtype: 0, height: 4, width: 6, channels: 8, fixed: 12, perRow: 16 } as const;
-export const ACTIVATION = { bit: 0, u8: 6, i8: 7, i16: 9, f32: 10, i32: 11 } as const;
+export const ACTIVATION = { bit: 0, u8: 6, i8: 7, i16: 9, f32: 10, i32: 11, scaled8: 23 } as const;
 
 export const OP = {
   kind: 0,
@@ -64,11 +64,16 @@ export const OP = {
   zero: 32,
   right: 33,
   groups: 34,
+  heads: 34,
   kernelHeight: 36,
   factor: 36,
+  epsilon: 36,
+  keyHeads: 36,
+  position: 36,
   kernelWidth: 38,
   dilationY: 40,
   secondFactor: 40,
+  scale: 40,
   dilationX: 42,
   padTop: 44,
   padLeft: 46,
@@ -92,10 +97,27 @@ export const OP_KIND = {
   avgpool: 8,
   concat: 9,
   upsample: 10,
+  quantize_rows: 11,
+  dequantize: 12,
+  linear: 13,
+  float_linear: 14,
+  layer_norm: 15,
+  rms_norm: 16,
+  activation: 17,
+  float_add: 18,
+  float_mul: 19,
+  softmax: 20,
+  attention: 21,
+  patches: 22,
+  positions: 23,
+  mean: 24,
+  pick: 25,
 } as const;
 /** Forms of a conv2d. */
 export const FORM = { gather: 0, scatter: 1, pair: 2 } as const;
-export const WEIGHT = { binary: 0, ternary: 1, int2: 2, int3: 3, int4: 4, int8: 5 } as const;
+export const WEIGHT = { binary: 0, ternary: 1, int2: 2, int3: 3, int4: 4, int8: 5, f32: 6 } as const;
+/** Functions of activation ops. */
+export const FUNCTION = { relu: 0, relu2: 1, gelu: 2, gelu_tanh: 3, silu: 4 } as const;
 export const PACKING = {
   none: 0,
   sign32: 1,
@@ -109,8 +131,9 @@ export const PACKING = {
   trit4: 10,
   field2x16: 11,
   tap8: 12,
+  f32: 13,
 } as const;
-export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4, plane: 5 } as const;
+export const POST = { none: 0, thresholds: 1, requantize: 2, lookup: 3, scores: 4, plane: 5, float: 6 } as const;
 export const ROUNDING = { floor: 0, "half-even": 1, "half-away": 2 } as const;
 
 /** Bits of `dtypes` beside those of the dtypes: quantize of i32, and tensors of more than one position. */

@@ -5,6 +5,8 @@ import { BlobError } from "../base/errors.ts";
 import { MAX_ELEMENTS } from "../base/limits.ts";
 import {
   type ActivationDtype,
+  type FloatsOp,
+  hasFloats,
   isWeighted,
   type Op,
   type OpKind,
@@ -65,7 +67,12 @@ export function readWhole(bytes: Uint8Array): { program: Program; unknown: Optio
   const opsAt = cursor.offset;
   const ops = readOps(cursor, bytes, header.opCount, tensors, parts.get(PART_KIND.weights)!);
   const portsAt = cursor.offset;
-  const port = () => index(cursor, "tensor", tensors.length);
+  const port = () => {
+    const at = cursor.offset;
+    const tensor = index(cursor, "tensor", tensors.length);
+    if (tensors[tensor]!.dtype !== "scaled8") return tensor;
+    throw new BlobError(at, `tensor ${tensor} is scaled8, expected an input or output of one number for each element`);
+  };
   const program: Program = {
     modelId: header.modelId,
     modelVersion: header.modelVersion,
@@ -263,7 +270,7 @@ function readOp(cursor: Cursor, view: DataView, tensors: Tensor[]): { at: number
   const inputs = Array.from({ length: inputCount(kind, post) }, () => index(cursor, "tensor", tensors.length));
   cursor.seek(at + OP.output);
   const output = index(cursor, "tensor", tensors.length);
-  const dtype = nameOf<WeightDtype>(WEIGHT, cursor.u8(), at + OP.dtype, "weight dtype");
+  const dtype = nameOf<WeightDtype | "f32">(WEIGHT, cursor.u8(), at + OP.dtype, "weight dtype");
   const packing = nameOf(PACKING, cursor.u8(), at + OP.packing, "packing");
   const tileChannels = cursor.u16();
   const weights = cursor.u32();
@@ -320,6 +327,7 @@ function checkHeadSize(header: Header, cursor: Cursor): void {
 /** Fills the weights and parameters of an op from its tiles at byte `offset`. */
 function readTiles(view: DataView, offset: number, tensors: Tensor[], op: Op, tiling: Tiling): void {
   if (isWeighted(op)) op.weights = new Int8Array(tiling.channels * weightCount(tiling));
+  if (hasFloats(op)) op.floats = new Float32Array(tiling.channels * weightCount(tiling));
   for (let tile = 0; tile < tiling.tiles; tile++)
     readTile(view, offset + tile * tiling.tileBytes, tensors, op, tiling, tile);
 }
@@ -327,6 +335,7 @@ function readTiles(view: DataView, offset: number, tensors: Tensor[], op: Op, ti
 function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling: Tiling, tile: number): void {
   const [first, last] = channelsOfTile(tiling, tile);
   if (isWeighted(op)) readWeights(view, at, op, tiling, first, last);
+  if (hasFloats(op)) readFloats(view, at, op, tiling, first, last);
   if (!op.post) return;
   const format = postFormat(op.post.kind);
   const unsigned = tensors[op.output]!.dtype === "u8";
@@ -336,6 +345,21 @@ function readTile(view: DataView, at: number, tensors: Tensor[], op: Op, tiling:
     for (let m = first; m < last; m++) {
       format.read(view, records + (m - first) * tiling.recordStep, op.post, m, unsigned);
     }
+  }
+}
+
+/** Fills the f32 weights of channels `first` … `last` − 1 from their tile at byte `at`. */
+function readFloats(view: DataView, at: number, op: FloatsOp, tiling: Tiling, first: number, last: number): void {
+  const count = weightCount(tiling);
+  for (let i = first * count; i < last * count; i++, at += 4) {
+    const weight = view.getFloat32(at, true);
+    if (!Number.isFinite(weight)) {
+      throw new BlobError(
+        at,
+        `f32 weight [${Math.floor(i / count)}, ${i % count}] is ${weight}, expected finite numbers`,
+      );
+    }
+    op.floats[i] = weight;
   }
 }
 

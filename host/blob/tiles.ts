@@ -40,11 +40,12 @@ export function tilingOf({ tensors }: Pick<Program, "tensors">, op: Op): Tiling 
   );
   const packing = isWeighted(op) ? packingOf(op) : undefined;
   const groupChannels = packing?.groupChannels ?? 1;
-  const groupBytes = packing?.groupBytes(columns!.taps * columns!.packedInputs) ?? 0;
+  const packedInputs = columns ? columns.taps * columns.packedInputs : 0;
+  const groupBytes = packing?.groupBytes(packedInputs) ?? 4 * packedInputs; // of f32, where there is no packing
   const post = op.post && postFormat(op.post.kind);
   const recordBytes = post?.recordBytes(op.post!) ?? 0;
   const recordStep = post && post.records(op.post!) > 1 ? recordBytes : 0;
-  const bare = !post && !packing;
+  const bare = !post && groupBytes === 0;
   const channelBytes = packing?.blockBytes
     ? packing.blockBytes / groupChannels
     : groupBytes / groupChannels + recordStep;

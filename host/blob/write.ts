@@ -1,5 +1,14 @@
 import { crc32 } from "../base/crc32.ts";
-import { isWeighted, type Op, type Program, type Tensor, type WeightedOp } from "../program.ts";
+import { BlobError } from "../base/errors.ts";
+import {
+  type FloatsOp,
+  hasFloats,
+  isWeighted,
+  type Op,
+  type Program,
+  type Tensor,
+  type WeightedOp,
+} from "../program.ts";
 import { checkProgram } from "./check_program.ts";
 import { encodeDescription } from "./description.ts";
 import { featuresOf } from "./features.ts";
@@ -158,11 +167,22 @@ function writeWeights(program: Program, tilings: Tiling[]): Uint8Array {
 function writeTile(view: DataView, at: number, op: Op, tiling: Tiling, tile: number): void {
   const [first, last] = channelsOfTile(tiling, tile);
   if (isWeighted(op)) writeWeightsOf(view, at, op, tiling, first, last);
+  if (hasFloats(op)) writeFloats(view, at, op, tiling, first, last);
   if (!op.post) return;
   const format = postFormat(op.post.kind);
   const records = at + tiling.recordsAt;
   if (tiling.recordStep === 0) format.write(view, records, op.post, 0);
   else for (let m = first; m < last; m++) format.write(view, records + (m - first) * tiling.recordStep, op.post, m);
+}
+
+/** The f32 weights of channels `first` … `last` − 1 as a tile at byte `at`. Throws BlobError for one that is not finite. */
+function writeFloats(view: DataView, at: number, op: FloatsOp, tiling: Tiling, first: number, last: number): void {
+  const count = weightCount(tiling);
+  for (const [i, weight] of op.floats.subarray(first * count, last * count).entries()) {
+    if (!Number.isFinite(weight))
+      throw new BlobError(at, `f32 weight ${first * count + i} is ${weight}, expected finite numbers`);
+    view.setFloat32(at + 4 * i, weight, true);
+  }
 }
 
 /** The weights of channels `first` … `last` − 1 as a tile at byte `at`. */

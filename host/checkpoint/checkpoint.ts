@@ -9,8 +9,8 @@ export interface ImportOptions {
   inputQuantizer?: Quantizer;
   /** Whether outputs become the index of their greatest number. */
   argmax?: boolean;
-  /** What becomes of a float network, which is refused if not given: it stays one (`isFloat` of its graph), or it has int8 codes over these ranges (quantize/int8.ts). */
-  floats?: "keep" | readonly Range[];
+  /** What becomes of a float network, which is refused if not given: it stays one (`isFloat` of its graph), of float nodes alone as lowering takes it ("region"), or it has int8 codes over these ranges (quantize/int8.ts). */
+  floats?: "keep" | "region" | readonly Range[];
   /** Whose kernels a TensorFlow Lite file is computed as; LiteRT's if not given. */
   kernels?: Kernels;
 }

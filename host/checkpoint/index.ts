@@ -138,6 +138,9 @@ export function readCheckpoint(
   if (arch === undefined && BARE.includes(kind)) throw withoutGraph(kind);
   const file = open(bytes);
   const { format } = file;
+  if (options.floats === "region" && format !== "onnx") {
+    throw new CheckpointError(`checkpoint: found ${kind}, expected ONNX for a network of floats`);
+  }
   if (!("tensors" in file)) {
     if (arch === undefined) return { format, ...file.read(options) };
     const known = WEIGHTS.join(", ");
@@ -169,11 +172,13 @@ export function importOptions({
   inputQuantizer,
   argmax,
   ranges,
+  weights,
   kernels,
 }: Description["converter"]["choices"]): ImportOptions {
   return {
     ...(inputQuantizer && { inputQuantizer: parseQuantizer(String(inputQuantizer)) }),
     ...(ranges !== undefined && { floats: parseRanges(String(ranges)) }),
+    ...(weights === "float" && { floats: "region" as const }),
     ...(argmax && { argmax: true }),
     ...(kernels !== undefined && { kernels: kernelsNamed(String(kernels)) }),
   };

@@ -5,7 +5,7 @@ import { readBlob } from "../blob/read.ts";
 import { tilingOf, weightCount } from "../blob/tiles.ts";
 import { headBytesOf } from "../blob/write.ts";
 import type { Engine } from "../engines/engine.ts";
-import { isWeighted, type Post, type Program } from "../program.ts";
+import { hasFloats, isWeighted, type Post, type Program } from "../program.ts";
 import { moduleFeatures, planScratch } from "../run/backend.ts";
 import type { WorkOptions } from "../run/session.ts";
 import { rowsWithin, rowWork } from "../run/work.ts";
@@ -103,8 +103,7 @@ function layerOf(program: Program, index: number): Layer {
   const isAlike = others.every((other) => other === input);
   const tiling = tilingOf(program, op);
   const { channels, spanChannels, groupBytes, groupChannels, tiles, tileBytes } = tiling;
-  const weighted = isWeighted(op) ? op : undefined;
-  const packing = weighted && packingOf(weighted);
+  const [dtype, packing] = isWeighted(op) ? [op.dtype, packingOf(op).name] : hasFloats(op) ? ["f32", "f32"] : ["", ""];
   const weights = channels * weightCount(tiling);
   const packedBytes = (channels / spanChannels) * Math.ceil(spanChannels / groupChannels) * groupBytes;
   return {
@@ -112,11 +111,11 @@ function layerOf(program: Program, index: number): Layer {
     op: op.kind,
     input: isAlike && others.length > 0 ? `${op.inputs.length} × ${input}` : [input, ...others].join(", "),
     output: shapeOf(op.output),
-    weights: weighted?.dtype ?? "",
-    packing: packing?.name ?? "",
+    weights: dtype,
+    packing,
     weightBits: packing ? (8 * packedBytes) / weights : 0,
     weightBytes: packing ? packedBytes : 0,
-    macs: weights * positionCount(program.tensors[op.output]!),
+    macs: op.kind === "positions" ? 0 : weights * positionCount(program.tensors[op.output]!),
     post: op.post ? postText(op.post) : "",
     bytes: tiles * tileBytes,
   };
@@ -131,6 +130,7 @@ function postText(post: Post): string {
     case "lookup":
     case "plane":
     case "scores":
+    case "float":
       return post.kind;
   }
 }

@@ -171,7 +171,28 @@ const TERMS: OpTable<[place: Place], Term[]> = {
     const counts = postCounts(post, channels).map((count) => positions * count);
     return [sums, { kernel: `avgpool → ${postName(post, output)}`, counts }];
   },
+
+  quantize_rows: unmeasured,
+  dequantize: unmeasured,
+  linear: unmeasured,
+  float_linear: unmeasured,
+  layer_norm: unmeasured,
+  rms_norm: unmeasured,
+  activation: unmeasured,
+  float_add: unmeasured,
+  float_mul: unmeasured,
+  softmax: unmeasured,
+  attention: unmeasured,
+  patches: unmeasured,
+  positions: unmeasured,
+  mean: unmeasured,
+  pick: unmeasured,
 };
+
+/** No kernel of float regions was measured. */
+function unmeasured({ kind }: Op): Term[] {
+  return [{ kernel: kind, counts: [1] }];
+}
 
 /** Positions of the output, taps of all of them, and the bytes or bits of those. */
 function poolCounts(window: Window, { tensors }: Program, output: number): number[] {

@@ -28,9 +28,8 @@ export function checkGraph(graph: Graph): void {
   for (const node of graph.nodes) {
     const where = `${node.op} "${node.name}"`;
     const meaning = meaningOf(node);
-    if (node.inputs.length !== meaning.inputs) {
-      fail(where, `reads ${node.inputs.length} values, expected ${meaning.inputs}`);
-    }
+    const reads = meaning.inputsOf?.(node) ?? meaning.inputs;
+    if (node.inputs.length !== reads) fail(where, `reads ${node.inputs.length} values, expected ${reads}`);
     const inputs = node.inputs.map((input) => {
       if (ends.has(input)) fail(where, `reads "${input}", but softmax and argmax only serve outputs`);
       return shapes.get(input) ?? fail(where, `reads "${input}", which no node before it defines`);

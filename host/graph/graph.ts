@@ -6,6 +6,7 @@ import type { AvgpoolNode } from "./ops/avgpool.ts";
 import type { ConcatNode } from "./ops/concat.ts";
 import type { Conv2dNode } from "./ops/conv2d.ts";
 import type { DenseNode } from "./ops/dense.ts";
+import type { FloatNode } from "./ops/float.ts";
 import type { MaximumNode } from "./ops/maximum.ts";
 import type { MaxpoolNode } from "./ops/maxpool.ts";
 import type { QuantizeNode } from "./ops/quantize.ts";
@@ -24,7 +25,7 @@ export interface Graph {
   nodes: Node[];
   /** Names of values. */
   outputs: string[];
-  /** A network of floats: its weights, and what its layers read, may be real numbers. `evaluate` computes it; lowering wants it quantized first (quantize/int8.ts). */
+  /** A network of floats: its weights, and what its layers read, may be real numbers. `evaluate` computes it; lowering wants it quantized first (quantize/int8.ts), or all of its nodes those of a float region. */
   isFloat?: true;
 }
 
@@ -53,7 +54,8 @@ export type Node =
   | AvgpoolNode
   | AddNode
   | ConcatNode
-  | UpsampleNode;
+  | UpsampleNode
+  | FloatNode;
 
 /** Numbers in a row of this shape. */
 export function rowSize(shape: readonly number[]): number {

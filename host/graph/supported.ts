@@ -112,6 +112,7 @@ const PROBLEMS: {
   step: () => undefined,
   softmax: () => undefined,
   argmax: () => undefined,
+  float: () => ["it is of a float region", "a network that is of floats as a whole"],
 
   dense: (node, [input]) => layerProblem(node, input!),
   conv2d: (node, [input]) => layerProblem(node, input!),

@@ -5,40 +5,24 @@ import type { Form } from "../graph/form.ts";
 import { forms } from "../graph/forms.ts";
 import type { Graph } from "../graph/graph.ts";
 import { shapesOf } from "../graph/shapes.ts";
-import type { Description, Program } from "../program.ts";
+import type { Description } from "../program.ts";
 import type { Picture } from "../shape.ts";
 import { planArena } from "./arena.ts";
 import { Builder } from "./builder.ts";
 import type { Budget } from "./chain.ts";
 import { describeInput, describeOutput } from "./description.ts";
 import { type Elements, inputElements } from "./elements.ts";
-import { decideInput, type InputMeaning, type InputOptions } from "./input.ts";
+import { decideInput, type InputMeaning } from "./input.ts";
 import { addCodes } from "./ops/codes.ts";
 import { loweringOf } from "./ops/index.ts";
+import type { Lowered, LowerOptions } from "./options.ts";
 import { type Plan, planTensors } from "./plan.ts";
 import { Reasons } from "./reasons.ts";
+import { isRegion, lowerRegion } from "./region.ts";
 
-export interface LowerOptions {
-  /** Elements of all inputs, and what they stand for; `decideInput` reads from the graph what is left out. */
-  input?: InputOptions;
-  /** 64 if not given. */
-  maxRows?: number;
-  modelId: bigint;
-  modelVersion: number;
-  /** For the description; the name is the graph's if not given. */
-  name?: string;
-  source: Description["source"];
-  converter: Description["converter"];
-  classes?: string[];
-}
+export type { Lowered, LowerOptions } from "./options.ts";
 
 const DEFAULT_MAX_ROWS = 64;
-
-export interface Lowered {
-  program: Program & { description: Description };
-  /** For people: choices that cost something. */
-  notes: string[];
-}
 
 /**
  * Graph → program. What stands between an integer and the next code is one function of one integer per channel, and it is
@@ -47,8 +31,16 @@ export interface Lowered {
  */
 export function lower(graph: Graph, options: LowerOptions): Lowered {
   checkGraph(graph);
-  if (graph.isFloat) throw new GraphError(graph.name, "graph", "is of floats, expected one that `toInt8` has made");
+  if (graph.isFloat && !isRegion(graph)) {
+    throw new GraphError(
+      graph.name,
+      "graph",
+      "is of floats, expected one that `toInt8` has made, or of float nodes alone",
+    );
+  }
   checkPorts(graph);
+  const maxRows = options.maxRows ?? DEFAULT_MAX_ROWS;
+  if (graph.isFloat) return lowerRegion(graph, { ...options, maxRows });
   const form = forms(graph);
   const shapes = shapesOf(graph);
   const plan = planTensors(graph, shapes, form);
@@ -74,7 +66,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   const program = {
     modelId: options.modelId,
     modelVersion: options.modelVersion,
-    maxRows: options.maxRows ?? DEFAULT_MAX_ROWS,
+    maxRows,
     ...planArena(builder.tensors, builder.ops, inputs, shown),
     ops: builder.ops,
     inputs,

@@ -1,6 +1,6 @@
 import { orderKey } from "../numbers/order.ts";
 import { type ActivationDtype, type OpTable, ofOp, type Program } from "../program.ts";
-import { elementCount, type Picture } from "../shape.ts";
+import { numberCount, type Shape } from "../shape.ts";
 import { add } from "./add.ts";
 import { argmax } from "./argmax.ts";
 import { avgpool } from "./avgpool.ts";
@@ -10,6 +10,7 @@ import { dense } from "./dense.ts";
 import { maximum } from "./maximum.ts";
 import { maxpool } from "./maxpool.ts";
 import { quantize } from "./quantize.ts";
+import { REGION_OPS } from "./region_ops.ts";
 import { upsample } from "./upsample.ts";
 
 /** Elements of a program's input: Uint8Array for u8, Int8Array for i8, Int16Array for i16, Float32Array for f32. */
@@ -17,10 +18,10 @@ export type Elements = Uint8Array | Int8Array | Int16Array | Float32Array;
 
 /**
  * What a program computes: the values of all its tensors, each (rows, positions, channels), row-major.
- * A `bit` tensor holds ±1, an `f32` tensor the order keys of its elements. `inputs` are in the order of `program.inputs`.
+ * A `bit` tensor holds ±1, an `f32` tensor the order keys of its elements, codes with scales the order key of each position's scale before its codes. `inputs` are in the order of `program.inputs`.
  */
 export function runReference(program: Program, inputs: readonly Elements[], rows: number): { tensors: Int32Array[] } {
-  const tensors = program.tensors.map((tensor) => new Int32Array(rows * elementCount(tensor)));
+  const tensors = program.tensors.map((tensor) => new Int32Array(rows * numberCount(tensor)));
   program.inputs.forEach((index, i) => {
     const elements = inputs[i]!;
     tensors[index]!.set(elements instanceof Float32Array ? Array.from(elements, orderKey) : elements);
@@ -30,7 +31,7 @@ export function runReference(program: Program, inputs: readonly Elements[], rows
 }
 
 /** Runs an op on one row of its tensors. */
-const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array, from: readonly Picture[], to: Picture], void> = {
+const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array, from: readonly Shape[], to: Shape], void> = {
   quantize,
   dense,
   argmax,
@@ -41,6 +42,7 @@ const RUN: OpTable<[inputs: readonly Int32Array[], output: Int32Array, from: rea
   avgpool,
   concat,
   upsample,
+  ...REGION_OPS,
 };
 
 /** Runs the ops `firstOp` up to, but not including, `endOp`; they read and write `tensors`. */
@@ -56,7 +58,7 @@ export function invoke(
     const from = op.inputs.map((input) => program.tensors[input]!);
     for (let row = 0; row < rows; row++) {
       const rowOf = (tensor: number) => {
-        const count = elementCount(program.tensors[tensor]!);
+        const count = numberCount(program.tensors[tensor]!);
         return tensors[tensor]!.subarray(row * count, (row + 1) * count);
       };
       const output = rowOf(op.output);

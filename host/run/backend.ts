@@ -7,7 +7,7 @@ import type { Engine, Instance } from "../engines/engine.ts";
 import { orderKey } from "../numbers/order.ts";
 import type { Program, Tensor } from "../program.ts";
 import { invoke } from "../reference/model.ts";
-import { elementBytes, elementCount, positionBytes, rowStride } from "../shape.ts";
+import { elementBytes, elementCount, numberCount, positionBytes, rowStride } from "../shape.ts";
 
 /** Something that runs a program's ops: the module in an engine, or the reference. Tensors are (rows, channels), row-major. */
 export interface Backend {
@@ -31,7 +31,7 @@ export function referenceBackend(
   program: Program,
   maxRows: number = Math.min(program.maxRows, REFERENCE_ROWS),
 ): Backend {
-  const tensors = program.tensors.map((tensor) => new Int32Array(maxRows * elementCount(tensor)));
+  const tensors = program.tensors.map((tensor) => new Int32Array(maxRows * numberCount(tensor)));
   return {
     name: "reference",
     maxRows,
@@ -39,8 +39,8 @@ export function referenceBackend(
       const isFloat = program.tensors[tensor]!.dtype === "f32";
       tensors[tensor]!.set(isFloat ? Array.from(elements, orderKey) : elements);
     },
-    read: (tensor, rows, into = new Int32Array(rows * elementCount(program.tensors[tensor]!)), first = 0) => {
-      into.set(tensors[tensor]!.subarray(0, rows * elementCount(program.tensors[tensor]!)), first);
+    read: (tensor, rows, into = new Int32Array(rows * numberCount(program.tensors[tensor]!)), first = 0) => {
+      into.set(tensors[tensor]!.subarray(0, rows * numberCount(program.tensors[tensor]!)), first);
       return into;
     },
     invoke: (firstOp, endOp, rows) => invoke(program, tensors, rows, firstOp, endOp),
@@ -170,7 +170,7 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
         encodeRow(slot, tensor, elements, row * elementCount(tensor));
       }
     },
-    read(index, rows, into = new Int32Array(rows * elementCount(program.tensors[index]!)), first = 0) {
+    read(index, rows, into = new Int32Array(rows * numberCount(program.tensors[index]!)), first = 0) {
       const tensor = program.tensors[index]!;
       const memory = instance.memory();
       for (let row = 0; row < rows; row++) {
@@ -179,7 +179,7 @@ export async function moduleBackend(program: Program, options: ModuleOptions): P
           memory.subarray(start, start + elementBytes(tensor)),
           tensor,
           into,
-          first + row * elementCount(tensor),
+          first + row * numberCount(tensor),
         );
       }
       return into;
@@ -230,6 +230,13 @@ export function decodeRow(row: Uint8Array, tensor: Tensor, elements: Int32Array,
     return;
   }
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
+  if (dtype === "scaled8") {
+    for (let at = 0; at < row.length; at += positionBytes(tensor)) {
+      elements[first++] = orderKey(view.getFloat32(at, true));
+      for (let c = 0; c < tensor.channels; c++) elements[first++] = view.getInt8(at + 4 + c);
+    }
+    return;
+  }
   for (let c = 0; c < count; c++) {
     const bit = dtype === "bit" ? bitOf(tensor, c) : 0;
     elements[first + c] =

@@ -1,10 +1,11 @@
 import { InputError } from "../base/errors.ts";
+import { fromOrderKey, orderKey } from "../numbers/order.ts";
 import { at, codeRange, quantize, zeroPoint } from "../numbers/quantizer.ts";
 import { softmax } from "../numbers/softmax.ts";
 import { applySteps } from "../numbers/step.ts";
 import { ELEMENTS, realOf } from "../numbers/unit.ts";
 import type { Description, OutputDescription, Program } from "../program.ts";
-import type { Picture } from "../shape.ts";
+import type { Picture, Shape } from "../shape.ts";
 
 /**
  * What the checkpoint's output is, (rows, positions, channels), for the elements of an output tensor. Never NaN: where steps give none (the root of a
@@ -12,7 +13,7 @@ import type { Picture } from "../shape.ts";
  */
 export function scores(
   output: OutputDescription,
-  { height, width, channels }: Picture,
+  { dtype, height, width, channels }: Shape,
   elements: Int32Array,
 ): Float32Array {
   if (output.kind === "index") return new Float32Array(elements);
@@ -21,7 +22,7 @@ export function scores(
   const found = output.softmax ? new Float64Array(elements.length) : new Float32Array(elements.length);
   for (let i = 0; i < elements.length; i++) {
     const c = i % channels;
-    let score = (elements[i]! + at(offset, c)) * at(scale, c);
+    let score = dtype === "f32" ? fromOrderKey(elements[i]!) : (elements[i]! + at(offset, c)) * at(scale, c);
     if (steps.length > 0) score = applySteps(steps, score, c);
     found[i] = score + 0; // turns −0 into 0
   }
@@ -54,6 +55,7 @@ export function inputCodes(
   x: Float32Array,
 ): Int32Array {
   const { name, wide = [], steps, quantizer, codes } = description.inputs[index]!;
+  if (!quantizer) return Int32Array.from(x, orderKey); // the floats themselves, which begin a float region
   const { offset } = description.tensors[codes]!;
   const elements = new Int32Array(x.length);
   for (let i = 0; i < x.length; i++) {
@@ -77,8 +79,9 @@ export function beyondElements({ tensors, inputs, description }: Program, index:
   const { dtype, channels } = tensors[inputs[index]!]!;
   const { unit, quantizer } = description!.inputs[index]!;
   const [min, max] = ELEMENTS[dtype] ?? [];
+  if (min === undefined || max === undefined || !quantizer) return -1;
   const codes = codeRange(quantizer);
-  if (min === undefined || max === undefined || codes.max - codes.min <= 255) return -1;
+  if (codes.max - codes.min <= 255) return -1;
   const real = realOf(unit, channels);
   return x.findIndex((number, i) => {
     const [a, b] = [real(min, i % channels), real(max, i % channels)];

@@ -3,7 +3,7 @@ import { readBlob } from "../blob/read.ts";
 import { type Device, openDevice, type Port } from "../firmware/link/client.ts";
 import { statusText } from "../firmware/link/protocol.ts";
 import type { Program } from "../program.ts";
-import { elementBytes, elementCount, rowStride } from "../shape.ts";
+import { elementBytes, elementCount, numberCount, rowStride } from "../shape.ts";
 import { type Backend, decodeRow, encodeRow } from "./backend.ts";
 import { Session } from "./session.ts";
 
@@ -54,13 +54,13 @@ export function deviceBackend(program: Program, device: Device, name: string, ma
       }
       device.write(index, rows, 0, bytes);
     },
-    read(index, rows, into = new Int32Array(rows * elementCount(program.tensors[index]!)), first = 0) {
+    read(index, rows, into = new Int32Array(rows * numberCount(program.tensors[index]!)), first = 0) {
       const tensor = program.tensors[index]!;
       const stride = rowStride(tensor);
       const bytes = device.read(index, rows, 0, stride * rows);
       for (let row = 0; row < rows; row++) {
         const slot = bytes.subarray(row * stride, row * stride + elementBytes(tensor));
-        decodeRow(slot, tensor, into, first + row * elementCount(tensor));
+        decodeRow(slot, tensor, into, first + row * numberCount(tensor));
       }
       return into;
     },

@@ -42,10 +42,13 @@ export function sampleInputs(program: Program, rows: number, seed = 1): InputRow
   });
 }
 
+/** Numbers for an input that has no quantizer: from −3 to 3. */
+const REAL = Array.from({ length: 67 }, (_, i) => Math.fround((i - 33) / 11));
+
 /** For each channel (or for all): the floats at which the code of an f32 input changes, and their lower neighbours, ascending. */
 function floatEdges(program: Program, input: number): number[][] {
   const op = program.ops.find((each) => each.kind === "quantize" && each.inputs[0] === input);
-  if (op?.kind !== "quantize" || op.post.kind !== "thresholds") return [[-1, -0, 0, 1]];
+  if (op?.kind !== "quantize" || op.post.kind !== "thresholds") return [REAL];
   const { records, count, steps } = op.post;
   return Array.from({ length: records }, (_, record) => {
     const keys = steps.subarray(record * count, (record + 1) * count);

@@ -2,7 +2,7 @@ import { refuse } from "../base/arguments.ts";
 import { EngineError } from "../base/errors.ts";
 import { MAX_ACTIVATION_BYTES, MAX_OPERATIONS } from "../base/limits.ts";
 import { type Op, type OpTable, ofOp, type Program, type QuantizeOp, type Window } from "../program.ts";
-import { elementCount, type Picture } from "../shape.ts";
+import { elementCount, numberCount, type Picture, positionCount } from "../shape.ts";
 
 /**
  * What an op costs for one row, in operations: a multiply-accumulate, or a comparison with a threshold, is one. The rest is counted in them
@@ -29,7 +29,30 @@ const WORK: OpTable<[inputs: readonly number[], outputs: number, from: Picture],
   maxpool: ({ window }, _, outputs) => outputs * tapCount(window),
   add: ({ post }, _, outputs) => outputs * (1 + (post ? postWork(post) : 0)),
   avgpool: ({ window, post }, _, outputs) => outputs * (tapCount(window) + (post ? postWork(post) : 1)),
+
+  quantize_rows: (_, __, outputs) => outputs * 4,
+  dequantize: (_, __, outputs) => outputs * 2,
+  linear: (_, __, outputs, { channels }) => outputs * (channels + 2),
+  float_linear: (_, __, outputs, { channels }) => outputs * (channels + 2),
+  layer_norm: (_, __, outputs) => outputs * 6,
+  rms_norm: (_, __, outputs) => outputs * 4,
+  activation: (_, __, outputs) => outputs * FUNCTION_WORK,
+  float_add: (_, __, outputs) => outputs,
+  float_mul: (_, __, outputs) => outputs,
+  softmax: (_, __, outputs) => outputs * FUNCTION_WORK,
+
+  /** Every position meets every other one by all of its channels, twice, and by an exponential in each head. */
+  attention: ({ heads }, _, outputs, from) =>
+    positionCount(from) * (2 * outputs + heads * positionCount(from) * FUNCTION_WORK),
+
+  patches: (_, __, outputs) => outputs,
+  positions: (_, __, outputs) => outputs,
+  mean: (_, [inputs]) => inputs!,
+  pick: (_, __, outputs) => outputs,
 };
+
+/** An exponential, or a function made of one. */
+const FUNCTION_WORK = 20;
 
 function tapCount({ kernelHeight, kernelWidth }: Window): number {
   return kernelHeight * kernelWidth;
@@ -67,7 +90,7 @@ export function rowsWithin(program: Program, limit: number = MAX_OPERATIONS): nu
     throw new EngineError("fuel", `a row takes ${work} operations, and at most ${limit} are allowed: ${HOW}`);
   }
   const { fixed, perRow } = program.arena;
-  const inReference = 4 * program.tensors.reduce((sum, tensor) => sum + elementCount(tensor), 0);
+  const inReference = 4 * program.tensors.reduce((sum, tensor) => sum + numberCount(tensor), 0);
   const shown = 8 * program.outputs.reduce((sum, tensor) => sum + elementCount(program.tensors[tensor]!), 0);
   const bytes = shown + Math.max(perRow, inReference);
   if (fixed + bytes > MAX_ACTIVATION_BYTES) {

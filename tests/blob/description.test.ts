@@ -198,7 +198,7 @@ describe("scores are never NaN:", () => {
     ["nothing by nothing", { scale: [0], softmax: false, steps: [{ kind: "rdiv", by: by(0) }] }, "row 0, element 0"],
     ["a softmax of infinity", { offset: [0, 2 ** 31], scale: [1e308] }, "row 0, element 0"],
   ])("%s is an InputError", (_, change, where) => {
-    const made = () => scores({ ...output, ...change }, { height: 1, width: 1, channels: 2 }, sums);
+    const made = () => scores({ ...output, ...change }, { dtype: "i32", height: 1, width: 1, channels: 2 }, sums);
     expect(made).toThrow(InputError);
     expect(made).toThrow(where);
   });

@@ -35,7 +35,7 @@ export interface Field {
   bytes: number;
 }
 
-const BYTES: Record<string, number> = { u8: 1, u16: 2, i16: 2, u32: 4, i32: 4, u64: 8 };
+const BYTES: Record<string, number> = { u8: 1, u16: 2, i16: 2, u32: 4, i32: 4, f32: 4, u64: 8 };
 
 const fields = new Map<string, Field[]>();
 

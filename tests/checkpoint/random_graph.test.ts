@@ -112,6 +112,8 @@ function evaluateNode(node: Node, [x, y]: [number[], ...number[][]], shapes: Map
         return sum * at(scale, m);
       });
     }
+    case "float":
+      throw new Error(`${node.name}: a float region in a graph of integers`);
     case "softmax": {
       const powers = x.map(Math.exp);
       return powers.map((power) => power / powers.reduce((a, b) => a + b, 0));

@@ -145,7 +145,7 @@ it.each<[string, Stage[], number]>([
 it("a real number that no element stands for is refused, since its code would have no place", async () => {
   const stage: Stage = { bits: 16, scale: 258, signed: true };
   const { program, blob } = await convert(network("INT16", stage));
-  expect(codeRange(program.description!.inputs[0]!.quantizer)).toEqual({ min: -32768, max: 32767 });
+  expect(codeRange(program.description!.inputs[0]!.quantizer!)).toEqual({ min: -32768, max: 32767 });
   const session = loadReference(blob);
   expect(() => session.run(new Float32Array(8).fill(32767))).not.toThrow();
   expect(() => session.run(new Float32Array(8).fill(32768))).toThrow(InputError);

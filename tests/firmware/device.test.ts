@@ -145,8 +145,24 @@ describeBoards("firmware", (board, runtime) => {
 describe("the module of a device", () => {
   it.each([
     ["wasm2c", "core_ternary", "core", "core", "core", "core", "core"],
-    ["wasm3", "scalar", "scalar_ternary", "scalar_binary", "scalar", "scalar", "scalar"],
-    ["wamr", "scalar", "scalar_ternary", "scalar_binary", "scalar_binary", "scalar", "scalar"],
+    [
+      "wasm3",
+      "scalar_integers",
+      "scalar_ternary",
+      "scalar_binary",
+      "scalar_integers",
+      "scalar_integers",
+      "scalar_integers",
+    ],
+    [
+      "wamr",
+      "scalar_integers",
+      "scalar_ternary",
+      "scalar_binary",
+      "scalar_binary",
+      "scalar_integers",
+      "scalar_integers",
+    ],
   ])("under %s is the smallest that has, and has room for, all that a blob needs", async (runtime, ...expected) => {
     const [inTrit4, ternary, ofBits, ofCodes, scalar, all] = expected;
     for (const [blob, name] of [
@@ -171,8 +187,8 @@ describe("the module of a name", () => {
     ["wasm2c", "core", undefined],
     ["wasm2c", "core_ternary", "core_ternary lacks what the blob needs; of wasm2c's modules it runs in: core"],
     ["wasm2c", "scalar", 'no module "scalar" for wasm2c, expected one of core_ternary, core'],
-    ["wasm3", "scalar", undefined],
-    ["wasm3", "scalar_ternary", "of wasm3's modules it runs in: scalar_binary, scalar"],
+    ["wasm3", "scalar_integers", undefined],
+    ["wasm3", "scalar_ternary", "of wasm3's modules it runs in: scalar_binary, scalar_integers"],
   ])("under %s, %s, is taken where it has what the blob needs", async (runtime, name, message) => {
     const found = deviceModule(runtimeNamed(runtime), blob, name);
     if (message === undefined) expect(await found).toEqual({ name, module: moduleNamed(name) });

@@ -2,6 +2,7 @@ import { builtinModules } from "node:module";
 import { posix } from "node:path";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
+import { REGION_OPS } from "../../host/reference/region_ops.ts";
 import { projectFiles, read } from "./project_files.ts";
 
 /** The floors of host/: a file imports its own folder and floors below its own, never another folder of the same floor. */
@@ -9,6 +10,7 @@ const FLOORS: RegExp[] = [
   /^host\/base\//,
   /^host\/numbers\//,
   /^host\/(program|shape|window|lifetimes)\.ts$/,
+  new RegExp(`^host/reference/(floats|region_ops|${Object.keys(REGION_OPS).join("|")})\\.ts$`), // the meaning of float regions, for the evaluator and the reference
   /^host\/graph\/(ops\/\w+|graph|node|form|forms|element|check|supported|origin|carry|commute|names|live|shapes|insert)\.ts$/, // the language of importer, evaluator and lowering
   /^host\/quantize\/(int8|ranges)\.ts$/, // what a checkpoint becomes; what finds the ranges evaluates it
   /^host\/engines\/engine\.ts$/,

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import wabt from "wabt";
-import { BUILD_NAMES, partsOf, settingsOf, streams } from "../../host/base/builds.mjs";
+import { BUILD_NAMES, hasFloats, partsOf, settingsOf, streams } from "../../host/base/builds.mjs";
 import { STATUS, type Status } from "../../host/base/status.ts";
 import {
+  ACTIVATION,
   align16,
   HEADER,
   HEADER_BYTES,
@@ -22,7 +23,7 @@ import type { Program } from "../../host/program.ts";
 import { moduleBackend } from "../../host/run/backend.ts";
 import { ABI, codes, projectText, tableRows } from "../blob/spec.ts";
 import { Random } from "../graph/random.ts";
-import { accepts, describeModules, moduleNamed, packingsOf } from "../variants.ts";
+import { accepts, describeModules, moduleNamed, packingsOf, runsFloats } from "../variants.ts";
 import { expectReference, WAYS } from "./agree.ts";
 import { type Machine, machine, seal } from "./machine.ts";
 import { elements, lookup, programOf, requantize, SMALL, smallLine, thresholds, weights } from "./programs.ts";
@@ -78,13 +79,16 @@ describe.each(readable)("build/%s.wasm", (target) => {
     expect(WebAssembly.Module.customSections(module, "name")).toEqual([]);
   });
 
-  it("has instructions of the first version of WebAssembly alone (SIMD128 in simd; that and relaxed SIMD in relaxed), and none on floats", () => {
+  it("has instructions of the first version of WebAssembly alone (SIMD128 in simd; that and relaxed SIMD in relaxed); on floats those of f32 that never trap, where there are float regions", () => {
     const instructions = new Set(text.match(/\b(?:[if](?:32|64)|v128|memory|table|data|local|global|ref)\.\w+/g));
-    const later = /^f|_f\d\d|_sat|extend\d+_s|memory\.(?!size)|table|data|ref/;
+    const floats = hasFloats(target) ? "f64|trunc_f|f32\\.(?:nearest|convert_i64)" : "^f|_f\\d\\d";
+    const later = new RegExp(`${floats}|_sat|extend\\d+_s|memory\\.(?!size)|table|data|ref`);
     expect([...instructions].filter((name) => later.test(name))).toEqual([]);
     const vectors = [...text.matchAll(/\b(?:v128|[if]\d+x\d+)\.\w+/g)].map(([name]) => name);
     expect(vectors.length > 0).toBe(hasVectors);
-    expect(vectors.filter((name) => /^f|_f\d\d/.test(name))).toEqual([]);
+    expect(vectors.filter((name) => /^f64|_f\d\d|madd/.test(name) || (!hasFloats(target) && /^f/.test(name)))).toEqual(
+      [],
+    );
     expect(vectors.some((name) => name.includes("relaxed"))).toBe(isRelaxed);
     expect(instructions.size).toBeGreaterThan(20); // the pattern finds some
     expect(() =>
@@ -146,11 +150,16 @@ describeModules("the ABI", (engine, module) => {
     const instance = await engine.instantiate(module, { memoryBytes: 0, imports: { weights_read: () => 1 } });
     expect(instance.call("abi_version")).toBe(Number(ABI.match(/, version (\d+)/)![1]));
     const bits = (table: Record<string, number>) => Object.values(table).reduce((word, code) => word | (1 << code), 0);
-    const ops = codes("kind", "name", "input", "output", "computes");
+    const floats = runsFloats(module);
+    const of = (table: Record<string, number>, isFloat: (code: number) => boolean) =>
+      Object.fromEntries(Object.entries(table).filter(([, code]) => floats || !isFloat(code)));
+    const ops = of(codes("kind", "name", "input", "output", "computes"), (code) => code >= OP_KIND.quantize_rows);
     const all = codes("packing", "name", "for", "layout of an output channel's K weights");
-    const packings = Object.fromEntries(packingsOf(module).map((name) => [name, all[name]!]));
-    const posts = codes("post", "name", "bytes of a record", "record");
-    const dtypes = { ...codes("dtype", "name", "bytes of a position"), "quantize of i32": 31, "several positions": 30 };
+    const names = [...packingsOf(module), ...(floats ? ["f32"] : [])];
+    const packings = Object.fromEntries(names.map((name) => [name, all[name]!]));
+    const posts = of(codes("post", "name", "bytes of a record", "record"), (code) => code === POST.float);
+    const held = of(codes("dtype", "name", "bytes of a position"), (code) => code === ACTIVATION.scaled8);
+    const dtypes = { ...held, "quantize of i32": 31, "several positions": 30 };
     const words = [ops, packings, posts, dtypes].map(bits);
     expect(words.map((_, word) => instance.call("features", word))).toEqual(words);
     instance.dispose();

@@ -5,11 +5,12 @@ import { STATUS, type Status } from "../../host/base/status.ts";
 import { HEADER, HEADER_BYTES, OP_BYTES, PART_BYTES, TENSOR_BYTES } from "../../host/blob/layout.ts";
 import { readBlob } from "../../host/blob/read.ts";
 import type { Engine } from "../../host/engines/engine.ts";
+import { orderKey } from "../../host/numbers/order.ts";
 import type { Program, Tensor } from "../../host/program.ts";
 import { invoke } from "../../host/reference/model.ts";
-import { elementCount, positionBytes, positionCount, rowStride } from "../../host/shape.ts";
+import { numberCount, positionBytes, positionCount, rowStride } from "../../host/shape.ts";
 import { ALL_SEEDS } from "../seeds.ts";
-import { describeModules, packingsOf } from "../variants.ts";
+import { describeModules, packingsOf, runsFloats } from "../variants.ts";
 import { expectIs, expectSame, WAYS } from "./agree.ts";
 import { type Machine, machine } from "./machine.ts";
 import {
@@ -24,7 +25,7 @@ import {
   type Target,
   targetOf,
 } from "./mutations.ts";
-import { PACKED, SMALL, TRIT4 } from "./programs.ts";
+import { FLOATS, PACKED, SMALL, TRIT4 } from "./programs.ts";
 
 const MEMORY = 65_536;
 const BLOB_AT = 256;
@@ -104,7 +105,7 @@ function attack(
     function step(op: number): Status {
       if (!program) return STATUS[at.invoke(op, op + 1, rows)]!;
       const { inputs, output } = program.ops[op]!;
-      const tensors = program.tensors.map((tensor) => new Int32Array(rows * elementCount(tensor)));
+      const tensors = program.tensors.map((tensor) => new Int32Array(rows * numberCount(tensor)));
       for (const input of inputs) tensors[input]!.set(elementsAt(memory, work, program.tensors[input]!, rows));
       invoke(program, tensors, rows, op, op + 1);
       const run = STATUS[at.invoke(op, op + 1, rows)]!;
@@ -129,7 +130,7 @@ function expectPorts(view: DataView): void {
     expectIs(view.getUint16(ports + 2 * i, true) < tensors, true, "a port that is a tensor");
 }
 
-/** What the reference takes as the elements of a tensor; a float by its bits, so NaNs too. */
+/** What the reference takes as the elements of a tensor; a float by its order key. */
 function elementsAt(memory: Uint8Array, arena: number, tensor: Tensor, rows: number): Int32Array {
   const view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
   const elements: number[] = [];
@@ -137,6 +138,7 @@ function elementsAt(memory: Uint8Array, arena: number, tensor: Tensor, rows: num
   for (let i = 0; i < rows * positions; i++) {
     const row = arena + tensor.fixed + tensor.perRow * rows + rowStride(tensor) * Math.floor(i / positions);
     const at = row + positionBytes(tensor) * (i % positions);
+    if (tensor.dtype === "scaled8") elements.push(orderKey(view.getFloat32(at, true)));
     for (let c = 0; c < tensor.channels; c++) {
       const word = () => view.getInt32(at + 4 * c, true);
       switch (tensor.dtype) {
@@ -149,6 +151,9 @@ function elementsAt(memory: Uint8Array, arena: number, tensor: Tensor, rows: num
         case "i8":
           elements.push(view.getInt8(at + c));
           break;
+        case "scaled8":
+          elements.push(view.getInt8(at + 4 + c));
+          break;
         case "i16":
           elements.push(view.getInt16(at + 2 * c, true));
           break;
@@ -156,7 +161,7 @@ function elementsAt(memory: Uint8Array, arena: number, tensor: Tensor, rows: num
           elements.push(word());
           break;
         case "f32":
-          elements.push(word() ^ ((word() >> 31) & 0x7fffffff));
+          elements.push(orderKey(view.getFloat32(at + 4 * c, true)));
           break;
       }
     }
@@ -193,7 +198,12 @@ describeModules("an attacker who recomputes checksums", (engine, module) => {
   });
 
   const packings = packingsOf(module);
-  const programs = { ...SMALL, ...(packings.includes("pair4") && PACKED), ...(packings.includes("trit4") && TRIT4) };
+  const programs = {
+    ...SMALL,
+    ...(runsFloats(module) && FLOATS),
+    ...(packings.includes("pair4") && PACKED),
+    ...(packings.includes("trit4") && TRIT4),
+  };
   describe.each(Object.entries(programs))("%s", (_, program) => {
     const target = targetOf(program);
 

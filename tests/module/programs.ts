@@ -1,11 +1,14 @@
+import { FUNCTION } from "../../host/blob/layout.ts";
 import { packingOf, TAP8, WEIGHTS } from "../../host/blob/pack/pack.ts";
 import { windowSize } from "../../host/graph/ops/window.ts";
 import { type Facet, planeOf } from "../../host/numbers/plane.ts";
 import { type Line, requantizeOf } from "../../host/numbers/requantize.ts";
 import type {
   ActivationDtype,
+  ActivationFunction,
   ArgmaxOp,
   DenseOp,
+  FloatPost,
   Lookup,
   Op,
   PackingName,
@@ -25,6 +28,9 @@ import { type Random, randomWindow } from "../graph/random.ts";
 export const INT32_MIN = -(2 ** 31);
 export const INT32_MAX = 2 ** 31 - 1;
 
+/** The functions of activation ops. */
+export const ACTIVATIONS = Object.keys(FUNCTION) as ActivationFunction[];
+
 export const WEIGHT_DTYPES = Object.keys(WEIGHTS) as WeightDtype[];
 
 /** Inputs that weights of a dtype go with. */
@@ -39,6 +45,7 @@ export const RANGE: Record<ActivationDtype, [number, number]> = {
   i8: [-128, 127],
   i16: [-32768, 32767],
   i32: [INT32_MIN, INT32_MAX],
+  scaled8: [-127, 127],
   f32: [-3.4028234663852886e38, 3.4028234663852886e38],
 };
 
@@ -128,6 +135,21 @@ export function elements(dtype: ActivationDtype, count: number, random: Random):
     if (random.chance(0.1)) return random.pick([min, max]);
     return dtype === "f32" ? Math.fround((random.unit() - 0.5) * 10 ** random.int(-3, 3)) : random.int(min, max);
   });
+}
+
+/** Some f32 between −1 and 1. */
+export function someFloats(count: number, of = (i: number) => Math.sin(7 * i + 1)): Float32Array {
+  return Float32Array.from({ length: count }, (_, i) => of(i));
+}
+
+/** A post of so many records, with scales of this size. */
+export function floatPost(records: number, size = 1): FloatPost {
+  return {
+    kind: "float",
+    records,
+    scale: someFloats(records).map((x) => size * x),
+    bias: someFloats(records, Math.cos),
+  };
 }
 
 function randomThresholds(records: number, spread: number, bit: boolean, random: Random): Thresholds {
@@ -632,6 +654,73 @@ export const SMALL: Record<string, Program> = {
   ),
 };
 
+/** Small programs of all ops of float regions. */
+export const FLOATS: Record<string, Program> = {
+  "u8 picture → patches → linear → an encoder → activation → float_linear → mean": programOf(
+    [
+      ["u8", [2, 2, 3]],
+      ["u8", [1, 2, 6]],
+      ["f32", [1, 2, 4]],
+      ["f32", [3, 1, 4]],
+      ["f32", [3, 1, 4]],
+      ["scaled8", [3, 1, 4]],
+      ["f32", [3, 1, 4]],
+      ["f32", [3, 1, 2]],
+      ["f32", [3, 1, 4]],
+      ["f32", [3, 1, 4]],
+      ["f32", [3, 1, 4]],
+      ["f32", [3, 1, 4]],
+      ["f32", [3, 1, 3]],
+      ["f32", 3],
+    ],
+    [
+      { kind: "patches", inputs: [0], output: 1, height: 2, width: 1 },
+      {
+        ...{ kind: "linear", inputs: [1], output: 2, dtype: "ternary", tileChannels: 3 },
+        weights: Int8Array.from({ length: 24 }, (_, i) => ((i * 7) % 3) - 1),
+        post: floatPost(4, 0.01),
+      },
+      { kind: "positions", inputs: [2], output: 3, floats: someFloats(12), tileChannels: 2 },
+      { kind: "layer_norm", inputs: [3], output: 4, epsilon: 2 ** -17, post: floatPost(4), tileChannels: 3 },
+      { kind: "quantize_rows", inputs: [4], output: 5, levels: 127, epsilon: 2 ** -17 },
+      {
+        ...{ kind: "linear", inputs: [5], output: 6, dtype: "int8" },
+        weights: Int8Array.from({ length: 16 }, (_, i) => ((i * 37) % 256) - 128),
+        post: floatPost(1, 2 ** -7),
+      },
+      {
+        ...{ kind: "linear", inputs: [5], output: 7, dtype: "binary" },
+        weights: Int8Array.of(1, -1, -1, 1, 1, 1, -1, 1),
+        post: floatPost(2),
+      },
+      { kind: "attention", inputs: [6, 7, 7], output: 8, heads: 2, keyHeads: 1, scale: 0.5 },
+      { kind: "float_add", inputs: [4, 8], output: 9 },
+      { kind: "rms_norm", inputs: [9], output: 10, epsilon: 0 },
+      { kind: "activation", inputs: [10], output: 11, function: "gelu" },
+      { kind: "float_linear", inputs: [11], output: 12, floats: someFloats(12), post: floatPost(3), tileChannels: 2 },
+      { kind: "mean", inputs: [12], output: 13 },
+    ],
+    { outputs: [13, 9] },
+  ),
+  "i16 → dequantize → float_mul → activation → pick → softmax": programOf(
+    [
+      ["i16", [2, 2, 5]],
+      ["f32", [2, 2, 5]],
+      ["f32", [2, 2, 5]],
+      ["f32", [2, 2, 5]],
+      ["f32", 5],
+      ["f32", 5],
+    ],
+    [
+      { kind: "dequantize", inputs: [0], output: 1, post: floatPost(5, 2 ** -14), tileChannels: 2 },
+      { kind: "float_mul", inputs: [1, 1], output: 2 },
+      { kind: "activation", inputs: [2], output: 3, function: "silu" },
+      { kind: "pick", inputs: [3], output: 4, position: 2 },
+      { kind: "softmax", inputs: [4], output: 5 },
+    ],
+  ),
+};
+
 /** A small program in packings that variants with vectors run. */
 export const PACKED: Record<string, Program> = {
   "u8 → pair4 → int3 in field4 → binary in sign128": programOf(
@@ -672,6 +761,101 @@ export const PACKED: Record<string, Program> = {
     ],
   ),
 };
+
+/** Ops of float regions, one after the other, on a few positions; `packings` are those that a module runs. The first elements are of u8, i8 or i16. */
+export function randomFloats(random: Random, packings: readonly PackingName[]): Program {
+  const shapeOf = () => [random.int(1, 4), random.int(1, 3), random.int(1, 40)] as [number, number, number];
+  const tensors: [ActivationDtype, [number, number, number]][] = [[random.pick(["u8", "i8", "i16"]), shapeOf()]];
+  const ops: Op[] = [];
+  const floats = (count: number) => someFloats(count, () => random.unit() * 2 - 1);
+  const post = (channels: number, size = 1): FloatPost => {
+    const records = random.chance(0.5) ? 1 : channels;
+    return { kind: "float", records, scale: floats(records).map((x) => size * x), bias: floats(records) };
+  };
+  const last = () => tensors.length - 1;
+  const add = (op: Op, dtype: ActivationDtype, shape: [number, number, number]): number => {
+    if ((op.post || "floats" in op) && random.chance(0.3)) {
+      op.tileChannels = (op.kind === "linear" ? packingOf(op).groupChannels : 1) * random.int(1, 20);
+    }
+    ops.push(op);
+    return tensors.push([dtype, shape]) - 1;
+  };
+  const ends = (from = last()) => ({ inputs: [from], output: tensors.length });
+  const linear = (from: number, channels: number): number => {
+    const [, [height, width, inputs]] = tensors[from]!;
+    const dtype = random.pick(WEIGHT_DTYPES);
+    const held = WEIGHTS[dtype].packings.filter(
+      ({ name }) => name !== "trit4" && name !== "trit5" && packings.includes(name),
+    );
+    const packing = random.pick([WEIGHTS[dtype].packings[0], ...held]);
+    const op = { kind: "linear", ...ends(from), dtype, weights: weights(dtype, inputs * channels, random) } as const;
+    const own = packing === WEIGHTS[dtype].packings[0] ? {} : { packing: packing.name };
+    return add({ ...op, ...own, post: post(channels, 2 ** -7) }, "f32", [height, width, channels]);
+  };
+  const floatLinear = (from: number, channels: number): number => {
+    const [, [height, width, inputs]] = tensors[from]!;
+    const op = {
+      kind: "float_linear",
+      ...ends(from),
+      floats: floats(inputs * channels),
+      post: post(channels),
+    } as const;
+    return add({ ...op }, "f32", [height, width, channels]);
+  };
+
+  const [first, [height, width, channels]] = tensors[0]!;
+  if (first !== "i16" && random.chance(0.3)) {
+    const op = { kind: "patches", ...ends(), height, width: 1 } as const;
+    add(op, first, [1, width, height * channels]);
+  }
+  if (first !== "i16" && random.chance(0.5)) linear(last(), random.int(1, 40));
+  else add({ kind: "dequantize", ...ends(), post: post(tensors[last()]![1][2], 2 ** -8) }, "f32", tensors[last()]![1]);
+
+  for (let steps = random.int(2, 6); steps > 0; steps--) {
+    const [, shape] = tensors.at(-1)!;
+    const [height, width, channels] = shape;
+    const epsilon = random.pick([0, 2 ** -17, 1]);
+    const norm = random.chance(0.5) ? { post: post(channels) } : {};
+    const kind = random.pick([
+      "codes",
+      "linear",
+      "layer_norm",
+      "rms_norm",
+      "activation",
+      "join",
+      "softmax",
+      "attention",
+      "patches",
+      "positions",
+    ] as const);
+    if (kind === "codes") {
+      const [levels, epsilon] = [random.pick([127, 7]), random.pick([2 ** -17, 1])];
+      linear(add({ kind: "quantize_rows", ...ends(), levels, epsilon }, "scaled8", shape), random.int(1, 40));
+    } else if (kind === "linear") floatLinear(last(), random.int(1, 40));
+    else if (kind === "layer_norm" || kind === "rms_norm") add({ kind, ...ends(), epsilon, ...norm }, "f32", shape);
+    else if (kind === "activation") add({ kind, ...ends(), function: random.pick(ACTIVATIONS) }, "f32", shape);
+    else if (kind === "join") {
+      const other = random.chance(0.5) ? last() : floatLinear(last(), channels);
+      const join = random.pick(["float_add", "float_mul"] as const);
+      add({ kind: join, inputs: [random.pick([last(), other]), other], output: tensors.length }, "f32", shape);
+    } else if (kind === "softmax") add({ kind, ...ends() }, "f32", shape);
+    else if (kind === "attention") {
+      const [keyHeads, sharing, size, from] = [random.int(1, 3), random.int(1, 2), random.int(1, 9), last()];
+      const heads = keyHeads * sharing;
+      const inputs = [heads, keyHeads, keyHeads].map((count) => floatLinear(from, count * size));
+      const op = { kind, inputs, output: tensors.length, heads, keyHeads, scale: Math.fround(random.unit()) };
+      add(op, "f32", [height, width, heads * size]);
+    } else if (kind === "patches") add({ kind, ...ends(), height, width: 1 }, "f32", [1, width, height * channels]);
+    else {
+      const positions = height * width + random.int(0, 2);
+      add({ kind, ...ends(), floats: floats(positions * channels) }, "f32", [positions, 1, channels]);
+    }
+  }
+  const [, [lines, columns, outputs]] = tensors.at(-1)!;
+  if (random.chance(0.5)) add({ kind: "mean", ...ends() }, "f32", [1, 1, outputs]);
+  else add({ kind: "pick", ...ends(), position: random.int(0, lines * columns - 1) }, "f32", [1, 1, outputs]);
+  return programOf(tensors, ops, { maxRows: random.int(1, 8) });
+}
 
 /** A small network of ternary weights in a packing. */
 function ternary(packing: PackingName): Program {

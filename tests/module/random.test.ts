@@ -8,9 +8,9 @@ import { elementCount } from "../../host/shape.ts";
 import { Random, randomGraph } from "../graph/random.ts";
 import { OPTIONS } from "../lower/agree.ts";
 import { seedCount } from "../seeds.ts";
-import { describeModules, packingsOf } from "../variants.ts";
+import { describeModules, packingsOf, runsFloats } from "../variants.ts";
 import { expectReference } from "./agree.ts";
-import { elements, randomPictures, randomProgram } from "./programs.ts";
+import { elements, randomFloats, randomPictures, randomProgram } from "./programs.ts";
 
 const PROGRAMS = seedCount(200);
 const GRAPHS = seedCount(120);
@@ -44,6 +44,16 @@ describeModules("random programs", (engine, module) => {
     for (let seed = 0; seed < PROGRAMS; seed++) {
       const random = new Random(seed);
       const program = randomPictures(random, packingsOf(module));
+      const input = program.tensors[0]!;
+      const batch = (rows: number) => [elements(input.dtype, rows * elementCount(input), random)];
+      await expectReference(program, engine, module, [batch(program.maxRows), batch(1)]);
+    }
+  });
+
+  it.runIf(runsFloats(module))("of float regions", async () => {
+    for (let seed = 0; seed < PROGRAMS; seed++) {
+      const random = new Random(seed);
+      const program = randomFloats(random, packingsOf(module));
       const input = program.tensors[0]!;
       const batch = (rows: number) => [elements(input.dtype, rows * elementCount(input), random)];
       await expectReference(program, engine, module, [batch(program.maxRows), batch(1)]);

@@ -106,7 +106,7 @@ interface Args {
   classes?: string;
   for: Target;
   ram?: string;
-  weights?: "int8";
+  weights?: "int8" | "float";
   calibrate?: string;
   percentile?: string;
   "limit-work"?: string;
@@ -125,6 +125,7 @@ function optionsOf(args: Args): ConvertOptions {
     target: args.for,
     ram: ramOption(args),
     maxOperations: workOption(args["limit-work"]),
+    ...(args.weights === "float" && { weights: args.weights }),
   };
 }
 
@@ -146,7 +147,7 @@ async function withCalibration(
   options: ConvertOptions,
   { weights, calibrate, percentile }: Args,
 ): Promise<ConvertOptions> {
-  if ((weights === undefined) !== (calibrate === undefined)) {
+  if ((weights === "int8") !== (calibrate !== undefined)) {
     throw new UsageError("expected --weights int8 and --calibrate together");
   }
   const share = percentile === undefined ? undefined : Number(percentile);
@@ -237,8 +238,8 @@ export default defineCommand({
     },
     weights: {
       type: "enum",
-      options: ["int8"],
-      description: "Make an int8 network of a float one, with --calibrate",
+      options: ["int8", "float"],
+      description: "Make an int8 network of a float one, with --calibrate; or compute it in f32",
     },
     calibrate: {
       type: "string",

@@ -13,8 +13,8 @@ export interface OpRecord extends PostFields {
   from: readonly Tensor[];
   to: Tensor;
   post: Post["kind"] | "none";
-  dtype: WeightDtype;
-  packing: PackingName | "none";
+  dtype: WeightDtype | "f32";
+  packing: PackingName | "f32" | "none";
   tileChannels: number;
 }
 

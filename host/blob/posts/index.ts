@@ -1,4 +1,5 @@
 import type { Post } from "../../program.ts";
+import { float } from "./float.ts";
 import type { PostFormat } from "./format.ts";
 import { lookup } from "./lookup.ts";
 import { plane } from "./plane.ts";
@@ -14,6 +15,7 @@ const POSTS: { [Kind in PostKind]: PostFormat<Extract<Post, { kind: Kind }>> } =
   lookup,
   scores,
   plane,
+  float,
 };
 
 /** How posts of a kind are stored. */

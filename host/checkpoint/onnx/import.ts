@@ -1,4 +1,4 @@
-import { CheckpointError, type Unsupported, UnsupportedError } from "../../base/errors.ts";
+import { CheckpointError, InputError, type Unsupported, UnsupportedError } from "../../base/errors.ts";
 import { FOLDED, MAX_FOLDED, MAX_NODES, MAX_ROW_ELEMENTS } from "../../base/limits.ts";
 import { carryOffsets } from "../../graph/carry.ts";
 import { commute } from "../../graph/commute.ts";
@@ -34,6 +34,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from "./proto.ts";
+import { importRegion } from "./region.ts";
 import { integerType, readTensor } from "./tensor.ts";
 
 /** ONNX's own operators and QONNX's quantizers, under all names that exporters have used. */
@@ -47,8 +48,13 @@ const MIN_OPSET = 7;
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checkpoint {
   const { floats } = options;
   const model = decodeModel(bytes);
+  if (floats === "region") {
+    if (options.argmax)
+      throw new InputError("argmax: a network of floats gives scores, expected no index instead of them");
+    return { graph: importRegion(fileGraph(model)), notes: [], producer: producerOf(model) };
+  }
   const { graph: walked, reasons, notes } = walk(model, floats !== undefined);
-  const producer = [model.producer_name, model.producer_version].filter(Boolean).join(" ");
+  const producer = producerOf(model);
   if (floats === "keep") {
     // whatever ranges are found, what stands in the way of the int8 network stands there now
     settled(
@@ -65,6 +71,19 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Chec
   }
   const { graph, notes: made } = settled(floats ? toInt8(walked, floats) : walked, reasons, options);
   return { graph, notes: [...notes, ...made], producer };
+}
+
+function producerOf(model: ModelProto): string {
+  return [model.producer_name, model.producer_version].filter(Boolean).join(" ");
+}
+
+/** The graph of a file, once its operator set is known. */
+function fileGraph(model: ModelProto): GraphProto {
+  const file = model.graph;
+  if (!file) throw new CheckpointError("model: no graph, expected an ONNX file with one");
+  opsetOf(model);
+  checkNames(file);
+  return file;
 }
 
 /** A graph as lowering takes it. Throws UnsupportedError with all reasons, those found before included. */

@@ -89,7 +89,7 @@ export const wasm3: Interpreter = {
   modules: {
     scalar_ternary: { poolBytes: 11_328, stackBytes: 704, nativeBytes: 2_752 },
     scalar_binary: { poolBytes: 11_168, stackBytes: 704, nativeBytes: 2_480, bitsAlone: true },
-    scalar: { poolBytes: 42_160, stackBytes: 1_200, nativeBytes: 3_104 },
+    scalar_integers: { poolBytes: 42_160, stackBytes: 1_200, nativeBytes: 3_104 },
   },
 };
 
@@ -148,7 +148,7 @@ export const wamr: Interpreter = {
   modules: {
     scalar_ternary: { poolBytes: 19_600, stackBytes: 1_024, nativeBytes: 2_560 },
     scalar_binary: { poolBytes: 22_200, stackBytes: 1_024, nativeBytes: 2_560 },
-    scalar: { poolBytes: 50_000, stackBytes: 1_400, nativeBytes: 2_560 },
+    scalar_integers: { poolBytes: 50_000, stackBytes: 1_400, nativeBytes: 2_560 },
   },
 };
 

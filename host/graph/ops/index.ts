@@ -5,6 +5,7 @@ import { avgpoolMeaning } from "./avgpool.ts";
 import { concatMeaning } from "./concat.ts";
 import { conv2dMeaning } from "./conv2d.ts";
 import { denseMeaning } from "./dense.ts";
+import { floatMeaning } from "./float.ts";
 import { maximumMeaning } from "./maximum.ts";
 import { maxpoolMeaning } from "./maxpool.ts";
 import type { OpMeaning } from "./meaning.ts";
@@ -26,6 +27,7 @@ const MEANINGS: { [Name in Node["op"]]: OpMeaning<Extract<Node, { op: Name }>> }
   add: addMeaning,
   concat: concatMeaning,
   upsample: upsampleMeaning,
+  float: floatMeaning,
 };
 
 /** What nodes of an op mean. */

@@ -10,18 +10,18 @@ export interface Value extends Picture {
 }
 
 /**
- * What a node makes of codes and sums: codes or sums of its own, the same with each number changed by itself, or something that only serves
- * an output.
+ * What a node makes: codes or sums of its own, the same with each number changed by itself, floats of a region, or something that only serves an output.
  */
-export type Role = "codes" | "sums" | "element" | "end";
+export type Role = "codes" | "sums" | "element" | "float" | "end";
 
 /** What nodes of an op mean. */
 export interface OpMeaning<N extends NodeBase> {
   role: Role;
   /** Whether they can only read codes, as integer sums do. */
   readsCodes: boolean;
-  /** How many values they read. */
+  /** How many values they read; what `inputsOf` says, where that depends on the node. */
   inputs: number;
+  inputsOf?(node: N): number;
   /** Shape of the output, for inputs of these shapes. */
   shape(node: N, inputs: readonly Picture[]): Picture;
   /** What is wrong with their constants, for inputs of these shapes. */

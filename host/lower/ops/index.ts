@@ -6,6 +6,7 @@ import { codesLowering } from "./codes.ts";
 import { concatLowering } from "./concat.ts";
 import { conv2dLowering } from "./conv2d.ts";
 import { denseLowering } from "./dense.ts";
+import { floatLowering } from "./float.ts";
 import type { OpLowering } from "./lowering.ts";
 import { maximumLowering } from "./maximum.ts";
 import { maxpoolLowering } from "./maxpool.ts";
@@ -25,6 +26,7 @@ const LOWERINGS: { [Name in Node["op"]]: OpLowering<Extract<Node, { op: Name }>>
   add: addLowering,
   concat: concatLowering,
   upsample: upsampleLowering,
+  float: floatLowering,
 };
 
 /** How nodes of an op are lowered. */

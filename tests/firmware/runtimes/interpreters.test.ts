@@ -409,7 +409,7 @@ const rows: Row[] = [
   },
   { interpreter: "wasm3", board: "microbit", module: "scalar_ternary", model: "everyTernary", stack: 2_137 },
   { interpreter: "wasm3", board: "microbit", module: "scalar_binary", model: "everyBit", stack: 1_971 },
-  { interpreter: "wasm3", board: "lm3s6965evb", module: "scalar", model: "digits", stack: 2_450 },
+  { interpreter: "wasm3", board: "lm3s6965evb", module: "scalar_integers", model: "digits", stack: 2_450 },
   {
     interpreter: "wasm3",
     board: "netduinoplus2",
@@ -421,14 +421,21 @@ const rows: Row[] = [
   {
     interpreter: "wasm3",
     board: "netduinoplus2",
-    module: "scalar",
+    module: "scalar_integers",
     model: "everything",
     stack: 2_450,
     fills: true,
     share: true,
   },
-  { interpreter: "wasm3", board: "mps2-an500", module: "scalar", model: "everything", stack: 2_450, fills: true },
-  { interpreter: "wasm3", board: "lm3s6965evb", module: "scalar", model: "packedEverything", stack: 2_450 },
+  {
+    interpreter: "wasm3",
+    board: "mps2-an500",
+    module: "scalar_integers",
+    model: "everything",
+    stack: 2_450,
+    fills: true,
+  },
+  { interpreter: "wasm3", board: "lm3s6965evb", module: "scalar_integers", model: "packedEverything", stack: 2_450 },
   {
     interpreter: "wamr",
     board: "netduinoplus2",
@@ -447,11 +454,11 @@ const rows: Row[] = [
     fills: true,
     share: true,
   },
-  { interpreter: "wamr", board: "mps2-an386", module: "scalar", model: "digits", stack: 1_900 },
+  { interpreter: "wamr", board: "mps2-an386", module: "scalar_integers", model: "digits", stack: 1_900 },
   {
     interpreter: "wamr",
     board: "netduinoplus2",
-    module: "scalar",
+    module: "scalar_integers",
     model: "everything",
     stack: 1_900,
     fills: true,
@@ -514,9 +521,9 @@ describeUnless(missingTool(), "interpreters on emulated boards", () => {
 describeUnless(missingTool("cc"), "instructions of interpreters", () => {
   it.each([
     { interpreter: "wasm3", module: "scalar_ternary", most: 610_000 },
-    { interpreter: "wasm3", module: "scalar", most: 520_000 },
+    { interpreter: "wasm3", module: "scalar_integers", most: 520_000 },
     { interpreter: "wamr", module: "scalar_ternary", most: 920_000 },
-    { interpreter: "wamr", module: "scalar", most: 835_000 },
+    { interpreter: "wamr", module: "scalar_integers", most: 835_000 },
   ])("$interpreter, $module: at most $most for a drawn digit on Cortex-M4, in every run", async (row) => {
     const { interpreter, module, most } = row;
     const { poolBytes } = INTERPRETERS[interpreter]!.modules[module]!;

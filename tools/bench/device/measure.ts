@@ -39,7 +39,7 @@ const MODULES: Record<"compiled" | "interpreted", Record<Build, Choice[]>> = {
     mlp: [inC("core_ternary")],
   },
   interpreted: {
-    checked: ["scalar", "scalar_ternary", "scalar_binary"].map(interpreted),
+    checked: ["scalar_integers", "scalar_ternary", "scalar_binary"].map(interpreted),
     unchecked: [],
     mlp: [],
   },

@@ -1,0 +1,19 @@
+import type { FloatMulOp } from "../program.ts";
+import type { Picture } from "../shape.ts";
+import { floatsOf, storeFloats } from "./floats.ts";
+
+/** output[e] = a[e] · b[e] */
+export function floatMul(
+  _: FloatMulOp,
+  [a, b]: readonly Int32Array[],
+  output: Int32Array,
+  __: readonly Picture[],
+  { channels }: Picture,
+): void {
+  const [x, y] = [floatsOf(a!), floatsOf(b!)];
+  storeFloats(
+    output,
+    channels,
+    x.map((each, i) => each * y[i]!),
+  );
+}

@@ -1,0 +1,317 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { CheckpointError, InputError, UnsupportedError } from "../../host/base/errors.ts";
+import { floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
+import { importOnnx } from "../../host/checkpoint/onnx/import.ts";
+import { decodeModel, encodeModel } from "../../host/checkpoint/onnx/proto.ts";
+import { convert } from "../../host/convert.ts";
+import { v8 } from "../../host/engines/v8.ts";
+import { evaluate } from "../../host/graph/evaluate.ts";
+import { readModule } from "../../host/node.ts";
+import { realOf } from "../../host/numbers/unit.ts";
+import { classOf } from "../../host/run/describe.ts";
+import { load, loadReference } from "../../host/run/session.ts";
+import { verify } from "../../host/verify.ts";
+import { readInput } from "../../tools/inputs/read.ts";
+import { DATA, describeWith, MNIST_IMAGES, MNIST_LABELS } from "../data.ts";
+import { Random } from "../graph/random.ts";
+import { ALL_SEEDS } from "../seeds.ts";
+import { computed } from "./onnx_arrays.ts";
+
+// Float networks of ONNX files, as PyTorch exports encoders: each beside ONNX's definition of its nodes in float64.
+
+type Nodes = ReturnType<typeof node>[];
+type Constants = ReturnType<typeof floatTensor>[];
+
+/** A file while it is written: every constant is random, and named after the node that reads it. */
+class File {
+  readonly nodes: Nodes = [];
+  readonly constants: Constants = [];
+  readonly #random: Random;
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+  }
+
+  floats(dims: number[], of = () => this.#random.unit() * 2 - 1): string {
+    const values = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, of);
+    this.constants.push(floatTensor(`c${this.constants.length}`, dims, values));
+    return `c${this.constants.length - 1}`;
+  }
+
+  number(x: number): string {
+    return this.floats([], () => x);
+  }
+
+  ints(...values: number[]): string {
+    this.constants.push(int64Tensor(`c${this.constants.length}`, [values.length], values));
+    return `c${this.constants.length - 1}`;
+  }
+
+  add(op: string, inputs: string[], attributes: Parameters<typeof node>[3] = {}, outputs = 1): string[] {
+    const names = Array.from({ length: outputs }, (_, i) => `v${this.nodes.length}_${i}`);
+    const made = node(op, inputs, names[0]!, attributes);
+    this.nodes.push({ ...made, output: names });
+    return names;
+  }
+
+  one(op: string, inputs: string[], attributes: Parameters<typeof node>[3] = {}): string {
+    return this.add(op, inputs, attributes)[0]!;
+  }
+
+  linear(x: string, inputs: number, outputs: number): string {
+    const product = this.one("MatMul", [
+      x,
+      this.floats([inputs, outputs], () => (this.#random.unit() * 2 - 1) / Math.sqrt(inputs)),
+    ]);
+    return this.one("Add", [product, this.floats([outputs])]);
+  }
+
+  bytes(input: number[], output: string): Uint8Array {
+    const [inputs, outputs] = [[valueInfo("x", ["N", ...input])], [valueInfo(output, ["N"])]];
+    const graph = { node: this.nodes, initializer: this.constants, input: inputs, output: outputs };
+    return encodeModel(model(graph, { "": 20 }, { name: "test", version: "1" }));
+  }
+}
+
+const NORMS: Record<string, (file: File, x: string, channels: number) => string> = {
+  fused: (file, x, C) =>
+    file.one("LayerNormalization", [x, file.floats([C]), file.floats([C])], { axis: -1n, epsilon: 1e-5 }),
+
+  decomposed(file, x, C) {
+    const mean = file.one("ReduceMean", [x], { axes: [-1n] });
+    const centered = file.one("Sub", [x, mean]);
+    const variance = file.one("ReduceMean", [file.one("Pow", [centered, file.number(2)])], { axes: [-1n] });
+    const deviation = file.one("Sqrt", [file.one("Add", [variance, file.number(1e-5)])]);
+    const normed = file.one("Div", [centered, deviation]);
+    return file.one("Add", [file.one("Mul", [normed, file.floats([C])]), file.floats([C])]);
+  },
+};
+
+const GELUS: Record<string, (file: File, x: string) => string> = {
+  fused: (file, x) => file.one("Gelu", [x]),
+  "fused, of tanh": (file, x) => file.one("Gelu", [x], { approximate: "tanh" }),
+  relu: (file, x) => file.one("Relu", [x]),
+
+  "x (1 + erf(x / √2)) / 2"(file, x) {
+    const phi = file.one("Add", [file.one("Erf", [file.one("Div", [x, file.number(Math.SQRT2)])]), file.number(1)]);
+    return file.one("Mul", [file.one("Mul", [x, phi]), file.number(0.5)]);
+  },
+
+  "x / 2 (1 + erf(x √½))"(file, x) {
+    const phi = file.one("Add", [file.number(1), file.one("Erf", [file.one("Mul", [x, file.number(Math.SQRT1_2)])])]);
+    return file.one("Mul", [file.one("Mul", [x, file.number(0.5)]), phi]);
+  },
+};
+
+/** Scores of queries and keys, times 1 / √d, as three exporters write it. */
+const SCALES: Record<string, (file: File, q: string, k: string, d: number) => string> = {
+  "scores divided": (file, q, k, d) => file.one("Div", [file.one("MatMul", [q, k]), file.number(Math.sqrt(d))]),
+  "queries multiplied": (file, q, k, d) => file.one("MatMul", [file.one("Mul", [q, file.number(d ** -0.5)]), k]),
+  "both multiplied": (file, q, k, d) =>
+    file.one("MatMul", [file.one("Mul", [q, file.number(d ** -0.25)]), file.one("Mul", [k, file.number(d ** -0.25)])]),
+};
+
+interface Form {
+  norm: string;
+  gelu: string;
+  scale: string;
+  heads: number;
+  isFused: boolean;
+}
+
+/** An encoder of T positions and C channels, its norm before or behind. */
+function encoder(file: File, x: string, T: number, C: number, { norm, gelu, scale, heads, isFused }: Form): string {
+  const d = C / heads;
+  const before = NORMS[norm]!(file, x, C);
+  const parts = isFused
+    ? file.add("Split", [file.linear(before, C, 3 * C), file.ints(C, C, C)], { axis: 2n }, 3)
+    : [0, 1, 2].map(() => file.linear(before, C, C));
+  const split = parts.map((part) => file.one("Reshape", [part, file.ints(-1, T, heads, d)]));
+  const [q, k, v] = split.map((part, i) =>
+    file.one("Transpose", [part], { perm: i === 1 ? [0n, 2n, 3n, 1n] : [0n, 2n, 1n, 3n] }),
+  ) as [string, string, string];
+  const weights = file.one("Softmax", [SCALES[scale]!(file, q, k, d)], { axis: -1n });
+  const joined = file.one("Transpose", [file.one("MatMul", [weights, v])], { perm: [0n, 2n, 1n, 3n] });
+  const attended = file.linear(file.one("Reshape", [joined, file.ints(-1, T, C)]), C, C);
+  const middle = file.one("Add", [x, attended]);
+  const hidden = GELUS[gelu]!(file, file.linear(NORMS[norm]!(file, middle, C), C, 2 * C));
+  return file.one("Add", [middle, file.linear(hidden, 2 * C, C)]);
+}
+
+/** Scores of a file's network, by the evaluator, beside ONNX's definition. */
+function expectScores(bytes: Uint8Array, dims: number[], seed = 9): void {
+  const random = new Random(seed);
+  const x = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => random.unit() * 4 - 2);
+  const expected = computed(decodeModel(bytes).graph as Parameters<typeof computed>[0], {
+    dims: [1, ...dims],
+    data: Float64Array.from(x),
+  });
+  const { graph } = importOnnx(bytes, { floats: "region" });
+  const found = evaluate(graph, [rowOf(x, dims)], 1);
+  expect(found[0]!.length).toBe(expected[0]!.data.length);
+  for (const [i, score] of found[0]!.entries()) expect(score, `score ${i}`).toBeCloseTo(expected[0]!.data[i]!, 4);
+}
+
+/** A picture with its channels last. */
+function rowOf(x: Float32Array, dims: number[]): Float32Array {
+  if (dims.length < 3) return x;
+  const [C, H, W] = dims as [number, number, number];
+  return Float32Array.from(x, (_, i) => x[(i % C) * H * W + Math.floor(i / C)]!);
+}
+
+describe("an encoder", () => {
+  const forms = Object.keys(NORMS).flatMap((norm) =>
+    Object.keys(GELUS).map((gelu, i): [string, Form] => {
+      const scale = Object.keys(SCALES)[i % 3]!;
+      const form = { norm, gelu, scale, heads: [1, 2, 4][i % 3]!, isFused: i % 2 === 0 };
+      return [
+        `${norm} norm, gelu ${gelu}, ${scale}, ${form.heads} heads, ${form.isFused ? "one" : "three"} matrices`,
+        form,
+      ];
+    }),
+  );
+  it.each(forms)("%s", (_, form) => {
+    const file = new File(5);
+    const [T, C] = [5, 8];
+    const mean = file.one("ReduceMean", [encoder(file, "x", T, C, form)], { axes: [1n], keepdims: 0n });
+    const scores = file.one("Gemm", [mean, file.floats([3, C]), file.floats([3])], { transB: 1n });
+    expectScores(file.bytes([T, C], scores), [T, C]);
+  });
+});
+
+const FORM: Form = { norm: "fused", gelu: "fused", scale: "scores divided", heads: 2, isFused: true };
+
+describe("a vision transformer", () => {
+  it("whose patches a convolution embeds, with a class token", () => {
+    const file = new File(6);
+    const conv = file.one("Conv", ["x", file.floats([8, 3, 2, 4]), file.floats([8])], {
+      strides: [2n, 4n],
+      kernel_shape: [2n, 4n],
+    });
+    const tokens = file.one("Transpose", [file.one("Reshape", [conv, file.ints(-1, 8, 4)])], { perm: [0n, 2n, 1n] });
+    const all = file.one("Concat", [file.floats([1, 1, 8]), tokens], { axis: 1n });
+    const placed = file.one("Add", [all, file.floats([1, 5, 8])]);
+    file.constants.push(int64Tensor("first", [], [0]));
+    const token = file.one("Gather", [encoder(file, placed, 5, 8, FORM), "first"], { axis: 1n });
+    const scores = file.one("Softmax", [file.linear(token, 8, 3)], { axis: -1n });
+    expectScores(file.bytes([3, 4, 8], scores), [3, 4, 8]);
+  });
+
+  it.each([
+    ["channels first", [0n, 2n, 4n, 1n, 3n, 5n]],
+    ["channels last", [0n, 2n, 4n, 3n, 5n, 1n]],
+  ])("whose patches are reshaped, %s", async (_, perm) => {
+    const file = new File(7);
+    const cut = file.one("Transpose", [file.one("Reshape", ["x", file.ints(0, 3, 2, 2, 2, 4)])], { perm });
+    const embedded = file.linear(file.one("Reshape", [cut, file.ints(-1, 4, 24)]), 24, 8);
+    const placed = file.one("Add", [embedded, file.floats([1, 4, 8])]);
+    const mean = file.one("ReduceMean", [encoder(file, placed, 4, 8, FORM)], { axes: [1n], keepdims: 0n });
+    const bytes = file.bytes([3, 4, 8], file.linear(mean, 8, 3));
+    expectScores(bytes, [3, 4, 8]);
+
+    const { blob, program } = await convert(bytes, { weights: "float", maxRows: 4 });
+    expect(program.ops.map(({ kind }) => kind)).toContain("attention");
+    const session = await load({ module: await readModule(), engine: v8, blob });
+    const inputs = [Float32Array.from({ length: 5 * 96 }, (_, i) => Math.sin(i))];
+    const { differences, compared } = verify({
+      blob: program,
+      sha256: "",
+      checkpoint: bytes,
+      sessions: { v8: session, reference: loadReference(blob) },
+      inputs,
+    });
+    expect(differences).toEqual([]);
+    expect(compared).toBeGreaterThan(1000);
+    session.dispose();
+  });
+});
+
+describe("is refused:", () => {
+  const refused = (build: (file: File) => string, input = [4, 8]) => {
+    const file = new File(8);
+    const output = build(file);
+    return () => importOnnx(file.bytes(input, output), { floats: "region" });
+  };
+  it.each<[string, (file: File) => string, string]>([
+    [
+      "an op that is none of encoders",
+      (file) => file.one("Sin", ["x"]),
+      "Sin is not among what float networks are made of",
+    ],
+    [
+      "a product of values that is no attention",
+      (file) => file.one("MatMul", ["x", file.one("Transpose", ["x"], { perm: [0n, 1n, 2n] })]),
+      "not those of an attention",
+    ],
+    ["another error function than GELU's", (file) => file.one("Erf", ["x"]), "erf(x / √2)"],
+    [
+      "a norm over positions",
+      (file) => file.one("LayerNormalization", ["x", file.floats([8])], { axis: 1n }),
+      "a norm over the last axis",
+    ],
+    [
+      "weights of other channels",
+      (file) => file.one("MatMul", ["x", file.floats([7, 8])]),
+      "weights of [7,8] behind 8 channels",
+    ],
+    [
+      "a split that is not of channels",
+      (file) => file.add("Split", ["x", file.ints(2, 2)], { axis: 1n }, 2)[0]!,
+      "it splits something else",
+    ],
+  ])("%s", (_, build, why) => {
+    expect(refused(build)).toThrow(UnsupportedError);
+    expect(refused(build)).toThrow(why);
+  });
+
+  it("all that is in the way, at once", () => {
+    const both = refused((file) => file.one("Add", [file.one("Sin", ["x"]), file.one("Cos", ["x"])]));
+    expect(both).toThrow("Sin is not");
+    expect(both).toThrow("Cos is not");
+  });
+
+  it("a half function as an output", () => {
+    expect(refused((file) => file.one("ReduceMean", ["x"], { axes: [-1n] }))).toThrow(CheckpointError);
+  });
+
+  it("an index instead of scores, and elements that are no floats", async () => {
+    const file = new File(8);
+    const bytes = file.bytes([4, 8], file.linear("x", 8, 3));
+    await expect(convert(bytes, { weights: "float", argmax: true })).rejects.toThrow(InputError);
+    await expect(convert(bytes, { weights: "float", input: { dtype: "u8" } })).rejects.toThrow(
+      "elements of u8, expected f32",
+    );
+  });
+});
+
+const VIT = join(DATA, "mnist_vit", "mnist_vit.onnx");
+
+describeWith([VIT, MNIST_IMAGES, MNIST_LABELS], "the vision transformer of transformer_poc", () => {
+  const [count, expected] = ALL_SEEDS ? [10_000, 8397] : [1000, 812];
+  it(`is right on ${expected} of the first ${count} pictures, and verified on some`, async () => {
+    const checkpoint = readFileSync(VIT);
+    const { blob, program } = await convert(checkpoint, {
+      weights: "float",
+      input: { scale: "1/255", mean: 0.1307, std: 0.3081 },
+    });
+    const pixels = readInput(readFileSync(MNIST_IMAGES), MNIST_IMAGES).data;
+    const labels = readInput(readFileSync(MNIST_LABELS), MNIST_LABELS).data;
+    const real = realOf(program.description!.inputs[0]!.unit, 1);
+    const pictures = Float32Array.from(pixels.subarray(0, count * 784), (pixel) => real(pixel, 0));
+    const session = await load({ module: await readModule(), engine: v8, blob });
+    const { scores } = session.run(pictures)[0]!;
+    const isRight = (row: number) => classOf("greatest", scores, row, count) === labels[row];
+    expect(Array.from({ length: count }, (_, row) => row).filter(isRight)).toHaveLength(expected);
+    const { differences } = verify({
+      blob: program,
+      sha256: "",
+      checkpoint,
+      sessions: { v8: session },
+      inputs: [pictures.slice(0, 8 * 784)],
+    });
+    expect(differences).toEqual([]);
+    session.dispose();
+  }, 60_000);
+});
