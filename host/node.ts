@@ -129,7 +129,7 @@ export function parseTarget(target: string): DeviceTarget {
   return at < 0 ? parts : { ...parts, flash: target.slice(at + 1) };
 }
 
-/** A port to a device with slots. Throws EngineError, also for a board in its emulator without a file for its flash. */
+/** A port to a device with slots. Throws EngineError, also for a board in its emulator without a file for its flash; InputError where that file cannot be made. */
 export async function openSlots(target: string): Promise<AsyncDevice> {
   const { serial, flash, ...of } = parseTarget(target);
   if (serial !== undefined) return openAsyncDevice(openSerial(serial, BAUD).async);
@@ -141,8 +141,8 @@ export async function openSlots(target: string): Promise<AsyncDevice> {
 async function startWithSlots({ board: name, runtime, module }: DeviceTarget, flash: string): Promise<Line> {
   const board = readBoard(name);
   const runs = runtimeNamed(runtime);
-  const kept = keepFlash(board, flash);
   const found = await deviceModule(runs, undefined, module);
+  const kept = keepFlash(board, flash);
   const { elf } = await buildImage(board, runs, found.module, { update: await readModule("update") });
   return startEmulator(board, elf, new Uint8Array(0), kept);
 }

@@ -46,6 +46,11 @@ const COMMAND_CODES: Entry[] = [
     "`npx littletern verify` runs the same golden pairs here; read what went wrong on the device",
   ],
   [6, "an update was stopped with Ctrl-C", "give the same command again: it goes on where it was"],
+  [
+    7,
+    "there is no such device, or nothing answers there that speaks the protocol",
+    "check port, cable and power, and that the firmware is one of Little Tern; `npx littletern doctor` lists what an emulated board needs",
+  ],
 ];
 
 const { noBlob, badBlob, outOfMemory, badTensor, trap, badFrame, badRequest, fault } = DEVICE_STATUS;

@@ -13,12 +13,14 @@ const REFUSED = 3;
 const BROKEN_OFF = 4;
 const REJECTED = 5;
 const STOPPED = 6;
+const NO_DEVICE = 7;
 
 const UPDATE_CODES: Record<UpdateFailure, number> = {
   refused: REFUSED,
   "broken off": BROKEN_OFF,
   rejected: REJECTED,
   stopped: STOPPED,
+  "no device": NO_DEVICE,
 };
 
 /** Options that are commands as well. */

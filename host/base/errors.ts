@@ -104,8 +104,8 @@ export class EngineError extends TernError {
   }
 }
 
-/** How an update of a device's model ended without the new one: before anything was erased; while it was sent; by its trial, or by whoever stopped it. */
-export type UpdateFailure = "refused" | "broken off" | "rejected" | "stopped";
+/** How an update of a device's model ended without the new one: before there was a device, or anything was erased; while it was sent; by its trial, or by whoever stopped it. */
+export type UpdateFailure = "no device" | "refused" | "broken off" | "rejected" | "stopped";
 
 /** A device that did not take a model. What it ran before, or the new model, it runs; `kind` tells how it ended. */
 export class UpdateError extends TernError {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { readKey, signBlob } from "../../host/flash/signature.ts";
@@ -86,7 +86,7 @@ describeBoards(
       const ended = await Promise.all([once(first, "exit"), second]);
       const codes = [ended[0][0], ended[1].code];
       expect(codes).toContain(0);
-      if (codes.includes(1)) expect(`${ended[1].stderr}${first.stderr?.read() ?? ""}`).toMatch(/lock/);
+      if (codes.includes(7)) expect(`${ended[1].stderr}${first.stderr?.read() ?? ""}`).toMatch(/lock/);
     });
   },
   ["virt", "mps2-an500"],
@@ -116,11 +116,20 @@ describeBoards(
 );
 
 it.each([
-  [["flash", model, "--to", "device:virt"], 1, "an emulated board forgets its flash, expected virt@FILE"],
-  [["flash", model, "--to", "device:virt@"], 1, "expected a file behind the @"],
-  [["flash", model, "--to", `device:microbit@${path("x")}`], 1, "microbit: no emulator keeps its slots in a file"],
-  [["flash", model, "--to", `device:virt@${model}`], 1, "10752 bytes, expected 33554432, the flash of virt"],
-  [["flash", model, "--to", "/dev/none"], 1, "/dev/none"],
+  [["flash", model, "--to", "device:virt"], 7, "an emulated board forgets its flash, expected virt@FILE"],
+  [["flash", model, "--to", "device:virt@"], 7, "expected a file behind the @"],
+  [["flash", model, "--to", `device:microbit@${path("x")}`], 7, "microbit: no emulator keeps its slots in a file"],
+  [["flash", model, "--to", `device:virt@${model}`], 7, "10752 bytes, expected 33554432, the flash of virt"],
+  [["flash", model, "--to", "/dev/none"], 7, "no device: /dev/none: No such file or directory\n"],
+  [["flash", model, "--to", "/dev/null"], 7, "no device: /dev/null: "],
+  [["dump", "/dev/none", "-o", path("none.tern")], 7, "no device: /dev/none"],
+  [["rollback", "/dev/none"], 7, "no device: /dev/none"],
+  [
+    ["flash", model, "--to", `device:virt@${path("no/f")}`],
+    1,
+    "no/f: cannot keep the flash of a board: no such file or folder\n",
+  ],
+  [["flash", model, "--to", `device:virt:wasm2c:none@${path("unmade")}`], 7, 'no module "none" for wasm2c'],
   [["flash", model, "--to", "device:virt@f", "--address", "0"], 2, "--address is for images alone"],
   [["flash", model, "--to", "bin:x", "--erase-unit", "4096"], 2, "missing option --address"],
   [["flash", model, "--to", "bin:x", "--address", "0", "--slot-size", "8192"], 2, "missing option --erase-unit"],
@@ -128,4 +137,6 @@ it.each([
 ])("refuses %j", async (args, code, message) => {
   const ended = await ternHere(...args);
   expect(ended).toMatchObject({ code, stderr: expect.stringContaining(message) });
+  expect(ended.stderr.trim().split("\n")).toHaveLength(1);
+  expect([path("none.tern"), path("unmade")].filter((file) => existsSync(file))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { UpdateError } from "../../host/base/errors.ts";
+import { EngineError, UpdateError } from "../../host/base/errors.ts";
 import { modelMemory } from "../../host/cost/fit.ts";
 import type { AsyncDevice } from "../../host/firmware/link/client.ts";
 import { StatusError } from "../../host/firmware/link/commands.ts";
@@ -18,34 +18,48 @@ import { moduleOf, openSlots } from "../../host/node.ts";
 import { namingFiles, readSignedModel } from "../files/models.ts";
 import { nameOf } from "../files/stdio.ts";
 import { numberOption, UsageError } from "../options/usage.ts";
-import { printErrors, printResult } from "../terminal/print.ts";
+import { printResult } from "../terminal/print.ts";
 import { type Progress, showWork, startProgress } from "../terminal/progress.ts";
 import { formatCount } from "../terminal/table.ts";
 import { signedOf } from "./signed.ts";
+import { stoppable } from "./stoppable.ts";
 
 const DEVICE = "device:";
+
+export const DEVICE_FORM = "/dev/ttyACM0 or device:virt@board.flash";
 
 /** Whether a target is a device: "/dev/ttyACM0", or "device:" and what openSlots takes. */
 export function isDevice(target: string): boolean {
   return target.startsWith("/dev/") || target.startsWith(DEVICE);
 }
 
-/** Does work on the slots of a device. A request that it refuses is an UpdateError. */
+/** Does work on the slots of a device. Whatever goes wrong with the device is an UpdateError. */
 export async function withSlots<T>(
   target: string,
   work: (device: AsyncDevice, found: Probe) => Promise<T>,
 ): Promise<T> {
-  if (!isDevice(target))
-    throw new UsageError(`"${target}": expected a device, /dev/ttyACM0 or device:virt@board.flash`);
+  if (!isDevice(target)) throw new UsageError(`"${target}": expected a device, ${DEVICE_FORM}`);
   const name = target.startsWith(DEVICE) ? target.slice(DEVICE.length) : target;
-  const device = await showWork(`Opening ${name}`, () => openSlots(name));
+  const device = await reaching(() => showWork(`Opening ${name}`, () => openSlots(name)));
   try {
-    return await work(device, await probe(device));
+    const found = await reaching(() => probe(device));
+    return await work(device, found);
   } catch (error) {
     if (error instanceof StatusError) throw new UpdateError("refused", error.message);
+    if (error instanceof EngineError) throw new UpdateError("broken off", error.message);
     throw error;
   } finally {
     device.close();
+  }
+}
+
+/** What goes wrong before a device has said what it is. */
+async function reaching<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof EngineError) || error instanceof StatusError) throw error;
+    throw new UpdateError("no device", error.message);
   }
 }
 
@@ -95,21 +109,6 @@ export async function flashDevice({ to, model, json, ...args }: DeviceArgs): Pro
       () => format(`${nameOf(model)} → ${info.board}`, plan, result),
     );
   });
-}
-
-/** Ctrl-C ends the work at its next stop; a second one ends the program. */
-async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const onInterrupt = () => {
-    printErrors(["tern: stopping behind the request that is under way"]);
-    stop.abort();
-  };
-  process.once("SIGINT", onInterrupt);
-  try {
-    return await work(stop.signal);
-  } finally {
-    process.off("SIGINT", onInterrupt);
-  }
 }
 
 const LABELS: Record<Stage, string> = { write: "Writing", try: "Starting", test: "Testing", nothing: "" };

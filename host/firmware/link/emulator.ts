@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { EngineError } from "../../base/errors.ts";
+import { asInputError } from "../../base/file_errors.ts";
 import type { Board, Region } from "../boards.ts";
 import { type Chunk, intelHex } from "../hex.ts";
 import type { Port } from "./client.ts";
@@ -122,7 +123,7 @@ function memoryArgs(
 
 /**
  * What keeps the flash of a board's slots in a file, which is made where there is none: an option for startEmulator. Another emulator cannot have the file at the
- * same time. Throws EngineError where QEMU has no such flash, and for a file of another size.
+ * same time. Throws EngineError where QEMU has no such flash, and for a file of another size; InputError where it cannot be made.
  */
 export function keepFlash({ name, slots, qemu }: Board, path: string): string[] {
   const holds = ({ address, bytes }: Region) =>
@@ -130,8 +131,7 @@ export function keepFlash({ name, slots, qemu }: Board, path: string): string[] 
   const unit = qemu?.pflash?.findIndex(holds) ?? -1;
   const memory = qemu?.pflash?.[unit] ?? (qemu?.ram && holds(qemu.ram) ? qemu.ram : undefined);
   if (!memory || unit === 0) throw new EngineError("missing", `${name}: no emulator keeps its slots in a file`);
-  if (!existsSync(path)) writeSparse(path, memory, []);
-  const { size } = statSync(path);
+  const size = sizeOfFlash(path, memory);
   if (size !== memory.bytes) {
     throw new EngineError("missing", `${path}: ${size} bytes, expected ${memory.bytes}, the flash of ${name}`);
   }
@@ -139,6 +139,16 @@ export function keepFlash({ name, slots, qemu }: Board, path: string): string[] 
   if (unit > 0) return ["-drive", `if=pflash,unit=${unit},format=raw,file=${file}`];
   const backend = `memory-backend-file,id=kept,share=on,size=${memory.bytes},mem-path=${file}`;
   return ["-object", backend, "-machine", "memory-backend=kept"];
+}
+
+/** Bytes of the file that keeps a bank of flash. One that is not there, or is empty, is made. Throws InputError. */
+function sizeOfFlash(path: string, memory: Region): number {
+  try {
+    if (!existsSync(path) || (statSync(path).isFile() && statSync(path).size === 0)) writeSparse(path, memory, []);
+    return statSync(path).size;
+  } catch (error) {
+    throw asInputError(error, `${path}: cannot keep the flash of a board`);
+  }
 }
 
 /** A file with the bytes of a bank of flash, of which the disk stores no more than what is written. */

@@ -99,7 +99,8 @@ export function openSerial(path: string, baud: number): Line {
     return openPort(path, path);
   } catch (error) {
     const { stderr, message } = error as { stderr?: Buffer; message: string };
-    throw new EngineError("missing", `${path}: ${stderr?.toString().trim() || message}`);
+    const said = stderr?.toString().trim().replace(`stty: ${path}: `, "");
+    throw new EngineError("missing", `${path}: ${said || message}`);
   }
 }
 
