@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { describe, expect, it, vi } from "vitest";
 import { slotImage } from "../../host/flash/slot.ts";
 import { readUf2, UF2_FAMILIES } from "../../host/flash/uf2.ts";
 import { readHex } from "../firmware/read_hex.ts";
@@ -100,6 +101,36 @@ sha256   ${Buffer.from(image.sha256).toString("hex")}
     });
   });
 
+  it("writes on the drive of a boot loader in place, and says when the board has taken the drive away", async () => {
+    const drive = path("RPI-RP2");
+    mkdirSync(drive);
+    const info = put("RPI-RP2/INFO_UF2.TXT", "UF2 Bootloader v3.0\nBoard-ID: RPI-RP2\n");
+    const to = async (target: string) =>
+      JSON.parse((await ternHere("flash", model, "--to", target, ...UF2, "--json")).stdout);
+    expect(await to(`uf2:${drive}`)).toMatchObject({ out: path("RPI-RP2/m.uf2"), written: true, drive: "written" });
+    const { ino } = statSync(path("RPI-RP2/m.uf2"));
+    expect(await to(`uf2:${path("RPI-RP2/m.uf2")}`)).toMatchObject({ drive: "written" });
+    expect(statSync(path("RPI-RP2/m.uf2")).ino).toBe(ino); // no file took its place
+    expect(readdirSync(drive).sort()).toEqual(["INFO_UF2.TXT", "m.uf2"]);
+
+    const file = await open(info);
+    const sync = vi.spyOn(Object.getPrototypeOf(file) as FileHandle, "sync");
+    await file.close();
+    const broken = Object.assign(new Error("EIO"), { code: "EIO" });
+    sync.mockRejectedValueOnce(broken);
+    const failed = await ternHere("flash", model, "--to", `uf2:${drive}`, ...UF2);
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining("cannot be written: the disk fails") });
+    sync.mockImplementationOnce(async () => {
+      rmSync(info);
+      throw broken;
+    });
+    const gone = await ternHere("flash", model, "--to", `uf2:${drive}`, ...UF2);
+    expect(gone).toMatchObject({ code: 0, stdout: expect.stringContaining("\nThe drive is gone: a board that") });
+    sync.mockRestore();
+    const folder = await ternHere("flash", model, "--to", `uf2:${drive}`, ...UF2, "--dry-run");
+    expect(folder).toMatchObject({ code: 1, stderr: expect.stringContaining("is a folder without INFO_UF2.TXT") });
+  });
+
   it("refuses a blob that the slot has no room for, before anything is written", async () => {
     const small = ["--address", "0", "--slot-size", "0x2000", "--erase-unit", "4096"];
     const { code, stdout, stderr } = await ternHere("flash", model, "--to", `bin:${path("small.bin")}`, ...small);
@@ -111,16 +142,10 @@ sha256   ${Buffer.from(image.sha256).toString("hex")}
   });
 
   const geometry = "--address, --slot-size and --erase-unit: ";
-  const kinds = "uf2:FILE, hex:FILE, bin:FILE";
+  const kinds = "a device, /dev/ttyACM0 or device:virt@board.flash, or a file, uf2:FILE, hex:FILE, bin:FILE";
   it.each<[string[], string]>([
-    [
-      ["--to", "dfu:0483:df11", ...RAW],
-      `--to "dfu:0483:df11": there is no kind of target "dfu", expected one of ${kinds}`,
-    ],
-    [
-      ["--to", "uf:x", ...RAW],
-      `--to "uf:x": there is no kind of target "uf", did you mean "uf2"? expected one of ${kinds}`,
-    ],
+    [["--to", "dfu:0483:df11", ...RAW], `--to "dfu:0483:df11": there is no kind of target "dfu", expected ${kinds}`],
+    [["--to", "uf:x", ...RAW], `--to "uf:x": there is no kind of target "uf", did you mean "uf2"? expected ${kinds}`],
     [["--to", "m.uf2", ...UF2], '--to "m.uf2": there is no kind of target "m.uf2"'],
     [["--to", "toString:x", ...RAW], 'there is no kind of target "toString"'],
     [["--to", "uf2", ...UF2], '--to "uf2": no file, expected uf2:FILE'],

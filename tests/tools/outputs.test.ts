@@ -12,6 +12,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { describeUnless } from "../skip.ts";
 import { CLI, DIGITS, digitsBlob, scratch, smallBlob, TEN, tern } from "./tern.ts";
 
 const { path, put } = scratch();
@@ -125,5 +126,18 @@ describe.runIf(process.platform === "linux")("a standard output that is full", (
       encoding: "utf8",
     });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  });
+});
+
+/** The file of a disk that no machine has, where the user may make one. */
+const disk = path("disk");
+const made = spawnSync("mknod", [disk, "b", "259", "4095"]).status === 0;
+describeUnless(made ? undefined : "making a device needs root", "a disk", () => {
+  it("is not written to", () => {
+    const { code, stderr } = tern("repack", model, "-o", disk, "--for", "storage");
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `tern: ${disk}: is a disk, which would lose what it holds; expected a file\n`,
+    });
   });
 });

@@ -135,6 +135,7 @@ async function checkTarget(path: string): Promise<OldFile | undefined> {
   });
   if (old?.isDirectory()) throw new InputError(`${path}: is a directory, expected a file to write`);
   if (!old) return undefined;
+  if (old.isBlockDevice()) throw new InputError(`${path}: is a disk, which would lose what it holds; expected a file`);
   // A rename asks nobody for leave; and whoever may write everything still means a read-only file to stay.
   const isLocked = old.isFile() && (Number(old.mode) & 0o222) === 0;
   const mayWrite = await access(path, constants.W_OK).then(

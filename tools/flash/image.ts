@@ -9,6 +9,8 @@ import { nameOf, outName, takeStdout } from "../files/stdio.ts";
 import { checked, numberOption, UsageError } from "../options/usage.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount } from "../terminal/table.ts";
+import { DEVICE_FORM } from "./device.ts";
+import { isOnDrive, uf2File, writeOnDrive } from "./drive.ts";
 import { signedOf } from "./signed.ts";
 
 /** Kinds of targets, and the bytes of their files. */
@@ -25,7 +27,8 @@ function targetOf(text: string): { kind: string; path: string } {
   const [kind, path] = [text.split(":", 1)[0]!, text.slice(text.indexOf(":") + 1)];
   if (!Object.hasOwn(KINDS, kind)) {
     const meant = didYouMean(kind, Object.keys(KINDS)) || ",";
-    throw new UsageError(`--to "${text}": there is no kind of target "${kind}"${meant} expected one of ${FORM}`);
+    const expected = `expected a device, ${DEVICE_FORM}, or a file, ${FORM}`;
+    throw new UsageError(`--to "${text}": there is no kind of target "${kind}"${meant} ${expected}`);
   }
   if (path === "" || path === text) throw new UsageError(`--to "${text}": no file, expected ${kind}:FILE`);
   return { kind, path };
@@ -77,10 +80,11 @@ function slotOf(kind: string, args: ImageArgs): { slot: Slot; family?: Uf2Family
 
 /** Writes a blob as an image that puts it into a slot of flash. */
 export async function flashImage(args: ImageArgs): Promise<void> {
-  const { kind, path } = targetOf(args.to);
+  const { kind, path: target } = targetOf(args.to);
   const { slot, family } = slotOf(kind, args);
   const sequence = numberOption("sequence", args.sequence);
   const isDry = args["dry-run"] ?? false;
+  const path = kind === "uf2" ? await uf2File(target, args.model) : target;
   if (!isDry) takeStdout(path);
   checkOutputs([path], { model: args.model }, "--to");
   const { blob, trailer } = await readSignedModel(args.model);
@@ -89,7 +93,8 @@ export async function flashImage(args: ImageArgs): Promise<void> {
     return slotImage(slot, blob, trailer, { counter: signed.counter, sequence });
   });
   const file = KINDS[kind]!(image, family);
-  if (!isDry) await writeFileAtomic(path, file);
+  const drive = kind === "uf2" && isOnDrive(path) && !isDry ? await writeOnDrive(path, file) : undefined;
+  if (!isDry && drive === undefined) await writeFileAtomic(path, file);
   printResult(
     args.json,
     () => ({
@@ -97,6 +102,7 @@ export async function flashImage(args: ImageArgs): Promise<void> {
       kind,
       ...(args.family && { family: args.family }),
       written: !isDry,
+      ...(drive && { drive }),
       fileBytes: file.length,
       address: slot.address,
       bytes: image.whole.bytes.length,
@@ -108,8 +114,18 @@ export async function flashImage(args: ImageArgs): Promise<void> {
       trailerBytes: trailer.length,
       sha256: Buffer.from(image.sha256).toString("hex"),
     }),
-    () =>
-      format(`${nameOf(args.model)} → ${outName(path)}`, isDry, file.length, slot, image, blob.length, trailer.length),
+    () => [
+      ...format(
+        `${nameOf(args.model)} → ${outName(path)}`,
+        isDry,
+        file.length,
+        slot,
+        image,
+        blob.length,
+        trailer.length,
+      ),
+      ...(drive === "drive gone" ? ["", "The drive is gone: a board that has all it waits for restarts."] : []),
+    ],
   );
 }
 
