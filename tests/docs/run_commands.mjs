@@ -17,6 +17,7 @@ const OF_OWN_FILES = ["docs/arch.md"];
 const OTHERWISE = [
   { line: /^npm (start|test)\b/, why: "needs a checkout, where .ci/run has it" },
   { line: /^(sudo )?apt-get install /, why: "changes the machine; .ci/run installs these packages" },
+  { line: /^npm install esptool-js|--to esp:\/dev\//, why: "needs an ESP32 at a port" },
   {
     line: /^npm install littletern\b/,
     instead: (line, tarball) => line.replace(/\blittletern\b/, tarball),

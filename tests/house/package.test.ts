@@ -12,8 +12,8 @@ const LOCK = JSON.parse(read("package-lock.json")).packages[""];
 /** Small, pure and kept up. One more needs a reason that is worth it to everybody who installs this. */
 const DEPENDENCIES = ["@assemblyscript/loader", "@bufbuild/protobuf", "citty", "fflate"];
 const OPTIONAL = ["koffi", "wabt"];
-/** Not installed with this: `build` and `train` say how to get them. */
-const ON_DEMAND = ["assemblyscript", "@jax-js/jax"];
+/** Not installed with this: `build`, `train` and `flash` say how to get them. */
+const ON_DEMAND = ["assemblyscript", "@jax-js/jax", "esptool-js"];
 
 it("depends on nothing else", () => {
   expect(Object.keys(PACKAGE.dependencies).sort()).toEqual(DEPENDENCIES);

@@ -45,6 +45,21 @@ sha256   ${Buffer.from(image.sha256).toString("hex")}
     expect(found).toEqual(new Map(expected));
   });
 
+  it("writes a partition of an ESP chip, and a manifest for a web page", async () => {
+    const out = path("esp.bin");
+    const { code, stdout } = await ternHere("flash", model, "--to", `esp:${out}`, ...AT, "--chip", "esp32-c3");
+    expect(code).toBe(0);
+    expect(stdout).toContain(`\nmanifest ${path("esp.manifest.json")}\n`);
+    expect(new Uint8Array(readFileSync(out))).toEqual(image.whole.bytes);
+    // As https://esphome.github.io/esp-web-tools/ has it
+    expect(JSON.parse(readFileSync(path("esp.manifest.json"), "utf8"))).toEqual({
+      name: "m",
+      version: `sha256 ${Buffer.from(image.sha256).toString("hex").slice(0, 16)}`,
+      new_install_prompt_erase: true,
+      builds: [{ chipFamily: "ESP32-C3", parts: [{ path: "esp.bin", offset: 0x1010_0000 }] }],
+    });
+  });
+
   it("takes a counter, a sequence and another erased value, and prints JSON", async () => {
     const out = path("other.bin");
     const options = ["--counter", "7", "--sequence", "0x10", "--erased", "0x00", "--json"];
@@ -142,7 +157,7 @@ sha256   ${Buffer.from(image.sha256).toString("hex")}
   });
 
   const geometry = "--address, --slot-size and --erase-unit: ";
-  const kinds = "a device, /dev/ttyACM0 or device:virt@board.flash, or a file, uf2:FILE, hex:FILE, bin:FILE";
+  const kinds = "a device, /dev/ttyACM0 or device:virt@board.flash, or a file, uf2:FILE, hex:FILE, bin:FILE, esp:FILE";
   it.each<[string[], string]>([
     [["--to", "dfu:0483:df11", ...RAW], `--to "dfu:0483:df11": there is no kind of target "dfu", expected ${kinds}`],
     [["--to", "uf:x", ...RAW], `--to "uf:x": there is no kind of target "uf", did you mean "uf2"? expected ${kinds}`],
@@ -153,6 +168,11 @@ sha256   ${Buffer.from(image.sha256).toString("hex")}
     [["--to", "uf2:x", ...RAW], "--to uf2: missing option --family"],
     [["--to", "hex:x", ...UF2], "--to hex: --family is for uf2 alone"],
     [["--to", "bin:x", ...AT], "--to bin: missing option --erase-unit"],
+    [["--to", "esp:x", ...AT], "--to esp: missing option --chip"],
+    [["--to", "bin:x", ...RAW, "--chip", "esp32"], "--to bin: --chip is for esp alone"],
+    [["--to", "esp:-", ...AT, "--chip", "esp32"], "--to esp: an image and its manifest are two files, expected a path"],
+    [["--to", "esp:/dev/ttyUSB0"], '--to "esp:/dev/ttyUSB0": no partition, expected esp:/dev/ttyUSB0#PARTITION'],
+    [["--to", "esp:/dev/ttyUSB0#m", ...AT], "--to esp:/dev/ttyUSB0#m: --address is for images alone"],
     [["--to", "uf2:x", ...AT, "--family", "rp2350"], '--family "rp2350", expected one of rp2040, rp2350-data'],
     [["--to", "bin:x", ...RAW, "--erased", "0x11"], '--erased "0x11", expected one of 0xff, 0x00'],
     [["--to", "bin:x", ...RAW, "--counter", "-1"], '--counter "-1", expected a whole number below 2^32'],

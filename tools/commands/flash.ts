@@ -1,6 +1,8 @@
 import { defineCommand } from "citty";
+import { ESP_CHIPS, type EspChip } from "../../host/flash/esp/manifest.ts";
 import { UF2_FAMILIES, type Uf2FamilyName } from "../../host/flash/uf2.ts";
-import { flashDevice, isDevice } from "../flash/device.ts";
+import { DEVICE_FORM, flashDevice, isDevice } from "../flash/device.ts";
+import { ESP_FORM, flashEsp, isEspPort } from "../flash/esp.ts";
 import { FORM, flashImage } from "../flash/image.ts";
 import { JSON_ARG } from "../options/json.ts";
 import { UsageError } from "../options/usage.ts";
@@ -8,7 +10,7 @@ import { UsageError } from "../options/usage.ts";
 export const EXAMPLE = "flash model.tern --to uf2:model.uf2 --family rp2040 --address 0x10100000 --slot-size 0x40000";
 
 /** What a device says by itself. */
-const OF_IMAGES = ["address", "slot-size", "erase-unit", "erased", "family", "sequence"] as const;
+const OF_IMAGES = ["address", "slot-size", "erase-unit", "erased", "family", "chip", "sequence"] as const;
 
 export default defineCommand({
   meta: {
@@ -21,7 +23,7 @@ export default defineCommand({
       type: "string",
       required: true,
       valueHint: "TARGET",
-      description: `A device (/dev/ttyACM0, device:virt@board.flash), or an image to write: ${FORM}`,
+      description: `A device (${DEVICE_FORM}), an ESP chip (${ESP_FORM}), or an image to write: ${FORM}`,
     },
     address: {
       type: "string",
@@ -40,6 +42,11 @@ export default defineCommand({
       options: Object.keys(UF2_FAMILIES) as Uf2FamilyName[],
       description: "Boards that take the uf2",
     },
+    chip: {
+      type: "enum",
+      options: Object.keys(ESP_CHIPS) as EspChip[],
+      description: "Of an esp file: what its manifest is for",
+    },
     counter: {
       type: "string",
       valueHint: "N",
@@ -50,9 +57,10 @@ export default defineCommand({
     ...JSON_ARG,
   },
   async run({ args }) {
-    if (!isDevice(args.to)) return flashImage(args);
-    const other = OF_IMAGES.find((name) => args[name] !== undefined);
+    const isEsp = isEspPort(args.to);
+    if (!isEsp && !isDevice(args.to)) return flashImage(args);
+    const other = OF_IMAGES.find((name) => args[name] !== undefined && !(isEsp && name === "sequence"));
     if (other !== undefined) throw new UsageError(`--to ${args.to}: --${other} is for images alone`);
-    return flashDevice(args);
+    return isEsp ? flashEsp(args) : flashDevice(args);
   },
 });

@@ -1,11 +1,14 @@
+import { basename } from "node:path";
 import { didYouMean } from "../../host/base/nearest.ts";
 import { hex } from "../../host/base/printable.ts";
 import { intelHex } from "../../host/firmware/hex.ts";
+import { type EspChip, espManifest } from "../../host/flash/esp/manifest.ts";
+import { SECTOR_BYTES } from "../../host/flash/esp/partitions.ts";
 import { checkSlot, roomOf, type Slot, type SlotImage, slotImage } from "../../host/flash/slot.ts";
 import { checkUf2Region, UF2_FAMILIES, type Uf2Family, type Uf2FamilyName, writeUf2 } from "../../host/flash/uf2.ts";
 import { namingFiles, readSignedModel } from "../files/models.ts";
-import { checkOutputs, writeFileAtomic } from "../files/outputs.ts";
-import { nameOf, outName, takeStdout } from "../files/stdio.ts";
+import { checkOutputs, writeFileAtomic, writeFilesAtomic } from "../files/outputs.ts";
+import { nameOf, outName, STDIO, takeStdout } from "../files/stdio.ts";
 import { checked, numberOption, UsageError } from "../options/usage.ts";
 import { printResult } from "../terminal/print.ts";
 import { formatCount } from "../terminal/table.ts";
@@ -18,6 +21,7 @@ const KINDS: Record<string, (image: SlotImage, family?: Uf2Family) => Uint8Array
   uf2: ({ whole }, family) => writeUf2(whole, family!),
   hex: ({ chunks }) => new TextEncoder().encode(intelHex(chunks)),
   bin: ({ whole }) => whole.bytes,
+  esp: ({ whole }) => whole.bytes,
 };
 
 export const FORM = `${Object.keys(KINDS).join(":FILE, ")}:FILE`;
@@ -43,6 +47,7 @@ export interface ImageArgs {
   "erase-unit"?: string;
   erased?: "0xff" | "0x00";
   family?: Uf2FamilyName;
+  chip?: EspChip;
   counter?: string;
   sequence?: string;
   "dry-run"?: boolean;
@@ -59,7 +64,12 @@ function slotOf(kind: string, args: ImageArgs): { slot: Slot; family?: Uf2Family
   if (kind === "uf2" && args.family === undefined) throw new UsageError("--to uf2: missing option --family");
   if (kind !== "uf2" && args.family !== undefined) throw new UsageError(`--to ${kind}: --family is for uf2 alone`);
   const family = args.family && UF2_FAMILIES[args.family];
-  const eraseBytes = numberOption("erase-unit", args["erase-unit"]) ?? family?.eraseBytes;
+  const { chip } = args;
+  if ((kind === "esp") !== (chip !== undefined)) {
+    throw new UsageError(`--to ${kind}: ${chip === undefined ? "missing option --chip" : "--chip is for esp alone"}`);
+  }
+  const known = family?.eraseBytes ?? (kind === "esp" ? SECTOR_BYTES : undefined);
+  const eraseBytes = numberOption("erase-unit", args["erase-unit"]) ?? known;
   if (eraseBytes === undefined) throw new UsageError(`--to ${kind}: missing option --erase-unit`);
   if (family && eraseBytes % family.eraseBytes !== 0) {
     const expected = `expected a multiple of ${family.eraseBytes}, the erase unit of ${family.about}`;
@@ -78,6 +88,12 @@ function slotOf(kind: string, args: ImageArgs): { slot: Slot; family?: Uf2Family
   return { slot, family };
 }
 
+/** Where the manifest of an image for ESP Web Tools lies: beside it. */
+function manifestPath(path: string): string {
+  if (path === STDIO) throw new UsageError("--to esp: an image and its manifest are two files, expected a path");
+  return `${path.replace(/\.bin$/, "")}.manifest.json`;
+}
+
 /** Writes a blob as an image that puts it into a slot of flash. */
 export async function flashImage(args: ImageArgs): Promise<void> {
   const { kind, path: target } = targetOf(args.to);
@@ -85,8 +101,9 @@ export async function flashImage(args: ImageArgs): Promise<void> {
   const sequence = numberOption("sequence", args.sequence);
   const isDry = args["dry-run"] ?? false;
   const path = kind === "uf2" ? await uf2File(target, args.model) : target;
+  const manifest = kind === "esp" ? manifestPath(path) : undefined;
   if (!isDry) takeStdout(path);
-  checkOutputs([path], { model: args.model }, "--to");
+  checkOutputs(manifest ? [path, manifest] : [path], { model: args.model }, "--to");
   const { blob, trailer } = await readSignedModel(args.model);
   const image = await namingFiles({ model: args.model }, async () => {
     const signed = signedOf(blob, trailer, numberOption("counter", args.counter));
@@ -94,7 +111,15 @@ export async function flashImage(args: ImageArgs): Promise<void> {
   });
   const file = KINDS[kind]!(image, family);
   const drive = kind === "uf2" && isOnDrive(path) && !isDry ? await writeOnDrive(path, file) : undefined;
-  if (!isDry && drive === undefined) await writeFileAtomic(path, file);
+  if (!isDry && manifest !== undefined) {
+    const name = basename(nameOf(args.model)).replace(/\.[^.]*$/, "");
+    const version = `sha256 ${Buffer.from(image.sha256).toString("hex", 0, 8)}`;
+    const part = { name, version, chip: args.chip!, path: basename(path), address: slot.address };
+    await writeFilesAtomic([
+      { path, bytes: file },
+      { path: manifest, bytes: Buffer.from(espManifest(part)) },
+    ]);
+  } else if (!isDry && drive === undefined) await writeFileAtomic(path, file);
   printResult(
     args.json,
     () => ({
@@ -103,6 +128,7 @@ export async function flashImage(args: ImageArgs): Promise<void> {
       ...(args.family && { family: args.family }),
       written: !isDry,
       ...(drive && { drive }),
+      ...(manifest && { manifest, chip: args.chip }),
       fileBytes: file.length,
       address: slot.address,
       bytes: image.whole.bytes.length,
@@ -124,6 +150,7 @@ export async function flashImage(args: ImageArgs): Promise<void> {
         blob.length,
         trailer.length,
       ),
+      ...(manifest && !isDry ? [`manifest ${manifest}`] : []),
       ...(drive === "drive gone" ? ["", "The drive is gone: a board that has all it waits for restarts."] : []),
     ],
   );
