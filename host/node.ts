@@ -5,7 +5,7 @@ import { checkBytes, checkEngine, checkList, checkObject, checkOptional, checkTe
 import { crc32 } from "./base/crc32.ts";
 import { EngineError } from "./base/errors.ts";
 import { packageRoot } from "./base/package_root.ts";
-import { hasBinaryOfCodes, hasPacking, needsMore } from "./blob/features.ts";
+import { hasBinaryOfCodes, hasPacking, lacksOps, needsMore } from "./blob/features.ts";
 import { HEADER, HEADER_BYTES } from "./blob/layout.ts";
 import { readBlob } from "./blob/read.ts";
 import type { Engine } from "./engines/engine.ts";
@@ -17,7 +17,7 @@ import { type Line, openSerial } from "./firmware/link/port.ts";
 import type { DeviceInfo } from "./firmware/link/protocol.ts";
 import { buildImage } from "./firmware/make/build.ts";
 import { RUNTIMES, type Runtime, runtimeNamed } from "./firmware/make/runtimes.ts";
-import { moduleFeatures } from "./run/backend.ts";
+import { checkOps, moduleFeatures } from "./run/backend.ts";
 import { type DeviceLoadOptions, loadDevice } from "./run/device.ts";
 import type { Session } from "./run/session.ts";
 import { chooseVariant, VARIANTS, type Variant } from "./run/variant.ts";
@@ -48,8 +48,8 @@ export interface DeviceModule {
 
 /**
  * The smallest module that a runtime runs a blob with, or the one of a name; without a blob, or where none has all that it needs, the one of all
- * ops, which says so. Throws EngineError for a name of none, kind "missing", or of one that lacks what the blob needs, kind "packing"; BlobError,
- * as readBlob, for a blob whose ops decide and cannot be read.
+ * ops, which says so. Throws EngineError for a name of none, kind "missing", or of one that lacks what the blob needs, and for ops that no module has, kind
+ * "packing"; BlobError, as readBlob, for a blob whose ops decide and cannot be read.
  */
 export async function deviceModule(runtime: Runtime, blob?: Uint8Array, name?: string): Promise<DeviceModule> {
   checkRuntime(runtime);
@@ -69,7 +69,12 @@ export async function deviceModule(runtime: Runtime, blob?: Uint8Array, name?: s
     throw new EngineError("packing", why);
   }
   const last = name ?? modules.at(-1)!;
-  return { name: last, module: await readModule(last) };
+  const module = await readModule(last);
+  if (blob && blob.length >= HEADER_BYTES) {
+    const { features } = await moduleFeatures(module, v8);
+    if (lacksOps(blob, features)) checkOps(readBlob(blob), features);
+  }
+  return { name: last, module };
 }
 
 function checkRuntime(runtime: Runtime): void {

@@ -36,6 +36,11 @@ export function needsMore(blob: Uint8Array, features: Features): boolean {
   return words.some(([name, has]) => (header.getUint32(HEADER[name], true) & ~has) !== 0);
 }
 
+/** Whether a blob, by its header, has ops of a kind that `features` lack. */
+export function lacksOps(blob: Uint8Array, { ops }: Pick<Features, "ops">): boolean {
+  return (new DataView(blob.buffer, blob.byteOffset).getUint32(HEADER.ops, true) & ~ops) !== 0;
+}
+
 function word(bits: readonly number[]): number {
   return bits.reduce((word, bit) => word | (1 << bit), 0) >>> 0;
 }

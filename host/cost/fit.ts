@@ -4,7 +4,7 @@ import { HEADER } from "../blob/layout.ts";
 import { readBlob } from "../blob/read.ts";
 import type { Engine } from "../engines/engine.ts";
 import { inComment } from "../firmware/make/comment.ts";
-import { moduleFeatures, planScratch } from "../run/backend.ts";
+import { checkOps, moduleFeatures, planScratch } from "../run/backend.ts";
 import { elementBytes } from "../shape.ts";
 
 /** RAM that a model takes on a device, in bytes, in the order in which it lies there: its weights are streamed. */
@@ -24,7 +24,7 @@ export interface ModelMemory {
 /** Of the runtime that firmware has if nothing is said: wasm2c. */
 const EXTRA_BYTES = 64;
 
-/** What `tern_open` takes for `rows` rows. Throws EngineError of kind "packing" for a packing that the module was not built for. */
+/** What `tern_open` takes for `rows` rows. Throws EngineError of kind "packing" for an op or a packing that the module was not built for. */
 export async function modelMemory(
   blob: Uint8Array,
   module: Uint8Array,
@@ -34,6 +34,7 @@ export async function modelMemory(
 ): Promise<ModelMemory> {
   const program = readBlob(blob);
   const { features, ownBytes } = await moduleFeatures(module, engine);
+  checkOps(program, features);
   const [missing] = missingPackings(program, features.packings);
   if (missing) {
     const advice = "`npx littletern repack --for any` makes a blob for it";

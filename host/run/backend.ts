@@ -2,11 +2,12 @@ import { checkInstance } from "../base/arguments.ts";
 import { EngineError } from "../base/errors.ts";
 import { statusText } from "../base/status.ts";
 import { type Features, hasPacking } from "../blob/features.ts";
-import { HEADER } from "../blob/layout.ts";
+import { HEADER, OP_KIND } from "../blob/layout.ts";
 import type { Engine, Instance } from "../engines/engine.ts";
 import { orderKey } from "../numbers/order.ts";
 import type { Program, Tensor } from "../program.ts";
 import { invoke } from "../reference/model.ts";
+import { REGION_OPS } from "../reference/region_ops.ts";
 import { elementBytes, elementCount, numberCount, positionBytes, rowStride } from "../shape.ts";
 
 /** Something that runs a program's ops: the module in an engine, or the reference. Tensors are (rows, channels), row-major. */
@@ -132,6 +133,15 @@ export async function moduleFeatures(module: Uint8Array, engine: Engine): Promis
     const wide = hasPacking(features.packings, "field2x16") && word(5) !== 0;
     return { features, ownBytes, wide };
   });
+}
+
+/** Throws EngineError, of kind "packing", for an op that a module was not built for. */
+export function checkOps({ ops }: Program, { ops: has }: Features): void {
+  const lacking = ops.find(({ kind }) => !((has >>> OP_KIND[kind]) & 1));
+  if (!lacking) return;
+  const isFloat = Object.hasOwn(REGION_OPS, lacking.kind);
+  const where = isFloat ? ": float regions run in V8 and wasmtime, and on no board yet" : "";
+  throw new EngineError("packing", `the module was not built for the op ${lacking.kind}${where}`);
 }
 
 /** Bytes of scratch memory that the module needs for a blob. */
