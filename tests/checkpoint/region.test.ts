@@ -18,6 +18,7 @@ import { DATA, describeWith, MNIST_IMAGES, MNIST_LABELS } from "../data.ts";
 import { Random } from "../graph/random.ts";
 import { ALL_SEEDS } from "../seeds.ts";
 import { computed } from "./onnx_arrays.ts";
+import { refusalsIn } from "./refusals.ts";
 
 // Float networks of ONNX files, as PyTorch exports encoders: each beside ONNX's definition of its nodes in float64.
 
@@ -283,6 +284,111 @@ describe("is refused:", () => {
     await expect(convert(bytes, { weights: "float", input: { dtype: "u8" } })).rejects.toThrow(
       "elements of u8, expected f32",
     );
+  });
+});
+
+/** A mean of positions, so that a case ends in one vector. */
+const scores = (file: File, x: string) => file.one("ReduceMean", [x], { axes: [1n], keepdims: 0n });
+const PICTURE = [3, 4, 8];
+const patches = (file: File, strides: bigint[]) => {
+  return file.one("Conv", ["x", file.floats([6, 3, 2, 2])], { strides });
+};
+
+describe("what a refusal advises is taken:", () => {
+  const seen: string[] = [];
+  it.each<[string, refused: (file: File) => string, followed: (file: File) => string, input?: number[]]>([
+    [
+      "weights of (inputs, outputs)",
+      (file) => file.one("MatMul", ["x", file.floats([7, 8])]),
+      (file) => file.one("MatMul", ["x", file.floats([8, 7])]),
+    ],
+    [
+      "a mean over all positions, or over channels in a norm",
+      (file) => file.one("ReduceMean", ["x"], { axes: [2n], keepdims: 0n }),
+      (file) => scores(file, "x"),
+    ],
+    [
+      "one position",
+      (file) => file.one("Gather", ["x", file.ints(1)], { axis: 2n }),
+      (file) => file.one("Gather", ["x", file.number(1)], { axis: 1n }),
+    ],
+    [
+      "a constant before the positions",
+      (file) => file.one("Concat", ["x", file.floats([1, 1, 8])], { axis: 1n }),
+      (file) => file.one("Concat", [file.floats([1, 1, 8]), "x"], { axis: 1n }),
+    ],
+    [
+      "positions",
+      (file) => file.one("Concat", [file.floats([1, 4, 1]), "x"], { axis: 2n }),
+      (file) => file.one("Concat", [file.floats([1, 4, 8]), "x"], { axis: 1n }),
+    ],
+    [
+      "windows as far apart as they are large, without padding, of a picture",
+      (file) => patches(file, [1n, 1n]),
+      (file) => {
+        const rows = file.one("Reshape", [patches(file, [2n, 2n]), file.ints(0, 6, 8)]);
+        return scores(file, file.one("Transpose", [rows], { perm: [0n, 2n, 1n] }));
+      },
+      PICTURE,
+    ],
+    [
+      "alpha = beta = 1, transA = 0",
+      (file) => file.one("Gemm", [scores(file, "x"), file.floats([8, 3]), file.floats([3])], { alpha: 2 }),
+      (file) => file.one("Gemm", [scores(file, "x"), file.floats([8, 3]), file.floats([3])], { alpha: 1 }),
+    ],
+    [
+      "a softmax over the last axis",
+      (file) => file.one("Softmax", ["x"], { axis: 1n }),
+      (file) => scores(file, file.one("Softmax", ["x"], { axis: 2n })),
+    ],
+    [
+      "GELU: erf(x / √2)",
+      (file) => file.one("Erf", ["x"]),
+      (file) => {
+        const phi = file.one("Erf", [file.one("Mul", ["x", file.number(Math.SQRT1_2)])]);
+        const half = file.one("Mul", ["x", file.one("Add", [phi, file.number(1)])]);
+        return scores(file, file.one("Mul", [half, file.number(0.5)]));
+      },
+    ],
+    [
+      "axis = 1",
+      (file) => file.linear(file.one("Flatten", [scores(file, "x")], { axis: 0n }), 8, 3),
+      (file) => file.linear(file.one("Flatten", [scores(file, "x")], { axis: 1n }), 8, 3),
+    ],
+    [
+      "a norm over the last axis",
+      (file) => file.one("LayerNormalization", ["x", file.floats([8])], { axis: 1n }),
+      (file) => file.one("LayerNormalization", ["x", file.floats([8])], { axis: -1n }),
+    ],
+    [
+      "every axis once",
+      (file) => file.one("Transpose", ["x"], { perm: [0n, 1n, 1n] }),
+      (file) => scores(file, file.one("Transpose", ["x"], { perm: [0n, 1n, 2n] })),
+    ],
+  ])("%s", (instead, refused, followed, input = [4, 8]) => {
+    const read = (build: (file: File) => string) => {
+      const file = new File(9);
+      const output = build(file);
+      return importOnnx(file.bytes(input, output), { floats: "region" });
+    };
+    expect(() => read(refused)).toThrow(UnsupportedError);
+    expect(() => read(refused)).toThrow(instead);
+    seen.push(instead);
+    read(followed);
+  });
+
+  it("of every refusal", () => {
+    const missing = refusalsIn((name) => name.startsWith(join("onnx", "region"))).filter(
+      (pattern) => !seen.some((instead) => pattern.test(instead)),
+    );
+    expect(missing.map(String)).toEqual([]);
+  });
+
+  it("by the reader of networks of integers, which advises this one", async () => {
+    const file = new File(9);
+    const bytes = file.bytes([4, 8], file.one("LayerNormalization", ["x", file.floats([8])], { axis: -1n }));
+    await expect(convert(bytes)).rejects.toThrow("--weights float");
+    await convert(bytes, { weights: "float" });
   });
 });
 

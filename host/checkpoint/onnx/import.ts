@@ -34,7 +34,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from "./proto.ts";
-import { importRegion } from "./region.ts";
+import { importRegion, isRegionOp } from "./region.ts";
 import { integerType, readTensor } from "./tensor.ts";
 
 /** ONNX's own operators and QONNX's quantizers, under all names that exporters have used. */
@@ -471,6 +471,7 @@ function advice(opType: string, domain: string): string {
   if (domain === "com.microsoft")
     return `quant_format=QuantFormat.QDQ of onnxruntime.quantization, or one of ${Object.keys(MICROSOFT).join(", ")}`;
   if (domain.startsWith(HARDWARE)) return "the file from before FINN made hardware layers of its nodes";
+  if (isRegionOp(opType)) return "--weights float, which computes an encoder of floats as a whole, in f32";
   return "what a network of layers needs: MatMul, Gemm, Conv, Quant, BipolarQuant, QuantizeLinear, DequantizeLinear, Sign, BatchNormalization, Relu, Clip, arithmetic with constants";
 }
 

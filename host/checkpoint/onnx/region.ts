@@ -42,6 +42,11 @@ const PLAIN =
 /** How far a constant of a decomposed function may be from what it stands for. */
 const CLOSE = 1e-5;
 
+/** Whether it is among the ops that float networks are made of. */
+export function isRegionOp(op: string): boolean {
+  return Object.hasOwn(OPS, op);
+}
+
 /** A file as a float graph. Throws UnsupportedError with all nodes that are in the way. */
 export function importRegion(file: GraphProto): Graph {
   if (file.node.length > MAX_NODES) {
