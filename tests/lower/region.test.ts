@@ -110,19 +110,23 @@ it("programs of random encoders compute what their graphs do, in every value", (
   }
 });
 
-describeModules("random encoders", (engine, module) => {
-  it.runIf(runsFloats(module))("have the reference's bits, and the scores of their graphs", async () => {
-    for (let seed = 0; seed < GRAPHS; seed++) {
-      const graph = randomEncoder(seed);
-      const { program } = lower(graph, { ...OPTIONS, maxRows: 3 });
-      const x = inputOf(graph, 3, seed);
-      await expectReference(program, engine, module, [[x]], { oneByOne: true, ways: ["streaming"] });
-      const session = await load({ module, engine, blob: writeBlob(program) });
-      expect(session.run(x)[0]!.scores).toEqual(evaluate(graph, [x], 3)[0]);
-      session.dispose();
-    }
-  });
-});
+describeModules(
+  "random encoders",
+  (engine, module) => {
+    it("have the reference's bits, and the scores of their graphs", async () => {
+      for (let seed = 0; seed < GRAPHS; seed++) {
+        const graph = randomEncoder(seed);
+        const { program } = lower(graph, { ...OPTIONS, maxRows: 3 });
+        const x = inputOf(graph, 3, seed);
+        await expectReference(program, engine, module, [[x]], { oneByOne: true, ways: ["streaming"] });
+        const session = await load({ module, engine, blob: writeBlob(program) });
+        expect(session.run(x)[0]!.scores).toEqual(evaluate(graph, [x], 3)[0]);
+        session.dispose();
+      }
+    });
+  },
+  runsFloats,
+);
 
 it("codes of a value are made once for all layers that read them", () => {
   const encoder = new Encoder(1);

@@ -50,7 +50,8 @@ describeModules("random programs", (engine, module) => {
     }
   });
 
-  it.runIf(runsFloats(module))("of float regions", async () => {
+  const testFloats = runsFloats(module) ? it : undefined; // no test where there are none
+  testFloats?.("of float regions", async () => {
     for (let seed = 0; seed < PROGRAMS; seed++) {
       const random = new Random(seed);
       const program = randomFloats(random, packingsOf(module));

@@ -1,11 +1,13 @@
 import { type AttributeValue, floatTensor, node } from "../../host/checkpoint/onnx/build.ts";
 import {
+  DATA_TYPE,
   type Draft,
   decodeModel,
   encodeModel,
   type NodeProto,
   type TensorProto,
 } from "../../host/checkpoint/onnx/proto.ts";
+import { readTensor } from "../../host/checkpoint/onnx/tensor.ts";
 
 const QUANTIZERS = ["Quant", "IntQuant", "BipolarQuant"];
 
@@ -32,9 +34,16 @@ export function standardOnnx(file: Uint8Array): Uint8Array {
     } else writer.nodes.push(each);
   }
   const opset_import = [{ domain: "", version: model.opset_import.find(({ domain }) => !domain)!.version! }];
-  const initializer = [...graph.initializer, ...writer.initializers];
+  const initializer = [...graph.initializer.map(inFloats), ...writer.initializers];
   const output = graph.output.map(({ name }) => ({ name: name! })); // of the type that follows: an ArgMax gives int64
   return encodeModel({ ...model, opset_import, graph: { ...graph, node: writer.nodes, initializer, output } });
+}
+
+/** A constant of doubles in f32: ONNX's own ops take operands of one type, while a quantizer takes scales of any. */
+function inFloats(tensor: TensorProto): Draft<TensorProto> {
+  if (tensor.data_type !== DATA_TYPE.DOUBLE) return tensor;
+  const { dims, data } = readTensor(tensor, tensor.name ?? "");
+  return floatTensor(tensor.name!, dims, data);
 }
 
 /** Adds standard nodes, each reading the ones before. */

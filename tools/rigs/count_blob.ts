@@ -9,6 +9,7 @@ import { sampleInputs } from "../../host/index.ts";
 import { referenceBackend } from "../../host/run/backend.ts";
 import { deviceBackend } from "../../host/run/device.ts";
 import { readFile } from "../files/files.ts";
+import { printLines } from "../terminal/print.ts";
 import { startCounted } from "./counted_board.ts";
 
 // `npm run count -- BLOB...`: instructions of one inference on an emulated Cortex-M4, whatever the layers are, and the RAM that the device took. The
@@ -39,7 +40,7 @@ for (const path of process.argv.slice(2)) {
         throw new Error(`${path}: output ${output} is not the reference's`);
     }
     const numbers = [blob.length, instructions, ramBytes].map((n) => n.toLocaleString("en"));
-    console.log(`${path}: ${numbers[0]} bytes of blob, ${numbers[1]} instructions, ${numbers[2]} bytes of RAM`);
+    printLines([`${path}: ${numbers[0]} bytes of blob, ${numbers[1]} instructions, ${numbers[2]} bytes of RAM`]);
   } finally {
     board.close();
   }
