@@ -69,10 +69,10 @@ function putFiles(folder) {
 
 /** The example network's tensors, by the names that the first example of docs/arch.md has for them. */
 function safetensorsOf(onnx) {
-  const field = { gamma: "weight", beta: "bias", mean: "running_mean", variance: "running_var" };
   const tensors = decodeModel(onnx).graph.initializer.flatMap(({ name, dims, raw_data }) => {
-    const [, layer, norm] = name.match(/^dense(\d)\.(?:weight|norm\.(\w+))$/) ?? [];
-    return layer ? [{ name: norm ? `bn${layer}.${field[norm]}` : `fc${layer}.weight`, dims, raw_data }] : [];
+    const [, layer = "3", field] =
+      name.match(/^(?:dense(\d)(?:\.norm)?|scores)\.(weight|bias|running_mean|running_var)$/) ?? [];
+    return field ? [{ name: `${dims.length > 1 ? "fc" : "bn"}${layer}.${field}`, dims, raw_data }] : [];
   });
   let end = 0;
   const entries = tensors.map(({ name, dims, raw_data }) => {
