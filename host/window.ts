@@ -26,7 +26,7 @@ export function insideTaps(window: Window, { height, width }: Picture, y: number
 }
 
 /** Of `kernel` positions from `first` on, `dilation` apart, those from 0 to before `size`. */
-function inside(kernel: number, first: number, dilation: number, size: number): number[] {
+export function inside(kernel: number, first: number, dilation: number, size: number): number[] {
   const found: number[] = [];
   const end = Math.min(first + kernel * dilation, size);
   for (let at = first + Math.max(0, Math.ceil(-first / dilation)) * dilation; at < end; at += dilation) found.push(at);

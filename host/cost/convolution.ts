@@ -1,6 +1,7 @@
 import type { Tiling } from "../blob/tiles.ts";
 import type { Conv2dOp, Tensor, Window } from "../program.ts";
 import { elementCount, positionBytes, positionCount } from "../shape.ts";
+import { inside } from "../window.ts";
 
 // How often the loops of a convolution run that a dense op does not have (assembly/ops/patch.ts, conv2d.ts, scatter.ts).
 
@@ -20,13 +21,10 @@ export function gatherCounts(op: Conv2dOp, input: Tensor, output: Tensor, times:
 /** Positions some of whose taps lie outside the input: of bits, their sums are taken twice. */
 export function borderPositions({ window }: Conv2dOp, input: Tensor, output: Tensor): number {
   const { kernelHeight, strideY, dilationY, padTop, kernelWidth, strideX, dilationX, padLeft } = window;
-  const inside = (count: number, size: number, kernel: number, stride: number, dilation: number, pad: number) => {
-    const isInside = (at: number) => at * stride >= pad && at * stride - pad + (kernel - 1) * dilation < size;
-    return Array.from({ length: count }, (_, at) => at).filter(isInside).length;
-  };
-  const rows = inside(output.height, input.height, kernelHeight, strideY, dilationY, padTop);
-  const columns = inside(output.width, input.width, kernelWidth, strideX, dilationX, padLeft);
-  return positionCount(output) - rows * columns;
+  const rows = tapsSeen(kernelHeight, strideY, dilationY, padTop, input.height, output.height);
+  const columns = tapsSeen(kernelWidth, strideX, dilationX, padLeft, input.width, output.width);
+  const [whole, wide] = [rows.filter((taps) => taps === kernelHeight), columns.filter((taps) => taps === kernelWidth)];
+  return positionCount(output) - whole.length * wide.length;
 }
 
 /** Of patches by twos: what prepares them, and the products of two channels, 16 inputs at a time. */
@@ -45,14 +43,8 @@ export function scatterCounts({ window }: Conv2dOp, input: Tensor, output: Tenso
   const strips = input.channels / 16;
   const ahead = aheadOf(window, input.width);
   const fours = Math.ceil(tiling.channels / 4);
-  const lines = seenBy(
-    window.kernelHeight,
-    window.strideY,
-    window.dilationY,
-    window.padTop,
-    input.height,
-    output.height,
-  );
+  const { kernelHeight, strideY, dilationY, padTop } = window;
+  const lines = sum(tapsSeen(kernelHeight, strideY, dilationY, padTop, input.height, output.height));
   const taps = sum(
     Array.from({ length: ahead }, (_, x) => {
       const each = Array.from({ length: window.kernelWidth }, (_, kx) => {
@@ -65,20 +57,21 @@ export function scatterCounts({ window }: Conv2dOp, input: Tensor, output: Tenso
   const calls = tiling.tiles * strips * lines * taps;
   const tables = tiling.tiles * input.height * ahead * strips;
   return [
-    ...[1, tiling.tiles * input.height * ahead, tables, tables * window.kernelHeight * window.kernelWidth],
+    ...[1, tiling.tiles * input.height * ahead, tables, tables * kernelHeight * window.kernelWidth],
     ...[calls, strips * lines * taps * fours, elementCount(output)],
   ];
 }
 
-/** Output positions that see an input position, summed over all of these, in one direction. */
-function seenBy(kernel: number, stride: number, dilation: number, pad: number, size: number, outputs: number): number {
-  const window = { kernelWidth: kernel, strideX: stride, dilationX: dilation, padLeft: pad };
-  const at = Array.from({ length: size }, (_, x) => x);
-  return sum(
-    at.map((x) =>
-      sum(Array.from({ length: kernel }, (_, k) => (outputOf(x, k, window, outputs) === undefined ? 0 : 1))),
-    ),
-  );
+/** How many taps of each output position lie inside the input, in one direction. */
+function tapsSeen(
+  kernel: number,
+  stride: number,
+  dilation: number,
+  pad: number,
+  size: number,
+  outputs: number,
+): number[] {
+  return Array.from({ length: outputs }, (_, at) => inside(kernel, at * stride - pad, dilation, size).length);
 }
 
 type Direction = Pick<Window, "strideX" | "dilationX" | "padLeft">;
@@ -93,6 +86,6 @@ function aheadOf({ strideX }: Window, width: number): number {
   return Math.ceil(Math.ceil(width / 2) / strideX) * strideX;
 }
 
-function sum(values: number[]): number {
+export function sum(values: number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }

@@ -13,7 +13,7 @@ import {
   type Window,
 } from "../program.ts";
 import { elementCount, positionBytes, positionCount } from "../shape.ts";
-import { borderPositions, gatherCounts, pairCounts, scatterCounts } from "./convolution.ts";
+import { borderPositions, gatherCounts, pairCounts, scatterCounts, sum } from "./convolution.ts";
 import type { Costs } from "./measured.ts";
 
 // The instructions of an inference before anything is built. What an op takes is a sum of terms: how often a loop runs, by the shape of the op, times
@@ -252,8 +252,4 @@ function postCounts(post: QuantizeOp["post"], channels: number): number[] {
 
 function dot(a: number[], b: number[]): number {
   return sum(a.map((value, i) => value * b[i]!));
-}
-
-function sum(values: number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -23,6 +23,22 @@ import { describeBoards } from "./boards.ts";
 
 // The cost model against counted instructions, on networks that it was not made from.
 
+/** Thresholds of −spread … spread. */
+function steps(random: Random, spread: number, channels: number, count: number) {
+  const up = () => Array.from({ length: count }, () => random.int(-spread, spread));
+  return thresholds(...Array.from({ length: channels }, () => ({ base: count === 1 ? -1 : 0, up: up() })));
+}
+
+function scaled(random: Random, right: number, channels: number) {
+  const record = () => ({
+    multiplier: random.int(2 ** 29, 2 ** 30),
+    offset: random.int(-999, 999),
+    ...{ low: 0, left: 10, right },
+  });
+  const range = { lo: -128, hi: 127, rounding: "half-even" } as const;
+  return requantize(range, ...Array.from({ length: channels }, record));
+}
+
 /** A network with every dtype of weights, and posts of both kinds. */
 function mixed(): Uint8Array {
   const random = new Random(11);
@@ -35,19 +51,6 @@ function mixed(): Uint8Array {
       weights: weights(dtype, from * to, random),
     };
     return post ? { ...op, post } : op;
-  };
-  const steps = (channels: number, count: number) => {
-    const up = () => Array.from({ length: count }, () => random.int(-400, 400));
-    return thresholds(...Array.from({ length: channels }, () => ({ base: count === 1 ? -1 : 0, up: up() })));
-  };
-  const scaled = (channels: number) => {
-    const record = () => ({
-      multiplier: random.int(2 ** 29, 2 ** 30),
-      offset: random.int(-999, 999),
-      ...{ low: 0, left: 10, right: 11 },
-    });
-    const range = { lo: -128, hi: 127, rounding: "half-even" } as const;
-    return requantize(range, ...Array.from({ length: channels }, record));
   };
   const program = programOf(
     [
@@ -63,11 +66,11 @@ function mixed(): Uint8Array {
     ],
     [
       { kind: "quantize", inputs: [0], output: 1, post: lookup("u8", random) },
-      dense(1, "int4", 150, 60, steps(60, 7)),
-      dense(2, "int8", 60, 72, scaled(72)),
-      dense(3, "int3", 72, 40, scaled(40)),
-      dense(4, "ternary", 40, 96, steps(96, 1)),
-      dense(5, "binary", 96, 50, steps(50, 15)),
+      dense(1, "int4", 150, 60, steps(random, 400, 60, 7)),
+      dense(2, "int8", 60, 72, scaled(random, 11, 72)),
+      dense(3, "int3", 72, 40, scaled(random, 11, 40)),
+      dense(4, "ternary", 40, 96, steps(random, 400, 96, 1)),
+      dense(5, "binary", 96, 50, steps(random, 400, 50, 15)),
       dense(6, "binary", 50, 11),
       { kind: "argmax", inputs: [7], output: 8 },
     ],
@@ -95,19 +98,6 @@ function pictures(): Uint8Array {
     weights: weights(dtype, (to * kernel * kernel * from) / groups, random),
     ...(groups > 1 && { packing: "tap8" as const }),
   });
-  const steps = (channels: number, count: number) => {
-    const up = () => Array.from({ length: count }, () => random.int(-200, 200));
-    return thresholds(...Array.from({ length: channels }, () => ({ base: count === 1 ? -1 : 0, up: up() })));
-  };
-  const scaled = (channels: number) => {
-    const record = () => ({
-      multiplier: random.int(2 ** 29, 2 ** 30),
-      offset: random.int(-999, 999),
-      ...{ low: 0, left: 10, right: 14 },
-    });
-    const range = { lo: -128, hi: 127, rounding: "half-even" } as const;
-    return requantize(range, ...Array.from({ length: channels }, record));
-  };
   const picture = (dtype: ActivationDtype, channels: number, size = 8): TensorOf => [dtype, [size, size, channels]];
   const program = programOf(
     [
@@ -117,14 +107,14 @@ function pictures(): Uint8Array {
       ["i32", 1],
     ],
     [
-      conv([0, 1], ["int4", 3, 16], steps(16, 7)),
-      conv([1, 2], ["ternary", 16, 32], scaled(32)),
-      conv([2, 3], ["int8", 32, 32], scaled(32), { groups: 32 }),
-      conv([3, 4], ["int8", 32, 16], scaled(16)),
-      conv([4, 5], ["ternary", 16, 32], steps(32, 15), { kernel: 1 }),
+      conv([0, 1], ["int4", 3, 16], steps(random, 200, 16, 7)),
+      conv([1, 2], ["ternary", 16, 32], scaled(random, 14, 32)),
+      conv([2, 3], ["int8", 32, 32], scaled(random, 14, 32), { groups: 32 }),
+      conv([3, 4], ["int8", 32, 16], scaled(random, 14, 16)),
+      conv([4, 5], ["ternary", 16, 32], steps(random, 200, 32, 15), { kernel: 1 }),
       { kind: "maxpool", inputs: [5], output: 6, window: windowOf(2, 0, 2) },
-      conv([6, 7], ["ternary", 32, 32], steps(32, 1)),
-      conv([7, 8], ["binary", 32, 16], steps(16, 15)),
+      conv([6, 7], ["ternary", 32, 32], steps(random, 200, 32, 1)),
+      conv([7, 8], ["binary", 32, 16], steps(random, 200, 16, 15)),
       { kind: "avgpool", inputs: [8], output: 9, window: windowOf(4) },
       { kind: "argmax", inputs: [9], output: 10 },
     ],
