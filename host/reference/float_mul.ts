@@ -10,10 +10,10 @@ export function floatMul(
   __: readonly Picture[],
   { channels }: Picture,
 ): void {
-  const [x, y] = [floatsOf(a!), floatsOf(b!)];
+  const y = floatsOf(b!);
   storeFloats(
     output,
     channels,
-    x.map((each, i) => each * y[i]!),
+    floatsOf(a!).map((x, i) => x * y[i]!),
   );
 }

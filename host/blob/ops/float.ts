@@ -24,6 +24,16 @@ export function checkAlikeFloats({ from, to, fail }: OpRecord): void {
   fail(`${found.slice(0, -1).join(", ")} → ${found.at(-1)}, expected f32, as many of each`);
 }
 
+/** The input of an op that makes one position of many, in f32, of as many channels. Refuses other tensors. */
+export function checkOnePosition({ from: [from], to, fail }: OpRecord): Tensor {
+  const isFloat = from!.dtype === "f32" && to.dtype === "f32";
+  if (!isFloat || from!.channels !== to.channels || positionCount(to) !== 1) {
+    const found = [from!, to].map((tensor) => `${tensor.dtype} × ${shapeText(tensor)}`).join(" → ");
+    fail(`${found}, expected f32 → one position of as many channels`);
+  }
+  return from!;
+}
+
 /** Refuses an op whose post is one. */
 export function checkNoPost(post: Post["kind"] | "none", fail: OpRecord["fail"]): void {
   if (post !== "none") fail(`post ${post}, expected none`);

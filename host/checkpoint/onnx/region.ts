@@ -389,14 +389,7 @@ function matMul(call: Call): Value {
 function add(call: Call): Value {
   const [a, b] = constantLast(call);
   if (b?.kind !== "constant") {
-    const views = [plainOf(call, 0), plainOf(call, 1)];
-    const made = call.region.emit(
-      call.name,
-      { kind: "float_add" },
-      views.map(({ source }) => source),
-      only(call),
-    );
-    return { ...views[0]!, source: made.source, picture: made.picture };
+    return pairwise(call, "float_add");
   }
   const { tensor } = b;
   const one = scalarOf(tensor);
@@ -466,14 +459,19 @@ function multiply(call: Call, divides = false): Value {
   }
   if (a?.kind === "centered" && b?.kind === "centered" && isSameView(a.of, b.of)) return { ...a, kind: "square" };
   if (divides) throw new Refusal("it divides values that are no parts of a norm", PLAIN);
+  return pairwise(call, "float_mul");
+}
+
+/** Of two values of one shape, element by element. */
+function pairwise(call: Call, kind: "float_add" | "float_mul"): View {
   const views = [plainOf(call, 0), plainOf(call, 1)];
   const made = call.region.emit(
     call.name,
-    { kind: "float_mul" },
+    { kind },
     views.map(({ source }) => source),
     only(call),
   );
-  return { ...views[0]!, source: made.source };
+  return { ...views[0]!, source: made.source, picture: made.picture };
 }
 
 function withScale(post: FloatPost | undefined, vector: Float64Array): FloatPost | undefined {
