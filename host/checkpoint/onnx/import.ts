@@ -34,7 +34,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from "./proto.ts";
-import { importRegion, isRegionOp } from "./region.ts";
+import { importRegion, isRegionOp } from "./region/region.ts";
 import { integerType, readTensor } from "./tensor.ts";
 
 /** ONNX's own operators and QONNX's quantizers, under all names that exporters have used. */

@@ -1,4 +1,4 @@
-import type { Picture } from "../../shape.ts";
+import type { Picture } from "../../../shape.ts";
 
 /** A part of an axis: element i of it lies `stride` · i further in a row of [height, width, channels]. */
 export interface Atom {

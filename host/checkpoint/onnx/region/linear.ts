@@ -1,0 +1,197 @@
+import type { GraphInput } from "../../../graph/graph.ts";
+import type { FloatPost } from "../../../program.ts";
+import type { Picture } from "../../../shape.ts";
+import { Refusal } from "../../refusal.ts";
+import { type Tensor, transpose } from "../../tensor.ts";
+import { axisOf, type Call, constantOf, dataOf, isSameView, only, PLAIN, type Value } from "./value.ts";
+import { hasChannelsLast, isPlain, lastIndices, merged, patchesOf, type View, viewOf } from "./view.ts";
+
+export function inputView({ name, layout, shape }: GraphInput, picture: Picture): View {
+  if (layout !== "chw") return viewOf(name, picture, shape.length > 1);
+  const { height, width, channels } = picture;
+  const axes = [
+    [{ stride: 1, size: channels }],
+    [{ stride: width * channels, size: height }],
+    [{ stride: channels, size: width }],
+  ];
+  return { kind: "data", source: name, picture, axes: [[], ...axes.map(merged)], factor: 1 };
+}
+
+/** A matrix product with weights (inputs, outputs), behind a view whose last axis is channels in some order, or patches. */
+export function linear(call: Call, weights: Tensor, bias: Float64Array | undefined, weightsName: string): View {
+  const { region, name } = call;
+  let view = dataOf(call);
+  if (view.factor !== 1) throw new Refusal(`its input is still to be multiplied by ${view.factor}`, PLAIN);
+  if (!hasChannelsLast(view)) {
+    const patches = patchesOf(view);
+    if (!patches) throw new Refusal("its input's last axis is neither channels nor patches", PLAIN);
+    const { height, width } = patches;
+    region.emit(name, { kind: "patches", height, width }, [view.source], `${only(call)}.patches`);
+    view = { ...patches.view, source: `${only(call)}.patches` };
+  }
+  const { channels } = view.picture;
+  const [inputs, outputs] = weights.dims as [number, number];
+  if (weights.dims.length !== 2 || inputs !== channels) {
+    throw new Refusal(`weights of [${weights.dims}] behind ${channels} channels`, "weights of (inputs, outputs)");
+  }
+  const floats = new Float32Array(inputs * outputs);
+  lastIndices(view).forEach((at, k) => {
+    for (let m = 0; m < outputs; m++) floats[m * inputs + at] = weights.data[k * outputs + m]!;
+  });
+  const hasPositions = view.axes.length > 2;
+  const made = region.emit(
+    name,
+    { kind: "float_linear", floats, post: postOf(undefined, bias) },
+    [view.source],
+    only(call),
+    { weightsName },
+  );
+  return hasPositions ? made : viewOf(made.source, made.picture, false);
+}
+
+export function postOf(scale: Float64Array | undefined, bias: Float64Array | undefined): FloatPost {
+  const records = Math.max(scale?.length ?? 1, bias?.length ?? 1);
+  const of = (vector: Float64Array | undefined, other: number) =>
+    Float32Array.from({ length: records }, (_, c) => vector?.[vector.length === 1 ? 0 : c] ?? other);
+  return { kind: "float", records, scale: of(scale, 1), bias: of(bias, 0) };
+}
+
+/** The node of a value again, with another post; undefined where its op takes none. */
+export function reposted(
+  call: Call,
+  view: View,
+  change: (post: FloatPost | undefined) => FloatPost | undefined,
+): View | undefined {
+  const maker = isPlain({ ...view, factor: 1 }) ? call.region.maker(view) : undefined;
+  const compute = maker?.compute;
+  if (!maker || (compute?.kind !== "float_linear" && compute?.kind !== "layer_norm")) return undefined;
+  const post = change(compute.post);
+  if (!post) return undefined;
+  const { weightsName } = maker;
+  const made = call.region.emit(
+    maker.name,
+    { ...compute, post },
+    maker.inputs,
+    only(call),
+    weightsName === undefined ? {} : { weightsName },
+  );
+  return { ...view, source: made.source };
+}
+
+/** A constant as a vector of the channels of a view: undefined if it differs between positions. */
+export function channelVector({ dims, data }: Tensor, { picture: { channels } }: View): Float64Array | undefined {
+  if (data.length === 1 || (data.length === channels && dims.at(-1) === channels)) return data;
+  return undefined;
+}
+
+/** The parts of the last axis, each as a value of its own: of a layer, as many layers. */
+export function split(call: Call, sizes: readonly number[], axis: number): View[] {
+  const view = dataOf(call);
+  const maker = isPlain(view) ? call.region.maker(view) : undefined;
+  const compute = maker?.compute;
+  const { channels } = view.picture;
+  if (axisOf(axis, view.axes.length) !== view.axes.length - 1 || compute?.kind !== "float_linear") {
+    throw new Refusal("it splits something else than the channels of a layer", PLAIN);
+  }
+  if (sizes.reduce((a, b) => a + b, 0) !== channels || sizes.length !== call.outputs.length)
+    throw new Refusal(`parts of ${sizes} of ${channels}`, PLAIN);
+  let first = 0;
+  return sizes.map((size, i) => {
+    const [from, K] = [first, compute.floats.length / channels];
+    first += size;
+    const { records, scale, bias } = compute.post;
+    const own = (vector: Float32Array) => (records === 1 ? vector : vector.slice(from, from + size));
+    const post: FloatPost = { kind: "float", records: records === 1 ? 1 : size, scale: own(scale), bias: own(bias) };
+    const floats = compute.floats.slice(from * K, (from + size) * K);
+    const more = maker!.weightsName === undefined ? {} : { weightsName: maker!.weightsName };
+    const made = call.region.emit(
+      maker!.name,
+      { kind: "float_linear", floats, post },
+      maker!.inputs,
+      call.outputs[i]!,
+      more,
+    );
+    return {
+      ...made,
+      axes: [
+        ...view.axes
+          .slice(0, -1)
+          .map((each) => each.map(({ stride, size: s }) => ({ stride: (stride / channels) * size, size: s }))),
+        made.axes.at(-1)!,
+      ],
+    };
+  });
+}
+
+export function withBias(post: FloatPost | undefined, vector: Float64Array, channels: number): FloatPost | undefined {
+  if (post?.bias.some((x) => x !== 0)) return undefined;
+  return postOf(
+    widened(post?.scale, channels),
+    vector.length === 1 ? new Float64Array(channels).fill(vector[0]!) : vector,
+  );
+}
+
+function widened(scale: Float32Array | undefined, channels: number): Float64Array | undefined {
+  if (!scale) return undefined;
+  return scale.length === 1 ? new Float64Array(channels).fill(scale[0]!) : Float64Array.from(scale);
+}
+
+export function withScale(post: FloatPost | undefined, vector: Float64Array): FloatPost | undefined {
+  if (post && (post.bias.some((x) => x !== 0) || post.scale.some((x) => x !== 1))) return undefined;
+  return postOf(vector, undefined);
+}
+
+/** A convolution whose windows lie side by side: patches, and a layer of each. */
+export function conv(call: Call): Value {
+  const { attributes, region, name } = call;
+  const view = dataOf(call);
+  const { dims, data } = constantOf(call, 1);
+  const [M, C, height, width] = dims as [number, number, number, number];
+  const strides = attributes.ints("strides") ?? [1, 1];
+  const isPadded =
+    attributes.ints("pads")?.some((pad) => pad !== 0) || (attributes.text("auto_pad") ?? "NOTSET") !== "NOTSET";
+  const isDilated = attributes.ints("dilations")?.some((dilation) => dilation !== 1);
+  const { picture } = view;
+  const isInput =
+    dims.length === 4 &&
+    view.factor === 1 &&
+    isSameView(view, inputView({ name: view.source, shape: [], layout: "chw" }, picture));
+  if (
+    !isInput ||
+    isPadded ||
+    isDilated ||
+    (attributes.int("group") ?? 1) !== 1 ||
+    strides[0] !== height ||
+    strides[1] !== width ||
+    C !== picture.channels
+  ) {
+    throw new Refusal(
+      "it is no patch embedding",
+      "windows as far apart as they are large, without padding, of a picture",
+    );
+  }
+  const patches = region.emit(name, { kind: "patches", height, width }, [view.source], `${only(call)}.patches`);
+  const floats = Float32Array.from({ length: data.length }, (_, i) => {
+    const [m, at] = [Math.floor(i / (C * height * width)), i % (C * height * width)];
+    const [c, position] = [at % C, Math.floor(at / C)];
+    return data[(m * C + c) * height * width + position]!;
+  });
+  const bias = call.inputs[2] ? constantOf(call, 2).data : undefined;
+  const post = postOf(undefined, bias);
+  const made = region.emit(name, { kind: "float_linear", floats, post }, [patches.source], only(call), {
+    weightsName: name,
+  });
+  const { height: H, width: W } = made.picture;
+  const axes = [[{ stride: 1, size: M }], [{ stride: W * M, size: H }], [{ stride: M, size: W }]];
+  return { ...made, axes: [[], ...axes.map(merged)] };
+}
+
+export function gemm(call: Call): Value {
+  const { attributes } = call;
+  const weights = constantOf(call, 1);
+  const factors = [attributes.float("alpha") ?? 1, attributes.float("beta") ?? 1, (attributes.int("transA") ?? 0) + 1];
+  if (weights.dims.length !== 2 || factors.some((factor) => factor !== 1))
+    throw new Refusal("factors of its own, or no matrix", "alpha = beta = 1, transA = 0");
+  const turned = (attributes.int("transB") ?? 0) === 0 ? weights : transpose(weights, [1, 0]);
+  return linear(call, turned, call.inputs[2] ? constantOf(call, 2).data : undefined, call.name);
+}
