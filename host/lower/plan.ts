@@ -7,10 +7,10 @@ import { meaningOf } from "../graph/ops/index.ts";
 import type { QuantizeNode } from "../graph/ops/quantize.ts";
 import type { StepNode } from "../graph/ops/step.ts";
 import { isWeighted } from "../graph/ops/weighted.ts";
+import { isBinary } from "../graph/ops/weights.ts";
 import type { Picture } from "../shape.ts";
 import type { Link } from "./chain.ts";
 import { codeCount, MAX_CODES } from "./elements.ts";
-import { isBinary } from "./weights.ts";
 
 /** Which values of a graph get a tensor, and what stands between them. Per-element nodes between two tensors are fused. */
 export interface Plan {
@@ -195,7 +195,7 @@ export function planTensors(graph: Graph, shapes: Map<string, Picture>, form: Ma
 /** Whether a node can read ±1 as bits: a pool, an upsampling, or a layer of binary weights, if groups are whole words. */
 function takesBits(node: Node, shapes: Map<string, Picture>): boolean {
   if (node.op === "maxpool" || node.op === "avgpool" || node.op === "upsample") return true;
-  if (!isWeighted(node) || !isBinary(node.weights)) return false;
+  if (!isWeighted(node) || !isBinary(node.weights.codes)) return false;
   if (node.op !== "conv2d" || node.groups === 1) return true;
   return (shapes.get(node.inputs[0]!)!.channels / node.groups) % 32 === 0;
 }

@@ -1,17 +1,8 @@
 import { UnsupportedError } from "../base/errors.ts";
 import { inputChannelOf, type WeightedNodes } from "../graph/ops/weighted.ts";
-import type { Weights } from "../graph/ops/weights.ts";
+import { smallestDtype } from "../graph/ops/weights.ts";
 import { at } from "../numbers/quantizer.ts";
 import type { WeightDtype } from "../program.ts";
-
-/** Codes that each dtype holds, the smallest dtype first. */
-const RANGES: [WeightDtype, number, number][] = [
-  ["ternary", -1, 1],
-  ["int2", -2, 1],
-  ["int3", -4, 3],
-  ["int4", -8, 7],
-  ["int8", -128, 127],
-];
 
 /** Accumulators lie below the mark of unused thresholds, 2^31 − 1. */
 const MAX_ACCUMULATOR = 2 ** 31 - 2;
@@ -21,16 +12,11 @@ export function isAccumulator(sum: number): boolean {
   return sum >= -(2 ** 31) && sum <= MAX_ACCUMULATOR;
 }
 
-export function isBinary({ codes }: Weights): boolean {
-  return codes.every((code) => code === 1 || code === -1);
-}
-
 /** The smallest dtype that holds all weights of a node. */
 export function weightDtype({ op, name, weights }: WeightedNodes): WeightDtype {
   const { outputs, inputs, codes } = weights;
-  if (isBinary(weights)) return "binary";
-  const range = RANGES.find(([, min, max]) => codes.every((code) => code >= min && code <= max));
-  if (range) return range[0];
+  const dtype = smallestDtype(codes);
+  if (dtype) return dtype;
   const why = `the codes of its weights "${weights.name}" leave −128 … 127`;
   const instead = "weights of at most 8 bits, signed";
   throw new UnsupportedError([{ node: name, op, shape: `[${outputs}, ${inputs}]`, why, instead }]);

@@ -10,6 +10,7 @@ import {
   take,
   transpose,
 } from "../../host/checkpoint/tensor.ts";
+import { roundHalfEven } from "../../host/numbers/round.ts";
 
 // ONNX's operators of float encoders on arrays of float64, as its specification defines them: slow, and without a thought for rows.
 
@@ -34,15 +35,22 @@ function matMul(a: Tensor, b: Tensor): Tensor {
 }
 
 function mean(x: Tensor, axes: readonly number[], keeps: boolean): Tensor {
+  const means = reduced(x, axes, (list) => list.reduce((p, q) => p + q) / list.length);
+  if (keeps) return means;
+  const own = axes.map((axis) => (axis + x.dims.length) % x.dims.length);
+  return { dims: x.dims.filter((_, axis) => !own.includes(axis)), data: means.data };
+}
+
+/** Over some axes, which stay, of size 1. */
+function reduced(x: Tensor, axes: readonly number[], of: (list: Float64Array) => number): Tensor {
   const own = axes.map((axis) => (axis + x.dims.length) % x.dims.length);
   const rest = x.dims.map((_, axis) => axis).filter((axis) => !own.includes(axis));
   const { data } = transpose(x, [...rest, ...own]);
   const count = elements(own.map((axis) => x.dims[axis]!));
-  const means = Float64Array.from(
-    { length: data.length / count },
-    (_, i) => data.subarray(i * count, (i + 1) * count).reduce((p, q) => p + q) / count,
+  const made = Float64Array.from({ length: data.length / count }, (_, i) =>
+    of(data.subarray(i * count, (i + 1) * count)),
   );
-  return { dims: x.dims.flatMap((size, axis) => (own.includes(axis) ? (keeps ? [1] : []) : [size])), data: means };
+  return { dims: x.dims.map((size, axis) => (own.includes(axis) ? 1 : size)), data: made };
 }
 
 function softmax(x: Tensor): Tensor {
@@ -102,6 +110,25 @@ function compute(node: NodeProto, [a, b, c]: [Tensor, Tensor, Tensor] | Tensor[]
       return [pairwise(a!, b!, (x, y) => x / y)];
     case "Pow":
       return [pairwise(a!, b!, (x, y) => x ** y)];
+    case "Max":
+      return [pairwise(a!, b!, Math.max)];
+    case "Clip":
+      return [each(a!, (x) => Math.min(Math.max(x, b?.data[0] ?? -Infinity), c?.data[0] ?? Infinity))];
+    case "Abs":
+      return [each(a!, Math.abs)];
+    case "Round":
+      return [each(a!, roundHalfEven)];
+    case "Reciprocal":
+      return [each(a!, (x) => 1 / x)];
+    case "Sigmoid":
+      return [each(a!, (x) => 1 / (1 + Math.exp(-x)))];
+    case "ReduceMax":
+      return [reduced(a!, at.ints("axes")!, (list) => list.reduce((p, q) => Math.max(p, q)))];
+    case "RMSNormalization": {
+      const square = mean(pairwise(a!, a!, times), [-1], true);
+      const normed = pairwise(a!, square, (x, s) => x / Math.sqrt(s + at.float("epsilon")!));
+      return [pairwise(normed, b!, times)];
+    }
     case "Sqrt":
       return [each(a!, Math.sqrt)];
     case "Erf":

@@ -29,13 +29,13 @@ type Constants = ReturnType<typeof floatTensor>[];
 class File {
   readonly nodes: Nodes = [];
   readonly constants: Constants = [];
-  readonly #random: Random;
+  readonly random: Random;
 
   constructor(seed: number) {
-    this.#random = new Random(seed);
+    this.random = new Random(seed);
   }
 
-  floats(dims: number[], of = () => this.#random.unit() * 2 - 1): string {
+  floats(dims: number[], of = () => this.random.unit() * 2 - 1): string {
     const values = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, of);
     this.constants.push(floatTensor(`c${this.constants.length}`, dims, values));
     return `c${this.constants.length - 1}`;
@@ -64,7 +64,7 @@ class File {
   linear(x: string, inputs: number, outputs: number): string {
     const product = this.one("MatMul", [
       x,
-      this.floats([inputs, outputs], () => (this.#random.unit() * 2 - 1) / Math.sqrt(inputs)),
+      this.floats([inputs, outputs], () => (this.random.unit() * 2 - 1) / Math.sqrt(inputs)),
     ]);
     return this.one("Add", [product, this.floats([outputs])]);
   }
@@ -106,6 +106,79 @@ const GELUS: Record<string, (file: File, x: string) => string> = {
   },
 };
 
+/** RMSNorm, as PyTorch writes it. */
+const RMS_NORMS: Record<string, (file: File, x: string, channels: number) => string> = {
+  fused: (file, x, C) => file.one("RMSNormalization", [x, file.floats([C])], { axis: -1n, epsilon: 1e-5 }),
+
+  "x · (1 / root) · gain"(file, x, C) {
+    const square = file.one("ReduceMean", [file.one("Pow", [x, file.number(2)])], { axes: [-1n] });
+    const root = file.one("Sqrt", [file.one("Add", [square, file.number(1e-5)])]);
+    return file.one("Mul", [file.one("Mul", [x, file.one("Reciprocal", [root])]), file.floats([C])]);
+  },
+
+  "x · x, to the power −½"(file, x) {
+    const square = file.one("ReduceMean", [file.one("Mul", [x, x])], { axes: [-1n] });
+    const inverse = file.one("Pow", [file.one("Add", [file.number(1e-5), square]), file.number(-0.5)]);
+    return file.one("Mul", [inverse, x]);
+  },
+
+  "x / root"(file, x) {
+    const square = file.one("ReduceMean", [file.one("Mul", [x, x])], { axes: [-1n] });
+    return file.one("Div", [x, file.one("Sqrt", [file.one("Add", [square, file.number(1e-5)])])]);
+  },
+};
+
+/** BitLinear of K inputs and M outputs, as its implementations compute it. */
+const BIT_LINEARS: Record<string, (file: File, x: string, K: number, M: number) => string> = {
+  "codes divided, gradients passed through, weights latent"(file, x, K, M) {
+    const scale = file.one("Div", [file.number(127), most(file, x)]);
+    const codes = file.one("Clip", [
+      file.one("Round", [file.one("Mul", [x, scale])]),
+      file.number(-128),
+      file.number(127),
+    ]);
+    const real = file.one("Add", [x, file.one("Sub", [file.one("Div", [codes, scale]), x])]);
+    const w = file.floats([M, K]);
+    const mean = file.one("ReduceMean", [file.one("Abs", [w])], { axes: [0n, 1n] });
+    const inverse = file.one("Reciprocal", [file.one("Clip", [mean, file.number(1e-5)])]);
+    const rounded = file.one("Round", [file.one("Mul", [w, inverse])]);
+    const ternary = file.one("Div", [file.one("Clip", [rounded, file.number(-1), file.number(1)]), inverse]);
+    const weights = file.one("Add", [w, file.one("Sub", [ternary, w])]);
+    const product = file.one("MatMul", [real, file.one("Transpose", [weights], { perm: [1n, 0n] })]);
+    return file.one("Add", [product, file.floats([M])]);
+  },
+
+  "sums divided by both scales"(file, x, K, M) {
+    const scale = file.one("Mul", [file.one("Reciprocal", [most(file, x)]), file.number(127)]);
+    const codes = file.one("Round", [file.one("Mul", [x, scale])]);
+    const sums = file.one("MatMul", [codes, ternaryCodes(file, K, M)]);
+    return file.one("Div", [file.one("Div", [sums, scale]), file.number(0.37)]);
+  },
+
+  "sums times both scales, 4 bits"(file, x, K, M) {
+    const scale = file.one("Div", [most(file, x), file.number(7)]);
+    const codes = file.one("Clip", [file.one("Round", [file.one("Div", [x, scale])]), file.number(-8), file.number(7)]);
+    const sums = file.one("MatMul", [codes, ternaryCodes(file, K, M)]);
+    return file.one("Mul", [sums, file.one("Mul", [scale, file.number(0.37)])]);
+  },
+
+  "codes times their scale, weights on a grid"(file, x, K, M) {
+    const greatest = file.one("ReduceMax", [file.one("Abs", [x])], { axes: [-1n] });
+    const scale = file.one("Div", [file.one("Max", [greatest, file.number(1e-5)]), file.number(127)]);
+    const real = file.one("Mul", [file.one("Round", [file.one("Div", [x, scale])]), scale]);
+    return file.one("MatMul", [real, file.one("Mul", [ternaryCodes(file, K, M), file.number(0.37)])]);
+  },
+};
+
+function most(file: File, x: string): string {
+  const greatest = file.one("ReduceMax", [file.one("Abs", [x])], { axes: [-1n] });
+  return file.one("Clip", [greatest, file.number(1e-5)]);
+}
+
+function ternaryCodes(file: File, K: number, M: number): string {
+  return file.floats([K, M], () => file.random.int(-1, 1));
+}
+
 /** Scores of queries and keys, times 1 / √d, as three exporters write it. */
 const SCALES: Record<string, (file: File, q: string, k: string, d: number) => string> = {
   "scores divided": (file, q, k, d) => file.one("Div", [file.one("MatMul", [q, k]), file.number(Math.sqrt(d))]),
@@ -124,21 +197,30 @@ interface Form {
 
 /** An encoder of T positions and C channels, its norm before or behind. */
 function encoder(file: File, x: string, T: number, C: number, { norm, gelu, scale, heads, isFused }: Form): string {
-  const d = C / heads;
   const before = NORMS[norm]!(file, x, C);
   const parts = isFused
     ? file.add("Split", [file.linear(before, C, 3 * C), file.ints(C, C, C)], { axis: 2n }, 3)
     : [0, 1, 2].map(() => file.linear(before, C, C));
-  const split = parts.map((part) => file.one("Reshape", [part, file.ints(-1, T, heads, d)]));
+  const middle = file.one("Add", [x, file.linear(attended(file, parts, T, C, heads, scale), C, C)]);
+  const hidden = GELUS[gelu]!(file, file.linear(NORMS[norm]!(file, middle, C), C, 2 * C));
+  return file.one("Add", [middle, file.linear(hidden, 2 * C, C)]);
+}
+
+/** Attention over queries, keys and values of T positions and C channels. */
+function attended(file: File, parts: string[], T: number, C: number, heads: number, scale = "scores divided"): string {
+  const split = parts.map((part) => file.one("Reshape", [part, file.ints(-1, T, heads, C / heads)]));
   const [q, k, v] = split.map((part, i) =>
     file.one("Transpose", [part], { perm: i === 1 ? [0n, 2n, 3n, 1n] : [0n, 2n, 1n, 3n] }),
   ) as [string, string, string];
-  const weights = file.one("Softmax", [SCALES[scale]!(file, q, k, d)], { axis: -1n });
+  const weights = file.one("Softmax", [SCALES[scale]!(file, q, k, C / heads)], { axis: -1n });
   const joined = file.one("Transpose", [file.one("MatMul", [weights, v])], { perm: [0n, 2n, 1n, 3n] });
-  const attended = file.linear(file.one("Reshape", [joined, file.ints(-1, T, C)]), C, C);
-  const middle = file.one("Add", [x, attended]);
-  const hidden = GELUS[gelu]!(file, file.linear(NORMS[norm]!(file, middle, C), C, 2 * C));
-  return file.one("Add", [middle, file.linear(hidden, 2 * C, C)]);
+  return file.one("Reshape", [joined, file.ints(-1, T, C)]);
+}
+
+/** What the nodes of a file's graph compute. */
+function kindsOf(bytes: Uint8Array): string[] {
+  const { nodes } = importOnnx(bytes, { floats: "region" }).graph;
+  return nodes.flatMap((node) => (node.op === "float" ? [node.compute.kind] : []));
 }
 
 /** Scores of a file's network, by the evaluator, beside ONNX's definition. */
@@ -179,6 +261,63 @@ describe("an encoder", () => {
     const mean = file.one("ReduceMean", [encoder(file, "x", T, C, form)], { axes: [1n], keepdims: 0n });
     const scores = file.one("Gemm", [mean, file.floats([3, C]), file.floats([3])], { transB: 1n });
     expectScores(file.bytes([T, C], scores), [T, C]);
+  });
+});
+
+describe("RMSNorm", () => {
+  it.each(Object.entries(RMS_NORMS))("%s", (_, norm) => {
+    const file = new File(11);
+    const read = file.linear(norm(file, file.linear("x", 6, 8), 8), 8, 3);
+    const bytes = file.bytes([4, 6], scores(file, read));
+    expectScores(bytes, [4, 6]);
+    expect(kindsOf(bytes)).toContain("rms_norm");
+  });
+});
+
+describe("BitLinear", () => {
+  it.each(Object.entries(BIT_LINEARS))("%s", async (_, bitLinear) => {
+    const file = new File(12);
+    const hidden = bitLinear(file, file.linear("x", 6, 8), 8, 12);
+    const bytes = file.bytes([4, 6], scores(file, bitLinear(file, hidden, 12, 3)));
+    expectScores(bytes, [4, 6]);
+    const { program } = await convert(bytes, { weights: "float" });
+    const linears = program.ops.filter((op) => op.kind === "linear");
+    expect(linears.map(({ dtype }) => dtype)).toEqual(["ternary", "ternary"]);
+    expect(program.ops.filter(({ kind }) => kind === "quantize_rows")).toHaveLength(2);
+  });
+
+  it("of one matrix for queries, keys and values, whose codes are made once", async () => {
+    const file = new File(13);
+    const fused = BIT_LINEARS["codes times their scale, weights on a grid"]!(file, "x", 8, 24);
+    const parts = file.add("Split", [fused, file.ints(8, 8, 8)], { axis: 2n }, 3);
+    const bytes = file.bytes([4, 8], scores(file, attended(file, parts, 4, 8, 2)));
+    expectScores(bytes, [4, 8]);
+    const { program } = await convert(bytes, { weights: "float" });
+    expect(program.ops.map(({ kind }) => kind)).toEqual([
+      "quantize_rows",
+      "linear",
+      "linear",
+      "linear",
+      "attention",
+      "mean",
+    ]);
+  });
+});
+
+describe("a gated layer", () => {
+  it.each<[string, (file: File, x: string) => string, string]>([
+    ["of SiLU", (file, x) => file.one("Mul", [x, file.one("Sigmoid", [x])]), "silu"],
+    ["of squared ReLU", (file, x) => file.one("Pow", [file.one("Relu", [x]), file.number(2)]), "relu2"],
+  ])("%s", (_, gate, name) => {
+    const file = new File(14);
+    const gated = file.one("Mul", [gate(file, file.linear("x", 6, 8)), file.linear("x", 6, 8)]);
+    const bytes = file.bytes([4, 6], scores(file, file.linear(gated, 8, 3)));
+    expectScores(bytes, [4, 6]);
+    const { nodes } = importOnnx(bytes, { floats: "region" }).graph;
+    const functions = nodes.flatMap((node) =>
+      node.op === "float" && node.compute.kind === "activation" ? [node.compute.function] : [],
+    );
+    expect(functions).toContain(name);
   });
 });
 
@@ -288,7 +427,13 @@ describe("is refused:", () => {
 });
 
 /** A mean of positions, so that a case ends in one vector. */
-const scores = (file: File, x: string) => file.one("ReduceMean", [x], { axes: [1n], keepdims: 0n });
+function scores(file: File, x: string): string {
+  return file.one("ReduceMean", [x], { axes: [1n], keepdims: 0n });
+}
+
+const fourBits = BIT_LINEARS["sums times both scales, 4 bits"]!;
+const coded = (file: File, x: string, levels: number) =>
+  file.one("Round", [file.one("Mul", [x, file.one("Div", [file.number(levels), most(file, x)])])]);
 const PICTURE = [3, 4, 8];
 const patches = (file: File, strides: bigint[]) => {
   return file.one("Conv", ["x", file.floats([6, 3, 2, 2])], { strides });
@@ -359,6 +504,36 @@ describe("what a refusal advises is taken:", () => {
       "a norm over the last axis",
       (file) => file.one("LayerNormalization", ["x", file.floats([8])], { axis: 1n }),
       (file) => file.one("LayerNormalization", ["x", file.floats([8])], { axis: -1n }),
+    ],
+    [
+      "a square",
+      (file) => file.one("Pow", ["x", file.number(3)]),
+      (file) => scores(file, RMS_NORMS["x · (1 / root) · gain"]!(file, "x", 8)),
+    ],
+    [
+      "the greatest |x| of each position, which scales its codes: keepdims = 1",
+      (file) => file.one("ReduceMax", [file.one("Abs", ["x"])], { axes: [1n] }),
+      (file) => scores(file, fourBits(file, "x", 8, 3)),
+    ],
+    [
+      "bounds that no code passes, or a least |x| above 0",
+      (file) => file.one("Clip", [coded(file, "x", 7), file.number(-1), file.number(1)]),
+      (file) => scores(file, fourBits(file, "x", 8, 3)),
+    ],
+    [
+      "x · n / m, where m is the greatest |x| of each position",
+      (file) => file.one("Round", ["x"]),
+      (file) => scores(file, fourBits(file, "x", 8, 3)),
+    ],
+    [
+      "one factor for all",
+      (file) => file.one("Mul", [most(file, "x"), file.floats([8])]),
+      (file) => scores(file, fourBits(file, "x", 8, 3)),
+    ],
+    [
+      "a whole number of levels, at most 127",
+      (file) => coded(file, "x", 7.5),
+      (file) => scores(file, fourBits(file, "x", 8, 3)),
     ],
     [
       "every axis once",

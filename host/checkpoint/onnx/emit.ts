@@ -15,6 +15,7 @@ import {
   hasBatch,
   requireFinite,
   rowShape,
+  type Sink,
   shapeText,
   type Value,
 } from "./call.ts";
@@ -152,8 +153,12 @@ export function vector(...entries: number[]): Float64Array {
 }
 
 /** The axes of a constant in another order. */
-export function transposeConstant(call: Call, x: Constant, order: readonly number[]): Constant {
-  call.sink.spend((x.grid ? 3 : 1) * x.data.length);
+export function transposeConstant(
+  { sink }: { sink: Pick<Sink, "spend"> },
+  x: Constant,
+  order: readonly number[],
+): Constant {
+  sink.spend((x.grid ? 3 : 1) * x.data.length);
   const move = (data: Float64Array): Float64Array => transpose({ dims: x.dims, data }, order).data;
   const dims = order.map((axis) => x.dims[axis]!);
   const moved: Constant = { ...x, dims, data: move(x.data) };

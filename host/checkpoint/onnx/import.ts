@@ -1,5 +1,5 @@
 import { CheckpointError, InputError, type Unsupported, UnsupportedError } from "../../base/errors.ts";
-import { FOLDED, MAX_FOLDED, MAX_NODES, MAX_ROW_ELEMENTS } from "../../base/limits.ts";
+import { MAX_NODES, MAX_ROW_ELEMENTS } from "../../base/limits.ts";
 import { carryOffsets } from "../../graph/carry.ts";
 import { commute } from "../../graph/commute.ts";
 import type { Graph, GraphInput, Node } from "../../graph/graph.ts";
@@ -11,6 +11,7 @@ import { quantizedValues, toInt8 } from "../../quantize/int8.ts";
 import { type Checkpoint, endInArgmax, type ImportOptions } from "../checkpoint.ts";
 import { Refusal } from "../refusal.ts";
 import { elements } from "../tensor.ts";
+import { budget } from "./budget.ts";
 import {
   attributesOf,
   type Call,
@@ -51,7 +52,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Chec
   if (floats === "region") {
     if (options.argmax)
       throw new InputError("argmax: a network of floats gives scores, expected no index instead of them");
-    return { graph: importRegion(fileGraph(model)), notes: [], producer: producerOf(model) };
+    return { ...importRegion(fileGraph(model), opsetOf(model)), producer: producerOf(model) };
   }
   const { graph: walked, reasons, notes } = walk(model, floats !== undefined);
   const producer = producerOf(model);
@@ -423,25 +424,6 @@ function readInitializer(tensor: TensorProto | undefined, name: string, sink: Si
   const constant = readTensor(tensor, name);
   sink.found(constant.data.length);
   return { kind: "constant", name, ...constant };
-}
-
-/** Counts the elements that folding reads and makes, against a limit that grows with those that the file holds. */
-function budget(): Pick<Sink, "spend" | "found"> {
-  let [spent, limit] = [0, FOLDED.any];
-  return {
-    spend(elements) {
-      spent += elements;
-      if (!(spent <= limit)) {
-        throw new CheckpointError(
-          `model: folding its constants takes more than ${limit} elements, too many for what it holds`,
-        );
-      }
-    },
-    found(elements) {
-      limit = Math.min(limit + FOLDED.perElement * elements, MAX_FOLDED);
-      this.spend(elements);
-    },
-  };
 }
 
 /** Shape of what a refused node reads or, failing that, of what the file says that it gives. */

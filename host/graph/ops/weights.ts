@@ -1,4 +1,5 @@
 import { at } from "../../numbers/quantizer.ts";
+import type { WeightDtype } from "../../program.ts";
 import { type Form, scalar } from "../form.ts";
 import type { NodeBase } from "../node.ts";
 import { vectorProblem } from "./meaning.ts";
@@ -23,6 +24,25 @@ export interface Weights {
   found: "latent" | "on-grid" | "integers" | "bare" | "float";
   /** Bits that the checkpoint declares or, where it does not, that its codes need. */
   bits?: number;
+}
+
+/** Codes that each dtype holds, the smallest dtype first. */
+const RANGES: [WeightDtype, number, number][] = [
+  ["ternary", -1, 1],
+  ["int2", -2, 1],
+  ["int3", -4, 3],
+  ["int4", -8, 7],
+  ["int8", -128, 127],
+];
+
+export function isBinary(codes: Weights["codes"] | Int8Array): boolean {
+  return codes.every((code) => code === 1 || code === -1);
+}
+
+/** The smallest dtype that holds all codes; undefined where none does. */
+export function smallestDtype(codes: Weights["codes"] | Int8Array): WeightDtype | undefined {
+  if (isBinary(codes)) return "binary";
+  return RANGES.find(([, min, max]) => codes.every((code) => code >= min && code <= max))?.[0];
 }
 
 /** A node that multiplies codes by constant weights. */

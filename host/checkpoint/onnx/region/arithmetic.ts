@@ -1,8 +1,9 @@
 import { shapeText } from "../../../shape.ts";
 import { Refusal } from "../../refusal.ts";
 import type { Tensor } from "../../tensor.ts";
-import { channelVector, reposted, withBias, withScale } from "./linear.ts";
-import { norm } from "./norm.ts";
+import { normed } from "./norm.ts";
+import { channelVector, plainOf, reposted, settled, withBias, withScale } from "./post.ts";
+import { restored, scaledBy } from "./rows.ts";
 import {
   axisOf,
   type Call,
@@ -13,7 +14,6 @@ import {
   isSameView,
   only,
   PLAIN,
-  plainOf,
   scalarOf,
   type Value,
 } from "./value.ts";
@@ -21,21 +21,15 @@ import { isPlain, type View, viewOf } from "./view.ts";
 
 export function add(call: Call): Value {
   const [a, b] = constantLast(call);
-  if (b?.kind !== "constant") {
-    return pairwise(call, "float_add");
-  }
-  const { tensor } = b;
-  const one = scalarOf(tensor);
+  if (b?.kind !== "constant") return restored(call) ?? pairwise(call, "float_add");
+  const one = scalarOf(b);
   if (a?.kind === "erf" && one === 1) return { ...a, kind: "phi" };
   if (a?.kind === "variance" && one !== undefined) return { ...a, epsilon: one };
-  const view = a?.kind === "data" ? a : dataOf(call);
-  const vector = channelVector(tensor, view);
-  const biased =
-    vector && view.factor === 1
-      ? reposted(call, view, (post) => withBias(post, vector, view.picture.channels))
-      : undefined;
+  const view = settled(call, a?.kind === "data" ? a : dataOf(call));
+  const vector = view.factor === 1 ? channelVector(b, view) : undefined;
+  const biased = vector && reposted(call, view, (post) => withBias(post, vector, view.picture.channels));
   if (biased) return biased;
-  return positions(call, view, tensor, 0);
+  return positions(call, view, b, 0);
 }
 
 /** A constant at every position added to a value, or before it. */
@@ -57,27 +51,32 @@ function constantLast({ inputs: [a, b] }: Call): [Value | undefined, Value | und
 }
 
 export function multiply(call: Call, divides = false): Value {
+  const codes = scaledBy(call, divides);
+  if (codes) return codes;
   const [a, b] = divides ? call.inputs : constantLast(call);
   if (b?.kind === "constant") {
-    const one = scalarOf(b.tensor);
+    const one = scalarOf(b);
     const by = one === undefined ? undefined : divides ? 1 / one : one;
     if (by !== undefined && (a?.kind === "gelu" || a?.kind === "phi"))
       return completed(call, { ...a, factor: a.factor * by });
     if (by !== undefined && a?.kind === "scores") return { ...a, scale: a.scale * by };
     const view = a?.kind === "data" ? a : dataOf(call);
     if (by !== undefined) return { ...view, factor: view.factor * by };
-    const vector = divides ? undefined : channelVector(b.tensor, view);
+    const vector = divides ? undefined : channelVector(b, view);
     const scaled = vector && view.factor === 1 ? reposted(call, view, (post) => withScale(post, vector)) : undefined;
     if (scaled) return scaled;
     throw new Refusal("it multiplies by a constant that is no gain of a norm", PLAIN);
   }
-  if (divides && a?.kind === "centered" && b?.kind === "deviation" && isSameView(a.of, b.of))
-    return norm(call, a.of, b.epsilon);
+  const [x, gate] = a?.kind === "sigmoid" ? [b, a] : [a, b];
+  if (!divides && x?.kind === "data" && gate?.kind === "sigmoid" && isSameView(x, gate.of)) {
+    return elementwise(call, x, { kind: "activation", function: "silu" });
+  }
+  const made = normed(call, divides);
+  if (made) return made;
   const [data, phi] = a?.kind === "phi" ? [b, a] : [a, b];
   if (data?.kind === "data" && phi?.kind === "phi" && isSameView(data, phi.of)) {
     return completed(call, { kind: "gelu", of: { ...data, factor: 1 }, factor: data.factor * phi.factor });
   }
-  if (a?.kind === "centered" && b?.kind === "centered" && isSameView(a.of, b.of)) return { ...a, kind: "square" };
   if (divides) throw new Refusal("it divides values that are no parts of a norm", PLAIN);
   return pairwise(call, "float_mul");
 }
@@ -106,11 +105,11 @@ export function concat(call: Call): Value {
     throw new Refusal("it joins something else than a class token and positions", "a constant before the positions");
   }
   const { channels, height, width } = second.picture;
-  const extra = first.tensor.data.length / channels;
+  const extra = first.data.length / channels;
   if (axisOf(call.attributes.int("axis") ?? 0, second.axes.length) !== 1 || !Number.isInteger(extra)) {
-    throw new Refusal(`it joins ${first.tensor.data.length} numbers before ${shapeText(second.picture)}`, "positions");
+    throw new Refusal(`it joins ${first.data.length} numbers before ${shapeText(second.picture)}`, "positions");
   }
   const data = new Float64Array((extra + height * width) * channels);
-  data.set(first.tensor.data);
+  data.set(first.data);
   return positions(call, second, { dims: [], data }, extra);
 }

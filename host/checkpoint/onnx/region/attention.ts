@@ -1,6 +1,7 @@
 import { isSameShape } from "../../../shape.ts";
 import { Refusal } from "../../refusal.ts";
 import { linear } from "./linear.ts";
+import { sums } from "./rows.ts";
 import { type Call, only, PLAIN, type Value } from "./value.ts";
 import { isSame, merged, transposed, type View } from "./view.ts";
 
@@ -27,7 +28,8 @@ function isHeads({ axes, picture: { channels } }: View, heads: number, positions
 
 export function matMul(call: Call): Value {
   const [a, b] = call.inputs;
-  if (b?.kind === "constant") return linear(call, b.tensor, undefined, call.name);
+  if (b?.kind === "constant" && a?.kind === "rounded") return sums(a, b);
+  if (b?.kind === "constant") return linear(call, b, undefined, call.name);
   if (a?.kind === "weights" && b?.kind === "data") {
     const { heads, queries, keys, scale, positions } = a;
     const size = b.picture.channels / heads;

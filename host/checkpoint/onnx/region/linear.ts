@@ -1,8 +1,12 @@
 import type { GraphInput } from "../../../graph/graph.ts";
+import type { FloatOp } from "../../../graph/ops/float.ts";
 import type { FloatPost } from "../../../program.ts";
 import type { Picture } from "../../../shape.ts";
 import { Refusal } from "../../refusal.ts";
-import { type Tensor, transpose } from "../../tensor.ts";
+import type { Constant } from "../call.ts";
+import { transposeConstant } from "../emit.ts";
+import { moreOf, postOf, settled } from "./post.ts";
+import { codeLinear } from "./rows.ts";
 import { axisOf, type Call, constantOf, dataOf, isSameView, only, PLAIN, type Value } from "./value.ts";
 import { hasChannelsLast, isPlain, lastIndices, merged, patchesOf, type View, viewOf } from "./view.ts";
 
@@ -17,10 +21,12 @@ export function inputView({ name, layout, shape }: GraphInput, picture: Picture)
   return { kind: "data", source: name, picture, axes: [[], ...axes.map(merged)], factor: 1 };
 }
 
-/** A matrix product with weights (inputs, outputs), behind a view whose last axis is channels in some order, or patches. */
-export function linear(call: Call, weights: Tensor, bias: Float64Array | undefined, weightsName: string): View {
+/** A matrix product with weights (inputs, outputs), behind a view whose last axis is channels in some order, or patches; of codes by position, with integers. */
+export function linear(call: Call, weights: Constant, bias: Float64Array | undefined, weightsName: string): View {
   const { region, name } = call;
-  let view = dataOf(call);
+  const [value] = call.inputs;
+  if (value?.kind === "rows") return codeLinear(call, value, weights, 1, bias, weightsName);
+  let view = settled(call, dataOf(call));
   if (view.factor !== 1) throw new Refusal(`its input is still to be multiplied by ${view.factor}`, PLAIN);
   if (!hasChannelsLast(view)) {
     const patches = patchesOf(view);
@@ -49,96 +55,47 @@ export function linear(call: Call, weights: Tensor, bias: Float64Array | undefin
   return hasPositions ? made : viewOf(made.source, made.picture, false);
 }
 
-export function postOf(scale: Float64Array | undefined, bias: Float64Array | undefined): FloatPost {
-  const records = Math.max(scale?.length ?? 1, bias?.length ?? 1);
-  const of = (vector: Float64Array | undefined, other: number) =>
-    Float32Array.from({ length: records }, (_, c) => vector?.[vector.length === 1 ? 0 : c] ?? other);
-  return { kind: "float", records, scale: of(scale, 1), bias: of(bias, 0) };
-}
-
-/** The node of a value again, with another post; undefined where its op takes none. */
-export function reposted(
-  call: Call,
-  view: View,
-  change: (post: FloatPost | undefined) => FloatPost | undefined,
-): View | undefined {
-  const maker = isPlain({ ...view, factor: 1 }) ? call.region.maker(view) : undefined;
-  const compute = maker?.compute;
-  if (!maker || (compute?.kind !== "float_linear" && compute?.kind !== "layer_norm")) return undefined;
-  const post = change(compute.post);
-  if (!post) return undefined;
-  const { weightsName } = maker;
-  const made = call.region.emit(
-    maker.name,
-    { ...compute, post },
-    maker.inputs,
-    only(call),
-    weightsName === undefined ? {} : { weightsName },
-  );
-  return { ...view, source: made.source };
-}
-
-/** A constant as a vector of the channels of a view: undefined if it differs between positions. */
-export function channelVector({ dims, data }: Tensor, { picture: { channels } }: View): Float64Array | undefined {
-  if (data.length === 1 || (data.length === channels && dims.at(-1) === channels)) return data;
-  return undefined;
-}
-
 /** The parts of the last axis, each as a value of its own: of a layer, as many layers. */
 export function split(call: Call, sizes: readonly number[], axis: number): View[] {
   const view = dataOf(call);
   const maker = isPlain(view) ? call.region.maker(view) : undefined;
   const compute = maker?.compute;
   const { channels } = view.picture;
-  if (axisOf(axis, view.axes.length) !== view.axes.length - 1 || compute?.kind !== "float_linear") {
+  const isLayer = compute?.kind === "float_linear" || compute?.kind === "linear";
+  if (axisOf(axis, view.axes.length) !== view.axes.length - 1 || !maker || !isLayer) {
     throw new Refusal("it splits something else than the channels of a layer", PLAIN);
   }
   if (sizes.reduce((a, b) => a + b, 0) !== channels || sizes.length !== call.outputs.length)
     throw new Refusal(`parts of ${sizes} of ${channels}`, PLAIN);
   let first = 0;
   return sizes.map((size, i) => {
-    const [from, K] = [first, compute.floats.length / channels];
+    const part = outputsOf(compute, channels, first, size);
     first += size;
-    const { records, scale, bias } = compute.post;
-    const own = (vector: Float32Array) => (records === 1 ? vector : vector.slice(from, from + size));
-    const post: FloatPost = { kind: "float", records: records === 1 ? 1 : size, scale: own(scale), bias: own(bias) };
-    const floats = compute.floats.slice(from * K, (from + size) * K);
-    const more = maker!.weightsName === undefined ? {} : { weightsName: maker!.weightsName };
-    const made = call.region.emit(
-      maker!.name,
-      { kind: "float_linear", floats, post },
-      maker!.inputs,
-      call.outputs[i]!,
-      more,
-    );
-    return {
-      ...made,
-      axes: [
-        ...view.axes
-          .slice(0, -1)
-          .map((each) => each.map(({ stride, size: s }) => ({ stride: (stride / channels) * size, size: s }))),
-        made.axes.at(-1)!,
-      ],
-    };
+    const made = call.region.emit(maker.name, part, maker.inputs, call.outputs[i]!, moreOf(maker));
+    const axes = view.axes
+      .slice(0, -1)
+      .map((each) => each.map(({ stride, size: count }) => ({ stride: (stride / channels) * size, size: count })));
+    return { ...made, axes: [...axes, made.axes.at(-1)!] };
   });
 }
 
-export function withBias(post: FloatPost | undefined, vector: Float64Array, channels: number): FloatPost | undefined {
-  if (post?.bias.some((x) => x !== 0)) return undefined;
-  return postOf(
-    widened(post?.scale, channels),
-    vector.length === 1 ? new Float64Array(channels).fill(vector[0]!) : vector,
-  );
-}
-
-function widened(scale: Float32Array | undefined, channels: number): Float64Array | undefined {
-  if (!scale) return undefined;
-  return scale.length === 1 ? new Float64Array(channels).fill(scale[0]!) : Float64Array.from(scale);
-}
-
-export function withScale(post: FloatPost | undefined, vector: Float64Array): FloatPost | undefined {
-  if (post && (post.bias.some((x) => x !== 0) || post.scale.some((x) => x !== 1))) return undefined;
-  return postOf(vector, undefined);
+/** A layer of `size` of the outputs, from `first` on. */
+function outputsOf<L extends FloatOp & { kind: "float_linear" | "linear" }>(
+  layer: L,
+  outputs: number,
+  first: number,
+  size: number,
+): L {
+  const { records, scale, bias } = layer.post;
+  const own = (vector: Float32Array) => (records === 1 ? vector : vector.slice(first, first + size));
+  const post: FloatPost = { kind: "float", records: records === 1 ? 1 : size, scale: own(scale), bias: own(bias) };
+  const rows = <A extends Float32Array | Int8Array>(matrix: A) => {
+    const K = matrix.length / outputs;
+    return matrix.slice(first * K, (first + size) * K);
+  };
+  return layer.kind === "linear"
+    ? { ...layer, weights: rows(layer.weights), post }
+    : { ...layer, floats: rows(layer.floats), post };
 }
 
 /** A convolution whose windows lie side by side: patches, and a layer of each. */
@@ -192,6 +149,6 @@ export function gemm(call: Call): Value {
   const factors = [attributes.float("alpha") ?? 1, attributes.float("beta") ?? 1, (attributes.int("transA") ?? 0) + 1];
   if (weights.dims.length !== 2 || factors.some((factor) => factor !== 1))
     throw new Refusal("factors of its own, or no matrix", "alpha = beta = 1, transA = 0");
-  const turned = (attributes.int("transB") ?? 0) === 0 ? weights : transpose(weights, [1, 0]);
+  const turned = (attributes.int("transB") ?? 0) === 0 ? weights : transposeConstant(call, weights, [1, 0]);
   return linear(call, turned, call.inputs[2] ? constantOf(call, 2).data : undefined, call.name);
 }

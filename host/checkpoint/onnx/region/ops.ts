@@ -1,11 +1,12 @@
 import { shapeText } from "../../../shape.ts";
 import { Refusal } from "../../refusal.ts";
-import { elements, transpose } from "../../tensor.ts";
-import { readTensor } from "../tensor.ts";
+import { elements } from "../../tensor.ts";
 import { add, concat, multiply } from "./arithmetic.ts";
 import { matMul } from "./attention.ts";
-import { conv, gemm, postOf, split } from "./linear.ts";
-import { norm, reduceMean } from "./norm.ts";
+import { conv, gemm, split } from "./linear.ts";
+import { layerNorm, power, reduceMean, rmsNorm } from "./norm.ts";
+import { plainOf, postOf } from "./post.ts";
+import { bounded, greatest, inverted, residue, rounded, sizes } from "./rows.ts";
 import {
   axisOf,
   type Call,
@@ -16,28 +17,25 @@ import {
   isSameView,
   only,
   PLAIN,
-  plainOf,
   scalarOf,
   type Value,
 } from "./value.ts";
-import { reshaped, transposed, viewOf } from "./view.ts";
+import { axisSize, dimsOf, reshaped, transposed, viewOf } from "./view.ts";
 
 function reshape(call: Call): Value {
   const [value] = call.inputs;
+  const isCodes = value?.kind === "rows" || value?.kind === "rounded";
+  const view = isCodes ? value.of : dataOf(call);
   const dims = [...constantOf(call, 1).data];
-  if (value?.kind === "constant") return { kind: "constant", tensor: { dims, data: value.tensor.data } };
-  const view = dataOf(call);
-  const all = elements(view.axes.map((axis) => axis.reduce((product, { size }) => product * size, 1)));
-  const sizes = dims.map((size, axis) =>
-    size === 0 ? (view.axes[axis] ?? []).reduce((product, atom) => product * atom.size, 1) : size,
-  );
+  const sizes = dims.map((size, axis) => (size === 0 ? axisSize(view.axes[axis] ?? []) : size));
   const known = sizes.filter((size) => size > 0).reduce((a, b) => a * b, 1);
+  const all = elements(dimsOf(view));
   const made = reshaped(
     view,
     sizes.map((size) => (size < 0 ? all / known : size)),
   );
   if (!made) throw new Refusal(`[${dims}] of ${shapeText(view.picture)}, of which it is no whole part`, PLAIN);
-  return made;
+  return isCodes ? { ...value, of: made } : made;
 }
 
 function gather(call: Call): Value {
@@ -70,17 +68,15 @@ const identity = ({ inputs }: Call): Value => inputs[0] ?? { kind: "unknown" };
 
 /** What makes the values of a node. */
 export const OPS: Record<string, (call: Call) => Value | Value[]> = {
+  Abs: sizes,
   Add: add,
   Cast: identity,
   Concat: concat,
 
-  Constant({ attributes }) {
-    const tensor = attributes.tensor("value");
-    const one = attributes.float("value_float") ?? attributes.int("value_int");
-    const ints = attributes.ints("value_ints") ?? attributes.floats("value_floats");
-    if (tensor) return { kind: "constant", tensor: readTensor(tensor, "value") };
-    if (one !== undefined) return { kind: "constant", tensor: { dims: [], data: Float64Array.of(one) } };
-    return { kind: "constant", tensor: { dims: [ints?.length ?? 0], data: Float64Array.from(ints ?? []) } };
+  Clip(call) {
+    const bound = (name: string, index: number) =>
+      call.inputs[index] ? scalarOf(constantOf(call, index)) : call.attributes.float(name);
+    return bounded(call, bound("min", 1) ?? -Infinity, bound("max", 2) ?? Infinity);
   },
 
   Conv: conv,
@@ -98,10 +94,7 @@ export const OPS: Record<string, (call: Call) => Value | Value[]> = {
 
   Flatten(call) {
     const view = dataOf(call);
-    const made = reshaped(view, [
-      1,
-      elements(view.axes.map((axis) => axis.reduce((product, { size }) => product * size, 1))),
-    ]);
+    const made = reshaped(view, [1, elements(dimsOf(view))]);
     if (!made || (call.attributes.int("axis") ?? 1) !== 1) throw new Refusal("another axis than 1", "axis = 1");
     return made;
   },
@@ -121,21 +114,45 @@ export const OPS: Record<string, (call: Call) => Value | Value[]> = {
     const axis = axisOf(call.attributes.int("axis") ?? -1, view.axes.length);
     if (axis !== view.axes.length - 1) throw new Refusal(`axis ${axis}`, "a norm over the last axis");
     const bias = call.inputs[2] ? constantOf(call, 2).data : undefined;
-    return norm(call, view, call.attributes.float("epsilon") ?? 1e-5, postOf(constantOf(call, 1).data, bias));
+    return layerNorm(call, view, call.attributes.float("epsilon") ?? 1e-5, postOf(constantOf(call, 1).data, bias));
   },
 
   MatMul: matMul,
-  Mul: multiply,
 
-  Pow(call) {
-    const [value] = call.inputs;
-    if (value?.kind === "centered" && scalarOf(constantOf(call, 1)) === 2) return { ...value, kind: "square" };
-    throw new Refusal("a power that is no part of a norm", PLAIN);
+  Max(call) {
+    const bound = scalarOf(constantOf(call, 1));
+    return bounded(call, bound ?? Number.NaN, Infinity);
   },
 
+  Mul: (call) => multiply(call, false),
+
+  Pow: power,
+
+  Reciprocal(call) {
+    const [value] = call.inputs;
+    if (value?.kind === "deviation") return { ...value, kind: "inverse" };
+    if (value?.kind === "scale") return inverted(value);
+    throw new Refusal("a reciprocal that is no part of a norm, nor a scale of codes", PLAIN);
+  },
+
+  ReduceMax: greatest,
   ReduceMean: reduceMean,
   Relu: (call) => elementwise(call, plainOf(call), { kind: "activation", function: "relu" }),
   Reshape: reshape,
+
+  RMSNormalization(call) {
+    const view = plainOf(call);
+    const axis = axisOf(call.attributes.int("axis") ?? -1, view.axes.length);
+    if (axis !== view.axes.length - 1) throw new Refusal(`axis ${axis}`, "a norm over the last axis");
+    return rmsNorm(call, view, call.attributes.float("epsilon") ?? 1e-5, postOf(constantOf(call, 1).data, undefined));
+  },
+
+  Round: rounded,
+
+  Sigmoid(call) {
+    return { kind: "sigmoid", of: plainOf(call) };
+  },
+
   Softmax: softmax,
 
   Split(call) {
@@ -154,18 +171,14 @@ export const OPS: Record<string, (call: Call) => Value | Value[]> = {
   Sub(call) {
     const [a, b] = call.inputs;
     if (a?.kind === "data" && b?.kind === "mean" && isSameView(a, b.of)) return { ...b, kind: "centered" };
+    const difference = residue(call);
+    if (difference) return difference;
     throw new Refusal("a difference that is no part of a norm", PLAIN);
   },
 
   Transpose(call) {
-    const [value] = call.inputs;
-    const perm = call.attributes.ints("perm");
-    if (value?.kind === "constant") {
-      const order = perm ?? value.tensor.dims.map((_, axis) => axis).reverse();
-      return { kind: "constant", tensor: transpose(value.tensor, order) };
-    }
     const view = dataOf(call);
-    const order = perm ?? view.axes.map((_, axis) => axis).reverse();
+    const order = call.attributes.ints("perm") ?? view.axes.map((_, axis) => axis).reverse();
     if (`${[...order].sort((x, y) => x - y)}` !== `${view.axes.map((_, axis) => axis)}`) {
       throw new Refusal(`perm of ${order} of ${view.axes.length} axes`, "every axis once");
     }

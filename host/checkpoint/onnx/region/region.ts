@@ -1,13 +1,16 @@
 import { CheckpointError, type Unsupported, UnsupportedError } from "../../../base/errors.ts";
 import { MAX_NODES, MAX_ROW_ELEMENTS } from "../../../base/limits.ts";
 import type { Graph, GraphInput, Node } from "../../../graph/graph.ts";
+import { freshNames } from "../../../graph/names.ts";
 import type { FloatNode, FloatOp } from "../../../graph/ops/float.ts";
 import { meaningOf } from "../../../graph/ops/index.ts";
 import { inputPicture } from "../../../graph/shapes.ts";
 import type { Picture } from "../../../shape.ts";
 import { Refusal } from "../../refusal.ts";
 import { elements } from "../../tensor.ts";
-import { attributesOf } from "../call.ts";
+import { budget } from "../budget.ts";
+import { attributesOf, type Constant, type Sink } from "../call.ts";
+import { OPS as OF_CONSTANTS } from "../ops.ts";
 import type { GraphProto, NodeProto } from "../proto.ts";
 import { readTensor } from "../tensor.ts";
 import { inputView } from "./linear.ts";
@@ -24,11 +27,11 @@ export function isRegionOp(op: string): boolean {
 }
 
 /** A file as a float graph. Throws UnsupportedError with all nodes that are in the way. */
-export function importRegion(file: GraphProto): Graph {
+export function importRegion(file: GraphProto, opset: number): { graph: Graph; notes: string[] } {
   if (file.node.length > MAX_NODES) {
     throw new CheckpointError(`model.graph: ${file.node.length} nodes, expected at most ${MAX_NODES}`);
   }
-  const region = new Region(file);
+  const region = new Region(file, opset);
   const reasons: Unsupported[] = [];
   for (const node of file.node) {
     const [where, output] = [node.name || node.output[0] || "", node.output[0] ?? ""];
@@ -41,7 +44,7 @@ export function importRegion(file: GraphProto): Graph {
     }
   }
   if (reasons.length > 0) throw new UnsupportedError(reasons);
-  return region.graph();
+  return { graph: region.graph(), notes: region.sink.notes };
 }
 
 class Region implements RegionSink {
@@ -52,12 +55,32 @@ class Region implements RegionSink {
   readonly #makers = new Map<string, FloatNode>();
   readonly #pictures = new Map<string, Picture>();
 
-  constructor(file: GraphProto) {
+  readonly sink: Sink;
+  readonly scaled = new Map<string, string>();
+  readonly #opset: number;
+  /** What a difference of constants was made of. */
+  readonly #differences = new Map<Constant, readonly [Constant, Constant]>();
+
+  constructor(file: GraphProto, opset: number) {
     this.#file = file;
+    this.#opset = opset;
+    const fresh = freshNames(new Set(file.node.flatMap(({ input, output }) => [...input, ...output])));
+    const never = () => false;
+    this.sink = {
+      nodes: [],
+      makers: new Map(),
+      notes: [],
+      fresh,
+      keepsFloats: false,
+      takeAsPicture: never,
+      ...budget(),
+    };
     const constants = new Set(file.initializer.map(({ name }) => name));
     for (const tensor of file.initializer) {
-      const { dims, data } = readTensor(tensor, tensor.name ?? "");
-      this.values.set(tensor.name ?? "", { kind: "constant", tensor: { dims, data } });
+      const name = tensor.name ?? "";
+      const constant = readTensor(tensor, name);
+      this.sink.found(constant.data.length);
+      this.values.set(name, { kind: "constant", name, ...constant });
     }
     this.#inputs = file.input.filter(({ name }) => !constants.has(name)).map((info) => inputOf(info));
     for (const input of this.#inputs) {
@@ -80,15 +103,21 @@ class Region implements RegionSink {
 
   add(node: NodeProto): void {
     const op = node.op_type ?? "";
+    const inputs = node.input.map((name) => (name === "" ? undefined : this.#known(name)));
+    const constants = inputs.filter((value) => value?.kind === "constant");
+    if (constants.length === inputs.length && Object.hasOwn(OF_CONSTANTS, op)) {
+      this.values.set(node.output[0] ?? "", this.#folded(node, op, constants));
+      return;
+    }
     const run = Object.hasOwn(OPS, op) ? OPS[op] : undefined;
     if (!run) throw new Refusal(`${op} is not among what float networks are made of`, Object.keys(OPS).join(", "));
-    const inputs = node.input.map((name) => (name === "" ? undefined : this.#known(name)));
     if (inputs.some((value) => value?.kind === "unknown")) {
       for (const output of node.output) this.values.set(output, { kind: "unknown" });
       return;
     }
     const call: Call = {
       region: this,
+      sink: this.sink,
       name: node.name || node.output[0] || "",
       inputs,
       outputs: node.output,
@@ -96,6 +125,30 @@ class Region implements RegionSink {
     };
     const made = run(call);
     for (const [i, value] of [made].flat().entries()) this.values.set(node.output[i] ?? "", value);
+  }
+
+  /** What a node makes of constants, as in networks of codes: quantized weights keep their grid. w + (q − w), which lets gradients through, is q. */
+  #folded(node: NodeProto, op: string, inputs: readonly Constant[]): Value {
+    const [name, output] = [node.name || node.output[0] || "", node.output[0] ?? ""];
+    const [a, b] = inputs as [Constant, Constant];
+    if (op === "Add") {
+      const [q, w] = this.#differences.get(b) ?? this.#differences.get(a) ?? [];
+      if (q && (w === a || w === b)) return q;
+    }
+    const attributes = attributesOf(node, `${op} "${node.name ?? ""}"`);
+    const made = OF_CONSTANTS[op]!({
+      name,
+      opType: op,
+      opset: this.#opset,
+      inputs: [...inputs],
+      attributes,
+      output,
+      sink: this.sink,
+    });
+    if (made.kind !== "constant") throw new CheckpointError(`${op} "${name}": found ${made.kind} made of constants`);
+    this.sink.spend(made.data.length);
+    if (op === "Sub") this.#differences.set(made, [a, b]);
+    return made;
   }
 
   #known(name: string): Value {
@@ -115,7 +168,7 @@ class Region implements RegionSink {
     compute: FloatOp,
     inputs: string[],
     output: string,
-    more: Pick<FloatNode, "weightsName"> = {},
+    more: Pick<FloatNode, "weightsName" | "rows"> = {},
   ): View {
     const pictures = inputs.map((input) => this.#pictures.get(input)!);
     const node: FloatNode = { op: "float", name, inputs, output, channels: 0, compute, ...more };
