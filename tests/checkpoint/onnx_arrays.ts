@@ -96,7 +96,7 @@ export function computed(file: GraphProto, x: Tensor): Tensor[] {
   return file.output.map(({ name }) => values.get(name!)!);
 }
 
-function compute(node: NodeProto, [a, b, c]: [Tensor, Tensor, Tensor] | Tensor[]): Tensor[] {
+function compute(node: NodeProto, [a, b, c, axes]: [Tensor, Tensor, Tensor] | Tensor[]): Tensor[] {
   const at = attributesOf(node, "");
   const axis = at.int("axis");
   switch (node.op_type) {
@@ -161,14 +161,33 @@ function compute(node: NodeProto, [a, b, c]: [Tensor, Tensor, Tensor] | Tensor[]
       return [transpose(a!, at.ints("perm")!)];
     case "Split": {
       let first = 0;
-      return [...b!.data].map((size) => {
+      const equal = node.output.map(() => a!.dims[axis!]! / node.output.length);
+      return [...(b?.data ?? equal)].map((size) => {
         const part = Array.from({ length: size }, (_, i) => first + i);
         first += size;
         return take(a!, axis!, part);
       });
     }
+    case "Slice": {
+      const [own, size] = [Number(axes!.data[0]), a!.dims.at(Number(axes!.data[0]))!];
+      const at = (own + a!.dims.length) % a!.dims.length;
+      const [first, end] = [b!.data[0]!, Math.min(c!.data[0]!, size)];
+      return [
+        take(
+          a!,
+          at,
+          Array.from({ length: end - first }, (_, i) => first + i),
+        ),
+      ];
+    }
+    case "Squeeze": {
+      const gone = (b!.data[0]! + a!.dims.length) % a!.dims.length;
+      return [{ dims: a!.dims.toSpliced(gone, 1), data: a!.data }];
+    }
+    case "Unsqueeze":
+      return [{ dims: a!.dims.toSpliced(b!.data[0]!, 0, 1), data: a!.data }];
     case "Gather": {
-      const { dims, data } = take(a!, axis!, [b!.data[0]!]);
+      const { dims, data } = take(a!, axis!, [(b!.data[0]! + a!.dims[axis!]!) % a!.dims[axis!]!]);
       return [{ dims: dims.filter((_, i) => i !== axis), data }];
     }
     case "Concat":

@@ -50,6 +50,12 @@ class File {
     return `c${this.constants.length - 1}`;
   }
 
+  /** An integer without an axis. */
+  index(value: number): string {
+    this.constants.push(int64Tensor(`c${this.constants.length}`, [], [value]));
+    return `c${this.constants.length - 1}`;
+  }
+
   add(op: string, inputs: string[], attributes: Parameters<typeof node>[3] = {}, outputs = 1): string[] {
     const names = Array.from({ length: outputs }, (_, i) => `v${this.nodes.length}_${i}`);
     const made = node(op, inputs, names[0]!, attributes);
@@ -286,6 +292,41 @@ describe("BitLinear", () => {
     expect(program.ops.filter(({ kind }) => kind === "quantize_rows")).toHaveLength(2);
   });
 
+  it.each<[string, (file: File, fused: string) => string[]]>([
+    [
+      "picked along an axis of parts",
+      (file, fused) => {
+        const parts = file.one("Transpose", [file.one("Reshape", [fused, file.ints(-1, 4, 3, 8)])], {
+          perm: [2n, 0n, 1n, 3n],
+        });
+        return [0, 1, -1].map((i) => file.one("Gather", [parts, file.index(i)], { axis: 0n }));
+      },
+    ],
+    [
+      "split along an axis of parts",
+      (file, fused) => {
+        const parts = file.one("Reshape", [fused, file.ints(-1, 4, 3, 8)]);
+        const three = file.add("Split", [parts], { axis: 2n }, 3);
+        return three.map((part) => file.one("Squeeze", [part, file.ints(2)]));
+      },
+    ],
+    [
+      "sliced, under one axis more",
+      (file, fused) => {
+        const raised = file.one("Unsqueeze", [fused, file.ints(0)]);
+        const slices = [0, 1, 2].map((i) => {
+          const bounds = [file.ints(8 * i), file.ints(i === 2 ? 1000 : 8 * i + 8), file.ints(-1)];
+          return file.one("Slice", [raised, ...bounds]);
+        });
+        return slices.map((slice) => file.one("Squeeze", [slice, file.ints(0)]));
+      },
+    ],
+  ])("whose queries, keys and values are %s", (_, partsOf) => {
+    const file = new File(15);
+    const parts = partsOf(file, BIT_LINEARS["codes times their scale, weights on a grid"]!(file, "x", 8, 24));
+    expectScores(file.bytes([4, 8], scores(file, attended(file, parts, 4, 8, 2))), [4, 8]);
+  });
+
   it("of one matrix for queries, keys and values, whose codes are made once", async () => {
     const file = new File(13);
     const fused = BIT_LINEARS["codes times their scale, weights on a grid"]!(file, "x", 8, 24);
@@ -454,8 +495,8 @@ describe("what a refusal advises is taken:", () => {
     ],
     [
       "one position",
-      (file) => file.one("Gather", ["x", file.ints(1)], { axis: 2n }),
-      (file) => file.one("Gather", ["x", file.number(1)], { axis: 1n }),
+      (file) => file.one("Gather", ["x", file.ints(1, 2)], { axis: 1n }),
+      (file) => file.one("Gather", ["x", file.index(1)], { axis: 1n }),
     ],
     [
       "a constant before the positions",
@@ -504,6 +545,26 @@ describe("what a refusal advises is taken:", () => {
       "a norm over the last axis",
       (file) => file.one("LayerNormalization", ["x", file.floats([8])], { axis: 1n }),
       (file) => file.one("LayerNormalization", ["x", file.floats([8])], { axis: -1n }),
+    ],
+    [
+      "one position, or whole parts of a layer's channels",
+      (file) => file.one("Gather", ["x", file.index(1)], { axis: 2n }),
+      (file) => file.one("Gather", ["x", file.index(1)], { axis: 1n }),
+    ],
+    [
+      "one axis, in steps of 1",
+      (file) => file.one("Slice", ["x", file.ints(0), file.ints(4), file.ints(1), file.ints(2)]),
+      (file) => scores(file, file.one("Slice", ["x", file.ints(1), file.ints(2), file.ints(1), file.ints(1)])),
+    ],
+    [
+      "one part at least",
+      (file) => file.one("Slice", ["x", file.ints(2), file.ints(2), file.ints(1)]),
+      (file) => scores(file, file.one("Slice", ["x", file.ints(2), file.ints(3), file.ints(1)])),
+    ],
+    [
+      "axes of size 1",
+      (file) => file.one("Squeeze", ["x", file.ints(1)]),
+      (file) => scores(file, file.one("Squeeze", [file.one("Unsqueeze", ["x", file.ints(1)]), file.ints(1)])),
     ],
     [
       "a square",

@@ -1,5 +1,5 @@
 import type { GraphInput } from "../../../graph/graph.ts";
-import type { FloatOp } from "../../../graph/ops/float.ts";
+import type { FloatNode, FloatOp } from "../../../graph/ops/float.ts";
 import type { FloatPost } from "../../../program.ts";
 import type { Picture } from "../../../shape.ts";
 import { Refusal } from "../../refusal.ts";
@@ -8,7 +8,7 @@ import { transposeConstant } from "../emit.ts";
 import { moreOf, postOf, settled } from "./post.ts";
 import { codeLinear } from "./rows.ts";
 import { axisOf, type Call, constantOf, dataOf, isSameView, only, PLAIN, type Value } from "./value.ts";
-import { hasChannelsLast, isPlain, lastIndices, merged, patchesOf, type View, viewOf } from "./view.ts";
+import { axisSize, hasChannelsLast, lastIndices, merged, patchesOf, type View, viewOf } from "./view.ts";
 
 export function inputView({ name, layout, shape }: GraphInput, picture: Picture): View {
   if (layout !== "chw") return viewOf(name, picture, shape.length > 1);
@@ -55,47 +55,69 @@ export function linear(call: Call, weights: Constant, bias: Float64Array | undef
   return hasPositions ? made : viewOf(made.source, made.picture, false);
 }
 
-/** The parts of the last axis, each as a value of its own: of a layer, as many layers. */
-export function split(call: Call, sizes: readonly number[], axis: number): View[] {
-  const view = dataOf(call);
-  const maker = isPlain(view) ? call.region.maker(view) : undefined;
-  const compute = maker?.compute;
-  const { channels } = view.picture;
-  const isLayer = compute?.kind === "float_linear" || compute?.kind === "linear";
-  if (axisOf(axis, view.axes.length) !== view.axes.length - 1 || !maker || !isLayer) {
-    throw new Refusal("it splits something else than the channels of a layer", PLAIN);
-  }
-  if (sizes.reduce((a, b) => a + b, 0) !== channels || sizes.length !== call.outputs.length)
-    throw new Refusal(`parts of ${sizes} of ${channels}`, PLAIN);
+/** The parts of an axis that counts channels of a layer, each as a layer of its own. */
+export function split(call: Call, sizes: readonly number[], given: number): View[] {
+  const { axes } = dataOf(call);
+  const axis = axisOf(given, axes.length);
+  const size = axisSize(axes[axis] ?? []);
+  if (sizes.reduce((a, b) => a + b, 0) !== size || sizes.length !== call.outputs.length)
+    throw new Refusal(`parts of ${sizes} of ${size}`, PLAIN);
   let first = 0;
-  return sizes.map((size, i) => {
-    const part = outputsOf(compute, channels, first, size);
-    first += size;
-    const made = call.region.emit(maker.name, part, maker.inputs, call.outputs[i]!, moreOf(maker));
-    const axes = view.axes
-      .slice(0, -1)
-      .map((each) => each.map(({ stride, size: count }) => ({ stride: (stride / channels) * size, size: count })));
-    return { ...made, axes: [...axes, made.axes.at(-1)!] };
+  return sizes.map((count, i) => {
+    const made = someOf({ ...call, outputs: [call.outputs[i]!] }, axis, first, count);
+    if (!made) throw new Refusal("it splits something else than the channels of a layer", PLAIN);
+    first += count;
+    return made;
   });
 }
 
-/** A layer of `size` of the outputs, from `first` on. */
-function outputsOf<L extends FloatOp & { kind: "float_linear" | "linear" }>(
-  layer: L,
-  outputs: number,
+/** Some of a layer's channels, along the axis that has their greatest step: a layer of its own. Undefined where the axis is another. */
+export function someOf(call: Call, axis: number, first: number, count: number): View | undefined {
+  const view = settled(call, dataOf(call));
+  const [atom, ...more] = view.axes[axis] ?? [];
+  const maker = call.region.maker(view);
+  const compute = maker?.compute;
+  const isLayer = compute?.kind === "float_linear" || compute?.kind === "linear";
+  if (!atom || more.length > 0 || atom.stride * atom.size !== view.picture.channels || !maker || !isLayer)
+    return undefined;
+  const size = count * atom.stride;
+  const made = part(call, view, maker, compute, first * atom.stride, size, only(call));
+  return { ...made, axes: narrowed(view, size).with(axis, merged([{ stride: atom.stride, size: count }])) };
+}
+
+function part(
+  { region }: Call,
+  view: View,
+  maker: FloatNode,
+  compute: Layer,
   first: number,
   size: number,
-): L {
+  output: string,
+): View {
+  const own = outputsOf(compute, view.picture.channels, first, size);
+  return region.emit(maker.name, own, maker.inputs, output, moreOf(maker));
+}
+
+/** The axes of a value whose positions have `size` channels in place of its own. */
+function narrowed({ axes, picture: { channels } }: View, size: number): View["axes"] {
+  return axes.map((axis) =>
+    axis.map((atom) => (atom.stride < channels ? atom : { stride: (atom.stride / channels) * size, size: atom.size })),
+  );
+}
+
+type Layer = FloatOp & { kind: "float_linear" | "linear" };
+
+/** A layer of `size` of the outputs, from `first` on. */
+function outputsOf(layer: Layer, outputs: number, first: number, size: number): Layer {
   const { records, scale, bias } = layer.post;
   const own = (vector: Float32Array) => (records === 1 ? vector : vector.slice(first, first + size));
   const post: FloatPost = { kind: "float", records: records === 1 ? 1 : size, scale: own(scale), bias: own(bias) };
-  const rows = <A extends Float32Array | Int8Array>(matrix: A) => {
-    const K = matrix.length / outputs;
-    return matrix.slice(first * K, (first + size) * K);
-  };
-  return layer.kind === "linear"
-    ? { ...layer, weights: rows(layer.weights), post }
-    : { ...layer, floats: rows(layer.floats), post };
+  if (layer.kind === "linear") {
+    const K = layer.weights.length / outputs;
+    return { ...layer, weights: layer.weights.slice(first * K, (first + size) * K), post };
+  }
+  const K = layer.floats.length / outputs;
+  return { ...layer, floats: layer.floats.slice(first * K, (first + size) * K), post };
 }
 
 /** A convolution whose windows lie side by side: patches, and a layer of each. */

@@ -62,9 +62,11 @@ export function power(call: Call): Value {
   throw new Refusal("a power that is no part of a norm", "a square");
 }
 
-/** The quotient or product that ends a norm, and the product that is a square of one; undefined where it is neither. */
+/** The quotient or product that ends a norm, the product that is a square of one, and 1 / root; undefined where it is neither. */
 export function normed(call: Call, divides: boolean): Value | undefined {
   const [a, b] = call.inputs;
+  if (divides && a?.kind === "constant" && scalarOf(a) === 1 && b?.kind === "deviation")
+    return { ...b, kind: "inverse" };
   if (!divides && a?.kind === "centered" && b?.kind === "centered" && isSameView(a.of, b.of))
     return { ...a, kind: "square" };
   const [x, by] = !divides && a?.kind === "inverse" ? [b, a] : [a, b];

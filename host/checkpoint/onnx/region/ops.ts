@@ -3,7 +3,7 @@ import { Refusal } from "../../refusal.ts";
 import { elements } from "../../tensor.ts";
 import { add, concat, multiply } from "./arithmetic.ts";
 import { matMul } from "./attention.ts";
-import { conv, gemm, split } from "./linear.ts";
+import { conv, gemm, someOf, split } from "./linear.ts";
 import { layerNorm, power, reduceMean, rmsNorm } from "./norm.ts";
 import { plainOf, postOf } from "./post.ts";
 import { bounded, greatest, inverted, residue, rounded, sizes } from "./rows.ts";
@@ -20,7 +20,7 @@ import {
   scalarOf,
   type Value,
 } from "./value.ts";
-import { axisSize, dimsOf, reshaped, transposed, viewOf } from "./view.ts";
+import { axisSize, dimsOf, reshaped, transposed, type View } from "./view.ts";
 
 function reshape(call: Call): Value {
   const [value] = call.inputs;
@@ -38,19 +38,55 @@ function reshape(call: Call): Value {
   return isCodes ? { ...value, of: made } : made;
 }
 
+/** One position, or one of equal parts of channels. */
 function gather(call: Call): Value {
-  const view = plainOf(call);
+  const view = dataOf(call);
   const index = scalarOf(constantOf(call, 1));
-  if (
-    index === undefined ||
-    axisOf(call.attributes.int("axis") ?? 0, view.axes.length) !== 1 ||
-    view.axes.length !== 3
-  ) {
-    throw new Refusal("it gathers something else than one position", "one position");
+  const axis = axisOf(call.attributes.int("axis") ?? 0, view.axes.length);
+  if (index === undefined) throw new Refusal("it gathers several parts", "one position");
+  const made = partOf(call, axis, axisOf(index, dimsOf(view)[axis]!), 1);
+  return { ...made, axes: made.axes.toSpliced(axis, 1) };
+}
+
+/** `count` of what an axis counts. */
+function partOf(call: Call, axis: number, first: number, count: number): View {
+  const view = dataOf(call);
+  const size = dimsOf(view)[axis];
+  if (count === size) return view;
+  const some = someOf(call, axis, first, count);
+  if (some) return some;
+  if (count !== 1 || axis !== 1 || view.axes.length !== 3) {
+    throw new Refusal(
+      `it takes ${count} of ${size} along axis ${axis}`,
+      "one position, or whole parts of a layer's channels",
+    );
   }
-  const position = axisOf(index, view.picture.height * view.picture.width);
-  const made = call.region.emit(call.name, { kind: "pick", position }, [view.source], only(call));
-  return viewOf(made.source, made.picture, false);
+  return call.region.emit(call.name, { kind: "pick", position: first }, [plainOf(call).source], only(call));
+}
+
+function slice(call: Call): Value {
+  const dims = dimsOf(dataOf(call));
+  const [starts, ends, axes, steps] = [1, 2, 3, 4].map((i) => (call.inputs[i] ? constantOf(call, i).data : undefined));
+  const given = axes?.[0] ?? 0;
+  if (starts?.length !== 1 || ends?.length !== 1 || (steps && steps[0] !== 1)) {
+    throw new Refusal("it slices along several axes, or in steps", "one axis, in steps of 1");
+  }
+  const axis = axisOf(given, dims.length);
+  const size = dims[axis]!;
+  const bound = (at: number) => Math.min(Math.max(at < 0 ? at + size : at, 0), size);
+  const [first, end] = [bound(starts[0]!), bound(ends[0]!)];
+  if (end <= first) throw new Refusal(`it takes ${first} to ${end} of ${size}`, "one part at least");
+  return partOf(call, axis, first, end - first);
+}
+
+/** The same numbers under other axes of size 1. */
+function reranked(call: Call, change: (dims: number[], axes: readonly number[]) => number[] | undefined): Value {
+  const view = dataOf(call);
+  const axes = call.attributes.ints("axes") ?? (call.inputs[1] ? [...constantOf(call, 1).data] : []);
+  const dims = change(dimsOf(view), axes);
+  const made = dims && reshaped(view, dims);
+  if (!made) throw new Refusal(`axes ${axes} of [${dimsOf(view)}]`, "axes of size 1");
+  return made;
 }
 
 function softmax(call: Call): Value {
@@ -153,13 +189,22 @@ export const OPS: Record<string, (call: Call) => Value | Value[]> = {
     return { kind: "sigmoid", of: plainOf(call) };
   },
 
+  Shape: (call) => {
+    const dims = Float64Array.from(dimsOf(dataOf(call)));
+    const part = dims.slice(call.attributes.int("start") ?? 0, call.attributes.int("end") ?? dims.length);
+    return { kind: "constant", name: only(call), dims: [part.length], data: part, integer: true };
+  },
+
+  Slice: slice,
   Softmax: softmax,
 
   Split(call) {
     const { attributes, inputs, outputs } = call;
     const sizes = attributes.ints("split") ?? (inputs[1] ? [...constantOf(call, 1).data] : undefined);
-    const { channels } = dataOf(call).picture;
-    return split(call, sizes ?? outputs.map(() => channels / outputs.length), attributes.int("axis") ?? 0);
+    const axis = attributes.int("axis") ?? 0;
+    const view = dataOf(call);
+    const size = axisSize(view.axes[axisOf(axis, view.axes.length)] ?? []);
+    return split(call, sizes ?? outputs.map(() => size / outputs.length), axis);
   },
 
   Sqrt(call) {
@@ -167,6 +212,13 @@ export const OPS: Record<string, (call: Call) => Value | Value[]> = {
     if (value?.kind === "variance") return { ...value, kind: "deviation" };
     throw new Refusal("a root that is no part of a norm", PLAIN);
   },
+
+  Squeeze: (call) =>
+    reranked(call, (dims, axes) => {
+      const own = axes.map((axis) => axisOf(axis, dims.length));
+      const isOne = own.every((axis) => dims[axis] === 1);
+      return isOne && own.length > 0 ? dims.filter((_, axis) => !own.includes(axis)) : undefined;
+    }),
 
   Sub(call) {
     const [a, b] = call.inputs;
@@ -184,4 +236,11 @@ export const OPS: Record<string, (call: Call) => Value | Value[]> = {
     }
     return transposed(view, order);
   },
+
+  Unsqueeze: (call) =>
+    reranked(call, (dims, axes) => {
+      const rank = dims.length + axes.length;
+      const own = axes.map((axis) => axisOf(axis, rank)).sort((a, b) => a - b);
+      return own.reduce((made, axis) => made.toSpliced(axis, 0, 1), dims);
+    }),
 };

@@ -34,13 +34,13 @@ export function importRegion(file: GraphProto, opset: number): { graph: Graph; n
   const region = new Region(file, opset);
   const reasons: Unsupported[] = [];
   for (const node of file.node) {
-    const [where, output] = [node.name || node.output[0] || "", node.output[0] ?? ""];
+    const where = node.name || node.output[0] || "";
     try {
       region.add(node);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       reasons.push({ node: where, op: node.op_type ?? "", shape: "", why: error.why, instead: error.instead });
-      region.values.set(output, { kind: "unknown" });
+      for (const output of node.output) region.values.set(output, { kind: "unknown" });
     }
   }
   if (reasons.length > 0) throw new UnsupportedError(reasons);
@@ -104,7 +104,7 @@ class Region implements RegionSink {
   add(node: NodeProto): void {
     const op = node.op_type ?? "";
     const inputs = node.input.map((name) => (name === "" ? undefined : this.#known(name)));
-    const constants = inputs.filter((value) => value?.kind === "constant");
+    const constants = inputs.flatMap((value) => (value === undefined || value.kind === "constant" ? [value] : []));
     if (constants.length === inputs.length && Object.hasOwn(OF_CONSTANTS, op)) {
       this.values.set(node.output[0] ?? "", this.#folded(node, op, constants));
       return;
@@ -128,9 +128,9 @@ class Region implements RegionSink {
   }
 
   /** What a node makes of constants, as in networks of codes: quantized weights keep their grid. w + (q − w), which lets gradients through, is q. */
-  #folded(node: NodeProto, op: string, inputs: readonly Constant[]): Value {
+  #folded(node: NodeProto, op: string, inputs: readonly (Constant | undefined)[]): Value {
     const [name, output] = [node.name || node.output[0] || "", node.output[0] ?? ""];
-    const [a, b] = inputs as [Constant, Constant];
+    const [a, b] = inputs as [Constant, Constant]; // of an operator with two
     if (op === "Add") {
       const [q, w] = this.#differences.get(b) ?? this.#differences.get(a) ?? [];
       if (q && (w === a || w === b)) return q;
