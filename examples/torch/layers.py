@@ -142,17 +142,27 @@ def low_bit(bits: Literal[2, 3, 4, 8], per: Literal["tensor", "channel"] = "chan
 
 
 class QuantDense(nn.Linear):
-    """A dense layer (inputs) -> (outputs) whose latent weights are floats; None as quantizer computes with these.
+    """A dense layer (..., inputs) -> (..., outputs) whose latent weights are floats; None as quantizer computes with these.
 
-    `stochastic` draws binary weights anew each time in training (BNN, equation 2).
+    `stochastic` draws binary weights anew each time in training (BNN, equation 2). With `activations`, bits of the codes of its input (`quantize_rows`),
+    and ternary weights it is BitNet's BitLinear (arXiv 2402.17764).
     """
 
-    def __init__(self, inputs: int, outputs: int, weights: WeightQuantizer | None, bias: bool = False, stochastic: bool = False):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        weights: WeightQuantizer | None,
+        bias: bool = False,
+        stochastic: bool = False,
+        activations: Literal[8, 4] | None = None,
+    ):
         super().__init__(inputs, outputs, bias)
-        self.quantizer, self.stochastic = weights, stochastic
+        self.quantizer, self.stochastic, self.activations = weights, stochastic, activations
         nn.init.xavier_uniform_(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x if self.activations is None else quantize_rows(x, self.activations)
         return F.linear(x, _quantized(self), self.bias)
 
 
@@ -248,6 +258,83 @@ class Quantize(nn.Module):
 
 def _scaled_gradient(x: Tensor, factor: float) -> Tensor:
     return x.detach() + (x - x.detach()) * factor
+
+
+LEAST_ROW = 1e-5
+"""The least that the greatest |x| of a position counts as (BitNet's code)."""
+
+
+def quantize_rows(x: Tensor, bits: Literal[8, 4]) -> Tensor:
+    """Codes round(x · n / max |x|) of each position (the last axis), n = 2^(bits - 1) - 1, as real numbers (BitNet b1.58, arXiv 2402.17764).
+
+    The gradient passes unchanged, also at the greatest |x|.
+    """
+    scale = (2 ** (bits - 1) - 1) / x.detach().abs().amax(-1, keepdim=True).clamp(min=LEAST_ROW)
+    return _Rows.apply(x, scale)
+
+
+class _Rows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, scale: Tensor) -> Tensor:
+        return x.mul(scale).round_().div_(scale)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
+
+
+# Sequences (N, positions, channels)
+
+
+class ClassToken(nn.Module):
+    """Puts a learned position before the others (ViT, Dosovitskiy et al., arXiv 2010.11929)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.token = nn.Parameter(torch.randn(1, 1, channels) * 0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+
+
+class Positions(nn.Module):
+    """Adds a learned vector to each position (ViT)."""
+
+    def __init__(self, positions: int, channels: int):
+        super().__init__()
+        self.embedding = nn.Parameter(torch.randn(1, positions, channels) * 0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.embedding
+
+
+def attention(queries: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
+    """softmax(Q K^T / √d) V of each head (Vaswani et al., arXiv 1706.03762), all of (N, positions, channels), without weights of its own."""
+    q, k, v = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (queries, keys, values))
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+KL_BINS, KL_RANGE = 64, 4.0
+
+
+def gaussian_divergence(x: Tensor) -> Tensor:
+    """KL(x, standardised over the whole tensor ‖ N(0, 1)), the loss of the Activation Shaping Connection.
+
+    Both distributions are taken in 64 bins of [-4, 4], the outermost open. A number counts in the two bins beside it, by how near their middles are, so
+    that there is a gradient; the closed form for two normal distributions would be 0 whatever x is.
+    """
+    z = (x - x.mean()) / (x.std(correction=0) + 1e-5)
+    width = 2 * KL_RANGE / KL_BINS
+    at = ((z + KL_RANGE) / width - 0.5).clamp(0, KL_BINS - 1).flatten()
+    low = at.detach().floor().clamp(max=KL_BINS - 2).long()
+    high_share = at - low
+    counts = torch.zeros(KL_BINS, dtype=x.dtype, device=x.device)
+    counts = counts.index_add(0, low, 1 - high_share).index_add(0, low + 1, high_share)
+    found = (counts / at.numel()).clamp(min=1e-12)
+    edges = torch.linspace(-KL_RANGE, KL_RANGE, KL_BINS + 1, dtype=torch.float64, device=x.device)
+    below = torch.special.ndtr(edges)
+    below[0], below[-1] = 0, 1
+    return (found * (found / below.diff().to(x.dtype)).log()).sum()
 
 
 # Batch norm by shifts

@@ -12,11 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import layers
-from layers import QuantConv2d, QuantDense, Quantize, ShiftBatchNorm, Sign, WeightQuantizer
+from layers import ClassToken, Positions, QuantConv2d, QuantDense, Quantize, ShiftBatchNorm, Sign, WeightQuantizer
 
 
 LEAST_GAMMA = 2.0**-6
 """Of a batch norm behind a max pool."""
+
+
+_OTHERS = {"add": ("with",), "multiply": ("with",), "attention": ("keys", "values")}
+"""Fields that name further inputs of a layer."""
 
 
 class ArchError(ValueError):
@@ -60,7 +64,7 @@ class Network(nn.Module):
             if name in shapes:
                 raise ArchError(f'{path}.name: found "{name}" again, expected another')
             source = layer.get("from", last)
-            others = [layer["with"]] if op == "add" else []
+            others = [layer[field] for field in _OTHERS.get(op, ()) if field in layer]
             for each in (source, *others):
                 if each not in shapes:
                     raise ArchError(f'{path}: found no layer "{each}" before it, expected one of {", ".join(shapes)}')
@@ -76,10 +80,13 @@ class Network(nn.Module):
             last = name
         self.input_name, self.output_shape = input_name, shapes[last]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, products: list[Tensor] | None = None) -> Tensor:
+        """The result; those of layers multiply go into `products`."""
         results = {self.input_name: self.input_quantizer(x)}
         for step, module in zip(self.steps, self.parts):
             last = module(*(results[source] for source in step.sources))
+            if products is not None and step.op == "multiply":
+                products.append(last)
             results[step.name] = last
         return last
 
@@ -118,6 +125,13 @@ class Network(nn.Module):
                     raise ArchError(f"layers[{i}]: its deviation is a power of two, expected a name for it, tensors.inverse_deviation")
                 else:
                     put("variance", "running_var", module.running_var)
+            elif isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
+                put("weight", "weight", module.weight)
+                put("bias", "bias", getattr(module, "bias", None))
+            elif isinstance(module, ClassToken):
+                put("token", "token", module.token)
+            elif isinstance(module, Positions):
+                put("embedding", "embedding", module.embedding)
             elif isinstance(module, Quantize) and isinstance(module.scale, nn.Parameter):
                 found[layer["scale"]["tensor"]] = module.scale.detach().float()
             elif isinstance(module, _Bias):
@@ -217,10 +231,11 @@ def _has_bias(layer: dict) -> bool:
 
 
 def _dense(layer: dict, shape: tuple[int, ...], path: str, options: Options) -> nn.Module:
-    if len(shape) != 1:
-        raise ArchError(f"{path}: its input is a picture {list(shape)}, expected a vector: a layer flatten before it")
+    if len(shape) == 3:
+        raise ArchError(f"{path}: its input is a picture {list(shape)}, expected a vector: a layer flatten before it, or tokens")
     outputs = _field(layer, "outputs", path)
-    return QuantDense(shape[0], outputs, _weights(layer, path, options), _has_bias(layer), options.stochastic)
+    activations = None if options.float_twin else layer.get("activations")
+    return QuantDense(shape[-1], outputs, _weights(layer, path, options), _has_bias(layer), options.stochastic, activations)
 
 
 def _convolution(groups_of: Callable[[dict, int], int]):
@@ -291,6 +306,30 @@ def _shortcut(layer: dict, shape: tuple[int, ...], path: str, options: Options) 
     return _Function(lambda x: F.pad(x[:, :, ::rows, ::columns], (0, 0, 0, 0, more, more)))
 
 
+def _layer_norm(layer: dict, shape: tuple[int, ...], path: str, options: Options) -> nn.Module:
+    return nn.LayerNorm(shape[-1], layer.get("epsilon", 1e-5))
+
+
+def _rms_norm(layer: dict, shape: tuple[int, ...], path: str, options: Options) -> nn.Module:
+    return nn.RMSNorm(shape[-1], layer.get("epsilon", 1e-5), elementwise_affine=layer.get("tensors", {}).get("weight") is not False)
+
+
+def _sequence(build: Callable[[dict, int, int], nn.Module]):
+    def checked(layer: dict, shape: tuple[int, ...], path: str, options: Options) -> nn.Module:
+        if len(shape) != 2:
+            raise ArchError(f"{path}: its input is {list(shape)}, expected a sequence [positions, channels]: a layer tokens before it")
+        return build(layer, *shape)
+
+    return checked
+
+
+def _attention(layer: dict, positions: int, channels: int) -> nn.Module:
+    heads = layer["heads"]
+    if "keys" in layer:
+        return _Function(lambda q, k, v: layers.attention(q, k, v, heads))
+    return _Function(lambda x: layers.attention(*x.chunk(3, 2), heads))
+
+
 _OPS: dict[str, Callable[[dict, tuple[int, ...], str, Options], nn.Module]] = {
     "dense": _dense,
     "conv2d": _convolution(lambda layer, channels: layer.get("groups", 1)),
@@ -305,5 +344,17 @@ _OPS: dict[str, Callable[[dict, tuple[int, ...], str, Options], nn.Module]] = {
     "flatten": lambda *_: nn.Flatten(),
     "shortcut": _shortcut,
     "add": lambda *_: _Function(torch.add),
+    "tokens": lambda *_: _Function(lambda x: x.flatten(2).transpose(1, 2)),
+    "class_token": _sequence(lambda layer, positions, channels: ClassToken(channels)),
+    "positions": _sequence(lambda layer, positions, channels: Positions(positions, channels)),
+    "layer_norm": _layer_norm,
+    "rms_norm": _rms_norm,
+    "gelu": lambda layer, *_: nn.GELU(layer.get("approximate", "none")),
+    "silu": lambda *_: nn.SiLU(),
+    "relu2": lambda *_: _Function(lambda x: x.relu().square()),
+    "multiply": lambda *_: _Function(torch.mul),
+    "attention": _sequence(_attention),
+    "mean": _sequence(lambda *_: _Function(lambda x: x.mean(1))),
+    "pick": _sequence(lambda layer, *_: _Function(lambda x: x[:, layer["position"]])),
     "argmax": lambda *_: _Function(lambda x: x.argmax(1, keepdim=True)),
 }

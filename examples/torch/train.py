@@ -11,6 +11,7 @@ import io
 import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -32,7 +33,7 @@ SCHEDULES = {
 }
 """By what the rate is multiplied when this share of the steps is done."""
 
-COLUMNS = ("epoch", "rate", "loss", "training_accuracy", "held_out_accuracy")
+COLUMNS = ("epoch", "rate", "loss", "training_accuracy", "held_out_loss", "held_out_accuracy")
 BATCH_WITHOUT_GRADIENTS = 500
 TEMPERATURE = 4.0
 """Of a teacher's scores (Hinton et al., arXiv 1503.02531)."""
@@ -71,6 +72,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--glorot", action="store_true", help="scale the rate of each layer's weights by its size")
     parser.add_argument("--start", help="run whose weights are the first ones")
     parser.add_argument("--teacher", help="run whose scores are learned beside the classes")
+    parser.add_argument("--gauss", type=float, default=0.0, help="weight of the loss that keeps products near a normal distribution (multiply layers)")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args(arguments)
 
@@ -122,8 +124,11 @@ def train(arguments: argparse.Namespace) -> Network:
             chosen = order[step * arguments.batch : (step + 1) * arguments.batch]
             pictures = real(training.finish(augment(training.pictures[chosen], random)))
             labels = training.labels[chosen]
-            scores = network(pictures)
+            products: list[Tensor] = []
+            scores = network(pictures, products if arguments.gauss else None)
             loss = LOSSES[arguments.loss](scores, labels)
+            if products:
+                loss = loss + arguments.gauss * sum(layers.gaussian_divergence(each) for each in products)
             if teacher:
                 loss = (loss + distance(scores, teacher, pictures)) / 2
             optimizer.zero_grad()
@@ -132,14 +137,15 @@ def train(arguments: argparse.Namespace) -> Network:
             network.constrain()
             loss_sum += float(loss.detach())
             right += int((scores.argmax(1) == labels).sum())
-        seen = accuracy(network, held_out) if len(held_out) else float("nan")
-        row = (epoch + 1, rates[0] * SCHEDULES[arguments.schedule](epoch / arguments.epochs), loss_sum / steps, right / (steps * arguments.batch), seen)
+        seen_loss, seen = seen_by(network, held_out, LOSSES[arguments.loss]) if len(held_out) else (math.nan, math.nan)
+        rate = rates[0] * SCHEDULES[arguments.schedule](epoch / arguments.epochs)
+        row = (epoch + 1, rate, loss_sum / steps, right / (steps * arguments.batch), seen_loss, seen)
         rows.append(row)
         save(out / "checkpoint.pt", settings, network, optimizer, epoch + 1, rows)
         write_log(out / "log.csv", rows)
         left = (time.monotonic() - begun) * (arguments.epochs - epoch - 1) / 60
         print(
-            f"epoch {epoch + 1}/{arguments.epochs}: loss {row[2]:.4f}, accuracy {row[3]:.2%}, held out {row[4]:.2%}, {left:.1f} min left",
+            f"epoch {epoch + 1}/{arguments.epochs}: loss {row[2]:.4f}, accuracy {row[3]:.2%}, held out {row[5]:.2%}, {left:.1f} min left",
             file=sys.stderr,
             flush=True,
         )
@@ -177,7 +183,13 @@ def scores_of(network: Network, data: Dataset, dtype: torch.dtype = torch.float3
 
 
 def accuracy(network: Network, data: Dataset) -> float:
-    return float((scores_of(network, data).argmax(1) == data.labels).float().mean())
+    return seen_by(network, data, F.cross_entropy)[1]
+
+
+def seen_by(network: Network, data: Dataset, loss: Callable[[Tensor, Tensor], Tensor]) -> tuple[float, float]:
+    """Loss and accuracy on pictures without augmentation."""
+    scores = scores_of(network, data)
+    return float(loss(scores, data.labels)), float((scores.argmax(1) == data.labels).float().mean())
 
 
 def open_run(folder: str) -> Network:

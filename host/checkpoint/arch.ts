@@ -10,7 +10,7 @@ import type { WeightsFile } from "./weights_file.ts";
  * whatever the importer throws.
  */
 export function importArch(file: WeightsFile, arch: string, options: ImportOptions): Checkpoint {
-  const { model, notes } = translate(readArch(arch), file, options.floats !== undefined);
+  const { model, notes } = translate(readArch(arch), file, options.floats);
   const checkpoint = importOnnx(model, options);
   return { ...checkpoint, notes: [...file.notes, ...notes, ...checkpoint.notes] };
 }

@@ -138,8 +138,10 @@ export function readCheckpoint(
   if (arch === undefined && BARE.includes(kind)) throw withoutGraph(kind);
   const file = open(bytes);
   const { format } = file;
-  if (options.floats === "region" && format !== "onnx") {
-    throw new CheckpointError(`checkpoint: found ${kind}, expected ONNX for a network of floats`);
+  if (options.floats === "region" && format !== "onnx" && arch === undefined) {
+    throw new CheckpointError(
+      `checkpoint: found ${kind}, expected ONNX for a network of floats, or weights and an arch`,
+    );
   }
   if (!("tensors" in file)) {
     if (arch === undefined) return { format, ...file.read(options) };

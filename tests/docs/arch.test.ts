@@ -47,6 +47,16 @@ const TENSORS: Record<string, number[]>[] = [
     "block.shortcut.weight": [8, 4, 1, 1],
     "head.weight": [5, 128],
   },
+  {
+    "patches.weight": [24, 3, 16, 16],
+    "class.token": [24],
+    "x.embedding": [1, 5, 24],
+    ...Object.fromEntries(
+      ["norm1", "norm2", "norm"].flatMap((name) => [`${name}.weight`, `${name}.bias`]).map((name) => [name, [24]]),
+    ),
+    ...{ "qkv.weight": [72, 24], "proj.weight": [24, 24], "fc1.weight": [48, 24], "fc2.weight": [24, 48] },
+    "head.weight": [10, 24],
+  },
   { ...sequence([[784, 32], ...Array(5).fill([32]), [32, 10], ...Array(5).fill([10])]) },
   { ...sequence([[8, 3, 3, 3], ...Array(5).fill([8]), [2048, 10], [10]]) },
   { "model.1.weight": [32, 256], "model.3.weight": [32, 32], "classifier.weight": [10, 32] },
@@ -62,7 +72,7 @@ const TENSORS: Record<string, number[]>[] = [
   },
 ];
 
-it("has seven examples", () => expect(EXAMPLES).toHaveLength(TENSORS.length));
+it("has eight examples", () => expect(EXAMPLES).toHaveLength(TENSORS.length));
 
 describe.each(EXAMPLES.map((example, i) => ({ ...example, shapes: TENSORS[i]! })))(
   "$title",
@@ -82,7 +92,8 @@ describe.each(EXAMPLES.map((example, i) => ({ ...example, shapes: TENSORS[i]! })
       const file = writeSafetensors(Object.fromEntries(tensors));
       const samples = Float32Array.from({ length: 8 * 256 }, () => next());
       const calibration = title.includes("BitNetMCU") && { calibration: { inputs: [samples] } };
-      const { blob, notes } = await convert(file, { arch: text, ...calibration });
+      const floats = text.includes('"attention"') && { weights: "float" as const };
+      const { blob, notes } = await convert(file, { arch: text, ...calibration, ...floats });
       expect(notes.filter((note) => note.includes("used by no layer"))).toEqual([]);
       const session = loadReference(blob);
       const { shape } = session.program.description!.inputs[0]!;

@@ -35,5 +35,5 @@ export function randomMlp(): Uint8Array {
   const quantizer = { bits: 8, signed: false, scale: "1/255" };
   const input = { name: "pixels", shape: [1, 28, 28], quantizer };
   const arch = readArch(JSON.stringify({ input, layers: [{ op: "flatten" }, ...layers] }));
-  return translate(arch, { format: "safetensors", tensors, notes: [] }, true).model;
+  return translate(arch, { format: "safetensors", tensors, notes: [] }, "keep").model;
 }

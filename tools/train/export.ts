@@ -26,7 +26,7 @@ export function toQonnx({ arch }: Network, { norm }: Pick<Recipe, "norm">, train
   });
   const stored = new Map(Array.from(tensors, ([name, tensor]) => [name, storedTensor(tensor)]));
   const file = { format: "safetensors" as const, tensors: stored, notes: [] };
-  return translate({ ...arch, layers }, file, true).model;
+  return translate({ ...arch, layers }, file, "keep").model;
 }
 
 function storedTensor({ dims, data }: PlainTensor): StoredTensor {

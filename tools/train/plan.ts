@@ -1,7 +1,13 @@
 import { numpy as np } from "@jax-js/jax";
 import { InputError } from "../../host/base/errors.ts";
 import { shown } from "../../host/base/printable.ts";
-import type { Factor, Layer, LayerOp } from "../../host/checkpoint/arch/layers.ts";
+import {
+  type Factor,
+  isOfSequences,
+  type Layer,
+  type LayerOp,
+  type SequenceOp,
+} from "../../host/checkpoint/arch/layers.ts";
 import { type WholeQuantizer, wholeQuantizer } from "../../host/checkpoint/arch/quantize.ts";
 import { type Place, pairOf, pictureOf, sizeOf, windowOf } from "../../host/checkpoint/arch/window.ts";
 import { elements } from "../../host/checkpoint/tensor.ts";
@@ -65,14 +71,18 @@ type Planned = Pick<PlannedLayer, "shape" | "run"> & { with?: string };
 type Plan<Op extends LayerOp> = (to: Planner, layer: Layer<Op>, place: Place & { path: string }) => Planned;
 
 export function planLayer(to: Planner, layer: Layer, place: Place & { path: string }): Planned {
+  if (isOfSequences(layer.op)) {
+    throw new InputError(`${place.path}: found ${layer.op}, which PyTorch trains: examples/torch`);
+  }
   return (PLANS[layer.op] as Plan<LayerOp>)(to, layer, place);
 }
 
-const PLANS: { [Op in LayerOp]: Plan<Op> } = {
+const PLANS: { [Op in Exclude<LayerOp, SequenceOp>]: Plan<Op> } = {
   dense(to, layer, { input, path, where }) {
     const [inputs] = vectorOf(input.shape, where, "flatten before it");
     only(path, "layout", layer.layout, "OI");
     only(path, "packed", layer.packed, undefined);
+    only(path, "activations", layer.activations, undefined);
     const outputs = sizeSaid(layer.outputs, `${path}.outputs`);
     return { shape: [outputs], run: weighted(to, layer, path, [outputs, inputs], dense) };
   },

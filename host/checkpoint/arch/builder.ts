@@ -211,6 +211,22 @@ export class Builder {
     });
   }
 
+  /** The name of a tensor that a layer need not have: as given; else the usual one, if it is there. */
+  tensorName(given: string | false | undefined, usual: string): string | undefined {
+    if (given === undefined) return this.has(usual) ? usual : undefined;
+    return given === false ? undefined : given;
+  }
+
+  /** A tensor of these axes; the file may have more or fewer of size 1 in front. */
+  shaped(name: string, step: Step, what: string, dims: readonly number[]): string {
+    const tensor = this.tensor(name, step, what);
+    const own = (sizes: readonly number[]) => sizes.slice(sizes.findIndex((size) => size !== 1));
+    if (`${own(tensor.dims)}` !== `${own(dims)}`) throw unfit(step, what, name, tensor.dims, `[${dims.join(", ")}]`);
+    return this.constant(`shaped ${dims} ${name}`, name, () => {
+      return { dims: [...dims], data: this.#read(tensor, step.where) };
+    });
+  }
+
   /** A factor: a number, or a tensor with one or one per channel. */
   factor(factor: Factor, step: Step, channels: number, rank: number): string {
     if (typeof factor === "number") return this.number(factor);
@@ -250,6 +266,15 @@ export class Builder {
       const centred = () => ({ dims, data: centredOn(read()) });
       const given = quantizer.centred ? this.constant(`centred ${key} ${name}`, name, centred) : latent();
       return this.#quantized(step, given, this.#scaleOf(step, read, name, dims, key, quantizer), as);
+    });
+  }
+
+  /** A whole number without an axis. */
+  index(value: number): string {
+    return this.#once(`index ${value}`, () => {
+      const name = this.fresh(`index ${value}`);
+      this.constants.push(int64Tensor(name, [], [value]));
+      return name;
     });
   }
 

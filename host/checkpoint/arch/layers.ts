@@ -25,8 +25,8 @@ import {
 
 // The words of a network described by hand: docs/arch.md explains them, docs/arch.schema.json is made of them.
 
-/** Layers become up to five nodes each. */
-const MAX_LAYERS = MAX_NODES / 8;
+/** Layers become up to fifteen nodes each. */
+const MAX_LAYERS = MAX_NODES / 16;
 
 /** A layer takes some hundred bytes. */
 export const MAX_ARCH_BYTES = 2 ** 22;
@@ -122,6 +122,10 @@ const LAYERS = {
   dense: {
     ...WEIGHTED,
     outputs: OUTPUTS,
+    activations: optional(
+      oneOf(8, 4),
+      "Bits of codes that its input becomes, scaled by the greatest |x| of each position, as in BitNet's BitLinear",
+    ),
     layout: optional(
       oneOf("OI", "IO"),
       "Axes of the weights: outputs, inputs, as PyTorch has them (if not said), or inputs, outputs, as Keras has them",
@@ -176,7 +180,51 @@ const LAYERS = {
   },
   add: { ...COMMON, with: needed(NAME, "The layer whose result is added") },
   argmax: COMMON,
+  tokens: COMMON,
+  class_token: { ...COMMON, tensors: optional(object({ token: tensorName("token") }), "Where its tensor is") },
+  positions: { ...COMMON, tensors: optional(object({ embedding: tensorName("embedding") }), "Where its tensor is") },
+  layer_norm: {
+    ...COMMON,
+    tensors: optional(object({ weight: anyTensor("weight"), bias: anyTensor("bias") }), "Where its tensors are"),
+    epsilon: optional(NOT_NEGATIVE, "0.00001 if not said, as in PyTorch; timm and Keras have 0.000001 and 0.001"),
+  },
+  rms_norm: {
+    ...COMMON,
+    tensors: optional(object({ weight: anyTensor("weight") }), "Where its tensor is"),
+    epsilon: optional(NOT_NEGATIVE, "0.00001 if not said"),
+  },
+  gelu: {
+    ...COMMON,
+    approximate: optional(oneOf("tanh"), "The approximation by tanh; the error function if not said"),
+  },
+  silu: COMMON,
+  relu2: COMMON,
+  multiply: { ...COMMON, with: needed(NAME, "The layer whose result it is multiplied by, element by element") },
+  attention: {
+    ...COMMON,
+    heads: needed(EXTENT, "Heads, of equally many channels"),
+    keys: optional(NAME, "The layer that gives keys; if not said, the input is queries, keys and values side by side"),
+    values: optional(NAME, "The layer that gives values; said where keys are"),
+  },
+  mean: COMMON,
+  pick: { ...COMMON, position: needed(whole(0, MAX_EXTENT), "Which position: 0 is the class token") },
 };
+
+/** Layers of sequences [positions, channels], which compute in floats. */
+export const OF_SEQUENCES = [
+  "tokens",
+  "class_token",
+  "positions",
+  "layer_norm",
+  "rms_norm",
+  "gelu",
+  "silu",
+  "relu2",
+  "multiply",
+  "attention",
+  "mean",
+  "pick",
+] as const satisfies (keyof typeof LAYERS)[];
 
 export type LayerOp = keyof typeof LAYERS;
 
@@ -236,6 +284,17 @@ export type Arch = Omit<Value<typeof ARCH>, "layers"> & { layers: Layer[] };
 export function archSchema(): object {
   const $schema = "https://json-schema.org/draft/2020-12/schema";
   return { $schema, title: "A network described by hand, for Little Tern", ...ARCH.schema };
+}
+
+export type SequenceOp = (typeof OF_SEQUENCES)[number];
+
+export function isOfSequences(op: LayerOp): op is SequenceOp {
+  return OF_SEQUENCES.some((each) => each === op);
+}
+
+/** Whether a layer computes in floats whatever its weights are. */
+export function isFloatLayer(layer: Layer): boolean {
+  return isOfSequences(layer.op) || (layer.op === "dense" && layer.activations !== undefined);
 }
 
 /** Reads a network described by hand. Throws InputError. */

@@ -4,6 +4,7 @@ import type { PaddedWindow } from "../../graph/ops/window.ts";
 import { elements, transpose } from "../tensor.ts";
 import { type Builder, type Result, type Step, unfit, type Weighted } from "./builder.ts";
 import type { Arch, Layer, LayerOp } from "./layers.ts";
+import { codesOf, SEQUENCE_NODES } from "./sequence.ts";
 import { attributesOf, pairOf, pictureOf, sizeOf, windowOf } from "./window.ts";
 
 /** Adds the nodes of a layer, and gives its result. */
@@ -29,9 +30,10 @@ const NO_TENSORS: NonNullable<Layer<"batch_norm">["tensors"]> = {
 const NODES: { [Op in LayerOp]: Add<Op> } = {
   dense(to, step, layer) {
     const { input, emit } = step;
-    if (input.shape.length !== 1)
+    const features = input.shape.at(-1)!;
+    if (input.shape.length === 3)
       throw new InputError(
-        `${step.where}: its input is a picture [${input.shape.join(", ")}], expected a vector: a layer flatten before it`,
+        `${step.where}: its input is a picture [${input.shape.join(", ")}], expected a vector: a layer flatten before it, or tokens`,
       );
     const name = layer.tensors?.weight ?? `${layer.name}.weight`;
     const stored = to.tensor(name, step, "weight").dims;
@@ -41,11 +43,11 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
     }
     const dims = layer.packed ? [4 * (stored[0] ?? 0), ...stored.slice(1)] : stored;
     const [outputs, inputs] = isTurned ? [dims[1], dims[0]] : [dims[0], dims[1]];
-    const isOfSize = dims.length === 2 && inputs === input.shape[0] && outputs === (layer.outputs ?? outputs);
+    const isOfSize = dims.length === 2 && inputs === features && outputs === (layer.outputs ?? outputs);
     if (!isOfSize || !outputs || !inputs) {
-      const isOther = dims.length === 2 && (isTurned ? dims[1] : dims[0]) === input.shape[0];
+      const isOther = dims.length === 2 && (isTurned ? dims[1] : dims[0]) === features;
       const rows = layer.outputs ?? "outputs";
-      const expected = isTurned ? `[${input.shape[0]}, ${rows}]` : `[${rows}, ${input.shape[0]}]`;
+      const expected = isTurned ? `[${features}, ${rows}]` : `[${rows}, ${features}]`;
       throw unfit(
         step,
         "weight",
@@ -64,7 +66,12 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
       },
     });
     const bias = biasOf(to, step, layer, outputs);
-    return emit("Gemm", [input.value, weights, ...bias], [outputs], { transB: 1n });
+    const x = layer.activations === undefined ? input.value : codesOf(to, step, layer.activations);
+    if (input.shape.length === 1) return emit("Gemm", [x, weights, ...bias], [outputs], { transB: 1n });
+    const turned = emit("Transpose", [weights], [], { perm: [1n, 0n] }, "more");
+    const shape = [input.shape[0]!, outputs];
+    const product = emit("MatMul", [x, turned.value], shape, {}, bias.length > 0 ? "more" : undefined);
+    return bias.length > 0 ? emit("Add", [product.value, ...bias], shape) : product;
   },
 
   conv2d(to, step, layer) {
@@ -104,7 +111,7 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
     const perChannel = (what: string, name: string, before: number) =>
       to.perChannel(name, step, what, channels, before);
     const given = (what: "weight" | "bias", before: number) => {
-      const name = tensorIn(to, affine[what], `${layer.name}.${what}`);
+      const name = to.tensorName(affine[what], `${layer.name}.${what}`);
       return name === undefined ? undefined : perChannel(what, name, before);
     };
     const means = mean ?? `${layer.name}.running_mean`;
@@ -216,9 +223,11 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
 
   argmax(_, { input, emit, where }) {
     if (input.shape.length !== 1)
-      throw new InputError(`${where}: its input is a picture [${input.shape.join(", ")}], expected a vector`);
+      throw new InputError(`${where}: its input is [${input.shape.join(", ")}], expected a vector`);
     return emit("ArgMax", [input.value], [1], { axis: 1n, keepdims: 0n });
   },
+
+  ...SEQUENCE_NODES,
 };
 
 function isCodes(weights: Weighted["weights"]): boolean {
@@ -257,14 +266,8 @@ export function quantize(
   return emit("Quant", [input.value, by, to.number(zero ?? 0), to.number(bits)], input.shape, attributes, more);
 }
 
-/** The name of a tensor that a layer need not have: as given; else the usual one, if it is there. */
-function tensorIn(to: Builder, given: string | false | undefined, usual: string): string | undefined {
-  if (given === undefined) return to.has(usual) ? usual : undefined;
-  return given === false ? undefined : given;
-}
-
 function biasOf(to: Builder, step: Step, layer: Weighted, outputs: number): string[] {
-  const name = tensorIn(to, layer.tensors?.bias, `${layer.name}.bias`);
+  const name = to.tensorName(layer.tensors?.bias, `${layer.name}.bias`);
   return name === undefined ? [] : [to.perChannel(name, step, "bias", outputs, 0)];
 }
 

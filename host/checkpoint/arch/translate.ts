@@ -1,13 +1,19 @@
 import { InputError, UnsupportedError } from "../../base/errors.ts";
+import type { ImportOptions } from "../checkpoint.ts";
 import { model, valueInfo } from "../onnx/build.ts";
 import { encodeModel } from "../onnx/proto.ts";
 import { MAKE_INT8 } from "../weights.ts";
 import type { WeightsFile } from "../weights_file.ts";
 import { Builder, QONNX, type Result } from "./builder.ts";
-import type { Arch, LayerOp } from "./layers.ts";
+import { type Arch, isFloatLayer, type LayerOp } from "./layers.ts";
 import { addLayer, quantize } from "./ops.ts";
 
 const OPSET = 13;
+/** That of RMSNormalization. */
+const FLOAT_OPSET = 23;
+
+/** Of layers that compute in floats. */
+const IN_FLOATS = "--weights float, which computes the network as a whole in f32";
 
 /** Of weights that are float. */
 const INSTEAD = `a quantizer for them in the arch: "weights": "ternary" (or "binary", 2, 3, 4, 8), or ${MAKE_INT8}`;
@@ -15,10 +21,21 @@ const INSTEAD = `a quantizer for them in the arch: "weights": "ternary" (or "bin
 /**
  * A network described by hand as a QONNX model, with the tensors of a file as its constants. What it means, and what of it can be
  * converted, is the importer's to say. Throws InputError where the description does not fit itself, CheckpointError where it does not
- * fit the file, and UnsupportedError with all weights that would need a quantizer, unless it `keepsFloats`.
+ * fit the file, and UnsupportedError with all weights that would need a quantizer, unless `floats` says what becomes of them.
  */
-export function translate(arch: Arch, file: WeightsFile, keepsFloats: boolean): { model: Uint8Array; notes: string[] } {
+export function translate(
+  arch: Arch,
+  file: WeightsFile,
+  floats: ImportOptions["floats"],
+): { model: Uint8Array; notes: string[] } {
   const { name = "network", input, layers } = arch;
+  const inFloats = layers.filter(isFloatLayer);
+  if (inFloats.length > 0 && floats !== "region") {
+    const why = "it computes in floats";
+    throw new UnsupportedError(
+      inFloats.map((layer) => ({ node: layer.name, op: layer.op, shape: "", why, instead: IN_FLOATS })),
+    );
+  }
   const names = [input.name ?? "input", ...layers.map((layer) => layer.name)];
   const to = new Builder(file, names, input.layout ?? "chw", INSTEAD);
   let last = addInput(to, arch);
@@ -28,7 +45,7 @@ export function translate(arch: Arch, file: WeightsFile, keepsFloats: boolean): 
     last = addLayer(to, to.step(layer.name, layer.op, path, from), layer);
     to.results.set(layer.name, last);
   }
-  if (to.floats.length > 0 && !keepsFloats) throw new UnsupportedError(to.floats);
+  if (to.floats.length > 0 && floats === undefined) throw new UnsupportedError(to.floats);
   const graph = {
     name,
     node: to.nodes,
@@ -36,7 +53,9 @@ export function translate(arch: Arch, file: WeightsFile, keepsFloats: boolean): 
     input: [valueInfo(input.name ?? "input", ["N", ...input.shape])],
     output: [valueInfo(last.value, [])],
   };
-  const bytes = encodeModel(model(graph, { "": OPSET, [QONNX]: 1 }, { name: "", version: "" }));
+  const bytes = encodeModel(
+    model(graph, { "": inFloats.length > 0 ? FLOAT_OPSET : OPSET, [QONNX]: 1 }, { name: "", version: "" }),
+  );
   return { model: bytes, notes: to.notes() };
 }
 

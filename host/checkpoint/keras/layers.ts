@@ -176,7 +176,7 @@ function dense(call: Call): Value {
   const { to, name } = call;
   const kernel = variableOf(call, "kernel", 0);
   const layer: Weighted<"dense"> = {
-    ...{ op: "dense", name, from: undefined, layout: "IO", packed: undefined },
+    ...{ op: "dense", name, from: undefined, layout: "IO", packed: undefined, activations: undefined },
     tensors: { weight: kernel.name, bias: biasOf(call, 1) },
     weights: quantizerOf(call, "kernel_quantizer"),
   };
