@@ -18,8 +18,10 @@ from layers import (
     binarize,
     binarize_stochastic,
     clip_weights,
+    gaussian_divergence,
     glorot_scale,
     low_bit,
+    quantize_rows,
     round_through,
     squared_hinge,
 )
@@ -302,6 +304,59 @@ def segment_digits(count, seed):
         y, x = (int(torch.randint(0, n, (1,), generator=generator)) for n in (4, 4))
         picture[y : y + 9, x : x + 5] = shapes[label]
     return (pictures * 2 - 1 + 0.5 * torch.randn(count, 12, 12, generator=generator)).reshape(count, -1), labels
+
+
+class Rows(unittest.TestCase):
+    def test_golden_codes(self):
+        x = torch.tensor([[0.5, -1.25, 0.01, 2.54]])
+        torch.testing.assert_close(quantize_rows(x, 8) * 50, torch.tensor([[25.0, -62.0, 0.0, 127.0]]))
+
+    def test_a_row_of_zeros_and_each_row_by_itself(self):
+        x = torch.tensor([[0.0, 0.0], [1.0, -3.0], [100.0, 1.0]])
+        torch.testing.assert_close(quantize_rows(x, 4), torch.tensor([[0.0, 0.0], [6 / 7, -3.0], [100.0, 0.0]]))
+
+    def test_the_gradient_passes(self):
+        x = torch.randn(3, 5, requires_grad=True)
+        factor = torch.randn(3, 5)
+        (quantize_rows(x, 8) * factor).sum().backward()
+        torch.testing.assert_close(x.grad, factor)
+
+    def test_rms_norm_before_leaves_codes(self):
+        x = torch.randn(500, 64, dtype=torch.float64)
+        normed = F.rms_norm(x, (64,), eps=0)
+        codes, other = (quantize_rows(each, 8) / each.abs().amax(-1, keepdim=True) * 127 for each in (x, normed))
+        torch.testing.assert_close(codes, other)
+
+
+class ActivationShaping(unittest.TestCase):
+    """Activation Shaping Connection: GELU(u) · v of two matrices."""
+
+    def setUp(self):
+        generator = torch.Generator().manual_seed(1)
+        self.u, self.v = (torch.randn(1 << 18, generator=generator) for _ in range(2))
+
+    def test_divergence_from_a_normal_distribution(self):
+        u, v = self.u, self.v
+        normal, product, gelu, square = (float(gaussian_divergence(x)) for x in (u, F.gelu(u) * v, F.gelu(u), F.gelu(u) * u))
+        self.assertLess(normal, 0.001)
+        self.assertTrue(0.5 < product < gelu < square, (product, gelu, square))
+
+    def test_divergence_has_a_gradient_that_lowers_it(self):
+        x = (F.gelu(self.u[:4096]) * self.v[:4096]).requires_grad_()
+        before = gaussian_divergence(x)
+        before.backward()
+        with torch.no_grad():
+            after = gaussian_divergence(x - 20 * x.grad)
+        self.assertLess(after.item(), before.item())
+
+    def test_rounding_of_the_product_has_no_bias(self):
+        def bias(x):  # |mean| of the errors of 4-bit codes, in their deviations
+            rows = x.reshape(-1, 1024)
+            error = quantize_rows(rows, 4) - rows
+            return float(error.mean().abs() / error.std())
+
+        self.assertGreater(bias(F.gelu(self.u)), 0.3)
+        self.assertLess(bias(F.gelu(self.u) * self.v), 0.02)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,62 @@ def trained(arch, options):
     return network.eval()
 
 
+BIT = {"weights": "ternary", "activations": 8}
+ENCODER = [
+    {**conv("patches", 12, None, kernel=4, stride=4), "tensors": {"bias": "patches.bias"}},
+    {"op": "tokens"},
+    {"op": "class_token", "name": "class"},
+    {"op": "positions", "name": "x"},
+    {"op": "layer_norm", "name": "n1"},
+    {**dense("qkv", 36, **BIT), "tensors": {"bias": "qkv.bias"}},
+    {"op": "attention", "heads": 3},
+    dense("proj", 12, **BIT),
+    {"op": "add", "name": "y", "with": "x"},
+    {"op": "rms_norm", "name": "n2"},
+    dense("fc1", 24, **BIT),
+    {"op": "gelu", "name": "gate"},
+    {**dense("up", 24, **BIT), "from": "n2"},
+    {"op": "multiply", "with": "gate"},
+    {**dense("fc2", 12, **BIT), "activations": 4},
+    {"op": "add", "with": "y"},
+    {"op": "mean"},
+    dense("head", 5, None),
+]
+
+
+class Encoders(unittest.TestCase):
+    def test_blobs_answer_as_the_modules_do(self):
+        layers = [{field: value for field, value in layer.items() if value is not None} for layer in ENCODER]
+        arch = {"input": {"name": "x0", "shape": [1, 8, 8]}, "layers": layers}
+        torch.manual_seed(4)
+        network = Network(arch).eval()
+        with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
+            for parameter in network.parameters():
+                parameter.add_(torch.randn_like(parameter) / 4)
+            folder = Path(folder)
+            write_safetensors(folder / "weights.safetensors", network.tensors())
+            (folder / "net.json").write_text(json.dumps(arch))
+            pixels = torch.randint(0, 256, (SAMPLES, 1, 8, 8), dtype=torch.uint8)
+            write_npy(folder / "images.npy", pixels)
+            options = ("--arch", "net.json", "--weights", "float", "--input-scale", "1/255")
+            tern(folder, "convert", "weights.safetensors", *options, "-o", "net.tern")
+            (output,) = json.loads(tern(folder, "run", "net.tern", "images.npy", "--json"))["outputs"]
+            found = torch.tensor(output["scores"]).reshape(SAMPLES, -1)
+            difference = (found - network(pixels.float() / 255)).abs().amax(1)
+            self.assertLess(float(difference.median()), 1e-5)  # of some pictures a number beside the border of two codes falls to the other side
+
+    def test_products_are_given_where_they_are_asked_for(self):
+        layers = [{field: value for field, value in layer.items() if value is not None} for layer in ENCODER]
+        products = []
+        Network({"input": {"shape": [1, 8, 8]}, "layers": layers})(torch.rand(2, 1, 8, 8), products)
+        self.assertEqual([tuple(each.shape) for each in products], [(2, 5, 24)])
+
+    def test_a_sequence_is_expected(self):
+        for layer in ({"op": "mean"}, {"op": "attention", "heads": 1}, {"op": "positions"}):
+            with self.subTest(layer["op"]), self.assertRaisesRegex(ArchError, "expected a sequence"):
+                Network(arch_of([layer]))
+
+
 class Networks(unittest.TestCase):
     def test_blobs_answer_as_the_modules_do(self):
         for name, (layers, options) in NETWORKS.items():
