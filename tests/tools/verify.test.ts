@@ -1,11 +1,14 @@
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { readBlob } from "../../host/blob/read.ts";
 import { writeBlob } from "../../host/blob/write.ts";
 import { selfTest } from "../../host/run/self_test.ts";
 import { loadReference } from "../../host/run/session.ts";
+import { writeNpy } from "../../tools/inputs/npy.ts";
+import { readInput } from "../../tools/inputs/read.ts";
 import {
   DIGITS,
   digitsBlob,
@@ -41,6 +44,74 @@ describe("tern verify", () => {
       compared: 70 * 148,
       differences: [],
       sameSource: true,
+    });
+  });
+
+  describe("beside another tool's outputs", () => {
+    const scores = async (change: (data: Float32Array) => unknown, shape = [10, 10]) => {
+      const out = join(folder, "scores.npy");
+      await ternHere("run", model, IMAGES, "-o", out);
+      const { data } = readInput(readFileSync(out), out) as { data: Float32Array };
+      const elements = data.slice(
+        0,
+        shape.reduce((a, b) => a * b, 1),
+      );
+      change(elements);
+      return put("expected.npy", writeNpy({ shape, dtype: "f32", data: elements }));
+    };
+    const verified = (...options: string[]) =>
+      ternHere("verify", model, DIGITS, "--inputs", IMAGES, "--limit", "10", "--engine", "v8", ...options);
+
+    it("which are near enough", async () => {
+      const expected = await scores((data) => {
+        data[13]! += 5e-5;
+      });
+      const { code, stdout } = await verified("--expected", expected);
+      expect(stdout).toMatch(/expected.npy: 100 numbers, all within 0.0001 · \(1 \+ \|expected\|\)$/m);
+      expect(stdout).toMatch(/^ {2}greatest difference 0.0000\d+: sample 1, channel 3: found \S+, expected \S+$/m);
+      expect(stdout).toMatch(/^ {2}the greatest score is the same in 10 of 10 samples$/m);
+      expect(code).toBe(0);
+    });
+
+    it("which are too far, or near enough for another tolerance", async () => {
+      const expected = await scores((data) => data.subarray(20, 30).reverse());
+      const { code, stdout } = await verified("--expected", expected);
+      expect(stdout).toMatch(/expected.npy: 100 numbers, (8|10) beyond 0.0001/m);
+      expect(stdout).toMatch(/the same in 9 of 10 samples\n(.*\n)*NOT PROVEN/);
+      expect(code).toBe(1);
+      const near = await scores((data) => {
+        data[0]! += 0.01;
+      });
+      expect(await verified("--expected", near)).toMatchObject({ code: 1 });
+      expect(await verified("--expected", near, "--tolerance", "0.02")).toMatchObject({ code: 0 });
+    });
+
+    it.each<[string, (data: Float32Array) => unknown, number[], string[], string]>([
+      ["of other samples", () => {}, [9, 10], [], "outputs of shape [9, 10], expected 10 scores of each of 10 samples"],
+      [
+        "that are no numbers",
+        (data) => data.fill(Number.NaN, 7, 8),
+        [10, 10],
+        [],
+        "element [0, 7] is NaN, expected a finite number",
+      ],
+      [
+        "with a tolerance that is none",
+        () => {},
+        [10, 10],
+        ["--tolerance", "x"],
+        '--tolerance "x": expected a number from 0',
+      ],
+    ])("is refused: some %s", async (_, change, shape, options, why) => {
+      const { code, stderr } = await verified("--expected", await scores(change, shape), ...options);
+      expect(stderr).toContain(why);
+      expect(code).not.toBe(0);
+    });
+
+    it("is refused without their inputs, and a tolerance without them", async () => {
+      const alone = await ternHere("verify", model, DIGITS, "--expected", IMAGES);
+      expect(alone.stderr).toContain("--expected: found no --inputs");
+      expect((await verified("--tolerance", "0.1")).stderr).toContain("--tolerance: found no --expected");
     });
   });
 

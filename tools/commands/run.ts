@@ -2,14 +2,13 @@ import { defineCommand } from "citty";
 import { shown } from "../../host/base/printable.ts";
 import { inspect, type Output, type OutputDescription, type Program, readBlob, v8 } from "../../host/index.ts";
 import { plainModule } from "../../host/node.ts";
-import { splitRows } from "../../host/verify.ts";
 import { namingFiles, readModel } from "../files/models.ts";
 import { checkOutputs, writeFileAtomic, writeFilesAtomic } from "../files/outputs.ts";
 import { nameOf, STDIO, takeStdout } from "../files/stdio.ts";
 import { writeNpy } from "../inputs/npy.ts";
 import { pictureOf, readSamples, type Samples } from "../inputs/samples.ts";
 import { JSON_ARG } from "../options/json.ts";
-import { engineOption, isDevice, SESSION_ARGS, type SessionOptions, workOption } from "../options/sessions.ts";
+import { engineOption, SESSION_ARGS, workOption } from "../options/sessions.ts";
 import { UsageError } from "../options/usage.ts";
 import { formatProfile, formatRepacking, namedProfile } from "../profile.ts";
 import { placeBeside } from "../terminal/beside.ts";
@@ -17,10 +16,10 @@ import { type ColourBits, colourBits } from "../terminal/colours.ts";
 import type { Text } from "../terminal/paint.ts";
 import { drawPicture } from "../terminal/picture.ts";
 import { printResult } from "../terminal/print.ts";
-import { showWork, startProgress } from "../terminal/progress.ts";
+import { showWork } from "../terminal/progress.ts";
 import { drawScores } from "../terminal/scores.ts";
 import { plural } from "../terminal/table.ts";
-import { openTask, runBatches } from "../threads/run_batches.ts";
+import { runSamples } from "../threads/run_samples.ts";
 
 /** Rows that are shown where --all does not ask for more. */
 const SHOWN_ROWS = 10;
@@ -83,61 +82,6 @@ export default defineCommand({
 
 /** A profile takes so long altogether, so that short runs can be told from noise. */
 const PROFILE_MS = 300;
-/** Rows that are sent to the thread at a time, where a model runs as many. */
-const BATCH_ROWS = 1024;
-
-/** The outputs for all samples, and with `profileMs` the milliseconds of every op. */
-async function runSamples(
-  program: Program,
-  { elements, rows }: Samples,
-  options: { blob: Uint8Array } & SessionOptions,
-  profileMs: number | undefined,
-) {
-  const most = Math.min(program.maxRows, BATCH_ROWS);
-  const count = Math.ceil(rows / most);
-  const task = await showWork("Opening the model", () =>
-    openTask("outputs", { ...options, profileMs: profileMs && profileMs / count }, isDevice(options.engine)),
-  );
-  const progress = startProgress("Running", rows);
-  const parts: Output[][] = [];
-  const times = profileMs === undefined ? undefined : new Float64Array(program.ops.length);
-  const start = performance.now();
-  try {
-    const batches = splitRows(program, [elements], most);
-    for await (const { outputs, profile } of runBatches({ task, batches, count, workers: 1 })) {
-      parts.push(outputs);
-      profile?.forEach((ms, op) => {
-        times![op]! += ms;
-      });
-      progress.update(Math.min(parts.length * most, rows));
-    }
-  } finally {
-    progress.end();
-    await task.close();
-  }
-  const ms = performance.now() - start;
-  const outputs = parts[0]!.map((first, i) =>
-    joinOutput(
-      first,
-      parts.map((part) => part[i]!),
-    ),
-  );
-  return { outputs, ms, times, about: task.about };
-}
-
-/** An output for all rows, out of those for a few. */
-function joinOutput({ name, shape }: Output, parts: readonly Output[]): Output {
-  const length = parts.reduce((sum, { elements }) => sum + elements.length, 0);
-  const [elements, scores] = [new Int32Array(length), new Float32Array(length)];
-  let first = 0;
-  for (const part of parts) {
-    elements.set(part.elements, first);
-    scores.set(part.scores, first);
-    first += part.elements.length;
-  }
-  return { name, shape, elements, scores };
-}
-
 /** "10 rows in v8, 1.2 ms". */
 function formatSummary(rows: number, engine: string, ms: number, paths: string[]): string {
   const time = ms < 1000 ? `${ms.toPrecision(2)} ms` : `${(ms / 1000).toFixed(2)} s`;

@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import { defineCommand } from "citty";
 import { CheckpointError, TernError } from "../../host/base/errors.ts";
 import { shown } from "../../host/base/printable.ts";
-import { type Difference, readBlob, type SelfTestResult, type Verification } from "../../host/index.ts";
+import { type Difference, type Program, readBlob, type SelfTestResult, type Verification } from "../../host/index.ts";
 import { BATCH_ROWS, Tally } from "../../host/verify.ts";
 import { readCheckpointFile } from "../files/checkpoints.ts";
 import { namingFiles, readArchFile, readModel } from "../files/models.ts";
 import { nameOf } from "../files/stdio.ts";
-import { openSamples, seededSamples } from "../inputs/samples.ts";
+import { type Comparison, compareWithFile } from "../inputs/expected.ts";
+import { openSamples, readSamples, seededSamples } from "../inputs/samples.ts";
 import { ARCH_ARG } from "../options/arch.ts";
 import { JSON_ARG } from "../options/json.ts";
 import {
@@ -19,7 +20,7 @@ import {
   workersOption,
   workOption,
 } from "../options/sessions.ts";
-import { countOption } from "../options/usage.ts";
+import { countOption, UsageError } from "../options/usage.ts";
 import { joinTexts, paint, type Text } from "../terminal/paint.ts";
 import { printResult } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
@@ -27,9 +28,12 @@ import { screenColumns } from "../terminal/screen.ts";
 import { formatCount, formatTable, plural } from "../terminal/table.ts";
 import { wrapText } from "../terminal/wrap.ts";
 import { type OpenTask, openTask, runBatches } from "../threads/run_batches.ts";
+import { runSamples } from "../threads/run_samples.ts";
 
 /** Seeded samples where none are given, and the most of them: all are made at once. */
 const SAMPLES = 256;
+/** That of scores of float networks, whose sums other tools add up in another order. */
+const TOLERANCE = 1e-4;
 const MAX_SAMPLES = 65_536;
 
 /** What a proof found. */
@@ -43,6 +47,8 @@ export interface Proof extends Verification {
   /** The file that the blob says it was made of, where it says so, and the checkpoint. */
   madeOf?: Source;
   checkpoint: Source;
+  /** How V8's scores compare with another tool's, if those were given. */
+  comparison?: Comparison;
   /** Whether the network described by hand is another text than the one that the blob was made with. */
   otherArch: boolean;
 }
@@ -65,6 +71,8 @@ export interface ProveOptions {
   engine?: string | undefined;
   /** Operations that a row may take (host/run/work.ts). */
   maxOperations?: number | undefined;
+  /** A file of what another tool computes for `inputs`, and how far from that scores may be (inputs/expected.ts). */
+  expected?: { path: string; tolerance: number } | undefined;
 }
 
 /** Proves a blob against its checkpoint, in every engine that is here if not told which, on samples from a file or on seeded ones. */
@@ -94,8 +102,10 @@ export async function prove(model: string, source: string, options: ProveOptions
       tally.add(check);
       progress.update(tally.samples);
     }
+    const comparison = options.expected && (await compared(program, blob, options));
     return {
       ...tally.verification(program, sha256),
+      ...(comparison && { comparison }),
       input: samples.meaning,
       selfTest,
       missing,
@@ -115,10 +125,33 @@ export async function prove(model: string, source: string, options: ProveOptions
   }
 }
 
-/** Whether nothing differs; and nothing is missing, where TERN_REQUIRE_ALL=1 asks for that. */
-export function isProven({ differences, selfTest, missing }: Proof): boolean {
+/** Scores of a model of one output, in V8, beside another tool's. */
+async function compared(program: Program, blob: Uint8Array, options: ProveOptions): Promise<Comparison> {
+  const { inputs, limit, maxOperations, expected } = options;
+  if (inputs === undefined) throw new UsageError("--expected: found no --inputs, for which it holds the outputs");
+  if (program.outputs.length > 1) {
+    throw new UsageError(`--expected: the model has ${program.outputs.length} outputs, expected one`);
+  }
+  const samples = readSamples(inputs, program, limit);
+  const { outputs } = await runSamples(
+    program,
+    samples,
+    { blob, weights: "resident", engine: "v8", maxOperations },
+    undefined,
+  );
+  return compareWithFile(outputs[0]!, samples.rows, expected!.path, expected!.tolerance);
+}
+
+/** Whether nothing differs, nor is further from what was expected than it may be; and nothing is missing, where TERN_REQUIRE_ALL=1 asks for that. */
+export function isProven({ differences, selfTest, missing, comparison }: Proof): boolean {
   const complete = missing.length === 0 || process.env.TERN_REQUIRE_ALL !== "1";
-  return complete && differences.length === 0 && Object.values(selfTest).every(({ wrong }) => wrong.length === 0);
+  const isExpected = comparison === undefined || comparison.beyond === 0;
+  return (
+    complete &&
+    isExpected &&
+    differences.length === 0 &&
+    Object.values(selfTest).every(({ wrong }) => wrong.length === 0)
+  );
 }
 
 /** What to say of a checkpoint that the blob was not made of. */
@@ -141,10 +174,23 @@ export function formatProof(proof: Proof): Text[] {
     `${plural(proof.samples, "sample")}, ${formatCount(proof.compared)} numbers compared in each of ${plural(lines.length, "session")}:`,
     ...formatTable("lll", lines),
     ...proof.differences.map(formatDifference),
+    ...(proof.comparison ? formatComparison(proof.comparison) : []),
     ...proof.missing.flatMap(formatMissing),
     ...(other === undefined ? [] : wrapText(`warning: ${other}`)),
     ...(proof.otherArch ? wrapText("warning: the blob was made with another text of the arch") : []),
     isProven(proof) ? "The blob computes what the checkpoint computes." : paint("red", "NOT PROVEN."),
+  ];
+}
+
+function formatComparison(comparison: Comparison): Text[] {
+  const { file, numbers, tolerance, beyond, greatest, sameAnswers, samples } = comparison;
+  const { difference, sample, channel, found, expected } = greatest;
+  const within = beyond === 0 ? paint("green", "all within") : paint("red", `${formatCount(beyond)} beyond`);
+  const where = `sample ${sample}, channel ${channel}: found ${found}, expected ${expected}`;
+  return [
+    joinTexts([`${shown(file)}: ${plural(numbers, "number")}, `, within, ` ${tolerance} · (1 + |expected|)`]),
+    `  greatest difference ${difference.toPrecision(3)}: ${where}`,
+    `  the greatest score is the same in ${formatCount(sameAnswers)} of ${plural(samples, "sample")}`,
   ];
 }
 
@@ -155,6 +201,18 @@ function formatMissing(why: string): Text[] {
 
 function formatDifference({ session, what, value, sample, channel, found, expected }: Difference): string {
   return `${session}: ${what} "${shown(value)}", sample ${sample}, channel ${channel}: found ${found}, expected ${expected}`;
+}
+
+function expectedOption(path: string | undefined, tolerance: string | undefined): ProveOptions["expected"] {
+  if (path === undefined) {
+    if (tolerance !== undefined) throw new UsageError("--tolerance: found no --expected, which it is of");
+    return undefined;
+  }
+  const number = tolerance === undefined ? TOLERANCE : Number(tolerance);
+  if (!(number >= 0 && number < 1) || tolerance?.trim() === "") {
+    throw new UsageError(`--tolerance "${shown(tolerance ?? "")}": expected a number from 0 to below 1`);
+  }
+  return { path, tolerance: number };
 }
 
 export const EXAMPLE = "verify model.tern model.onnx --inputs pictures.npy";
@@ -174,6 +232,16 @@ export default defineCommand({
       valueHint: "N",
       description: `Take N samples, else all, or ${SAMPLES} seeded ones`,
     },
+    expected: {
+      type: "string",
+      valueHint: "out.npy",
+      description: "What another tool computes for --inputs: compared with the scores",
+    },
+    tolerance: {
+      type: "string",
+      valueHint: "T",
+      description: `How far from that: T · (1 + |expected|), else ${TOLERANCE}`,
+    },
     engine: { ...ENGINE_ARG, description: "The engine to prove it in, else all here" },
     ...WORKERS_ARG,
     ...WORK_ARG,
@@ -185,7 +253,9 @@ export default defineCommand({
     const { inputs, arch } = args;
     const engine = args.engine === undefined ? undefined : engineOption(args.engine);
     const maxOperations = workOption(args["limit-work"]);
-    const proof = await prove(args.model, args.checkpoint, { arch, inputs, engine, limit, workers, maxOperations });
+    const expected = expectedOption(args.expected, args.tolerance);
+    const options = { arch, inputs, engine, limit, workers, maxOperations, expected };
+    const proof = await prove(args.model, args.checkpoint, options);
     printResult(
       args.json,
       () => ({ proven: isProven(proof), ...proof }),

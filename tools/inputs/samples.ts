@@ -93,8 +93,8 @@ export function openSamples(
 }
 
 /** Reads all samples at once. */
-export function readSamples(path: string, program: Program): Samples {
-  const { batches, close, dtype, ...samples } = openSamples(path, program);
+export function readSamples(path: string, program: Program, limit?: number): Samples {
+  const { batches, close, dtype, ...samples } = openSamples(path, program, limit);
   const parts = function* () {
     for (const [elements] of batches(PART_ROWS)) yield elements!;
   };
