@@ -292,6 +292,27 @@ describe("BitLinear", () => {
     expect(program.ops.filter(({ kind }) => kind === "quantize_rows")).toHaveLength(2);
   });
 
+  it("whose weights an exporter has folded, in f32, is ternary", () => {
+    const file = new File(17);
+    const [K, M, s] = [64, 3, Math.fround(0.0371)];
+    const w = Array.from({ length: K * M }, () => Math.fround((file.random.unit() * 2 - 1) * 8 * s));
+    const q = w.map((each) => Math.fround(Math.max(-1, Math.min(1, Math.round(each / s))) * s));
+    const folded = w.map((each, i) => Math.fround(each + Math.fround(q[i]! - each)));
+    expect(folded).not.toEqual(q);
+    let next = 0;
+    const weights = file.floats([K, M], () => folded[next++]!);
+    const scale = file.one("Div", [file.number(127), most(file, "x")]);
+    const codes = file.one("Div", [file.one("Round", [file.one("Mul", ["x", scale])]), scale]);
+    const bytes = file.bytes([4, K], scores(file, file.one("MatMul", [codes, weights])));
+    expectScores(bytes, [4, K]);
+    const { nodes } = importOnnx(bytes, { floats: "region" }).graph;
+    const [linear] = nodes.flatMap((node) =>
+      node.op === "float" && node.compute.kind === "linear" ? [node.compute] : [],
+    );
+    expect(linear!.dtype).toBe("ternary");
+    expect(Math.abs(linear!.post.scale[0]! / s - 1)).toBeLessThan(2 ** -22);
+  });
+
   it.each<[string, (file: File, fused: string) => string[]]>([
     [
       "picked along an axis of parts",
@@ -343,6 +364,15 @@ describe("BitLinear", () => {
       "mean",
     ]);
   });
+});
+
+it("layers of positions that stand where the batch does, as torch.nn.MultiheadAttention has them", () => {
+  const file = new File(16);
+  const turned = file.one("Transpose", ["x"], { perm: [1n, 0n, 2n] });
+  const rows = file.one("Reshape", [turned, file.ints(4, 6)]);
+  const made = file.one("Gemm", [rows, file.floats([8, 6]), file.floats([8])], { transB: 1n });
+  const back = file.one("Transpose", [file.one("Reshape", [made, file.ints(4, -1, 8)])], { perm: [1n, 0n, 2n] });
+  expectScores(file.bytes([4, 6], scores(file, back)), [4, 6]);
 });
 
 describe("a gated layer", () => {

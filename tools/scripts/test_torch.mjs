@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 const ENVIRONMENT = join(PROJECT, ".cache", "torch");
-const VERSION = "2.15.0";
+const PACKAGES = ["torch==2.15.0", "onnx==1.23.2", "onnxscript==0.7.2"]; // the latter two for torch.onnx
 
 const python = process.env.TERN_TORCH ?? installed();
 run(python, [
@@ -24,7 +24,7 @@ run(python, [
 /** The Python of .cache/torch, made where it is missing. */
 function installed() {
   const inside = join(ENVIRONMENT, ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]));
-  const hasTorch = existsSync(inside) && spawnSync(inside, ["-c", "import torch"]).status === 0;
+  const hasTorch = existsSync(inside) && spawnSync(inside, ["-c", "import torch, onnxscript"]).status === 0;
   if (hasTorch) return inside;
   if (process.env.TERN_OFFLINE === "1") {
     console.error(
@@ -33,7 +33,7 @@ function installed() {
     process.exit(1);
   }
   run("python3", ["-m", "venv", ENVIRONMENT]);
-  run(inside, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", `torch==${VERSION}`]);
+  run(inside, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...PACKAGES]);
   return inside;
 }
 

@@ -23,6 +23,8 @@ export const FOLDED: Record<string, (call: Call) => Value> = {
   Or: (call) => foldBinary(call, (a, b) => truth(a !== 0 || b !== 0)),
   Xor: (call) => foldBinary(call, (a, b) => truth((a !== 0) !== (b !== 0))),
   Where: where,
+  // of the divisor's sign, or of the dividend's
+  Mod: (call) => foldBinary(call, call.attributes.int("fmod") ? (a, b) => a % b : (a, b) => a - b * Math.floor(a / b)),
 
   ReduceMean: (call) => reduce(call, (list) => sum(list) / list.length),
   ReduceSum: (call) => reduce(call, sum),

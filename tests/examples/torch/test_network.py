@@ -1,14 +1,14 @@
 """Networks of arch files: what their modules compute is what the converted network computes."""
 
 import json
-import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-import here  # noqa: F401
+import here
 import torch
 from data import write_npy
+from here import tern
 from layers import QuantConv2d, QuantDense
 from network import ArchError, Network, Options, read_arch
 from torch import nn
@@ -204,13 +204,6 @@ class Networks(unittest.TestCase):
         for path in found:
             with self.subTest(path.parent.name):
                 self.assertEqual(Network(read_arch(path)).output_shape, (10,))
-
-
-def tern(folder, *arguments):
-    result = subprocess.run(["node", here.PROJECT / "dist/tools/cli.js", *arguments], cwd=folder, capture_output=True, text=True)
-    if result.returncode:
-        raise AssertionError(f"tern {' '.join(arguments)}: {result.stderr or result.stdout}")
-    return result.stdout
 
 
 if __name__ == "__main__":

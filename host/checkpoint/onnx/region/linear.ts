@@ -8,7 +8,17 @@ import { transposeConstant } from "../emit.ts";
 import { moreOf, postOf, settled } from "./post.ts";
 import { codeLinear } from "./rows.ts";
 import { axisOf, type Call, constantOf, dataOf, isSameView, only, PLAIN, type Value } from "./value.ts";
-import { axisSize, hasChannelsLast, lastIndices, merged, patchesOf, type View, viewOf } from "./view.ts";
+import {
+  axisSize,
+  behind,
+  hasChannelsLast,
+  lastIndices,
+  merged,
+  patchesOf,
+  type View,
+  viewOf,
+  withChannels,
+} from "./view.ts";
 
 export function inputView({ name, layout, shape }: GraphInput, picture: Picture): View {
   if (layout !== "chw") return viewOf(name, picture, shape.length > 1);
@@ -44,7 +54,6 @@ export function linear(call: Call, weights: Constant, bias: Float64Array | undef
   lastIndices(view).forEach((at, k) => {
     for (let m = 0; m < outputs; m++) floats[m * inputs + at] = weights.data[k * outputs + m]!;
   });
-  const hasPositions = view.axes.length > 2;
   const made = region.emit(
     name,
     { kind: "float_linear", floats, post: postOf(undefined, bias) },
@@ -52,7 +61,7 @@ export function linear(call: Call, weights: Constant, bias: Float64Array | undef
     only(call),
     { weightsName },
   );
-  return hasPositions ? made : viewOf(made.source, made.picture, false);
+  return behind(view, made);
 }
 
 /** The parts of an axis that counts channels of a layer, each as a layer of its own. */
@@ -82,7 +91,7 @@ export function someOf(call: Call, axis: number, first: number, count: number): 
     return undefined;
   const size = count * atom.stride;
   const made = part(call, view, maker, compute, first * atom.stride, size, only(call));
-  return { ...made, axes: narrowed(view, size).with(axis, merged([{ stride: atom.stride, size: count }])) };
+  return { ...made, axes: withChannels(view, size).with(axis, merged([{ stride: atom.stride, size: count }])) };
 }
 
 function part(
@@ -96,13 +105,6 @@ function part(
 ): View {
   const own = outputsOf(compute, view.picture.channels, first, size);
   return region.emit(maker.name, own, maker.inputs, output, moreOf(maker));
-}
-
-/** The axes of a value whose positions have `size` channels in place of its own. */
-function narrowed({ axes, picture: { channels } }: View, size: number): View["axes"] {
-  return axes.map((axis) =>
-    axis.map((atom) => (atom.stride < channels ? atom : { stride: (atom.stride / channels) * size, size: atom.size })),
-  );
 }
 
 type Layer = FloatOp & { kind: "float_linear" | "linear" };

@@ -16,7 +16,7 @@ import {
   scalarOf,
   type Value,
 } from "./value.ts";
-import { hasChannelsLast, lastIndices, type View, viewOf } from "./view.ts";
+import { behind, hasChannelsLast, lastIndices, type View } from "./view.ts";
 
 // BitLinear (Wang et al., arXiv 2310.11453; Ma et al., arXiv 2402.17764) as PyTorch exports it: codes round(x · n / m) of every position, where m is its greatest
 // |x|, times integers. Codes are divided by their scale before the product, or the sums behind it; x + (codes / scale − x), which lets gradients through, is the same.
@@ -162,6 +162,19 @@ export function sums(codes: Kind<"rounded">, weights: Constant): Rows {
   return { ...codes, kind: "sums", weights, factor: 1, weightsName: weights.name };
 }
 
+/** How far f32's rounding of w + (q − w) leads from q, as a share of the scale, for weights w of up to 30 scales. */
+const FOLDED = 2 ** -18;
+
+/** Weights −s, 0 and s that an exporter has computed as w + (q − w) in f32, without what rounding made of them; others as they are. */
+function ternaryAgain(data: Float64Array): Float64Array {
+  const greatest = data.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+  const isNear = (w: number, to: number) => Math.abs(w - to) <= FOLDED * greatest;
+  if (!data.every((w) => isNear(w, 0) || isNear(Math.abs(w), greatest))) return data;
+  const sizes = data.map(Math.abs).filter((size) => !isNear(size, 0));
+  const scale = sizes.sort()[sizes.length >> 1]!;
+  return data.map((w) => (isNear(w, 0) ? 0 : Math.sign(w) * scale));
+}
+
 /** Codes of every position times integers (inputs, outputs) and their scale. */
 export function codeLinear(
   call: Call,
@@ -176,7 +189,8 @@ export function codeLinear(
   if (constant.dims.length !== 2 || constant.dims[0] !== channels) {
     throw new Refusal(`weights of [${constant.dims}] behind ${channels} channels`, "weights of (inputs, outputs)");
   }
-  const { weights, notes } = weightsOf({ ...transposeConstant(call, constant, [1, 0]), name: weightsName }, false);
+  const own = transposeConstant(call, constant, [1, 0]);
+  const { weights, notes } = weightsOf({ ...own, data: ternaryAgain(own.data), name: weightsName }, false);
   call.sink.notes.push(...notes);
   const { outputs, inputs, codes, scale } = weights;
   const ordered = new Int8Array(codes.length);
@@ -194,5 +208,5 @@ export function codeLinear(
     only(call),
     { weightsName, rows: { levels, epsilon } },
   );
-  return of.axes.length > 2 ? made : viewOf(made.source, made.picture, false);
+  return behind(of, made);
 }

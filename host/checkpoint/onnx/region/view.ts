@@ -75,6 +75,19 @@ export function transposed(view: View, order: readonly number[]): View {
   return { ...view, axes: order.map((axis) => view.axes[axis]!) };
 }
 
+/** The axes of a value once its positions have `channels` in place of their own. */
+export function withChannels({ axes, picture }: View, channels: number): Atom[][] {
+  const own = picture.channels;
+  return axes.map((axis) =>
+    axis.map(({ stride, size }) => ({ stride: stride < own ? stride : (stride / own) * channels, size })),
+  );
+}
+
+/** What a layer gives, under the axes that its input has before the channels. */
+export function behind(view: View, made: View): View {
+  return { ...made, axes: [...withChannels(view, made.picture.channels).slice(0, -1), made.axes.at(-1)!] };
+}
+
 /** Whether all axes but the last are the positions of the row, in their order, and the last is its channels, in any order. */
 export function hasChannelsLast({ picture: { height, width, channels }, axes }: View): boolean {
   const positions = merged([{ stride: channels, size: height * width }]);
