@@ -1,13 +1,16 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { TernError } from "../../host/base/errors.ts";
+import type { ImportOptions } from "../../host/checkpoint/checkpoint.ts";
 import { readCheckpoint } from "../../host/checkpoint/index.ts";
 import { attribute, floatTensor, int64Tensor, model, node, valueInfo } from "../../host/checkpoint/onnx/build.ts";
 import { MICROSOFT, OPS } from "../../host/checkpoint/onnx/ops.ts";
 import { type AttributeProto, DATA_TYPE, decodeModel, encodeModel } from "../../host/checkpoint/onnx/proto.ts";
+import { OPS as REGION_OPS } from "../../host/checkpoint/onnx/region/ops.ts";
 import { mulberry32 } from "../../host/numbers/random.ts";
 import { randomOnnx } from "../random_graph.ts";
 import { seedCount } from "../seeds.ts";
+import { BIT_LINEARS, encoder, File, GELUS, NORMS, RMS_NORMS, SCALES, scores } from "./encoder_file.ts";
 import { hostile } from "./hostile.ts";
 import { randomQuantizedOnnx } from "./onnx/quantized.ts";
 
@@ -48,9 +51,9 @@ const SMALL = encodeModel(
 );
 
 /** A file either imports or is refused with a typed error. */
-function survives(bytes: Uint8Array, what: string): void {
+function survives(bytes: Uint8Array, what: string, options: ImportOptions = {}): void {
   try {
-    readCheckpoint(bytes);
+    readCheckpoint(bytes, options);
   } catch (error) {
     if (!(error instanceof TernError)) throw new Error(what, { cause: error });
   }
@@ -90,20 +93,33 @@ it("random bytes are survived, alone and spliced into random graphs", () => {
 
 hostile("quantized ONNX", randomQuantizedOnnx(1).bytes, (bytes) => readCheckpoint(bytes));
 
-it("well-formed files that make no sense are survived", () => {
+const OF_CODES = [() => SMALL, (seed: number) => randomQuantizedOnnx(seed).bytes, randomOnnx, randomOnnx];
+/** An encoder with a norm, GELU and attention in one of the forms that exporters have, its layers BitLinears or floats. */
+const encoders = Array.from({ length: 8 }, (_, seed) => {
+  const file = new File(seed);
+  const at = <T>(forms: Record<string, T>): string => Object.keys(forms)[seed % Object.keys(forms).length]!;
+  const bit = Object.values(BIT_LINEARS)[seed % Object.keys(BIT_LINEARS).length]!;
+  const rms = Object.values(RMS_NORMS)[seed % Object.keys(RMS_NORMS).length]!;
+  const form = { norm: at(NORMS), gelu: at(GELUS), scale: at(SCALES), heads: 2, isFused: seed % 2 === 0 };
+  const read = rms(file, bit(file, encoder(file, "x", 4, 8, form), 8, 8), 8);
+  return file.bytes([4, 8], scores(file, read));
+});
+
+it.each<[string, ((seed: number) => Uint8Array)[], string[], ImportOptions]>([
+  ["of codes", OF_CODES, [...Object.keys(OPS), ...Object.keys(MICROSOFT)], {}],
+  ["of floats", [(seed) => encoders[seed % 8]!], Object.keys(REGION_OPS), { floats: "region" }],
+])("well-formed files %s that make no sense are survived", (_, filesOf, operators, options) => {
   const SIZES = [0, 1, -1, 2, 3, 9, 2 ** 20, 2 ** 31, 2 ** 40, 2 ** 53, 2 ** 63];
-  const OPERATORS = [...Object.keys(OPS), ...Object.keys(MICROSOFT)];
-  const FILES_OF = [() => SMALL, (seed: number) => randomQuantizedOnnx(seed).bytes, randomOnnx, randomOnnx];
   for (let seed = 0; seed < FILES; seed++) {
     const next = mulberry32(seed);
     const pick = <T>(choices: readonly T[]): T => choices[Math.floor(next() * choices.length)]!;
-    const file = decodeModel(FILES_OF[seed % 4]!(seed % 40));
+    const file = decodeModel(filesOf[seed % filesOf.length]!(seed % 40));
     const { node: nodes, initializer, input } = file.graph!;
     const values = [...nodes.flatMap((n) => n.output), ...initializer.map((t) => t.name!), "x", ""];
     for (let edits = 1 + Math.floor(next() * 3); edits > 0; edits--) {
       const n = pick(nodes);
       const edit = pick([
-        () => (n.op_type = pick(OPERATORS)),
+        () => (n.op_type = pick(operators)),
         () => (n.domain = pick(["", "com.microsoft"])),
         () => Object.assign(pick(initializer) ?? {}, { data_type: pick(Object.values(DATA_TYPE)) }),
         () => initializer.length > 0 && pick(initializer).raw_data?.fill(pick([0, 1, 0x7f, 0x80, 0xff])),
@@ -122,7 +138,7 @@ it("well-formed files that make no sense are survived", () => {
       edit();
       n.input = Array.from(n.input, (name) => name ?? "");
     }
-    survives(encodeModel(file), `seed ${seed}`);
+    survives(encodeModel(file), `seed ${seed}`, options);
   }
 });
 
