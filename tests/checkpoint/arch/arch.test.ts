@@ -377,7 +377,7 @@ function channelsLast(elements: number[], channels: number): number[] {
 
 const REFUSED: Record<string, [arch: unknown, shapes: Record<string, number[]>, why: string]> = {
   "no object": [[], {}, "arch: found [], expected an object with $schema, name, input, layers"],
-  "no layers": [{ input: vector(6), layers: [] }, {}, "arch.layers: found [], expected a list of 1 to 2048"],
+  "no layers": [{ input: vector(6), layers: [] }, {}, "arch.layers: found [], expected a list of 1 to 1024"],
   "no input": [{ layers: [dense()] }, {}, "arch.input: found nothing"],
   "an unknown field of the whole": [
     { input: vector(6), layer: [] },
