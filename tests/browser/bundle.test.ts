@@ -9,7 +9,7 @@ import { bundle } from "./bundle.ts";
 const BROWSER = { WebAssembly, TextEncoder, TextDecoder, crypto, performance };
 
 /** Of the library for browsers, minified: it grows only on purpose. TensorFlow Lite files take some 30 KB of it, weights without a graph some 50, models of Keras some 36, GGUF, archives of parameters and the operators of Larq some 20, float regions some 38. */
-const MAX_BYTES = 442_000;
+const MAX_BYTES = 454_000;
 
 describe("the library in one file for browsers", () => {
   let code: string;
