@@ -36,7 +36,7 @@ import {
   type ValueInfoProto,
 } from "./proto.ts";
 import { importRegion, isRegionOp } from "./region/region.ts";
-import { integerType, readTensor } from "./tensor.ts";
+import { integerType, readConstant } from "./tensor.ts";
 
 /** ONNX's own operators and QONNX's quantizers, under all names that exporters have used. */
 const DOMAINS = ["", "ai.onnx", "onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"];
@@ -144,9 +144,10 @@ function walk(model: ModelProto, keepsFloats: boolean): { graph: Graph; reasons:
 
   const sparse = new Set(file.sparse_initializer.map((tensor) => tensor.values?.name ?? ""));
   const lookUp = (name: string, reader: string): Value => {
+    const initializer = initializers.get(name);
     const known =
       values.get(name) ??
-      readInitializer(initializers.get(name), name, sink) ??
+      (initializer && readConstant(initializer, name, sink)) ??
       (sparse.has(name) ? refuseSparse(name, reasons) : undefined);
     if (!known) throw new CheckpointError(`${reader} reads "${name}", ${whyUndefined(name, file)}`);
     values.set(name, known);
@@ -417,13 +418,6 @@ function readInputs(
     });
   }
   return inputs;
-}
-
-function readInitializer(tensor: TensorProto | undefined, name: string, sink: Sink): Value | undefined {
-  if (!tensor) return undefined;
-  const constant = readTensor(tensor, name);
-  sink.found(constant.data.length);
-  return { kind: "constant", name, ...constant };
 }
 
 /** Shape of what a refused node reads or, failing that, of what the file says that it gives. */

@@ -18,18 +18,14 @@ import {
 import { constant, vector } from "./emit.ts";
 import { integersOf, sameQuantization } from "./linear.ts";
 import { everyNth } from "./pool.ts";
-import { readTensor } from "./tensor.ts";
+import { readConstant, readTensor } from "./tensor.ts";
 
 // Constants and shapes, which are folded; and parts of data, picked or joined.
 
 export function constantOp(call: Call): Value {
   const { attributes, output: name } = call;
   const tensor = attributes.tensor("value");
-  if (tensor) {
-    const read = readTensor(tensor, name);
-    call.sink.found(read.data.length);
-    return { kind: "constant", name, ...read };
-  }
+  if (tensor) return readConstant(tensor, name, call.sink);
   const one = attributes.float("value_float") ?? attributes.int("value_int");
   const many = attributes.floats("value_floats") ?? attributes.ints("value_ints") ?? (one === undefined ? [] : [one]);
   const integer = attributes.int("value_int") !== undefined || attributes.ints("value_ints") !== undefined;

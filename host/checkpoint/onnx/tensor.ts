@@ -1,7 +1,7 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { bfloatToNumber, halfToNumber } from "../elements.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Constant, type IntegerType, MAX_AXES } from "./call.ts";
+import { type Constant, type IntegerType, MAX_AXES, type Sink } from "./call.ts";
 import { DATA_LOCATION, DATA_TYPE, type TensorProto } from "./proto.ts";
 
 interface ElementType {
@@ -68,6 +68,13 @@ function integer(name: string, bits: ElementType["bits"], raw: ElementType["raw"
 export function integerType(type: number): IntegerType | undefined {
   const { name, bits, integer } = ELEMENT_TYPES[type] ?? { integer: false };
   return integer && name !== undefined ? { bits, signed: name.startsWith("INT") } : undefined;
+}
+
+/** A constant that the file holds, counted as such. */
+export function readConstant(proto: TensorProto, name: string, sink: Pick<Sink, "found">): Constant {
+  const read = readTensor(proto, name);
+  sink.found(read.data.length);
+  return { kind: "constant", name, ...read };
 }
 
 /** A constant of the file: finite, and of an integer type or not. */

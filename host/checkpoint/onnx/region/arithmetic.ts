@@ -33,7 +33,7 @@ export function add(call: Call): Value {
 }
 
 /** A constant at every position added to a value, or before it. */
-export function positions(call: Call, view: View, { data }: Tensor, extra: number): View {
+function positions(call: Call, view: View, { data }: Tensor, extra: number): View {
   const { height, width, channels } = view.picture;
   if (!isPlain(view)) throw new Refusal("it adds a constant to a value whose axes are in another order", PLAIN);
   const count = (height * width + extra) * channels;
@@ -50,7 +50,7 @@ function constantLast({ inputs: [a, b] }: Call): [Value | undefined, Value | und
   return a?.kind === "constant" ? [b, a] : [a, b];
 }
 
-export function multiply(call: Call, divides = false): Value {
+export function multiply(call: Call, divides: boolean): Value {
   const codes = scaledBy(call, divides);
   if (codes) return codes;
   const [a, b] = divides ? call.inputs : constantLast(call);

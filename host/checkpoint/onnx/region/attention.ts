@@ -6,7 +6,7 @@ import { type Call, only, PLAIN, type Value } from "./value.ts";
 import { isSame, merged, transposed, type View } from "./view.ts";
 
 /** Queries [heads, positions, size] and keys [heads, size, positions] as scores; undefined where they are something else. */
-export function scoresOf(a: View, b: View): Value | undefined {
+function scoresOf(a: View, b: View): Value | undefined {
   const { height, width, channels } = a.picture;
   const positions = height * width;
   if (!isSameShape(a.picture, b.picture)) return undefined;

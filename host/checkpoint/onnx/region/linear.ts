@@ -1,5 +1,5 @@
 import type { GraphInput } from "../../../graph/graph.ts";
-import type { FloatNode, FloatOp } from "../../../graph/ops/float.ts";
+import type { FloatOp } from "../../../graph/ops/float.ts";
 import type { FloatPost } from "../../../program.ts";
 import type { Picture } from "../../../shape.ts";
 import { Refusal } from "../../refusal.ts";
@@ -90,21 +90,9 @@ export function someOf(call: Call, axis: number, first: number, count: number): 
   if (!atom || more.length > 0 || atom.stride * atom.size !== view.picture.channels || !maker || !isLayer)
     return undefined;
   const size = count * atom.stride;
-  const made = part(call, view, maker, compute, first * atom.stride, size, only(call));
+  const own = outputsOf(compute, view.picture.channels, first * atom.stride, size);
+  const made = call.region.emit(maker.name, own, maker.inputs, only(call), moreOf(maker));
   return { ...made, axes: withChannels(view, size).with(axis, merged([{ stride: atom.stride, size: count }])) };
-}
-
-function part(
-  { region }: Call,
-  view: View,
-  maker: FloatNode,
-  compute: Layer,
-  first: number,
-  size: number,
-  output: string,
-): View {
-  const own = outputsOf(compute, view.picture.channels, first, size);
-  return region.emit(maker.name, own, maker.inputs, output, moreOf(maker));
 }
 
 type Layer = FloatOp & { kind: "float_linear" | "linear" };

@@ -2,6 +2,7 @@ import type { FloatPost } from "../../../program.ts";
 import { Refusal } from "../../refusal.ts";
 import { plainOf } from "./post.ts";
 import {
+  axesOf,
   axisOf,
   type Call,
   constantOf,
@@ -22,10 +23,18 @@ export function rmsNorm(call: Call, view: View, epsilon: number, post?: FloatPos
   return elementwise(call, view, { kind: "rms_norm", epsilon: Math.fround(epsilon), ...(post && { post }) });
 }
 
+/** The value that a fused norm reads, over the last axis. */
+export function normInput(call: Call): View {
+  const view = plainOf(call);
+  const axis = axisOf(call.attributes.int("axis") ?? -1, view.axes.length);
+  if (axis !== view.axes.length - 1) throw new Refusal(`axis ${axis}`, "a norm over the last axis");
+  return view;
+}
+
 /** Over the channels, as a part of a norm; or over all positions. */
 export function reduceMean(call: Call): Value {
   const [value] = call.inputs;
-  const axes = call.attributes.ints("axes") ?? (call.inputs[1] ? [...constantOf(call, 1).data] : []);
+  const axes = axesOf(call);
   const keeps = (call.attributes.int("keepdims") ?? 1) !== 0;
   if (value?.kind === "square") return { ...value, kind: "variance" };
   const view = plainOf(call);

@@ -4,10 +4,11 @@ import { elements } from "../../tensor.ts";
 import { add, concat, multiply } from "./arithmetic.ts";
 import { matMul } from "./attention.ts";
 import { conv, gemm, someOf, split } from "./linear.ts";
-import { layerNorm, power, reduceMean, rmsNorm } from "./norm.ts";
+import { layerNorm, normInput, power, reduceMean, rmsNorm } from "./norm.ts";
 import { plainOf, postOf } from "./post.ts";
 import { bounded, greatest, inverted, residue, rounded, sizes } from "./rows.ts";
 import {
+  axesOf,
   axisOf,
   type Call,
   constantOf,
@@ -82,7 +83,7 @@ function slice(call: Call): Value {
 /** The same numbers under other axes of size 1. */
 function reranked(call: Call, change: (dims: number[], axes: readonly number[]) => number[] | undefined): Value {
   const view = dataOf(call);
-  const axes = call.attributes.ints("axes") ?? (call.inputs[1] ? [...constantOf(call, 1).data] : []);
+  const axes = axesOf(call);
   const dims = change(dimsOf(view), axes);
   const made = dims && reshaped(view, dims);
   if (!made) throw new Refusal(`axes ${axes} of [${dimsOf(view)}]`, "axes of size 1");
@@ -146,9 +147,7 @@ export const OPS: Record<string, (call: Call) => Value | Value[]> = {
   Identity: identity,
 
   LayerNormalization(call) {
-    const view = plainOf(call);
-    const axis = axisOf(call.attributes.int("axis") ?? -1, view.axes.length);
-    if (axis !== view.axes.length - 1) throw new Refusal(`axis ${axis}`, "a norm over the last axis");
+    const view = normInput(call);
     const bias = call.inputs[2] ? constantOf(call, 2).data : undefined;
     return layerNorm(call, view, call.attributes.float("epsilon") ?? 1e-5, postOf(constantOf(call, 1).data, bias));
   },
@@ -177,9 +176,7 @@ export const OPS: Record<string, (call: Call) => Value | Value[]> = {
   Reshape: reshape,
 
   RMSNormalization(call) {
-    const view = plainOf(call);
-    const axis = axisOf(call.attributes.int("axis") ?? -1, view.axes.length);
-    if (axis !== view.axes.length - 1) throw new Refusal(`axis ${axis}`, "a norm over the last axis");
+    const view = normInput(call);
     return rmsNorm(call, view, call.attributes.float("epsilon") ?? 1e-5, postOf(constantOf(call, 1).data, undefined));
   },
 

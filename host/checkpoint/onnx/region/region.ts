@@ -12,7 +12,7 @@ import { budget } from "../budget.ts";
 import { attributesOf, type Constant, type Sink } from "../call.ts";
 import { OPS as OF_CONSTANTS } from "../ops.ts";
 import type { GraphProto, NodeProto } from "../proto.ts";
-import { readTensor } from "../tensor.ts";
+import { readConstant } from "../tensor.ts";
 import { inputView } from "./linear.ts";
 import { OPS } from "./ops.ts";
 import { type Call, PLAIN, type RegionSink, type Value } from "./value.ts";
@@ -65,22 +65,12 @@ class Region implements RegionSink {
     this.#file = file;
     this.#opset = opset;
     const fresh = freshNames(new Set(file.node.flatMap(({ input, output }) => [...input, ...output])));
-    const never = () => false;
-    this.sink = {
-      nodes: [],
-      makers: new Map(),
-      notes: [],
-      fresh,
-      keepsFloats: false,
-      takeAsPicture: never,
-      ...budget(),
-    };
+    const none = { nodes: [], makers: new Map(), keepsFloats: false, takeAsPicture: () => false }; // constants need none of these
+    this.sink = { ...none, notes: [], fresh, ...budget() };
     const constants = new Set(file.initializer.map(({ name }) => name));
     for (const tensor of file.initializer) {
       const name = tensor.name ?? "";
-      const constant = readTensor(tensor, name);
-      this.sink.found(constant.data.length);
-      this.values.set(name, { kind: "constant", name, ...constant });
+      this.values.set(name, readConstant(tensor, name, this.sink));
     }
     this.#inputs = file.input.filter(({ name }) => !constants.has(name)).map((info) => inputOf(info));
     for (const input of this.#inputs) {

@@ -5,9 +5,9 @@ import type { Constant } from "../call.ts";
 import { transposeConstant } from "../emit.ts";
 import { plainOf, postOf, settled } from "./post.ts";
 import {
+  axesOf,
   axisOf,
   type Call,
-  constantOf,
   isClose,
   isSameView,
   only,
@@ -27,8 +27,7 @@ type Kind<K extends Rows["kind"]> = Rows & { kind: K };
 const LEAST = 2 ** -100;
 const MAX_LEVELS = 127;
 
-export const isRows = (value: Value | undefined): value is Rows =>
-  value !== undefined && Object.hasOwn(KINDS, value.kind);
+const isRows = (value: Value | undefined): value is Rows => value !== undefined && Object.hasOwn(KINDS, value.kind);
 
 const KINDS: Record<Rows["kind"], true> = {
   sizes: true,
@@ -47,7 +46,7 @@ export function sizes(call: Call): Rows {
 /** The greatest size of a position. */
 export function greatest(call: Call): Rows {
   const [value] = call.inputs;
-  const axes = call.attributes.ints("axes") ?? (call.inputs[1] ? [...constantOf(call, 1).data] : []);
+  const axes = axesOf(call);
   const keeps = (call.attributes.int("keepdims") ?? 1) !== 0;
   if (
     value?.kind !== "sizes" ||

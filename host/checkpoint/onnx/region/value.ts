@@ -94,6 +94,11 @@ export function scalarOf({ data }: Tensor): number | undefined {
 
 export const isClose = (x: number, y: number): boolean => Math.abs(x - y) <= CLOSE * Math.abs(y);
 
+/** The axes that an attribute tells, or an input since operator set 13 or 18; none if neither does. */
+export function axesOf(call: Call): readonly number[] {
+  return call.attributes.ints("axes") ?? (call.inputs[1] ? [...constantOf(call, 1).data] : []);
+}
+
 /** The axis that an attribute tells, counted from the first. */
 export function axisOf(axis: number, rank: number): number {
   return axis < 0 ? axis + rank : axis;
