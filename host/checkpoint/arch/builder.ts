@@ -135,6 +135,14 @@ export class Builder {
     );
   }
 
+  /** The result of another layer, of the shape of this one's input. */
+  resultBeside({ input, path, where }: Step, name: string): Result {
+    const other = this.resultOf(name, `${path}.with`);
+    if (`${other.shape}` === `${input.shape}`) return other;
+    const shapes = `[${input.shape.join(", ")}] and "${shown(name)}" [${other.shape.join(", ")}]`;
+    throw new InputError(`${where}: found shapes ${shapes}, expected equal ones`);
+  }
+
   /** What is worth saying about the tensors of the file. */
   notes(): string[] {
     const { tensors } = this.#file;
@@ -186,6 +194,12 @@ export class Builder {
     this.constants.push(exactTensor(name, dims, data));
     this.#made.set(key, name);
     return name;
+  }
+
+  /** A vector of equal numbers. */
+  filled(count: number, value: number): string {
+    const make = () => ({ dims: [count], data: new Float64Array(count).fill(value) });
+    return this.constant(`${count} times ${value}`, `${value}`, make);
   }
 
   number(value: number): string {

@@ -132,13 +132,9 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
         return emit(op!, [x.value, by!], input.shape, {}, i < steps.length - 1 ? "more" : undefined);
       }, input);
     }
-    const all = (value: number) => {
-      const make = () => ({ dims: [channels], data: new Float64Array(channels).fill(value) });
-      return to.constant(`${channels} times ${value}`, `${value}`, make);
-    };
     const parameters = [
-      given("weight", 0) ?? all(1),
-      given("bias", 0) ?? all(0),
+      given("weight", 0) ?? to.filled(channels, 1),
+      given("bias", 0) ?? to.filled(channels, 0),
       perChannel("mean", means, 0),
       perChannel("variance", variance ?? `${layer.name}.running_var`, 0),
     ];
@@ -212,12 +208,8 @@ const NODES: { [Op in LayerOp]: Add<Op> } = {
   },
 
   add(to, step, layer) {
-    const { input, emit, where } = step;
-    const other = to.resultOf(layer.with, `${step.path}.with`);
-    if (`${other.shape}` !== `${input.shape}`) {
-      const shapes = `[${input.shape.join(", ")}] and "${shown(layer.with)}" [${other.shape.join(", ")}]`;
-      throw new InputError(`${where}: found shapes ${shapes}, expected equal ones`);
-    }
+    const { input, emit } = step;
+    const other = to.resultBeside(step, layer.with);
     return emit("Add", [input.value, other.value], input.shape);
   },
 

@@ -1,5 +1,4 @@
 import { InputError } from "../../base/errors.ts";
-import { shown } from "../../base/printable.ts";
 import type { Builder, Result, Step } from "./builder.ts";
 import type { Layer, LayerOp, SequenceOp } from "./layers.ts";
 
@@ -63,12 +62,9 @@ export const SEQUENCE_NODES: { [Op in SequenceOp]: Add<Op> } = {
     return emit("Pow", [half.value, to.number(2)], input.shape);
   },
 
-  multiply(to, { input, emit, path, where }, layer) {
-    const other = to.resultOf(layer.with, `${path}.with`);
-    if (`${other.shape}` !== `${input.shape}`) {
-      const shapes = `${shapeOf(input)} and "${shown(layer.with)}" ${shapeOf(other)}`;
-      throw new InputError(`${where}: found shapes ${shapes}, expected equal ones`);
-    }
+  multiply(to, step, layer) {
+    const { input, emit } = step;
+    const other = to.resultBeside(step, layer.with);
     return emit("Mul", [input.value, other.value], input.shape);
   },
 
@@ -161,10 +157,7 @@ function channelsOf({ input, where }: Step): number {
 
 /** Gains of a norm, which are 1 where the file has none. */
 function gainOf(to: Builder, step: Step, name: string | undefined, channels: number): string {
-  if (name !== undefined) return to.perChannel(name, step, "weight", channels, 0);
-  return to.constant(`${channels} times 1`, "1", () => {
-    return { dims: [channels], data: new Float64Array(channels).fill(1) };
-  });
+  return name === undefined ? to.filled(channels, 1) : to.perChannel(name, step, "weight", channels, 0);
 }
 
 function shapeOf({ shape }: Result): string {
