@@ -1,9 +1,8 @@
 import { InputError } from "../../host/base/errors.ts";
 import type { Output } from "../../host/index.ts";
-import { readChunks } from "../files/files.ts";
+import { classOf } from "../../host/run/describe.ts";
 import { nameOf } from "../files/stdio.ts";
-import { CHUNK_BYTES } from "./byte_stream.ts";
-import { openInput, readAll } from "./read.ts";
+import { readWhole } from "./samples.ts";
 import { elementCount, formatShape } from "./shape.ts";
 
 /** How a model's scores compare with those that another tool gave for the same samples. */
@@ -24,25 +23,17 @@ export interface Comparison {
 /** Compares scores of all samples with a .npy file of as many. Throws InputError for one of another shape. */
 export function compareWithFile({ scores }: Output, samples: number, path: string, tolerance: number): Comparison {
   const file = nameOf(path);
-  const input = openInput(readChunks(path, CHUNK_BYTES), file);
-  const expected = (() => {
-    try {
-      if (input.shape[0] !== samples || elementCount(input.shape) !== scores.length) {
-        const found = `${formatShape(input.shape)}, expected ${scores.length / samples} scores of each of ${samples} samples`;
-        throw new InputError(`${file}: outputs of shape ${found}`);
-      }
-      return readAll(input, file).data;
-    } finally {
-      input.close();
-    }
-  })();
   const channels = scores.length / samples;
+  const { data: expected } = readWhole(path, ({ shape }) => {
+    if (shape[0] === samples && elementCount(shape) === scores.length) return;
+    const found = `${formatShape(shape)}, expected ${channels} scores of each of ${samples} samples`;
+    throw new InputError(`${file}: outputs of shape ${found}`);
+  });
   const differences = Float64Array.from(scores, (score, i) => Math.abs(score - expected[i]!));
   const at = differences.reduce((most, difference, i) => (difference > differences[most]! ? i : most), 0);
-  const answerOf = (list: ArrayLike<number>, sample: number) => {
-    const own = Array.prototype.slice.call(list, sample * channels, (sample + 1) * channels) as number[];
-    return own.indexOf(Math.max(...own));
-  };
+  const answersOf = (list: Float32Array) =>
+    Array.from({ length: samples }, (_, sample) => classOf("greatest", list, sample, samples));
+  const answers = answersOf(Float32Array.from(expected));
   return {
     ...{ file, numbers: scores.length, tolerance, samples },
     beyond: differences.filter((difference, i) => difference > tolerance * (1 + Math.abs(expected[i]!))).length,
@@ -50,8 +41,6 @@ export function compareWithFile({ scores }: Output, samples: number, path: strin
       ...{ difference: differences[at]!, sample: Math.floor(at / channels), channel: at % channels },
       ...{ found: scores[at]!, expected: expected[at]! },
     },
-    sameAnswers: Array.from({ length: samples }, (_, s) => s).filter(
-      (s) => answerOf(scores, s) === answerOf(expected, s),
-    ).length,
+    sameAnswers: answersOf(scores).filter((answer, sample) => answer === answers[sample]).length,
   };
 }

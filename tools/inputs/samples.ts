@@ -7,7 +7,7 @@ import { readChunks } from "../files/files.ts";
 import { nameOf } from "../files/stdio.ts";
 import type { Picture } from "../terminal/picture.ts";
 import { CHUNK_BYTES } from "./byte_stream.ts";
-import type { InputStream } from "./input.ts";
+import type { Elements, InputStream } from "./input.ts";
 import { join, openInput, readAll } from "./read.ts";
 import { fitRows } from "./rows.ts";
 import { elementCount, formatShape } from "./shape.ts";
@@ -144,14 +144,22 @@ function toBytes(sample: InputRows): Uint8Array {
 /** Reads one class per sample: whole numbers from 0 to `classes` − 1. */
 export async function readLabels(path: string, rows: number, classes: number): Promise<ArrayLike<number>> {
   const name = nameOf(path);
-  const input = openInput(readChunks(path, CHUNK_BYTES), name);
-  const { dtype, shape } = input;
-  try {
+  const { data } = readWhole(path, ({ dtype, shape }) => {
     if (dtype === "f32") throw new InputError(`${name}: elements are f32, expected whole numbers`);
     if (elementCount(shape) !== rows || shape[0] !== rows) {
       throw new InputError(`${name}: labels of shape ${formatShape(shape)}, expected one for each of ${rows} samples`);
     }
-    return checkLabels(readAll(input, name).data, classes, name);
+  });
+  return checkLabels(data, classes, name);
+}
+
+/** The elements of a file, if its head passes a check, before they are read. */
+export function readWhole(path: string, check: (head: InputStream) => void): Elements {
+  const name = nameOf(path);
+  const input = openInput(readChunks(path, CHUNK_BYTES), name);
+  try {
+    check(input);
+    return readAll(input, name);
   } finally {
     input.close();
   }
