@@ -280,6 +280,30 @@ describe("is refused:", () => {
       "weights of [7,8] behind 8 channels",
     ],
     [
+      "a norm by the squares of all positions",
+      (file) => {
+        const square = file.one("ReduceMean", [file.one("Pow", ["x", file.number(2)])], { axes: [1n] });
+        const root = file.one("Sqrt", [file.one("Add", [square, file.number(1e-5)])]);
+        return scores(file, file.one("Div", ["x", root]));
+      },
+      "a mean over axes 1",
+    ],
+    [
+      "a variance of all positions",
+      (file) => {
+        const centered = file.one("Sub", ["x", file.one("ReduceMean", ["x"], { axes: [-1n] })]);
+        const square = file.one("ReduceMean", [file.one("Mul", [centered, centered])], { axes: [1n] });
+        const root = file.one("Sqrt", [file.one("Add", [square, file.number(1e-5)])]);
+        return scores(file, file.one("Div", [centered, root]));
+      },
+      "a mean over axes 1",
+    ],
+    [
+      "codes with a bound for each channel",
+      (file) => file.one("Clip", [coded(file, "x", 7), file.floats([8], () => -1), file.floats([8], () => 1)]),
+      "it cuts rounded to NaN … NaN",
+    ],
+    [
       "a split that is not of channels",
       (file) => file.add("Split", ["x", file.ints(2, 2)], { axis: 1n }, 2)[0]!,
       "it splits something else",

@@ -36,17 +36,18 @@ export function reduceMean(call: Call): Value {
   const [value] = call.inputs;
   const axes = axesOf(call);
   const keeps = (call.attributes.int("keepdims") ?? 1) !== 0;
-  if (value?.kind === "square") return { ...value, kind: "variance" };
-  const view = plainOf(call);
+  const isSquare = value?.kind === "square";
+  const view = isSquare ? value.of : plainOf(call);
   const rank = view.axes.length;
   const [axis, ...others] = axes.map((each) => axisOf(each, rank));
   if (axis === rank - 1 && others.length === 0 && keeps) {
+    if (isSquare) return { ...value, kind: "variance" };
     const product = call.region.maker(view);
     const [x, y] = product?.compute.kind === "float_mul" ? product.inputs : [];
     if (x !== undefined && x === y) return { ...root(viewOf(x, view.picture, rank > 2)), kind: "variance" };
     return { kind: "mean", of: view, epsilon: 0, isCentered: true };
   }
-  const isPositions = axes.length === rank - 2 && axis === 1;
+  const isPositions = !isSquare && axes.length === rank - 2 && axis === 1;
   if (!isPositions)
     throw new Refusal(`a mean over axes ${axes}`, "a mean over all positions, or over channels in a norm");
   const made = call.region.emit(call.name, { kind: "mean" }, [view.source], only(call));

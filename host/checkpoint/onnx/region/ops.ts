@@ -101,6 +101,11 @@ function softmax(call: Call): Value {
   return elementwise(call, view, { kind: "softmax" });
 }
 
+/** The one bound that an input holds; NaN, which bounds nothing, where it holds several. */
+function boundOf(call: Call, index: number): number {
+  return scalarOf(constantOf(call, index)) ?? Number.NaN;
+}
+
 const identity = ({ inputs }: Call): Value => inputs[0] ?? { kind: "unknown" };
 
 /** What makes the values of a node. */
@@ -111,9 +116,9 @@ export const OPS: Record<string, (call: Call) => Value | Value[]> = {
   Concat: concat,
 
   Clip(call) {
-    const bound = (name: string, index: number) =>
-      call.inputs[index] ? scalarOf(constantOf(call, index)) : call.attributes.float(name);
-    return bounded(call, bound("min", 1) ?? -Infinity, bound("max", 2) ?? Infinity);
+    const bound = (name: string, index: number, none: number) =>
+      call.inputs[index] ? boundOf(call, index) : (call.attributes.float(name) ?? none);
+    return bounded(call, bound("min", 1, -Infinity), bound("max", 2, Infinity));
   },
 
   Conv: conv,
@@ -154,10 +159,7 @@ export const OPS: Record<string, (call: Call) => Value | Value[]> = {
 
   MatMul: matMul,
 
-  Max(call) {
-    const bound = scalarOf(constantOf(call, 1));
-    return bounded(call, bound ?? Number.NaN, Infinity);
-  },
+  Max: (call) => bounded(call, boundOf(call, 1), Infinity),
 
   Mul: (call) => multiply(call, false),
 
